@@ -1,0 +1,17 @@
+'use strict'
+
+const { env } = process
+const worker = env.FORWARDER === 'only'
+const GRACE_MS = Number(env.SHUTDOWN_GRACE_MS || 10_000)
+/** For what follows the forwarders' own grace: settling, closing the spool. */
+const CLOSING_MS = 5_000
+
+/** What `fastify start` is run with; the CLI has loaded `.env` by now. */
+module.exports = {
+  options: true,
+  port: Number(worker ? env.WORKER_PORT || 8081 : env.PORT || 8080),
+  address: env.HOST || '0.0.0.0',
+  logLevel: env.LOG_LEVEL || 'info',
+  closeGraceDelay: GRACE_MS + CLOSING_MS,
+  pluginTimeout: 30_000
+}

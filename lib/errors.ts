@@ -1,0 +1,49 @@
+/** Every error that a client can meet: its HTTP status, its code and its message. Codes are never given a new meaning. */
+export const API_ERRORS = {
+  clientTokenMissing: { statusCode: 403, code: 100, message: 'Required parameter is missing: "clientToken".' },
+  clientTokenInvalid: { statusCode: 401, code: 101, message: 'Required parameter "clientToken" is invalid.' },
+  accessTokenMissing: { statusCode: 403, code: 110, message: 'Required parameter is missing: "accessToken".' },
+  accessTokenInvalid: { statusCode: 401, code: 111, message: 'Required parameter "accessToken" is invalid.' },
+  adminTokenInvalid: { statusCode: 401, code: 112, message: 'The admin token is missing or wrong: send it as "Authorization: Bearer …".' },
+  malformedBody: { statusCode: 400, code: 120, message: 'The body cannot be read as JSON.' },
+  invalidRequest: { statusCode: 400, code: 121, message: 'The request is invalid.' },
+  allItemsRejected: { statusCode: 400, code: 122, message: 'Every item was rejected; see "rejected".' },
+  invalidHeader: { statusCode: 400, code: 123, message: 'A header is invalid.' },
+  bodyTooLarge: { statusCode: 413, code: 130, message: 'The body is too large: send fewer items in a request.' },
+  unsupportedMediaType: { statusCode: 415, code: 131, message: 'The content type is not supported: send "application/json".' },
+  notFound: { statusCode: 404, code: 140, message: 'There is no such route.' },
+  methodNotAllowed: { statusCode: 405, code: 141, message: 'This route does not take this method.' },
+  tooManyRequests: { statusCode: 429, code: 150, message: 'Too many requests: wait for as many seconds as "Retry-After" says.' },
+  spoolFull: { statusCode: 503, code: 160, message: 'The gateway cannot store more items now: try again later.' },
+  spoolUnavailable: { statusCode: 503, code: 161, message: 'The gateway cannot reach its store: try again later.' },
+  overloaded: { statusCode: 503, code: 162, message: 'The gateway is overloaded: try again later.' },
+  notDelivered: { statusCode: 504, code: 170, message: 'CloudWatch has not answered in time; the items are stored and will be delivered.' },
+  internal: { statusCode: 500, code: 190, message: 'The gateway failed; the failure is logged.' }
+} as const
+export type ApiErrorName = keyof typeof API_ERRORS
+
+export interface ApiErrorDetails {
+  /** Replaces the table's message by one that names the field and the rule. */
+  message?: string
+  /** Seconds, for the Retry-After header. */
+  retryAfter?: number
+  /** More fields of the answer, beside `error`. */
+  body?: object
+}
+
+/** An error whose answer is in the table. */
+export class ApiError extends Error {
+  override name = 'ApiError'
+  readonly statusCode: number
+  readonly code: number
+  readonly retryAfter: number | undefined
+  readonly body: object | undefined
+
+  constructor (name: ApiErrorName, details: ApiErrorDetails = {}) {
+    super(details.message ?? API_ERRORS[name].message)
+    this.statusCode = API_ERRORS[name].statusCode
+    this.code = API_ERRORS[name].code
+    this.retryAfter = details.retryAfter
+    this.body = details.body
+  }
+}

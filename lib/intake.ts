@@ -1,0 +1,112 @@
+import type { IntakeAnswer } from '../schemas/intake.js'
+import { ApiError } from './errors.js'
+import { encodeRecords } from './record.js'
+import { Refusal } from './refusal.js'
+import type { Receipts, RejectedItem } from './receipts.js'
+import type { RefusalReason } from './outcome.js'
+import type { Append, Kind, Spool } from './spool/spool.js'
+
+/** What a client asks for in headers, and who it is. */
+export interface IntakeContext {
+  /** The gateway's id of this request. */
+  requestId: string
+  application: string
+  idempotencyKey?: string | undefined
+  /** Seconds to wait for the delivery; 0 to answer after the durable append. */
+  wait: number
+}
+
+export interface IntakeBatch<Item> {
+  kind: Kind
+  destination: string
+  /** The request's items as they came. */
+  items: unknown[]
+  /** @throws Refusal */
+  read: (item: unknown, index: number) => Item
+  /** What an item counts against the batch limit of its kind. */
+  count: (item: Item) => number
+}
+
+export interface IntakeResult {
+  answer: IntakeAnswer
+  /** Whether the delivery that the client waited for has come. */
+  delivered: boolean
+  /** Whether this is the answer that an earlier request with the same idempotency key got. */
+  replayed: boolean
+}
+
+interface Sorted<Item> {
+  items: Item[]
+  indexes: number[]
+  rejected: Array<{ index: number, reason: RefusalReason, message: string }>
+}
+
+function sortItems<Item> (batch: IntakeBatch<Item>): Sorted<Item> {
+  const sorted: Sorted<Item> = { items: [], indexes: [], rejected: [] }
+  for (let index = 0; index < batch.items.length; index++) {
+    try {
+      sorted.items.push(batch.read(batch.items[index], index))
+      sorted.indexes.push(index)
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error
+      sorted.rejected.push({ index, reason: error.reason, message: error.message })
+    }
+  }
+  return sorted
+}
+
+/** Stores the good items of a request and says what became of each. */
+export class Intake {
+  readonly #spool: Spool
+  readonly #receipts: Receipts
+
+  constructor (spool: Spool, receipts: Receipts) {
+    this.#spool = spool
+    this.#receipts = receipts
+  }
+
+  /**
+   * Resolves after the durable append or, when the client waits, after the delivery.
+   * @throws ApiError when every item was rejected
+   * @throws SpoolFullError
+   * @throws SpoolUnavailableError
+   */
+  async accept<Item> (batch: IntakeBatch<Item>, context: IntakeContext): Promise<IntakeResult> {
+    const { items, indexes, rejected } = sortItems(batch)
+    if (items.length === 0) throw new ApiError('allItemsRejected', { body: { accepted: 0, rejected } })
+
+    const answer: IntakeAnswer = { ResponseMetadata: { RequestId: context.requestId }, accepted: items.length, rejected }
+    const waits = context.wait > 0
+    const waiting = waits ? this.#receipts.wait(context.requestId, items.length, context.wait * 1000) : null
+    const append: Append = {
+      kind: batch.kind,
+      destination: batch.destination,
+      records: encodeRecords(items, batch.count, waits ? { id: context.requestId, indexes } : undefined),
+      urgent: waits
+    }
+    if (context.idempotencyKey !== undefined) {
+      append.idempotency = { key: JSON.stringify([context.application, batch.kind, context.idempotencyKey]), answer: JSON.stringify(answer) }
+    }
+
+    const stored = await this.#spool.append(append).catch((error: unknown) => {
+      waiting?.cancel()
+      throw error
+    })
+    if (!stored.stored) {
+      waiting?.cancel()
+      return { answer: JSON.parse(stored.answer) as IntakeAnswer, delivered: false, replayed: true }
+    }
+    if (waiting === null) return { answer, delivered: false, replayed: false }
+
+    const receipt = await waiting.receipt
+    return { answer: withReceipt(answer, receipt.requestId, receipt.rejected), delivered: receipt.settled, replayed: false }
+  }
+}
+
+function withReceipt (answer: IntakeAnswer, requestId: string | null, rejected: RejectedItem[]): IntakeAnswer {
+  return {
+    ResponseMetadata: { RequestId: requestId ?? answer.ResponseMetadata.RequestId },
+    accepted: answer.accepted - rejected.length,
+    rejected: [...answer.rejected, ...rejected].sort((a, b) => a.index - b.index)
+  }
+}

@@ -1,0 +1,112 @@
+import type { MetricDatum } from '../schemas/metric.js'
+import { PUT_METRIC_DATA as LIMIT, UNITS } from './limits.js'
+import type { StoredDatum } from './record.js'
+import { Refusal } from './refusal.js'
+import { brokenTextRule, isObject, unknownField } from './text.js'
+import { daysOrHours, readMetricTimestamp } from './timestamp.js'
+
+const DATUM_FIELDS = new Set(['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution'])
+const DIMENSION_FIELDS = new Set(['Name', 'Value'])
+const STATISTIC_FIELDS = new Set(['SampleCount', 'Sum', 'Minimum', 'Maximum'])
+const KNOWN_UNITS: ReadonlySet<unknown> = new Set(UNITS)
+const KNOWN_RESOLUTIONS: ReadonlySet<unknown> = new Set(LIMIT.STORAGE_RESOLUTIONS)
+const RESERVED_NAMESPACE = 'AWS/'
+
+/** Null when CloudWatch takes metrics in this namespace, else the rule it breaks. */
+export function brokenNamespaceRule (namespace: string): string | null {
+  if (namespace.startsWith(RESERVED_NAMESPACE)) return `must not start with "${RESERVED_NAMESPACE}", which is AWS's own`
+  if (namespace.startsWith(':')) return 'must not start with a colon'
+  return brokenTextRule(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
+}
+
+function checkName (value: unknown, path: string, maxLength: number): void {
+  if (typeof value !== 'string') throw new Refusal('invalid-item', `${path} must be a string.`)
+  const rule = brokenTextRule(value, maxLength)
+  if (rule !== null) throw new Refusal('invalid-name', `${path} ${rule}.`)
+}
+
+function checkValue (value: unknown, path: string): void {
+  if (typeof value !== 'number') throw new Refusal('invalid-value', `${path} must be a number.`)
+  if (!(Math.abs(value) <= LIMIT.MAX_ABSOLUTE_VALUE)) throw new Refusal('invalid-value', `${path} must be a number from -2^360 to 2^360.`)
+}
+
+function checkDimensions (dimensions: unknown, path: string): void {
+  if (!Array.isArray(dimensions)) throw new Refusal('invalid-dimension', `${path} must be an array.`)
+  if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new Refusal('invalid-dimension', `${path} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
+  const names = new Set<unknown>()
+  for (let i = 0; i < dimensions.length; i++) {
+    const dimension: unknown = dimensions[i]
+    if (!isObject(dimension)) throw new Refusal('invalid-dimension', `${path}[${i}] must be an object.`)
+    const unknown = unknownField(dimension, DIMENSION_FIELDS)
+    if (unknown !== undefined) throw new Refusal('invalid-dimension', `${path}[${i}] has the unknown field "${unknown}".`)
+    checkDimensionText(dimension.Name, `${path}[${i}].Name`, LIMIT.MAX_DIMENSION_NAME_LENGTH)
+    if ((dimension.Name as string).startsWith(':')) throw new Refusal('invalid-dimension', `${path}[${i}].Name must not start with a colon.`)
+    checkDimensionText(dimension.Value, `${path}[${i}].Value`, LIMIT.MAX_DIMENSION_VALUE_LENGTH)
+    if (names.has(dimension.Name)) throw new Refusal('invalid-dimension', `${path}[${i}].Name must not repeat the name of another dimension.`)
+    names.add(dimension.Name)
+  }
+}
+
+function checkDimensionText (value: unknown, path: string, maxLength: number): void {
+  const rule = typeof value === 'string' ? brokenTextRule(value, maxLength) : 'must be a string'
+  if (rule !== null) throw new Refusal('invalid-dimension', `${path} ${rule}.`)
+}
+
+function checkValues (values: unknown, counts: unknown, path: string): void {
+  if (!Array.isArray(values) || values.length === 0 || values.length > LIMIT.MAX_VALUES) {
+    throw new Refusal('invalid-value', `${path}.Values must be an array of 1 to ${LIMIT.MAX_VALUES} numbers.`)
+  }
+  for (let i = 0; i < values.length; i++) checkValue(values[i], `${path}.Values[${i}]`)
+  if (counts === undefined) return
+  if (!Array.isArray(counts) || counts.length !== values.length) throw new Refusal('invalid-value', `${path}.Counts must be an array as long as Values.`)
+  for (let i = 0; i < counts.length; i++) {
+    checkValue(counts[i], `${path}.Counts[${i}]`)
+    if (counts[i] < 0) throw new Refusal('invalid-value', `${path}.Counts[${i}] must not be negative.`)
+  }
+}
+
+function checkStatistics (statistics: unknown, path: string): void {
+  if (!isObject(statistics)) throw new Refusal('invalid-value', `${path} must be an object.`)
+  const unknown = unknownField(statistics, STATISTIC_FIELDS)
+  if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
+  for (const field of STATISTIC_FIELDS) checkValue(statistics[field], `${path}.${field}`)
+  if ((statistics.SampleCount as number) <= 0) throw new Refusal('invalid-value', `${path}.SampleCount must be above 0.`)
+  if ((statistics.Minimum as number) > (statistics.Maximum as number)) throw new Refusal('invalid-value', `${path}.Minimum must not be above Maximum.`)
+}
+
+function checkMeasurement (datum: Record<string, unknown>, path: string): void {
+  const { Value, Values, Counts, StatisticValues } = datum
+  const given = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
+  if (given !== 1) throw new Refusal('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
+  if (Counts !== undefined && Values === undefined) throw new Refusal('invalid-value', `${path}.Counts must come with Values.`)
+  if (Value !== undefined) checkValue(Value, `${path}.Value`)
+  else if (Values !== undefined) checkValues(Values, Counts, path)
+  else checkStatistics(StatisticValues, `${path}.StatisticValues`)
+}
+
+function readTimestamp (value: unknown, path: string, now: number): number {
+  if (value === undefined) return now
+  const timestamp = readMetricTimestamp(value)
+  if (timestamp === null) throw new Refusal('invalid-timestamp', `${path} must be ISO 8601 or Unix seconds.`)
+  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `${path} must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `${path} must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  return timestamp
+}
+
+/**
+ * Checks one entry of MetricData against every rule of PutMetricData.
+ * @param now Unix milliseconds
+ * @throws Refusal
+ */
+export function readMetricDatum (datum: unknown, index: number, now: number): StoredDatum {
+  const path = `MetricData[${index}]`
+  if (!isObject(datum)) throw new Refusal('invalid-item', `${path} must be an object.`)
+  const unknown = unknownField(datum, DATUM_FIELDS)
+  if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
+  checkName(datum.MetricName, `${path}.MetricName`, LIMIT.MAX_METRIC_NAME_LENGTH)
+  if (datum.Dimensions !== undefined) checkDimensions(datum.Dimensions, `${path}.Dimensions`)
+  checkMeasurement(datum, path)
+  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new Refusal('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
+  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new Refusal('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
+  return { ...(datum as MetricDatum), Timestamp: readTimestamp(datum.Timestamp, `${path}.Timestamp`, now) }
+}

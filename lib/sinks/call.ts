@@ -1,0 +1,30 @@
+import { classifyFailure, type Failure } from '../failure.js'
+import type { Pace } from '../pace.js'
+import type { DeliverContext, SinkCall } from './sink.js'
+
+export type ApiAnswer<Output> = { output: Output, failure: null } | { output: null, failure: Failure }
+
+export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 'items' | 'fill'> {
+  send (options: { abortSignal: AbortSignal }): Promise<Output>
+}
+
+/** One call: waits for the pace, sends, classifies, reports. Never throws. */
+export async function callApi<Output> (call: ApiCall<Output>, pace: Pace, context: DeliverContext): Promise<ApiAnswer<Output>> {
+  try {
+    await pace.acquire(context.signal)
+  } catch (error) {
+    return { output: null, failure: classifyFailure(error) }
+  }
+  const { send, ...what } = call
+  const startedAt = performance.now()
+  let answer: ApiAnswer<Output>
+  try {
+    answer = { output: await send({ abortSignal: context.signal }), failure: null }
+    pace.succeeded()
+  } catch (error) {
+    answer = { output: null, failure: classifyFailure(error) }
+    if (answer.failure.class === 'throttle') pace.throttled(answer.failure.retryAfterMs)
+  }
+  context.onCall({ ...what, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
+  return answer
+}

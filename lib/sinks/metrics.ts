@@ -1,0 +1,62 @@
+import { PutMetricDataCommand, type CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { PUT_METRIC_DATA as LIMIT } from '../limits.js'
+import type { Pace } from '../pace.js'
+import { countDatum, type StoredDatum } from '../record.js'
+import { aggregate, type MergedDatum } from './aggregate.js'
+import { callApi } from './call.js'
+import { deliverBatches, halves } from './deliver-batches.js'
+import { LeaseItems, type Entry } from './lease-items.js'
+import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
+import type { Sink } from './sink.js'
+
+type Merged = MergedDatum<Entry<StoredDatum>>
+type Batch = MetricBatch<Merged>
+
+export interface MetricsSinkOptions {
+  /** Built with clientOptions(). */
+  cloudwatch: CloudWatchClient
+  pace: Pace
+}
+
+/**
+ * PutMetricData; the destination of a lease is its namespace.
+ *
+ * Every data point is in one datum of one call, so a call that fails gives back the points it stands for, as they were
+ * stored, and no other call's.
+ */
+export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Sink {
+  return {
+    kind: 'metrics',
+    async deliver (lease, context) {
+      const namespace = lease.destination
+      const items = new LeaseItems<StoredDatum>(lease, countDatum)
+      const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregate(items.entries)), {
+        async put (batch) {
+          const { output, failure } = await callApi({
+            api: 'PutMetricData',
+            destination: namespace,
+            items: batch.datums.reduce((sum, { sources }) => sum + sources.length, 0),
+            fill: Math.max(batch.datums.length / LIMIT.MAX_DATUMS, batch.bytes / LIMIT.MAX_BYTES),
+            send: options => cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: batch.datums.map(forSdk) }), options)
+          }, pace, context)
+          if (failure === null) {
+            for (const { sources } of batch.datums) items.deliver(sources, output.$metadata.requestId)
+          }
+          return failure
+        },
+        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!))?.map(part => metricBatch(namespace, part)) ?? null,
+        refuse: ({ datums }, message) => items.refuse(datums[0]!.sources[0]!, message)
+      }, context)
+      return items.close(failure)
+    }
+  }
+}
+
+/** A datum that stands for several points, and is refused, is sent as these points. */
+function unmerge ({ sources }: Merged): Merged[][] | null {
+  return halves(sources.flatMap(source => aggregate([source])))
+}
+
+function forSdk ({ datum }: Merged) {
+  return { ...datum, Timestamp: new Date(datum.Timestamp) }
+}

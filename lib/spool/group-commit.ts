@@ -1,0 +1,84 @@
+/** An operation waiting for its flush; the flush must resolve or reject each exactly once. */
+export interface Pending<Op, Result> {
+  op: Op
+  /** Unix milliseconds of the push. */
+  since: number
+  resolve: (result: Result) => void
+  reject: (error: Error) => void
+}
+
+export interface GroupCommitLimits<Op> {
+  /** Operations in one flush. */
+  maxOps: number
+  /** Sum of weights after which a flush takes no more. */
+  maxWeight: number
+  weigh: (op: Op) => number
+}
+
+/**
+ * Writes operations in groups: those of one turn of the event loop go together, and while a flush is on its way the
+ * next ones gather behind it. Never runs two flushes at once, so a flush sees what the one before it has written.
+ */
+export class GroupCommit<Op, Result> {
+  readonly #flush: (group: Pending<Op, Result>[]) => Promise<void>
+  readonly #limits: GroupCommitLimits<Op>
+  #pending: Pending<Op, Result>[] = []
+  #running = false
+  #idle: (() => void)[] = []
+
+  /** @param flush settles every member of the group; when it throws, those that are not settled are rejected */
+  constructor (flush: (group: Pending<Op, Result>[]) => Promise<void>, limits: GroupCommitLimits<Op>) {
+    this.#flush = flush
+    this.#limits = limits
+  }
+
+  push (op: Op): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ op, since: Date.now(), resolve, reject })
+      this.#start()
+    })
+  }
+
+  /** Takes out those that have waited since before `before` and rejects them. */
+  expire (before: number, error: () => Error): void {
+    let count = 0
+    while (count < this.#pending.length && this.#pending[count]!.since < before) count++
+    for (const { reject } of this.#pending.splice(0, count)) reject(error())
+  }
+
+  /** Resolves when nothing waits and no flush is on its way. */
+  idle (): Promise<void> {
+    if (!this.#running) return Promise.resolve()
+    return new Promise(resolve => this.#idle.push(resolve))
+  }
+
+  #start (): void {
+    if (this.#running) return
+    this.#running = true
+    setImmediate(() => { void this.#run() })
+  }
+
+  async #run (): Promise<void> {
+    while (this.#pending.length > 0) {
+      const group = this.#next()
+      try {
+        await this.#flush(group)
+      } catch (error) {
+        for (const { reject } of group) reject(error as Error)
+      }
+    }
+    this.#running = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #next (): Pending<Op, Result>[] {
+    const { maxOps, maxWeight, weigh } = this.#limits
+    let count = 0
+    let weight = 0
+    while (count < this.#pending.length && count < maxOps && weight < maxWeight) weight += weigh(this.#pending[count++]!.op)
+    if (count < this.#pending.length) return this.#pending.splice(0, count)
+    const group = this.#pending
+    this.#pending = []
+    return group
+  }
+}

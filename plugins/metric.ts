@@ -1,0 +1,62 @@
+import { randomInt } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { ApiError } from '../lib/errors.js'
+import type { Intake, IntakeContext, IntakeResult } from '../lib/intake.js'
+import { brokenNamespaceRule, readMetricDatum } from '../lib/metric-datum.js'
+import { countDatum } from '../lib/record.js'
+import { createMetricsSink } from '../lib/sinks/metrics.js'
+import type { MetricEnvelope } from '../schemas/metric.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { metrics: ReturnType<typeof createMetrics> }
+}
+
+const TEST_NAMESPACE = 'cloudwatch-postman'
+const TEST_METRIC = 'HELLO_WORLD'
+const TEST_VALUES = 100
+const TEST_WAIT_SECONDS = 10
+
+function createMetrics (intake: Intake) {
+  async function accept ({ params }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
+    const { Namespace, MetricData } = params
+    const rule = brokenNamespaceRule(Namespace)
+    if (rule !== null) throw new ApiError('invalidRequest', { message: `params.Namespace ${rule}.` })
+    const now = Date.now()
+    return await intake.accept({
+      kind: 'metrics',
+      destination: Namespace,
+      items: MetricData,
+      read: (datum, index) => readMetricDatum(datum, index, now),
+      count: countDatum
+    }, context)
+  }
+
+  return {
+    /**
+     * Stores the data points of one request.
+     * @throws ApiError
+     */
+    accept,
+
+    /**
+     * Sends the test metric and waits for CloudWatch.
+     * @returns AWS's id of the call
+     * @throws ApiError notDelivered when CloudWatch does not answer in time
+     */
+    async hello (requestId: string): Promise<string> {
+      const params = { Namespace: TEST_NAMESPACE, MetricData: [{ MetricName: TEST_METRIC, Value: randomInt(TEST_VALUES), Unit: 'Count' }] }
+      const { answer, delivered } = await accept({ params }, { requestId, application: TEST_NAMESPACE, wait: TEST_WAIT_SECONDS })
+      if (!delivered || answer.rejected.length > 0) throw new ApiError('notDelivered')
+      return answer.ResponseMetadata.RequestId
+    }
+  }
+}
+
+/** Owns `fastify.metrics`: takes data points in, and forwards them to CloudWatch. */
+async function metric (fastify: FastifyInstance): Promise<void> {
+  fastify.decorate('metrics', createMetrics(fastify.intake))
+  fastify.forwarding.add(createMetricsSink({ cloudwatch: fastify.aws.cloudwatch, pace: fastify.pace.PutMetricData }))
+}
+
+export default fp(metric, { name: 'metric', dependencies: ['intake', 'aws', 'pace', 'forwarding'] })

@@ -1,0 +1,56 @@
+import fastifyRedis from '@fastify/redis'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Redis } from 'ioredis'
+
+const CONNECT_TIMEOUT_MS = 5_000
+
+/** Where it is, without its password. */
+function address (url: string): string {
+  try {
+    const { protocol, host } = new URL(url)
+    return `${protocol}//${host}`
+  } catch {
+    return 'the given address'
+  }
+}
+
+async function connect (url: string): Promise<Redis> {
+  const redis = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: CONNECT_TIMEOUT_MS,
+    // A request is answered 503 at once when Redis is away, and a command that was under way is never sent twice.
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0
+  })
+  let cause: Error | null = null
+  redis.on('error', error => { cause = error })
+  try {
+    await redis.connect()
+  } catch (error) {
+    redis.disconnect()
+    throw new Error(`Redis at ${address(url)} cannot be used: ${((cause ?? error) as Error).message}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
+  }
+  redis.removeAllListeners('error')
+  return redis
+}
+
+/** Owns `fastify.redis`, the one connection that everything shares; it exists when REDIS_URL is set. */
+async function redis (fastify: FastifyInstance): Promise<void> {
+  const { REDIS_URL } = fastify.config
+  if (REDIS_URL === undefined) return
+  const client = await connect(REDIS_URL)
+  let away = false
+  client.on('error', error => {
+    if (!away) fastify.log.error({ err: error }, 'Redis is away')
+    away = true
+  })
+  client.on('ready', () => {
+    if (away) fastify.log.info('Redis is back')
+    away = false
+  })
+  await fastify.register(fastifyRedis, { client, closeClient: true })
+}
+
+export default fp(redis, { name: 'redis', dependencies: ['config'] })

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { PUT_LOG_EVENTS } from '../lib/limits.js'
+import { openLmdbSpool } from '../lib/spool/lmdb-spool.js'
+import { openRedisSpool } from '../lib/spool/redis-spool.js'
+import type { BatchLimits, Kind, Spool, SpoolOptions } from '../lib/spool/spool.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { spool: Spool }
+}
+
+const LEASE_LIMITS: Record<Kind, BatchLimits> = {
+  logs: { items: PUT_LOG_EVENTS.MAX_EVENTS, bytes: PUT_LOG_EVENTS.MAX_BYTES },
+  // Many data points make one datum, so a lease holds more than a call; bounded by what a process may hold in memory.
+  metrics: { items: 50_000, bytes: 8 * 1_048_576 },
+  metering: { items: 500, bytes: 1_048_576 }
+}
+
+/** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */
+async function spool (fastify: FastifyInstance): Promise<void> {
+  const { config } = fastify
+  const options: SpoolOptions = {
+    lingerMs: config.FLUSH_INTERVAL_MS,
+    leaseMs: config.LEASE_MS,
+    maxBytes: config.SPOOL_MAX_BYTES,
+    limits: LEASE_LIMITS,
+    deadLetterMaxAgeMs: config.DEAD_LETTER_MAX_AGE_MS,
+    deadLetterMaxBytes: config.DEAD_LETTER_MAX_BYTES
+  }
+  const spool = fastify.redis === undefined
+    ? await openLmdbSpool({ ...options, dataDir: config.DATA_DIR, sync: config.SPOOL_SYNC })
+    : await openRedisSpool({ ...options, redis: fastify.redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync: config.SPOOL_SYNC })
+  fastify.decorate('spool', spool)
+  fastify.addHook('onClose', () => spool.close())
+}
+
+export default fp(spool, { name: 'spool', dependencies: ['config', 'redis'] })

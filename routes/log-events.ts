@@ -1,0 +1,29 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref, TokenQuerySchema } from '../schemas/common.js'
+import { INTAKE_ERRORS } from '../schemas/errors.js'
+import { IntakeAnswerSchema, IntakeHeadersSchema } from '../schemas/intake.js'
+import { LogEventsEnvelopeSchema, LogEventsRequestSchema } from '../schemas/log-events.js'
+
+const routes: FastifyPluginAsyncTypebox = async fastify => {
+  fastify.post('/logEvents', {
+    bodyLimit: fastify.config.BODY_LIMIT_BYTES,
+    schema: {
+      operationId: 'putLogEvents',
+      summary: 'Send log events to CloudWatch Logs',
+      description: 'Answers after the events are stored durably. A bad one never takes the good ones with it. Log group and log stream are created when they do not exist.',
+      tags: ['telemetry'],
+      security: [{ accessToken: [] }, { accessTokenQuery: [] }],
+      headers: ref(IntakeHeadersSchema),
+      querystring: ref(TokenQuerySchema),
+      body: LogEventsEnvelopeSchema,
+      response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
+    },
+    config: { body: LogEventsRequestSchema },
+    ...fastify.tokens.required
+  }, async function putLogEvents (request, reply) {
+    const context = request.intakeContext()
+    return reply.sendIntake(await fastify.logEvents.accept(request.body, context), context.wait)
+  })
+}
+
+export default routes

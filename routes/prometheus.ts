@@ -1,0 +1,24 @@
+import { Type } from '@sinclair/typebox'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ADMIN_ERRORS } from '../schemas/errors.js'
+
+const routes: FastifyPluginAsyncTypebox = async fastify => {
+  if (!fastify.admin.enabled) return
+  fastify.get('/metrics', {
+    config: { rateLimit: false },
+    schema: {
+      operationId: 'getMetrics',
+      summary: 'What the gateway does, for Prometheus',
+      tags: ['operations'],
+      security: [{ adminToken: [] }],
+      produces: ['text/plain'],
+      response: { 200: Type.String({ description: 'The Prometheus text format.' }), ...ADMIN_ERRORS }
+    },
+    ...fastify.admin.required
+  }, async function getMetrics (_request, reply) {
+    reply.type(fastify.registry.contentType)
+    return await fastify.registry.metrics()
+  })
+}
+
+export default routes

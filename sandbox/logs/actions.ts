@@ -1,0 +1,16 @@
+import type { Action } from '../input.js'
+import { createFilterLogEvents } from './filter-log-events.js'
+import { createGetLogEvents } from './get-log-events.js'
+import { createGroupActions } from './groups.js'
+import { createPutLogEvents } from './put-log-events.js'
+import type { LogStore } from './store.js'
+
+/** The actions of CloudWatch Logs, by name. */
+export function createLogActions (store: LogStore, options: { now: () => number, keepItems: boolean }): Record<string, Action> {
+  return {
+    ...createGroupActions(store, options.now),
+    PutLogEvents: createPutLogEvents(store, options),
+    GetLogEvents: createGetLogEvents(store),
+    FilterLogEvents: createFilterLogEvents(store)
+  }
+}

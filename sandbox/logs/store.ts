@@ -1,0 +1,119 @@
+export interface InputLogEvent {
+  /** Unix milliseconds. */
+  timestamp: number
+  message: string
+}
+
+/** One event as reads see it. */
+export interface LogEvent extends InputLogEvent {
+  ingestionTime: number
+  /** Place in the order in which events were stored, over all streams. */
+  sequence: number
+}
+
+/** Events are read in this order. */
+export interface Position {
+  timestamp: number
+  sequence: number
+}
+
+interface Batch {
+  events: InputLogEvent[]
+  ingestionTime: number
+  firstSequence: number
+}
+
+const TIMESTAMP_DIGITS = 20
+const SEQUENCE_DIGITS = 36
+
+export function compare (a: Position, b: Position): number {
+  return a.timestamp - b.timestamp || a.sequence - b.sequence
+}
+
+/** As 56 digits that sort like the position: the form of event ids and page tokens of CloudWatch Logs. */
+export function encodePosition ({ timestamp, sequence }: Position): string {
+  return String(timestamp).padStart(TIMESTAMP_DIGITS, '0') + String(sequence).padStart(SEQUENCE_DIGITS, '0')
+}
+
+/** Null when it is not 56 digits. */
+export function decodePosition (digits: string): Position | null {
+  if (!/^\d{56}$/.test(digits)) return null
+  return { timestamp: Number(digits.slice(0, TIMESTAMP_DIGITS)), sequence: Number(digits.slice(TIMESTAMP_DIGITS)) }
+}
+
+/** Index of the first event that is not before the position. */
+export function lowerBound (events: readonly LogEvent[], position: Position): number {
+  let low = 0
+  let high = events.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (compare(events[middle]!, position) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Batches are kept as they came; they are put in order when somebody reads. */
+export class LogStream {
+  firstEventTimestamp: number | undefined
+  lastEventTimestamp: number | undefined
+  lastIngestionTime: number | undefined
+  readonly #batches: Batch[] = []
+  #sorted: LogEvent[] = []
+  #sortedBatches = 0
+
+  constructor (readonly name: string, readonly creationTime: number) {}
+
+  /** @param events in chronological order, at least one; not copied */
+  append (events: InputLogEvent[], ingestionTime: number, firstSequence: number, keep: boolean): void {
+    const first = events[0]!.timestamp
+    const last = events[events.length - 1]!.timestamp
+    this.firstEventTimestamp = Math.min(first, this.firstEventTimestamp ?? first)
+    this.lastEventTimestamp = Math.max(last, this.lastEventTimestamp ?? last)
+    this.lastIngestionTime = ingestionTime
+    if (keep) this.#batches.push({ events, ingestionTime, firstSequence })
+  }
+
+  /** In the order in which they are read: by timestamp, then as stored. */
+  events (): readonly LogEvent[] {
+    if (this.#sortedBatches < this.#batches.length) {
+      for (const { events, ingestionTime, firstSequence } of this.#batches.slice(this.#sortedBatches)) {
+        events.forEach(({ timestamp, message }, index) => this.#sorted.push({ timestamp, message, ingestionTime, sequence: firstSequence + index }))
+      }
+      this.#sortedBatches = this.#batches.length
+      this.#sorted.sort(compare)
+    }
+    return this.#sorted
+  }
+
+  /** In the order in which they were stored, without making an index of them. */
+  * stored (): Generator<InputLogEvent> {
+    for (const { events } of this.#batches) yield * events
+  }
+}
+
+export class LogGroup {
+  retentionInDays: number | undefined
+  storedBytes = 0
+  readonly streams = new Map<string, LogStream>()
+
+  constructor (readonly name: string, readonly logGroupClass: string, readonly creationTime: number) {}
+}
+
+/** Every log group of the sandbox. */
+export class LogStore {
+  readonly groups = new Map<string, LogGroup>()
+  #sequence = 0
+
+  /** Reserves numbers for `count` events and returns the first. */
+  takeSequence (count: number): number {
+    const first = this.#sequence
+    this.#sequence += count
+    return first
+  }
+
+  reset (): void {
+    this.groups.clear()
+    this.#sequence = 0
+  }
+}

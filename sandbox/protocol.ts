@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+import { ApiError, entityTooLarge, queryError, serializationError, unknownOperation, type Service } from './errors.js'
+import { structureOf, type Input } from './input.js'
+
+/** Of a body, before and after decompression: room for 1 MB of messages in which every character is escaped. */
+const MAX_BODY_BYTES = 16 * 1_048_576
+
+const SERVICES: Record<string, Service> = {
+  GraniteServiceVersion20100801: 'cloudwatch',
+  Logs_20140328: 'logs'
+}
+
+const CONTENT_TYPES: Record<Service, string> = {
+  cloudwatch: 'application/x-amz-json-1.0',
+  logs: 'application/x-amz-json-1.1'
+}
+
+const inflate = promisify(gunzip)
+
+/** What the headers of a call say. */
+export interface Target {
+  service: Service
+  /** Name of the action, or the whole target when the service is not known. */
+  action: string
+}
+
+export function readTarget (request: IncomingMessage): Target {
+  const target = String(request.headers['x-amz-target'] ?? '')
+  const [prefix, action] = target.split('.', 2)
+  const service = SERVICES[prefix!]
+  return service === undefined || action === undefined || action === '' ? { service: 'logs', action: target || 'Unknown' } : { service, action }
+}
+
+/** Collects the body as it came. @throws ApiError when it is larger than any request can be */
+export async function readBody (request: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    size += chunk.length
+    if (size > MAX_BODY_BYTES) throw entityTooLarge(MAX_BODY_BYTES)
+    chunks.push(chunk)
+  }
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
+}
+
+/** @throws ApiError */
+export async function decompress (body: Buffer, encoding: string | undefined): Promise<Buffer> {
+  if (encoding === undefined || encoding === 'identity') return body
+  if (encoding !== 'gzip') throw serializationError(`The content encoding ${encoding} is not supported`)
+  try {
+    return await inflate(body, { maxOutputLength: MAX_BODY_BYTES })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw entityTooLarge(MAX_BODY_BYTES)
+    throw serializationError('The body is not gzip')
+  }
+}
+
+/** @throws ApiError unless the body is one JSON object */
+export function parseInput (body: Buffer): Input {
+  let value: unknown
+  try {
+    value = JSON.parse(body.toString('utf8'))
+  } catch {
+    throw serializationError('The body is not JSON')
+  }
+  return structureOf(value, 'body')
+}
+
+/** @throws ApiError; signatures are not verified */
+export function requireAuthorization (request: IncomingMessage): void {
+  if (request.headers.authorization === undefined) {
+    throw new ApiError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token')
+  }
+}
+
+/** @throws ApiError */
+export function requireAction<T> (actions: Record<Service, Record<string, T>>, { service, action }: Target): T {
+  if (!Object.hasOwn(actions[service], action)) throw unknownOperation(action)
+  return actions[service][action]!
+}
+
+export function sendAnswer (response: ServerResponse, service: Service, body: object): void {
+  send(response, 200, service, {}, JSON.stringify(body))
+}
+
+/** Answers 200 with a body that no JSON parser takes. */
+export function sendGarbage (response: ServerResponse, service: Service): void {
+  send(response, 200, service, {}, '<html>{"rejectedLogEventsInfo":')
+}
+
+export function sendError (response: ServerResponse, service: Service, error: ApiError): void {
+  const inQueryMode = service === 'cloudwatch' && response.req.headers['x-amzn-query-mode'] === 'true'
+  const type = service === 'cloudwatch' ? `com.amazonaws.cloudwatch#${error.code}` : error.code
+  send(response, error.status, service,
+    inQueryMode ? { 'x-amzn-query-error': queryError(error) } : {},
+    JSON.stringify({ __type: type, message: error.message }))
+}
+
+function send (response: ServerResponse, status: number, service: Service, headers: Record<string, string>, text: string): void {
+  if (response.destroyed) return
+  const body = Buffer.from(text)
+  response.writeHead(status, {
+    'x-amzn-requestid': randomUUID(),
+    'content-type': CONTENT_TYPES[service],
+    'content-length': body.length,
+    ...headers
+  })
+  response.end(body)
+}

@@ -1,0 +1,198 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { CONTROL_PREFIX, createControl } from './control.js'
+import { ApiError, type Service } from './errors.js'
+import type { FaultRule } from './fault-plan.js'
+import { faultError, Faults } from './faults.js'
+import type { Action, Input } from './input.js'
+import { Ledger, type CallRecord, type LedgerSnapshot } from './ledger.js'
+import { createLogActions } from './logs/actions.js'
+import { LogStore, type InputLogEvent } from './logs/store.js'
+import { createMetricActions } from './metrics/actions.js'
+import { MetricStore, type SeriesSnapshot } from './metrics/store.js'
+import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, sendAnswer, sendError, sendGarbage } from './protocol.js'
+
+const KEEP_ALIVE_MS = 60_000
+
+export interface SandboxOptions {
+  /** 0 or absent: a free one. */
+  port?: number
+  /** Absent: 127.0.0.1. */
+  host?: string
+  /** Unix milliseconds; what the AWS time limits are measured against. */
+  now?: () => number
+  /** False: log events and data points are checked and counted but not kept, and memory stays constant. Absent: true. */
+  keepItems?: boolean
+}
+
+export interface StoredItem extends InputLogEvent {
+  logGroupName: string
+  logStreamName: string
+}
+
+/** A CloudWatch and a CloudWatch Logs on loopback. */
+export interface Sandbox {
+  /** For AWS_ENDPOINT_URL. */
+  url: string
+  port: number
+  faults: Faults
+  ledger (): LedgerSnapshot
+  /** The last calls, newest last; at most 1,000. */
+  calls (limit?: number): CallRecord[]
+  /** Stored log events, stream by stream in the order in which they were stored. */
+  items (logGroupName?: string): Iterable<StoredItem>
+  series (namespace?: string): SeriesSnapshot[]
+  /** Forgets everything: log groups, metrics, ledger, faults. */
+  reset (): void
+  /** Cuts every connection. May be called twice. */
+  close (): Promise<void>
+}
+
+/** Starts a sandbox. @throws Error when the port is taken */
+export async function startSandbox (options: SandboxOptions = {}): Promise<Sandbox> {
+  const { port = 0, host = '127.0.0.1', now = Date.now, keepItems = true } = options
+  const core = createCore({ now, keepItems })
+  const control = createControl(core)
+  const closing = new AbortController()
+  const gateway = createGateway(core, closing.signal)
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    const handle = request.url!.startsWith(CONTROL_PREFIX) ? control : gateway
+    // a connection that breaks while it is read or written is the client's business
+    handle(request, response).catch(() => response.destroy())
+  })
+  await listen(server, port, host)
+  const { port: bound } = server.address() as AddressInfo
+  let closed: Promise<void> | null = null
+  return {
+    ...core,
+    url: `http://${host}:${bound}`,
+    port: bound,
+    close () {
+      closed ??= new Promise(resolve => {
+        closing.abort()
+        core.faults.release()
+        server.close(() => resolve())
+        server.closeAllConnections()
+      })
+      return closed
+    }
+  }
+}
+
+async function listen (server: Server, port: number, host: string): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+interface Core extends Omit<Sandbox, 'url' | 'port' | 'close'> {
+  actions: Record<Service, Record<string, Action>>
+  recorder: Ledger
+  now: () => number
+}
+
+function createCore (options: { now: () => number, keepItems: boolean }): Core {
+  const metrics = new MetricStore()
+  const logs = new LogStore()
+  const recorder = new Ledger()
+  const faults = new Faults(options.now)
+  return {
+    now: options.now,
+    recorder,
+    faults,
+    actions: { cloudwatch: createMetricActions(metrics, options), logs: createLogActions(logs, options) },
+    ledger: () => recorder.snapshot(),
+    calls: limit => recorder.calls(limit),
+    series: namespace => metrics.snapshot(namespace),
+    * items (logGroupName) {
+      for (const group of logs.groups.values()) {
+        if (logGroupName !== undefined && group.name !== logGroupName) continue
+        for (const stream of group.streams.values()) {
+          for (const { timestamp, message } of stream.stored()) yield { logGroupName: group.name, logStreamName: stream.name, timestamp, message }
+        }
+      }
+    },
+    reset () {
+      metrics.reset()
+      logs.reset()
+      recorder.reset()
+      faults.clear()
+    }
+  }
+}
+
+/** Takes a call through its faults and its action to its answer, and writes it into the ledger. */
+function createGateway ({ actions, faults, recorder, now }: Core, closing: AbortSignal) {
+  return async function gateway (request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const target = readTarget(request)
+    const record: CallRecord = { action: target.action, destination: '', items: 0, bytes: 0, at: now(), status: 200 }
+    let wireBytes = 0
+    try {
+      const raw = await readBody(request)
+      wireBytes = raw.length
+      const action = requireAction(actions, target)
+      requireAuthorization(request)
+      const body = await decompress(raw, request.headers['content-encoding'])
+      record.bytes = body.length
+      const input = parseInput(body)
+      Object.assign(record, describe(input))
+
+      const fired = faults.draw({ action: target.action, input })
+      const ending = fired.find(({ kind }) => kind !== 'delay')
+      await delay(fired.filter(({ afterStore }) => afterStore !== true), closing)
+      if (ending !== undefined && ending.afterStore !== true) return fail(ending, record, response, target.service)
+      const answer = action(input, body.length)
+      if (answer.delivered !== undefined) recorder.delivered(target.action, answer.delivered)
+      await delay(fired.filter(({ afterStore }) => afterStore === true), closing)
+      if (ending !== undefined) return fail(ending, record, response, target.service)
+      sendAnswer(response, target.service, answer.body)
+    } catch (error) {
+      if (closing.aborted || !request.complete) {
+        record.status = 0
+        record.error = 'aborted'
+        throw error
+      }
+      const failure = error instanceof ApiError ? error : new ApiError(500, 'InternalFailure', (error as Error).stack ?? String(error))
+      record.status = failure.status
+      record.error = failure.code
+      sendError(response, target.service, failure)
+    } finally {
+      recorder.call(record, wireBytes)
+    }
+  }
+
+  function fail (rule: FaultRule, record: CallRecord, response: ServerResponse, service: Service): void {
+    if (rule.kind === 'garbage') {
+      record.error = rule.kind
+      return sendGarbage(response, service)
+    }
+    if (rule.kind === 'hang' || rule.kind === 'reset') {
+      record.status = 0
+      record.error = rule.kind
+      if (rule.kind === 'hang') faults.hang(response)
+      else response.socket?.resetAndDestroy()
+      return
+    }
+    throw faultError(rule)
+  }
+}
+
+function describe (input: Input): Pick<CallRecord, 'destination' | 'items'> {
+  const { Namespace: namespace, logGroupName, logStreamName, MetricData: datums, logEvents: events } = input
+  const carried = Array.isArray(datums) ? datums : Array.isArray(events) ? events : []
+  return {
+    destination: [namespace, logGroupName, logStreamName].filter(name => typeof name === 'string').join(':'),
+    items: carried.length
+  }
+}
+
+async function delay (rules: FaultRule[], signal: AbortSignal): Promise<void> {
+  for (const { delayMs } of rules) {
+    if (delayMs !== undefined) await sleep(delayMs, undefined, { signal, ref: false })
+  }
+}

@@ -1,0 +1,16 @@
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
+
+/** A `$ref` to a registered schema that keeps its static type. */
+export function ref<T extends TSchema> (schema: T) {
+  return Type.Unsafe<Static<T>>(Type.Ref(schema.$id!))
+}
+
+/** A string out of a closed list, as one `enum` and not as a union of constants. */
+export function stringEnum<const T extends readonly string[]> (values: T, options: object = {}) {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options })
+}
+
+/** Absent or a string: what it holds is the token plugin's to judge. */
+export const AccessTokenParameter = Type.Optional(Type.String({ description: 'Instead of the Authorization header.' }))
+
+export const TokenQuerySchema = Type.Object({ accessToken: AccessTokenParameter }, { $id: 'TokenQuery' })

@@ -1,0 +1,46 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { RETENTION_DAYS } from '../lib/limits.js'
+import { stringEnum } from './common.js'
+
+const MIB = 1_048_576
+const DAY_MS = 24 * 3_600_000
+
+/** A description completes the sentence «NAME must be …»; the start-up error and the README table are made of it. */
+export const ConfigSchema = Type.Object({
+  NODE_ENV: Type.String({ default: 'development', description: '"production" to limit GET /test to one call a minute per IP' }),
+  PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'a TCP port' }),
+  WORKER_PORT: Type.Integer({ default: 8081, minimum: 0, maximum: 65_535, description: 'the TCP port on which `npm run worker` answers health checks' }),
+  HOST: Type.String({ default: '0.0.0.0', minLength: 1, description: 'the address to listen on' }),
+  LOG_LEVEL: stringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'one of fatal, error, warn, info, debug, trace, silent' }),
+
+  CLIENT_SECRET_KEY: Type.String({ minLength: 1, description: 'the secret that client tokens are made with' }),
+  ACCESS_TOKEN_SECRET_KEY: Type.String({ minLength: 1, description: 'the secret that access tokens are signed with' }),
+  ACCESS_TOKEN_TTL_SECONDS: Type.Integer({ default: 3_600, minimum: 1, maximum: 86_400, description: 'the lifetime of an access token, 1 to 86400 seconds' }),
+
+  AWS_REGION: Type.String({ minLength: 1, description: 'the Region of CloudWatch, for example eu-west-1' }),
+  AWS_REQUEST_TIMEOUT_MS: Type.Integer({ default: 15_000, minimum: 100, description: 'milliseconds after which a call to AWS is given up and repeated' }),
+  LOG_RETENTION_DAYS: Type.Optional(Type.Unsafe<typeof RETENTION_DAYS[number]>({ type: 'integer', enum: [...RETENTION_DAYS], description: `the retention of log groups that the gateway creates: ${RETENTION_DAYS.join(', ')} days` })),
+
+  CORS_ALLOWED_ORIGIN: Type.String({ default: '*', minLength: 1, description: '* or a comma-separated list of origins' }),
+  BODY_LIMIT_BYTES: Type.Integer({ default: 2 * MIB, minimum: 1_024, maximum: 64 * MIB, description: 'the largest request body in bytes' }),
+  MAX_EVENT_LOOP_DELAY_MS: Type.Integer({ default: 2_000, minimum: 0, description: 'the event-loop delay in milliseconds above which requests are answered 503, 0 for no limit' }),
+  RATE_LIMIT_PER_MINUTE: Type.Integer({ default: 6_000, minimum: 0, description: 'requests per minute and IP, 0 for no limit' }),
+
+  REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://.+', description: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS' })),
+  REDIS_PREFIX: Type.String({ default: 'cloudwatch-postman', pattern: '^[\\w.:-]{1,64}$', description: 'what every key in Redis starts with, for gateways that share one: letters, digits and . : _ -' }),
+  REDIS_SHARDS: Type.Integer({ default: 4, minimum: 1, maximum: 256, description: 'into how many shards the spool in Redis is cut; the same for every process' }),
+  DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'the folder of the embedded spool' }),
+  SPOOL_MAX_BYTES: Type.Integer({ default: 1_024 * MIB, minimum: MIB, description: 'the bytes of waiting items after which new ones are answered 503' }),
+  SPOOL_SYNC: stringEnum(['commit', 'always'], { default: 'commit', description: 'commit (an answered item survives the process) or always (it survives the machine)' }),
+  LEASE_MS: Type.Integer({ default: 60_000, minimum: 1_000, description: 'milliseconds after which the records of a dead forwarder are taken over' }),
+  DEAD_LETTER_MAX_AGE_MS: Type.Integer({ default: 14 * DAY_MS, minimum: 1_000, description: 'milliseconds after which a dead letter is evicted' }),
+  DEAD_LETTER_MAX_BYTES: Type.Integer({ default: 64 * MIB, minimum: 1_024, description: 'the bytes of dead letters after which the oldest are evicted' }),
+
+  FORWARDER: stringEnum(['on', 'off', 'only'], { default: 'on', description: 'on (web and forwarders), off (web alone) or only (forwarders alone)' }),
+  FORWARDER_CONCURRENCY: Type.Integer({ default: 2, minimum: 1, maximum: 64, description: 'batches that each forwarder has under way at once' }),
+  FLUSH_INTERVAL_MS: Type.Integer({ default: 1_000, minimum: 1, maximum: 60_000, description: 'milliseconds that items wait for company before they are sent' }),
+  SHUTDOWN_GRACE_MS: Type.Integer({ default: 10_000, minimum: 0, description: 'milliseconds in which the forwarders may still deliver after SIGTERM' }),
+
+  ADMIN_TOKEN: Type.Optional(Type.String({ minLength: 16, description: 'the bearer token of GET /metrics and /admin, 16 characters or more; absent: they do not exist' }))
+}, { $id: 'Config', additionalProperties: false })
+export type Config = Static<typeof ConfigSchema>

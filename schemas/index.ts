@@ -1,0 +1,20 @@
+import type { TSchema } from '@sinclair/typebox'
+import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema } from './admin.js'
+import { TokenQuerySchema } from './common.js'
+import { ErrorSchema } from './error.js'
+import { HealthSchema } from './health.js'
+import { IntakeAnswerSchema, IntakeErrorSchema, IntakeHeadersSchema, RejectedItemSchema } from './intake.js'
+import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
+import { DimensionSchema, MetricDatumSchema, MetricRequestSchema, StatisticSetSchema } from './metric.js'
+import { TestAnswerSchema } from './test.js'
+import { TokenAnswerSchema, TokenRequestSchema } from './token.js'
+
+/** Every schema that a route refers to by name. */
+export const COMPONENTS: TSchema[] = [
+  ErrorSchema, TokenQuerySchema, TokenRequestSchema, TokenAnswerSchema,
+  DimensionSchema, StatisticSetSchema, MetricDatumSchema, MetricRequestSchema,
+  LogEventSchema, LogEventsRequestSchema,
+  RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema, IntakeHeadersSchema,
+  TestAnswerSchema, HealthSchema,
+  DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSelectionSchema, DeadLetterCountSchema
+]

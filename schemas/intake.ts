@@ -1,0 +1,49 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { DEAD_LETTER_REASONS, REFUSAL_REASONS, REJECTION_REASONS } from '../lib/outcome.js'
+import { API_ERRORS } from '../lib/errors.js'
+import { ref, stringEnum } from './common.js'
+
+const REASONS = [...new Set([...REFUSAL_REASONS, ...REJECTION_REASONS, ...DEAD_LETTER_REASONS])]
+
+export const RejectedItemSchema = Type.Object({
+  index: Type.Integer({ minimum: 0, description: 'Index of the item in the request.' }),
+  reason: stringEnum(REASONS),
+  message: Type.String({ description: 'Names the field and the rule.' })
+}, { $id: 'RejectedItem', additionalProperties: false, examples: [{ index: 3, reason: 'too-old', message: 'logEvents[3].timestamp is more than 14 days ago.' }] })
+
+const ItemCounts = {
+  accepted: Type.Integer({ minimum: 0, description: 'Items stored durably.' }),
+  rejected: Type.Array(ref(RejectedItemSchema))
+}
+
+export const IntakeAnswerSchema = Type.Object({
+  ResponseMetadata: Type.Object({
+    RequestId: Type.String({ description: 'AWS\'s own when "Prefer: wait" was asked for and met, else the gateway\'s.' })
+  }, { additionalProperties: false }),
+  ...ItemCounts
+}, {
+  $id: 'IntakeAnswer',
+  additionalProperties: false,
+  examples: [{ ResponseMetadata: { RequestId: '5f3c2f0e-6c8e-4a44-9d2c-0b1f7f2f7f10' }, accepted: 2, rejected: [] }]
+})
+export type IntakeAnswer = Static<typeof IntakeAnswerSchema>
+
+/** Nothing of the request was stored. */
+export const IntakeErrorSchema = Type.Object({
+  error: Type.Object({ code: Type.Integer(), message: Type.String() }, { additionalProperties: false }),
+  accepted: Type.Optional(ItemCounts.accepted),
+  rejected: Type.Optional(ItemCounts.rejected)
+}, {
+  $id: 'IntakeError',
+  additionalProperties: false,
+  examples: [{
+    error: { code: API_ERRORS.allItemsRejected.code, message: API_ERRORS.allItemsRejected.message },
+    accepted: 0,
+    rejected: [{ index: 0, reason: 'invalid-item', message: 'logEvents[0].message must be a string.' }]
+  }]
+})
+
+export const IntakeHeadersSchema = Type.Object({
+  prefer: Type.Optional(Type.String({ description: '"wait=N" (RFC 7240): answer after delivery, or after N seconds, at most 30.', examples: ['wait=5'] })),
+  'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'A request repeated with the same key within 24 h is stored once and answered as the first was.', examples: ['9b2f6d0c'] }))
+}, { $id: 'IntakeHeaders' })

@@ -1,0 +1,59 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { PUT_METRIC_DATA as LIMIT, UNITS } from '../lib/limits.js'
+import { AccessTokenParameter, ref, stringEnum } from './common.js'
+
+export const DimensionSchema = Type.Object({
+  Name: Type.String({ minLength: 1, maxLength: LIMIT.MAX_DIMENSION_NAME_LENGTH, description: 'ASCII, not blank, not starting with a colon.' }),
+  Value: Type.String({ minLength: 1, maxLength: LIMIT.MAX_DIMENSION_VALUE_LENGTH, description: 'ASCII, not blank.' })
+}, { $id: 'Dimension', additionalProperties: false, examples: [{ Name: 'Page', Value: '/checkout' }] })
+
+const MetricValueSchema = Type.Number({ minimum: -LIMIT.MAX_ABSOLUTE_VALUE, maximum: LIMIT.MAX_ABSOLUTE_VALUE })
+
+export const StatisticSetSchema = Type.Object({
+  SampleCount: Type.Number({ exclusiveMinimum: 0 }),
+  Sum: MetricValueSchema,
+  Minimum: MetricValueSchema,
+  Maximum: MetricValueSchema
+}, { $id: 'StatisticSet', additionalProperties: false, examples: [{ SampleCount: 3, Sum: 12, Minimum: 2, Maximum: 7 }] })
+
+export const MetricDatumSchema = Type.Object({
+  MetricName: Type.String({ minLength: 1, maxLength: LIMIT.MAX_METRIC_NAME_LENGTH }),
+  Dimensions: Type.Optional(Type.Array(ref(DimensionSchema), { maxItems: LIMIT.MAX_DIMENSIONS })),
+  Timestamp: Type.Optional(Type.Union([Type.String(), Type.Number()], {
+    description: 'ISO 8601, or Unix seconds; a number above 1e11 is read as milliseconds. Absent: now.'
+  })),
+  Value: Type.Optional(MetricValueSchema),
+  Values: Type.Optional(Type.Array(MetricValueSchema, { minItems: 1, maxItems: LIMIT.MAX_VALUES })),
+  Counts: Type.Optional(Type.Array(Type.Number({ minimum: 0 }), { minItems: 1, maxItems: LIMIT.MAX_VALUES, description: 'One for each of Values.' })),
+  StatisticValues: Type.Optional(ref(StatisticSetSchema)),
+  Unit: Type.Optional(stringEnum(UNITS)),
+  StorageResolution: Type.Optional(Type.Unsafe<1 | 60>({ type: 'integer', enum: [...LIMIT.STORAGE_RESOLUTIONS] }))
+}, {
+  $id: 'MetricDatum',
+  additionalProperties: false,
+  description: 'As in PutMetricData of the AWS SDK: exactly one of Value, Values (with optional Counts) and StatisticValues.',
+  examples: [{ MetricName: 'PageLoad', Value: 812, Unit: 'Milliseconds', Dimensions: [{ Name: 'Page', Value: '/checkout' }] }]
+})
+export type MetricDatum = Static<typeof MetricDatumSchema>
+
+/** What the whole request must be; each item of MetricData is judged on its own. */
+export const MetricEnvelopeSchema = Type.Object({
+  accessToken: AccessTokenParameter,
+  params: Type.Object({
+    Namespace: Type.String(),
+    MetricData: Type.Array(Type.Unknown(), { minItems: 1 })
+  }, { additionalProperties: false })
+}, { additionalProperties: false })
+export type MetricEnvelope = Static<typeof MetricEnvelopeSchema>
+
+export const MetricRequestSchema = Type.Object({
+  accessToken: AccessTokenParameter,
+  params: Type.Object({
+    Namespace: Type.String({ minLength: 1, maxLength: LIMIT.MAX_NAMESPACE_LENGTH, description: 'ASCII, not starting with "AWS/" or a colon.' }),
+    MetricData: Type.Array(ref(MetricDatumSchema), { minItems: 1 })
+  }, { additionalProperties: false, description: 'As in PutMetricData of the AWS SDK for JavaScript.' })
+}, {
+  $id: 'MetricRequest',
+  additionalProperties: false,
+  examples: [{ params: { Namespace: 'shop', MetricData: [{ MetricName: 'PageLoad', Value: 812, Unit: 'Milliseconds' }] } }]
+})

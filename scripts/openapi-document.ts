@@ -1,0 +1,28 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import app, { options } from '../app.js'
+
+/** The OpenAPI document as text: the app is made ready with every route that it can have, and asked. */
+export async function openapiDocument (): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
+  const fastify = Fastify(options)
+  try {
+    await fastify.register(app, {
+      environment: {
+        CLIENT_SECRET_KEY: 'unused',
+        ACCESS_TOKEN_SECRET_KEY: 'unused',
+        AWS_REGION: 'eu-west-1',
+        ADMIN_TOKEN: 'unused-but-long-enough',
+        FORWARDER: 'off',
+        DATA_DIR: dataDir
+      }
+    })
+    await fastify.ready()
+    return JSON.stringify(fastify.swagger(), null, 2) + '\n'
+  } finally {
+    await fastify.close()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}

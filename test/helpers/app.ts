@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import Fastify, { type FastifyInstance } from 'fastify'
+import app, { options } from '../../app.js'
+import { createClientToken } from '../../lib/token.js'
+import { startSandbox, type Sandbox } from '../../sandbox/server.js'
+import { startRedis } from './redis.js'
+
+export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
+
+/** What a test leaves to its end; that of tap's `t`. */
+export interface Teardown { teardown (handler: () => unknown): void }
+
+export interface Gateway {
+  app: FastifyInstance
+  url: string
+  sandbox: Sandbox
+  /** A fresh access token. */
+  token (): Promise<string>
+  post (path: string, body: unknown, headers?: Record<string, string>): Promise<Response>
+}
+
+/** The spools to run a suite on: both, or the one of REDIS_URL when that is set. */
+export const BACKENDS = process.env.REDIS_URL === undefined ? ['embedded', 'redis'] as const : ['redis'] as const
+export type Backend = 'embedded' | 'redis'
+
+/** A redis-server of this file, or the one of REDIS_URL under a prefix of this file. */
+export async function redisEnvironment (t: Teardown): Promise<Record<string, string>> {
+  const REDIS_PREFIX = `test-${randomUUID()}`
+  if (process.env.REDIS_URL !== undefined) return { REDIS_URL: process.env.REDIS_URL, REDIS_PREFIX }
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  return { REDIS_URL: redis.url, REDIS_PREFIX }
+}
+
+/** Points the SDK of this process at a new sandbox. */
+export async function useSandbox (t: Teardown): Promise<Sandbox> {
+  const sandbox = await startSandbox({})
+  t.teardown(() => sandbox.close())
+  Object.assign(process.env, { AWS_ENDPOINT_URL: sandbox.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' })
+  return sandbox
+}
+
+/** The whole app on a free port, delivering to a sandbox of its own. */
+export async function startGateway (t: Teardown, environment: Record<string, string> = {}, backend: Backend = 'embedded'): Promise<Gateway> {
+  const sandbox = await useSandbox(t)
+  const dataDir = await mkdtemp(join(tmpdir(), 'postman-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const redis = backend === 'redis' ? await redisEnvironment(t) : {}
+  const instance = Fastify(options)
+  await instance.register(app, {
+    environment: {
+      CLIENT_SECRET_KEY,
+      ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-tests',
+      AWS_REGION: 'eu-west-1',
+      DATA_DIR: dataDir,
+      FLUSH_INTERVAL_MS: '50',
+      SHUTDOWN_GRACE_MS: '2000',
+      ...redis,
+      ...environment
+    }
+  })
+  const url = await instance.listen({ port: 0, host: '127.0.0.1' })
+  t.teardown(() => instance.close())
+
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) => fetch(url + path, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body)
+  })
+  return {
+    app: instance,
+    url,
+    sandbox,
+    post,
+    async token () {
+      const answer = await post('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+      return (await answer.json() as { accessToken: string }).accessToken
+    }
+  }
+}
+
+/** Asks until the answer is not undefined. */
+export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    if (Date.now() > deadline) throw new Error(`nothing came within ${timeoutMs} ms`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}

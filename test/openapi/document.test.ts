@@ -1,0 +1,45 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { execFile } from 'node:child_process'
+import t from 'tap'
+import { openapiDocument } from '../../scripts/openapi-document.js'
+
+const ROOT = join(import.meta.dirname, '../..')
+const run = promisify(execFile)
+
+interface Operation { operationId?: string, tags?: string[], summary?: string, responses: Record<string, unknown> }
+
+t.test('openapi.json is the document of this source: npm run openapi writes it', async t => {
+  t.equal(await readFile(join(ROOT, 'openapi.json'), 'utf8'), await openapiDocument())
+})
+
+t.test('every route has an operationId of its own, tags and error answers', async t => {
+  const document = JSON.parse(await openapiDocument()) as { openapi: string, paths: Record<string, Record<string, Operation>>, components: { schemas: Record<string, { examples?: unknown[] }> } }
+  t.match(document.openapi, /^3\.1/)
+  const ids = new Set<string>()
+  for (const [path, operations] of Object.entries(document.paths)) {
+    for (const [method, { operationId, tags, summary, responses }] of Object.entries(operations)) {
+      const name = `${method} ${path}`
+      t.ok(operationId !== undefined && !ids.has(operationId), `${name} operationId`)
+      ids.add(operationId!)
+      t.equal(tags?.length, 1, `${name} tags`)
+      t.ok(summary, `${name} summary`)
+      const statuses = Object.keys(responses)
+      t.ok(statuses.some(status => status.startsWith('2')), `${name} success`)
+      if (!path.startsWith('/health')) t.ok(statuses.includes('429') && statuses.includes('500'), `${name} errors`)
+      if (method === 'post') t.ok(statuses.includes('413') && statuses.includes('415'), `${name} body errors`)
+    }
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas)) {
+    t.notMatch(name, /^def-/)
+    if (!/Query|Headers/.test(name)) t.ok(schema.examples, `${name} has examples`)
+  }
+})
+
+t.test('it lints clean', async t => {
+  const { stdout, stderr } = await run('npx', ['redocly', 'lint', 'openapi.json', '--format=stylish'], { cwd: ROOT, env: { ...process.env, REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true', REDOCLY_TELEMETRY: 'off' } })
+    .catch((error: { stdout: string, stderr: string }) => error)
+  t.match(stdout + stderr, /Your API description is valid/)
+  t.notMatch(stdout + stderr, /\d+ (error|warning)/)
+})
