@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
-import type { FastifyInstance, FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
 import type { ConfigOptions } from './plugins/config.js'
 
 /** For `fastify start --options`. */
@@ -9,7 +9,7 @@ export const options: FastifyServerOptions = {
   genReqId: () => randomUUID(),
   requestIdHeader: false,
   // A line per request would cost more than the request; failures log themselves.
-  disableRequestLogging: true,
+  logController: new LogController({ disableRequestLogging: true }),
   ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
 }
 

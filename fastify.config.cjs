@@ -6,6 +6,9 @@ const GRACE_MS = Number(env.SHUTDOWN_GRACE_MS || 10_000)
 /** For what follows the forwarders' own grace: settling, closing the spool. */
 const CLOSING_MS = 5_000
 
+// The pinned SDK runs on this Node; what its successors need is said in package.json.
+env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
+
 /** What `fastify start` is run with; the CLI has loaded `.env` by now. */
 module.exports = {
   options: true,

@@ -5,7 +5,7 @@ import type { FailureClass } from './failure.js'
 import type { DeadLetterReason, RejectionReason } from './outcome.js'
 import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
-import { SpoolUnavailableError, type Kind, type Lease, type Settlement, type Spool } from './spool/spool.js'
+import { SpoolFullError, SpoolUnavailableError, type Kind, type Lease, type Settlement, type Spool } from './spool/spool.js'
 
 /** The longest sleep: somebody may have appended without anything being due at once. */
 const MAX_SLEEP_MS = 1_000
@@ -261,17 +261,19 @@ class SpoolForwarder implements Forwarder {
         this.#spoolWorked()
         return true
       } catch (error) {
+        if (!(error instanceof SpoolUnavailableError || error instanceof SpoolFullError)) return await this.#giveUp(lease, error)
         const sleepMs = this.#spoolFailed(error)
         if (this.#abort.signal.aborted) return false
-        if (!(error instanceof SpoolUnavailableError)) return await this.#giveUp(lease, sleepMs)
         await sleep(sleepMs, undefined, { signal: this.#abort.signal }).catch(() => {})
       }
     }
   }
 
   /** The settlement itself is refused: the records are delivered again rather than lost. */
-  async #giveUp (lease: Lease, delayMs: number): Promise<false> {
-    await this.#options.spool.release(lease, delayMs).catch(() => {})
+  async #giveUp (lease: Lease, error: unknown): Promise<false> {
+    const { spool, log, backoff, random } = this.#options
+    log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the spool refuses how a delivery has ended, which it never should')
+    await spool.release(lease, backoffMs({ class: 'unavailable' }, lease.attempt, backoff, random)).catch(() => {})
     return false
   }
 

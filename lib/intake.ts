@@ -35,6 +35,12 @@ export interface IntakeResult {
   replayed: boolean
 }
 
+/** Counts what is taken and what is refused; called synchronously, must not throw. */
+export interface IntakeObserver {
+  onAccepted (kind: Kind, items: number): void
+  onRefused (kind: Kind, reason: RefusalReason): void
+}
+
 interface Sorted<Item> {
   items: Item[]
   indexes: number[]
@@ -59,10 +65,12 @@ function sortItems<Item> (batch: IntakeBatch<Item>): Sorted<Item> {
 export class Intake {
   readonly #spool: Spool
   readonly #receipts: Receipts
+  readonly #observer: IntakeObserver
 
-  constructor (spool: Spool, receipts: Receipts) {
+  constructor (spool: Spool, receipts: Receipts, observer: IntakeObserver) {
     this.#spool = spool
     this.#receipts = receipts
+    this.#observer = observer
   }
 
   /**
@@ -73,6 +81,7 @@ export class Intake {
    */
   async accept<Item> (batch: IntakeBatch<Item>, context: IntakeContext): Promise<IntakeResult> {
     const { items, indexes, rejected } = sortItems(batch)
+    for (const { reason } of rejected) this.#observer.onRefused(batch.kind, reason)
     if (items.length === 0) throw new ApiError('allItemsRejected', { body: { accepted: 0, rejected } })
 
     const answer: IntakeAnswer = { ResponseMetadata: { RequestId: context.requestId }, accepted: items.length, rejected }
@@ -96,6 +105,7 @@ export class Intake {
       waiting?.cancel()
       return { answer: JSON.parse(stored.answer) as IntakeAnswer, delivered: false, replayed: true }
     }
+    this.#observer.onAccepted(batch.kind, items.length)
     if (waiting === null) return { answer, delivered: false, replayed: false }
 
     const receipt = await waiting.receipt

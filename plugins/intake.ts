@@ -30,9 +30,9 @@ function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): In
 
 /** Owns `fastify.intake`: the step from a request's items to the spool. */
 async function intake (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts))
+  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.observer))
   fastify.decorateRequest('intakeContext', intakeContext)
   fastify.decorateReply('sendIntake', sendIntake)
 }
 
-export default fp(intake, { name: 'intake', dependencies: ['spool', 'receipts', 'token'] })
+export default fp(intake, { name: 'intake', dependencies: ['spool', 'receipts', 'token', 'observer'] })

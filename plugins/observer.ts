@@ -2,22 +2,29 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { ForwarderObserver } from '../lib/forwarder.js'
+import type { IntakeObserver } from '../lib/intake.js'
+import { KINDS } from '../lib/spool/spool.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    observer: ForwarderObserver
+    observer: Observer
     registry: Registry
   }
 }
 
+type Observer = ForwarderObserver & IntakeObserver
+
 const PREFIX = 'cloudwatch_postman_'
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const DELAY_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400]
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1]
 
-/** What the forwarders do, as Prometheus counts it. */
-function createObserver (registry: Registry): ForwarderObserver {
+/** What intake and forwarders do, as Prometheus counts it. */
+function createObserver (registry: Registry): Observer {
   const registers = [registry]
+  const accepted = new Counter({ registers, name: `${PREFIX}accepted_total`, help: 'Items stored for delivery.', labelNames: ['kind'] })
+  const refused = new Counter({ registers, name: `${PREFIX}refused_total`, help: 'Items refused before they were stored, by reason.', labelNames: ['kind', 'reason'] })
   const calls = new Counter({ registers, name: `${PREFIX}aws_calls_total`, help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome'] })
   const callSeconds = new Histogram({ registers, name: `${PREFIX}aws_call_seconds`, help: 'Latency of calls to AWS.', labelNames: ['api'], buckets: CALL_SECONDS })
   const fill = new Histogram({ registers, name: `${PREFIX}aws_call_fill_ratio`, help: 'Share of the batch limit that a call used.', labelNames: ['api'], buckets: SHARES })
@@ -28,6 +35,8 @@ function createObserver (registry: Registry): ForwarderObserver {
   const retried = new Counter({ registers, name: `${PREFIX}retried_total`, help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
 
   return {
+    onAccepted: (kind, items) => accepted.inc({ kind }, items),
+    onRefused: (kind, reason) => refused.inc({ kind, reason }),
     onCall ({ api, failure, durationMs, items, fill: share }) {
       calls.inc({ api, outcome: failure ?? 'ok' })
       callSeconds.observe({ api }, durationMs / 1000)
@@ -43,27 +52,46 @@ function createObserver (registry: Registry): ForwarderObserver {
   }
 }
 
-/** What the spool holds, asked for when Prometheus asks. */
+/** What the store holds, asked for when Prometheus asks; shared by all processes of the store. */
 function observeSpool (fastify: FastifyInstance): void {
   const registers = [fastify.registry]
-  const depth = new Gauge({ registers, name: `${PREFIX}spool_records`, help: 'Records that wait in the spool.', labelNames: ['kind'] })
+  const records = new Gauge({ registers, name: `${PREFIX}spool_records`, help: 'Records that wait in the spool.', labelNames: ['kind'] })
   const items = new Gauge({ registers, name: `${PREFIX}spool_items`, help: 'Items that wait in the spool.', labelNames: ['kind'] })
   const bytes = new Gauge({ registers, name: `${PREFIX}spool_bytes`, help: 'Bytes that wait in the spool.', labelNames: ['kind'] })
-  const age = new Gauge({
+  const oldest = new Gauge({ registers, name: `${PREFIX}spool_oldest_seconds`, help: 'Age of the oldest record in the spool.', labelNames: ['kind'] })
+  const ledger = new Gauge({ registers, name: `${PREFIX}ledger_items`, help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
+  const letters = new Gauge({ registers, name: `${PREFIX}dead_letters`, help: 'Dead letters kept.' })
+  const up = new Gauge({
     registers,
-    name: `${PREFIX}spool_oldest_seconds`,
-    help: 'Age of the oldest record in the spool.',
-    labelNames: ['kind'],
+    name: `${PREFIX}spool_up`,
+    help: '1 while the store answers.',
     async collect () {
-      for (const kind of ['metrics', 'logs', 'metering'] as const) {
-        const now = await fastify.spool.depth(kind).catch(() => null)
-        if (now === null) continue
-        depth.set({ kind }, now.records)
-        items.set({ kind }, now.items)
-        bytes.set({ kind }, now.bytes)
-        age.set({ kind }, now.oldestAgeMs / 1000)
+      try {
+        for (const kind of KINDS) {
+          const depth = await fastify.spool.depth(kind)
+          records.set({ kind }, depth.records)
+          items.set({ kind }, depth.items)
+          bytes.set({ kind }, depth.bytes)
+          oldest.set({ kind }, depth.oldestAgeMs / 1000)
+        }
+        const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await fastify.spool.ledger()
+        const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: Object.values(rejected).reduce((sum, count) => sum + count, 0) }
+        for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
+        letters.set((await fastify.spool.deadLetters.size()).letters)
+        up.set(1)
+      } catch {
+        up.set(0)
       }
     }
+  })
+}
+
+/** How long requests take, by route. */
+function observeRequests (fastify: FastifyInstance): void {
+  const seconds = new Histogram({ registers: [fastify.registry], name: `${PREFIX}http_request_seconds`, help: 'Latency of HTTP requests.', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS })
+  fastify.addHook('onResponse', (request, reply, done) => {
+    seconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000)
+    done()
   })
 }
 
@@ -75,6 +103,7 @@ async function observer (fastify: FastifyInstance): Promise<void> {
   if (fastify.config.ADMIN_TOKEN === undefined) return
   collectDefaultMetrics({ register: registry })
   observeSpool(fastify)
+  observeRequests(fastify)
 }
 
 export default fp(observer, { name: 'observer', dependencies: ['config', 'spool'] })

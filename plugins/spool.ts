@@ -1,8 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { PUT_LOG_EVENTS } from '../lib/limits.js'
-import { openLmdbSpool } from '../lib/spool/lmdb-spool.js'
-import { openRedisSpool } from '../lib/spool/redis-spool.js'
 import type { BatchLimits, Kind, Spool, SpoolOptions } from '../lib/spool/spool.js'
 
 declare module 'fastify' {
@@ -16,6 +14,17 @@ const LEASE_LIMITS: Record<Kind, BatchLimits> = {
   metering: { items: 500, bytes: 1_048_576 }
 }
 
+/** Only the backend that is used is loaded. */
+async function openSpool ({ config, redis }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
+  const sync = config.SPOOL_SYNC
+  if (redis === undefined) {
+    const { openLmdbSpool } = await import('../lib/spool/lmdb-spool.js')
+    return await openLmdbSpool({ ...options, dataDir: config.DATA_DIR, sync })
+  }
+  const { openRedisSpool } = await import('../lib/spool/redis-spool.js')
+  return await openRedisSpool({ ...options, redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync })
+}
+
 /** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */
 async function spool (fastify: FastifyInstance): Promise<void> {
   const { config } = fastify
@@ -27,9 +36,7 @@ async function spool (fastify: FastifyInstance): Promise<void> {
     deadLetterMaxAgeMs: config.DEAD_LETTER_MAX_AGE_MS,
     deadLetterMaxBytes: config.DEAD_LETTER_MAX_BYTES
   }
-  const spool = fastify.redis === undefined
-    ? await openLmdbSpool({ ...options, dataDir: config.DATA_DIR, sync: config.SPOOL_SYNC })
-    : await openRedisSpool({ ...options, redis: fastify.redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync: config.SPOOL_SYNC })
+  const spool = await openSpool(fastify, options)
   fastify.decorate('spool', spool)
   fastify.addHook('onClose', () => spool.close())
 }

@@ -1,5 +1,6 @@
-import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { parseFaultPlan } from './fault-plan.js'
 import { readBody } from './protocol.js'
 import type { Sandbox } from './server.js'
@@ -53,13 +54,16 @@ export function createControl (sandbox: Omit<Sandbox, 'url' | 'port' | 'close'>)
 /** One JSON object per line, at the pace of the reader. */
 async function sendItems (response: ServerResponse, items: Iterable<object>): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  await pipeline(Readable.from(toLines(items)), response)
+}
+
+function * toLines (items: Iterable<object>): Generator<string> {
   let chunk = ''
   for (const item of items) {
     chunk += JSON.stringify(item) + '\n'
     if (chunk.length < CHUNK_CHARACTERS) continue
-    if (!response.write(chunk) && !response.destroyed) await Promise.race([once(response, 'drain'), once(response, 'close')])
-    if (response.destroyed) return
+    yield chunk
     chunk = ''
   }
-  response.end(chunk)
+  yield chunk
 }

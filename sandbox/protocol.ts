@@ -40,9 +40,10 @@ export async function readBody (request: IncomingMessage): Promise<Buffer> {
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    if (size > MAX_BODY_BYTES) throw entityTooLarge(MAX_BODY_BYTES)
-    chunks.push(chunk)
+    // read on to the end, or the answer would not reach a client that is still writing
+    if (size <= MAX_BODY_BYTES) chunks.push(chunk)
   }
+  if (size > MAX_BODY_BYTES) throw entityTooLarge(MAX_BODY_BYTES)
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 

@@ -36,7 +36,7 @@ export interface Sandbox {
   /** For AWS_ENDPOINT_URL. */
   url: string
   port: number
-  faults: Faults
+  faults: Pick<Faults, 'set' | 'clear' | 'list'>
   ledger (): LedgerSnapshot
   /** The last calls, newest last; at most 1,000. */
   calls (limit?: number): CallRecord[]
@@ -71,7 +71,6 @@ export async function startSandbox (options: SandboxOptions = {}): Promise<Sandb
     close () {
       closed ??= new Promise(resolve => {
         closing.abort()
-        core.faults.release()
         server.close(() => resolve())
         server.closeAllConnections()
       })
@@ -93,6 +92,7 @@ async function listen (server: Server, port: number, host: string): Promise<void
 interface Core extends Omit<Sandbox, 'url' | 'port' | 'close'> {
   actions: Record<Service, Record<string, Action>>
   recorder: Ledger
+  faults: Faults
   now: () => number
 }
 

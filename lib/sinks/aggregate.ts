@@ -15,6 +15,7 @@ interface HasDatum {
 }
 
 type SeriesHead = Pick<StoredDatum, 'MetricName' | 'Dimensions' | 'Timestamp' | 'Unit' | 'StorageResolution'>
+type Dimensions = NonNullable<StoredDatum['Dimensions']>
 type StatisticSet = NonNullable<StoredDatum['StatisticValues']>
 
 /** What is merged of one series and time bucket. */
@@ -37,35 +38,59 @@ interface ValueSet<Source> {
  * unknown, merge with each other only. The time of a merged datum is the start of its bucket, which is what CloudWatch
  * stores. A point is never spread over two datums, so that it has one outcome.
  */
-export function aggregate<Source extends HasDatum> (sources: Iterable<Source>): Array<MergedDatum<Source>> {
-  const bySeries = new Map<string, Series<Source>>()
-  for (const source of sources) {
-    const head = headOf(source.item)
-    const key = JSON.stringify(head)
-    let series = bySeries.get(key)
+export class Aggregator<Source extends HasDatum> {
+  readonly #series = new Map<string, Series<Source>>()
+
+  add (source: Source): void {
+    const key = keyOf(source.item)
+    let series = this.#series.get(key)
     if (series === undefined) {
-      series = { head, valueSets: [], homes: new Map(), statisticSets: [] }
-      bySeries.set(key, series)
+      series = { head: headOf(source.item), valueSets: [], homes: new Map(), statisticSets: [] }
+      this.#series.set(key, series)
     }
     if (source.item.StatisticValues === undefined) addValues(series, source)
     else addStatistics(series, source.item.StatisticValues, source)
   }
-  return [...bySeries.values()].flatMap(mergedOf)
+
+  /** In the order in which the series were first seen. */
+  merged (): Array<MergedDatum<Source>> {
+    return [...this.#series.values()].flatMap(mergedOf)
+  }
+}
+
+/** Merges few points at once. */
+export function aggregate<Source extends HasDatum> (sources: Iterable<Source>): Array<MergedDatum<Source>> {
+  const aggregator = new Aggregator<Source>()
+  for (const source of sources) aggregator.add(source)
+  return aggregator.merged()
 }
 
 /** The same for every point of a series and bucket, whatever the order of its dimensions and with defaults written or not. */
+function keyOf (datum: StoredDatum): string {
+  const { MetricName, Dimensions = [], Unit = 'None', StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION } = datum
+  const parts = [MetricName, Unit, StorageResolution, bucketOf(datum)]
+  for (const { Name, Value } of sorted(Dimensions)) parts.push(Name, Value)
+  return JSON.stringify(parts)
+}
+
+/** Defaults are left out: fewer bytes to send. */
 function headOf (datum: StoredDatum): SeriesHead {
-  const resolution = datum.StorageResolution ?? LIMIT.DEFAULT_STORAGE_RESOLUTION
-  const bucketMs = resolution * 1_000
-  const head: SeriesHead = { MetricName: datum.MetricName, Timestamp: Math.floor(datum.Timestamp / bucketMs) * bucketMs }
-  if (datum.Dimensions !== undefined && datum.Dimensions.length > 0) {
-    head.Dimensions = datum.Dimensions
-      .map(({ Name, Value }) => ({ Name, Value }))
-      .sort((a, b) => compare(a.Name, b.Name) || compare(a.Value, b.Value))
-  }
-  if (datum.Unit !== undefined && datum.Unit !== 'None') head.Unit = datum.Unit
-  if (resolution !== LIMIT.DEFAULT_STORAGE_RESOLUTION) head.StorageResolution = resolution
+  const { MetricName, Dimensions = [], Unit = 'None', StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION } = datum
+  const head: SeriesHead = { MetricName, Timestamp: bucketOf(datum) }
+  if (Dimensions.length > 0) head.Dimensions = sorted(Dimensions)
+  if (Unit !== 'None') head.Unit = Unit
+  if (StorageResolution !== LIMIT.DEFAULT_STORAGE_RESOLUTION) head.StorageResolution = StorageResolution
   return head
+}
+
+/** Unix milliseconds. */
+function bucketOf ({ Timestamp, StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION }: StoredDatum): number {
+  const bucketMs = StorageResolution * 1_000
+  return Math.floor(Timestamp / bucketMs) * bucketMs
+}
+
+function sorted (dimensions: Dimensions): Dimensions {
+  return dimensions.length < 2 ? dimensions : [...dimensions].sort((a, b) => compare(a.Name, b.Name) || compare(a.Value, b.Value))
 }
 
 function compare (a: string, b: string): number {
@@ -75,7 +100,7 @@ function compare (a: string, b: string): number {
 
 function addValues<Source extends HasDatum> (series: Series<Source>, source: Source): void {
   const counts = countsOf(source.item)
-  const home = counts.size === 1 ? series.homes.get(counts.keys().next().value!) : undefined
+  const home = counts.length === 1 ? series.homes.get(counts[0]![0]) : undefined
   let set = home ?? series.valueSets.at(-1)
   if (set === undefined || !fits(set, counts)) {
     set = { counts: new Map(), sources: [] }
@@ -88,14 +113,15 @@ function addValues<Source extends HasDatum> (series: Series<Source>, source: Sou
   set.sources.push(source)
 }
 
-function countsOf ({ Value, Values, Counts }: StoredDatum): Map<number, number> {
-  if (Values === undefined) return new Map([[Value!, 1]])
+/** Each distinct value once. */
+function countsOf ({ Value, Values, Counts }: StoredDatum): Array<[value: number, count: number]> {
+  if (Values === undefined) return [[Value!, 1]]
   const counts = new Map<number, number>()
   Values.forEach((value, i) => counts.set(value, (counts.get(value) ?? 0) + (Counts?.[i] ?? 1)))
-  return counts
+  return [...counts]
 }
 
-function fits<Source> (set: ValueSet<Source>, counts: Map<number, number>): boolean {
+function fits<Source> (set: ValueSet<Source>, counts: Array<[value: number, count: number]>): boolean {
   let size = set.counts.size
   for (const [value, count] of counts) {
     const present = set.counts.get(value)

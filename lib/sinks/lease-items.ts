@@ -3,6 +3,10 @@ import type { ReceiptUpdate } from '../receipts.js'
 import { CorruptRecordError, decodeRecord, encodeRecords, type ReceiptRef } from '../record.js'
 import type { Lease, NewDeadLetter, SpoolRecord } from '../spool/spool.js'
 import type { Delivery, DeliveryFailure } from './sink.js'
+import { inSlices } from './slices.js'
+
+/** About 1 MB of lines, a few milliseconds. */
+const RECORDS_PER_SLICE = 32
 
 /** One item of a lease and where it comes from. */
 export interface Entry<Item> {
@@ -34,13 +38,18 @@ export class LeaseItems<Item> {
   readonly #rejected: Partial<Record<RejectionReason, number>> = {}
   #delivered = 0
 
+  private constructor (count: (item: Item) => number) {
+    this.#count = count
+  }
+
   /**
    * Decodes the records; one that cannot be read back is a dead letter, and the others go on.
    * @param count bytes that an item counts against the limit of its kind
    */
-  constructor (lease: Lease, count: (item: Item) => number) {
-    this.#count = count
-    for (const { line, items, bytes } of lease.records) this.#open({ line, items, bytes })
+  static async open<Item> (lease: Lease, count: (item: Item) => number): Promise<LeaseItems<Item>> {
+    const opened = new LeaseItems<Item>(count)
+    await inSlices(lease.records, RECORDS_PER_SLICE, ({ line, items, bytes }) => opened.#open({ line, items, bytes }))
+    return opened
   }
 
   #open (stored: SpoolRecord): void {

@@ -32,7 +32,7 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
   return {
     kind: 'logs',
     async deliver (lease, context) {
-      const items = new LeaseItems<StoredLogEvent>(lease, countLogEvent)
+      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent)
       const [group, stream] = splitDestination(lease.destination)
 
       const put = async (batch: Batch): Promise<Failure | null> => {

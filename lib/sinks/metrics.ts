@@ -2,12 +2,16 @@ import { PutMetricDataCommand, type CloudWatchClient } from '@aws-sdk/client-clo
 import { PUT_METRIC_DATA as LIMIT } from '../limits.js'
 import type { Pace } from '../pace.js'
 import { countDatum, type StoredDatum } from '../record.js'
-import { aggregate, type MergedDatum } from './aggregate.js'
+import { Aggregator, aggregate, type MergedDatum } from './aggregate.js'
 import { callApi } from './call.js'
 import { deliverBatches, halves } from './deliver-batches.js'
 import { LeaseItems, type Entry } from './lease-items.js'
 import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
 import type { Sink } from './sink.js'
+import { inSlices } from './slices.js'
+
+/** A few milliseconds of merging. */
+const POINTS_PER_SLICE = 4_000
 
 type Merged = MergedDatum<Entry<StoredDatum>>
 type Batch = MetricBatch<Merged>
@@ -29,8 +33,10 @@ export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Si
     kind: 'metrics',
     async deliver (lease, context) {
       const namespace = lease.destination
-      const items = new LeaseItems<StoredDatum>(lease, countDatum)
-      const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregate(items.entries)), {
+      const items = await LeaseItems.open<StoredDatum>(lease, countDatum)
+      const aggregator = new Aggregator<Entry<StoredDatum>>()
+      await inSlices(items.entries, POINTS_PER_SLICE, entry => aggregator.add(entry))
+      const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregator.merged()), {
         async put (batch) {
           const { output, failure } = await callApi({
             api: 'PutMetricData',

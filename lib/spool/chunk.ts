@@ -20,13 +20,14 @@ export function lineBytesOf (records: SpoolRecord[]): number {
   return sum
 }
 
-export function packChunks (records: SpoolRecord[]): Chunk[] {
+/** @param maxChunks the last one takes what is left, whatever its size */
+export function packChunks (records: SpoolRecord[], maxChunks = Infinity): Chunk[] {
   const chunks: Chunk[] = []
   let start = 0
   let bytes = 0
   for (let i = 0; i < records.length; i++) {
     const size = records[i]!.bytes
-    if (i > start && bytes + size > MAX_CHUNK_BYTES) {
+    if (i > start && bytes + size > MAX_CHUNK_BYTES && chunks.length < maxChunks - 1) {
       chunks.push(packChunk(records, start, i))
       start = i
       bytes = 0

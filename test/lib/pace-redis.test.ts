@@ -32,7 +32,7 @@ t.test('a fleet shares one pace', async t => {
     const startedAt = performance.now()
     const timeout = AbortSignal.timeout(2_000)
     const calls = await Promise.all(fleet.map(pace => callUntil(timeout, pace)))
-    const possible = (performance.now() - startedAt) / 1_000 * 60 + 60 * BURST_SECONDS + 1
+    const possible = (performance.now() - startedAt) / 1_000 * 60 + 60 * BURST_SECONDS + 5
     const total = calls.reduce((a, b) => a + b, 0)
     t.ok(total <= possible && total > 60, `${total} calls of ${possible}`)
     for (const own of calls) t.ok(own > total / 10, `${own} of ${total}`)
@@ -63,7 +63,7 @@ t.test('a fleet shares one pace', async t => {
   await t.test('another key is another pace', async t => {
     const [slow, fast] = [join('pace:d', 1_000), join('pace:e', 1_000)]
     slow.throttled(5_000)
-    await fast.acquire(AbortSignal.timeout(1_000))
+    await t.resolves(fast.acquire(AbortSignal.timeout(1_000)))
   })
 })
 
@@ -79,7 +79,7 @@ t.test('while Redis is away, each process goes by its own pace, and returns to t
   await server.stop()
   const startedAt = performance.now()
   const calls = await callUntil(AbortSignal.timeout(1_500), pace)
-  const possible = (performance.now() - startedAt) / 1_000 * 50 + 50 * BURST_SECONDS + 1
+  const possible = (performance.now() - startedAt) / 1_000 * 50 + 50 * BURST_SECONDS + 5
   t.ok(calls > 10 && calls <= possible, `${calls} calls of ${possible}`)
 
   await server.start()

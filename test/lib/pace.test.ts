@@ -33,7 +33,7 @@ t.test('a throttle cuts the rate, time raises it to the last maximum and then be
 t.test('without a throttle, calls pass at the cap', async t => {
   const startedAt = performance.now()
   const calls = await countFor(1_000, new LocalPace({ cap: 100, now: Date.now }))
-  const possible = (performance.now() - startedAt) / 1_000 * 100 + 100 * BURST_SECONDS + 1
+  const possible = (performance.now() - startedAt) / 1_000 * 100 + 100 * BURST_SECONDS + 5
   t.ok(calls > 30 && calls <= possible, `${calls} calls of ${possible}`)
 })
 

@@ -4,6 +4,11 @@ import t, { type Test } from 'tap'
 import type { FaultRule } from '../../sandbox/fault-plan.js'
 import { createStream, openSandbox, type TestSandbox, type TestSandboxOptions } from '../helpers/sandbox.js'
 
+interface Wanted {
+  name: string
+  [field: string]: unknown
+}
+
 interface Rig extends TestSandbox {
   log (message?: string, logGroupName?: string): Promise<unknown>
   metric (MetricName?: string, Namespace?: string): Promise<unknown>
@@ -33,17 +38,17 @@ async function settled (promise: Promise<unknown>, withinMs: number): Promise<bo
 
 t.test('answers of each kind, as the SDK sees them', async t => {
   const rig = await openRig(t)
-  const expectations: [FaultRule, object, object][] = [
+  const expectations: [FaultRule, Wanted, Wanted][] = [
     [{ kind: 'throttle' }, { name: 'ThrottlingException', $metadata: { httpStatusCode: 400 } }, { name: 'Throttling', $metadata: { httpStatusCode: 400 } }],
-    [{ kind: 'error' }, { name: 'InternalFailure', $fault: undefined, $metadata: { httpStatusCode: 500 } }, { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }],
-    [{ kind: 'error', status: 502 }, { $metadata: { httpStatusCode: 502 } }, { $metadata: { httpStatusCode: 502 } }],
+    [{ kind: 'error' }, { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }, { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }],
+    [{ kind: 'error', status: 502 }, { name: 'BadGateway', $metadata: { httpStatusCode: 502 } }, { name: 'BadGateway', $metadata: { httpStatusCode: 502 } }],
     [{ kind: 'error', status: 503 }, { name: 'ServiceUnavailableException', $metadata: { httpStatusCode: 503 } }, { name: 'ServiceUnavailable', $metadata: { httpStatusCode: 503 } }],
     [{ kind: 'error', status: 504, code: 'Slow', message: 'too slow' }, { name: 'Slow', message: /too slow/, $metadata: { httpStatusCode: 504 } }, { name: 'Slow' }],
     [{ kind: 'refuse' }, { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } }, { name: 'AccessDenied', $metadata: { httpStatusCode: 400 } }],
     [{ kind: 'refuse', code: 'ExpiredTokenException' }, { name: 'ExpiredTokenException' }, { name: 'ExpiredToken' }],
     [{ kind: 'refuse', code: 'UnrecognizedClientException', message: 'who?' }, { name: 'UnrecognizedClientException', message: 'who?' }, { name: 'InvalidClientTokenId' }],
     [{ kind: 'garbage' }, { name: 'SyntaxError', $metadata: { httpStatusCode: 200 } }, { name: 'SyntaxError' }],
-    [{ kind: 'reset' }, { code: 'ECONNRESET' }, { code: 'ECONNRESET' }]
+    [{ kind: 'reset' }, { name: 'TimeoutError', code: 'ECONNRESET' }, { name: 'TimeoutError', code: 'ECONNRESET' }]
   ]
   for (const [rule, logError, metricError] of expectations) {
     rig.faults.set([rule])
@@ -61,7 +66,7 @@ t.test('with afterStore the work is done and only the answer is lost', async t =
   const rig = await openRig(t)
   for (const kind of ['throttle', 'error', 'refuse', 'garbage', 'reset'] as const) {
     rig.faults.set([{ kind, afterStore: true }])
-    await t.rejects(rig.log(kind), undefined, kind)
+    await t.rejects(rig.log(kind), kind)
   }
   t.same(rig.stored(), ['throttle', 'error', 'refuse', 'garbage', 'reset'])
   t.equal(rig.ledger().events, 5)
@@ -102,6 +107,17 @@ t.test('a rule with a count goes after that many calls, and the next one takes o
   await t.rejects(rig.log(), { name: 'AccessDeniedException' })
   t.same(rig.faults.list().rules, [])
   await t.resolves(rig.log())
+})
+
+t.test('the SDK retries what AWS says can be retried', async t => {
+  const rig = await openRig(t, { maxAttempts: 3 })
+  rig.faults.set([{ kind: 'throttle', count: 1 }, { kind: 'error', status: 503, count: 1 }])
+  await t.resolves(rig.log())
+  rig.faults.set([{ kind: 'throttle', count: 1 }, { kind: 'reset', count: 1 }])
+  await t.resolves(rig.metric())
+  rig.faults.set([{ kind: 'refuse', count: 1 }])
+  await t.rejects(rig.log(), { name: 'AccessDeniedException' })
+  t.match(rig.ledger().calls, { PutLogEvents: 4, PutMetricData: 3 })
 })
 
 t.test('a share hits that part of the calls, the same ones for the same seed', async t => {

@@ -27,7 +27,7 @@ t.test('takes the percentile at the nearest rank', async t => {
   t.equal(percentile(new Map(), 50), null)
 })
 
-t.test('a percentile of values with counts is that of the points written out', async t => {
+t.test('a percentile of values with counts is that of the points written out', async () => {
   fc.assert(fc.property(pointsArbitrary, fc.integer({ min: 0, max: 1000 }), (points, permille) => {
     const sorted = [...points].sort((a, b) => a - b)
     const rank = Math.max(1, Math.ceil((permille / 10 * points.length) / 100))
@@ -35,7 +35,7 @@ t.test('a percentile of values with counts is that of the points written out', a
   }))
 })
 
-t.test('no statistic changes when the points are put in parts', async t => {
+t.test('no statistic changes when the points are put in parts', async () => {
   fc.assert(fc.property(pointsArbitrary, fc.nat(), (points, cut) => {
     const middle = cut % (points.length + 1)
     const merged = distributionOf(points.slice(0, middle))

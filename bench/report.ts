@@ -1,0 +1,70 @@
+import { formatNumber, formatRatio } from './format.js'
+import { spreadOf } from './stats.js'
+import type { Line, Table, Target } from './table.js'
+
+const HEADINGS = ['', 'median (min–max)', '', 'ratio (min–max)', 'per CPU-s', 'target', '']
+
+export interface Verdict {
+  met: boolean
+  /** `met`, or by how much it was missed. */
+  text: string
+}
+
+/** What the rounds of a line say about its target; null when it has none. */
+export function judge (line: Line): Verdict | null {
+  const { target } = line
+  if (target === undefined) return null
+  const figure = spreadOf(target.of === 'ratio' ? line.ratios! : line.values).median
+  const met = target.bound === 'at least' ? figure >= target.limit : figure <= target.limit
+  if (met) return { met, text: 'met' }
+  const missing = Math.abs(figure - target.limit)
+  return { met, text: `missed by ${target.limit === 0 ? formatNumber(missing) : `${(100 * missing / target.limit).toFixed(1)} %`}` }
+}
+
+function formatTarget ({ of, bound, limit }: Target): string {
+  return `${bound === 'at least' ? '≥' : '≤'} ${of === 'ratio' ? formatRatio(limit) : formatNumber(limit)}`
+}
+
+function formatSpread (values: number[], format: (value: number) => string): string {
+  const { median, min, max } = spreadOf(values)
+  return values.length === 1 ? format(median) : `${format(median)} (${format(min)}–${format(max)})`
+}
+
+function cells (line: Line): string[] {
+  return [
+    line.label,
+    formatSpread(line.values, formatNumber),
+    line.unit,
+    line.ratios === undefined ? '' : formatSpread(line.ratios, formatRatio),
+    line.cpuRatios === undefined ? '' : formatRatio(spreadOf(line.cpuRatios).median),
+    line.target === undefined ? '' : formatTarget(line.target),
+    [judge(line)?.text, line.note].filter(Boolean).join('; ')
+  ]
+}
+
+/** A table as text, columns aligned; those that hold nothing are left out. */
+export function formatTable ({ title, lines, notes }: Table): string {
+  const rows = lines.map(cells)
+  const used = HEADINGS.map((_heading, column) => rows.some(row => row[column] !== ''))
+  const widths = HEADINGS.map((heading, column) => Math.max(heading.length, ...rows.map(row => row[column]!.length)))
+  const write = (row: string[]): string => row
+    .map((cell, column) => cell.padEnd(widths[column]!))
+    .filter((_cell, column) => used[column])
+    .join('  ').trimEnd()
+  return [title, ...[HEADINGS, ...rows].map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''].join('\n')
+}
+
+/** For `--json`: the figures, the rounds they are made of, and the verdicts. */
+export function describeTable ({ title, lines, notes }: Table): object {
+  return {
+    title,
+    notes,
+    lines: lines.map(line => ({
+      ...line,
+      spread: spreadOf(line.values),
+      ...(line.ratios !== undefined && { ratio: spreadOf(line.ratios) }),
+      ...(line.cpuRatios !== undefined && { cpuRatio: spreadOf(line.cpuRatios) }),
+      verdict: judge(line)
+    }))
+  }
+}

@@ -1,0 +1,159 @@
+import { CONNECTIONS, type Bench, type Row } from '../bench.js'
+import { logBody, metricBody } from '../bodies.js'
+import { readLedger, resetSandbox, storedItems } from '../ledger.js'
+import type { LoadResult } from '../load/index.js'
+import { BACKENDS, openStore, startBare, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
+import { alternate, ratiosOf, spreadOf } from '../stats.js'
+import { atLeast, type Line, type Table } from '../table.js'
+import { cpuSeconds } from '../usage.js'
+
+const WARM_UP_SECONDS = 1
+const LOGS_TARGET = 0.8
+const METRICS_TARGET = 0.75
+
+interface Case {
+  path: string
+  items: number
+  label: string
+  body: string
+}
+
+const LOG_CASES: Case[] = [1, 10, 50].map(items => ({ path: '/logEvents', items, label: `${items} event${items === 1 ? '' : 's'}`, body: logBody(items) }))
+const METRIC_CASES: Case[] = [1, 20].map(items => ({ path: '/metric', items, label: `${items} point${items === 1 ? '' : 's'}`, body: metricBody(items) }))
+const CASES = [...LOG_CASES, ...METRIC_CASES]
+
+/** A server, fresh for each round, and how to be rid of it. */
+interface Opened {
+  server: Server
+  token?: string
+  close (): Promise<void>
+}
+
+interface Side {
+  label: string
+  isGateway: boolean
+  /** Whether it is judged: as `npm start` runs it. */
+  isJudged: boolean
+  delivers: boolean
+  open (bench: Bench, sandbox: Server): Promise<Opened>
+}
+
+const BARE: Side = {
+  label: 'bare Fastify',
+  isGateway: false,
+  isJudged: false,
+  delivers: false,
+  async open ({ processes }) {
+    const server = await startBare(processes)
+    return { server, close: server.kill }
+  }
+}
+
+function gatewaySide (backend: Backend, forwarder: 'on' | 'off'): Side {
+  return {
+    label: forwarder === 'on' ? backend : `${backend}, FORWARDER=off`,
+    isGateway: true,
+    isJudged: forwarder === 'on',
+    delivers: forwarder === 'on',
+    async open ({ processes }, sandbox) {
+      const store = await openStore(processes, backend)
+      const server = await startGateway(processes, { sandbox, store, forwarder })
+      return {
+        server,
+        token: await server.token(),
+        async close () {
+          await server.kill()
+          await store.drop()
+        }
+      }
+    }
+  }
+}
+
+const SIDES = [BARE, ...BACKENDS.flatMap(backend => [gatewaySide(backend, 'on'), gatewaySide(backend, 'off')])]
+
+interface Sample {
+  /** Requests per second. */
+  rate: number
+  /** Requests per CPU-second of the server. */
+  cpuRate: number
+  /** Of the accepted items, the share that reached the sandbox meanwhile. */
+  deliveredShare: number
+  /** Cores that the load generator used. */
+  generatorCores: number
+  p99: number
+}
+
+type Samples = Map<Side, Map<Case, Sample[]>>
+
+async function measure (bench: Bench, sandbox: Server, { server, token }: Opened, { path, body, items }: Case): Promise<Sample> {
+  const storedBefore = storedItems(await readLedger(sandbox))
+  const cpuBefore = cpuSeconds(server.pid)
+  const result: LoadResult = await bench.load.peak({ port: server.port, path, bodies: [body], connections: CONNECTIONS, ...(token !== undefined && { token }) }, bench.seconds)
+  const cpu = cpuSeconds(server.pid) - cpuBefore
+  const stored = storedItems(await readLedger(sandbox)) - storedBefore
+  if (result.accepted < result.requests) throw new Error(`${result.requests - result.accepted} of ${result.requests} requests to ${path} were refused`)
+  return {
+    rate: result.requests / result.seconds,
+    cpuRate: result.requests / cpu,
+    deliveredShare: stored / (result.requests * items),
+    generatorCores: result.cpuSeconds / result.seconds,
+    p99: result.latency.p99
+  }
+}
+
+async function measureSide (bench: Bench, sandbox: Server, side: Side, samples: Samples): Promise<void> {
+  const opened = await side.open(bench, sandbox)
+  for (const { path, body } of [LOG_CASES[1]!, METRIC_CASES[0]!]) {
+    await bench.load.peak({ port: opened.server.port, path, bodies: [body], connections: CONNECTIONS, ...(opened.token !== undefined && { token: opened.token }) }, WARM_UP_SECONDS)
+  }
+  for (const each of CASES) samples.get(side)!.get(each)!.push(await measure(bench, sandbox, opened, each))
+  await opened.close()
+  await resetSandbox(sandbox)
+}
+
+function linesOf (samples: Samples, each: Case, limit: number): Line[] {
+  const of = (side: Side, read: (sample: Sample) => number): number[] => samples.get(side)!.get(each)!.map(read)
+  return SIDES.map(side => ({
+    label: `${each.label}: ${side.label}`,
+    unit: 'requests/s',
+    values: of(side, ({ rate }) => rate),
+    note: [
+      `p99 ${spreadOf(of(side, ({ p99 }) => p99)).median.toFixed(1)} ms`,
+      ...(side.delivers ? [`${Math.round(100 * spreadOf(of(side, ({ deliveredShare }) => deliveredShare)).median)} % delivered meanwhile`] : [])
+    ].join(', '),
+    ...(side.isGateway && {
+      ratios: ratiosOf(of(side, ({ rate }) => rate), of(BARE, ({ rate }) => rate)),
+      cpuRatios: ratiosOf(of(side, ({ cpuRate }) => cpuRate), of(BARE, ({ cpuRate }) => cpuRate))
+    }),
+    ...(side.isJudged && { target: atLeast(limit) })
+  }))
+}
+
+export const intake: Row = {
+  name: 'intake',
+  title: 'requests per second against a bare Fastify route with the same schemas',
+  async run (bench) {
+    const sandbox = await startSandbox(bench.processes)
+    const samples: Samples = new Map(SIDES.map(side => [side, new Map(CASES.map(each => [each, []]))]))
+    for (let round = 0; round < bench.rounds; round++) {
+      for (const side of alternate(SIDES, round)) {
+        bench.progress(`intake: round ${round + 1} of ${bench.rounds}, ${side.label}`)
+        await measureSide(bench, sandbox, side, samples)
+      }
+    }
+    await sandbox.kill()
+    const cores = spreadOf([...samples.values()].flatMap(cases => [...cases.values()].flat()).map(({ generatorCores }) => generatorCores))
+    const notes = [
+      `${CONNECTIONS} connections, ${bench.seconds} s a round after ${2 * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
+      'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. FORWARDER=off is web alone.',
+      'The ratio per CPU-s counts the CPU of the Node process only; what the forwarder uses for delivery is in it, Redis is not.',
+      `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core (${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`
+    ]
+    const table = (title: string, cases: Case[], limit: number): Table => ({ title, lines: cases.flatMap(each => linesOf(samples, each, limit)), notes })
+    return [
+      table('Intake: POST /logEvents, messages of 100 bytes', LOG_CASES, LOGS_TARGET),
+      table('Intake: POST /metric', METRIC_CASES, METRICS_TARGET)
+    ]
+  }
+}

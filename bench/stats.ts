@@ -1,0 +1,29 @@
+/** What several rounds of one measurement gave. */
+export interface Spread {
+  median: number
+  min: number
+  max: number
+}
+
+/** @param values at least one */
+export function spreadOf (values: number[]): Spread {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  const median = sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2
+  return { median, min: sorted[0]!, max: sorted.at(-1)! }
+}
+
+/** @param sorted ascending; @param share 0 to 1 */
+export function percentile (sorted: ArrayLike<number>, share: number): number {
+  return sorted.length === 0 ? 0 : sorted[Math.min(sorted.length - 1, Math.ceil(sorted.length * share) - 1)]!
+}
+
+/** The ratio of each round, so that noise which lasts longer than a round falls on both sides. */
+export function ratiosOf (values: number[], reference: number[]): number[] {
+  return values.map((value, round) => value / reference[round]!)
+}
+
+/** Sides that are measured in turn: each round in the opposite order of the one before. */
+export function alternate<Side> (sides: Side[], round: number): Side[] {
+  return round % 2 === 0 ? sides : [...sides].reverse()
+}

@@ -1,0 +1,31 @@
+/** What a figure has to reach. */
+export interface Target {
+  /** The ratio to the reference, or the figure itself. */
+  of: 'ratio' | 'value'
+  bound: 'at least' | 'at most'
+  limit: number
+}
+
+/** One figure, measured in several rounds. */
+export interface Line {
+  label: string
+  unit: string
+  /** One for each round. */
+  values: number[]
+  /** For each round, the ratio to the reference of the table. */
+  ratios?: number[]
+  /** The same per CPU-second of the processes that were measured, which other work on the machine disturbs less. */
+  cpuRatios?: number[]
+  target?: Target
+  note?: string
+}
+
+export interface Table {
+  title: string
+  lines: Line[]
+  /** How it was measured. */
+  notes: string[]
+}
+
+export const atLeast = (limit: number, of: Target['of'] = 'ratio'): Target => ({ of, bound: 'at least', limit })
+export const atMost = (limit: number, of: Target['of'] = 'ratio'): Target => ({ of, bound: 'at most', limit })

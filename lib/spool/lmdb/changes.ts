@@ -1,0 +1,140 @@
+import { createHash } from 'node:crypto'
+import type { DeadLetter, SpoolRecord } from '../spool.js'
+import { packChunks, type Chunk } from '../chunk.js'
+import type { StoredLedger } from '../ledger.js'
+import type { Destination, Entry } from './destination.js'
+import { entryKey, type LmdbStore, type Writes } from './store.js'
+
+const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
+/** Expired idempotency keys that one flush sweeps at most. */
+const SWEEP_LIMIT = 200
+const LEDGER_KEY = 'ledger'
+
+/** The part of the ledger that is stored; what is in the spool follows from the entries. */
+export interface Counters extends StoredLedger {
+  /** Dead letters kept now, and the bytes of their lines. */
+  letters: number
+  letterBytes: number
+}
+
+export function readCounters (store: LmdbStore): Counters {
+  const stored = store.state.get(LEDGER_KEY)
+  const empty: Counters = { accepted: 0, delivered: 0, rejected: {}, deadLettered: 0, evicted: 0, letters: 0, letterBytes: 0 }
+  return stored === undefined ? empty : { ...empty, ...JSON.parse(stored) }
+}
+
+/** What one flush is going to write, and what changes in memory once it is written. */
+export class Changes {
+  readonly counters: Counters
+  /** Destinations that this flush writes to. */
+  readonly touched = new Set<Destination>()
+  readonly #store: LmdbStore
+  readonly #now: number
+  readonly #nextSeq: () => number
+  readonly #writes: ((writes: Writes) => void)[] = []
+  readonly #done: (() => void)[] = []
+  readonly #answers = new Map<string, string>()
+  readonly #removedLetters = new Set<string>()
+
+  constructor (store: LmdbStore, counters: Counters, nextSeq: () => number, now: number) {
+    this.#store = store
+    this.counters = structuredClone(counters)
+    this.#nextSeq = nextSeq
+    this.#now = now
+  }
+
+  /** Runs after the commit. */
+  whenDone (callback: () => void): void {
+    this.#done.push(callback)
+  }
+
+  /** Adds records at the end of the queue. */
+  putRecords (destination: Destination, records: SpoolRecord[], appendedAt: number): Entry[] {
+    this.touched.add(destination)
+    if (!destination.named) {
+      this.#writes.push(writes => writes.put(this.#store.names, destination.id, JSON.stringify([destination.kind, destination.name])))
+      this.whenDone(() => { destination.named = true })
+    }
+    return packChunks(records).map(chunk => this.#putEntry(destination, chunk, this.#nextSeq(), appendedAt))
+  }
+
+  /** Removes entries and puts records in their place, which are as old as the oldest of the entries. */
+  replaceEntries (destination: Destination, entries: Entry[], records: SpoolRecord[]): Entry[] {
+    this.touched.add(destination)
+    this.#writes.push(writes => { for (const entry of entries) writes.remove(this.#store.entries, entryKey(destination.id, entry)) })
+    const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
+    return packChunks(records, entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
+  }
+
+  #putEntry (destination: Destination, { value, ...sizes }: Chunk, seq: number, appendedAt: number): Entry {
+    const entry = { seq, ...sizes, appendedAt }
+    this.#writes.push(writes => writes.put(this.#store.entries, entryKey(destination.id, entry), value))
+    return entry
+  }
+
+  removeName (destination: Destination): void {
+    this.#writes.push(writes => writes.remove(this.#store.names, destination.id))
+  }
+
+  /** The answer given to this key before; null for a key that is new, which is claimed with this answer. */
+  claim (key: string, answer: string): string | null {
+    const hash = createHash('sha256').update(key).digest('hex')
+    const known = this.#answers.get(hash) ?? this.#storedAnswer(hash)
+    if (known !== null) return known
+    const expiresAt = this.#now + IDEMPOTENCY_TTL_MS
+    this.#answers.set(hash, answer)
+    this.#writes.push(writes => {
+      writes.put(this.#store.idempotency, hash, JSON.stringify([expiresAt, answer]))
+      writes.put(this.#store.idempotencyExpiry, [expiresAt, hash], '')
+    })
+    return null
+  }
+
+  #storedAnswer (hash: string): string | null {
+    const stored = this.#store.idempotency.get(hash)
+    if (stored === undefined) return null
+    const [expiresAt, answer] = JSON.parse(stored) as [number, string]
+    return expiresAt > this.#now ? answer : null
+  }
+
+  /** Removes expired keys; to be called before the first claim, which may renew one of them. */
+  sweepIdempotency (): void {
+    const expired = [...this.#store.idempotencyExpiry.getKeys({ end: [this.#now, ''], limit: SWEEP_LIMIT })]
+    for (const [expiresAt, hash] of expired) {
+      const stored = this.#store.idempotency.get(hash)
+      // A key claimed again since has a later expiry of its own.
+      const stale = stored !== undefined && JSON.parse(stored)[0] === expiresAt
+      this.#writes.push(writes => {
+        writes.remove(this.#store.idempotencyExpiry, [expiresAt, hash])
+        if (stale) writes.remove(this.#store.idempotency, hash)
+      })
+    }
+  }
+
+  putLetter (letter: DeadLetter): void {
+    this.counters.letters++
+    this.counters.letterBytes += Buffer.byteLength(letter.line)
+    this.#writes.push(writes => writes.put(this.#store.deadLetters, letter.id, JSON.stringify(letter)))
+  }
+
+  /** Null when it is gone already. */
+  takeLetter (id: string): DeadLetter | null {
+    const stored = this.#store.deadLetters.get(id)
+    if (stored === undefined || this.#removedLetters.has(id)) return null
+    this.#removedLetters.add(id)
+    const letter = JSON.parse(stored) as DeadLetter
+    this.counters.letters--
+    this.counters.letterBytes -= Buffer.byteLength(letter.line)
+    this.#writes.push(writes => writes.remove(this.#store.deadLetters, id))
+    return letter
+  }
+
+  /** Makes it all durable in one transaction, then changes what is in memory. */
+  async commit (): Promise<void> {
+    await this.#store.commit(writes => {
+      for (const write of this.#writes) write(writes)
+      writes.put(this.#store.state, LEDGER_KEY, JSON.stringify(this.counters))
+    })
+    for (const done of this.#done) done()
+  }
+}

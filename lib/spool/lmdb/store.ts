@@ -1,0 +1,145 @@
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { open, type Database, type Key, type RootDatabase } from 'lmdb'
+import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
+import type { Entry } from './destination.js'
+
+/** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
+const MAP_SIZE_FACTOR = 4
+const MIN_MAP_SIZE = 256 * 2 ** 20
+/** A write that was cut short with less than this left on the disk failed because the disk is full. */
+const DISK_FULL_BYTES = 16 * 2 ** 20
+
+/** Error codes of a full disk: LMDB's own, ENOSPC, EFBIG, EDQUOT. */
+const FULL_CODES = new Set([-30792, 28, 27, 122])
+/** EIO; also what LMDB reports when a write was cut short. */
+const IO_CODE = 5
+
+/**
+ * Makes the directory when it is missing.
+ * @throws SpoolConfigurationError when it cannot be written
+ */
+export function prepareDirectory (dataDir: string): void {
+  try {
+    mkdirSync(dataDir, { recursive: true })
+    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new SpoolConfigurationError(`the spool cannot write to ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/** `[destination id, sequence, records, items, bytes, lineBytes, appendedAt]`: all the scheduler has to know. */
+type EntryKey = [number, number, number, number, number, number, number]
+
+/** Puts and removals that become durable in one transaction. */
+export interface Writes {
+  put (table: Database, key: Key, value: string): void
+  remove (table: Database, key: Key): void
+}
+
+/**
+ * The tables of the embedded spool in one LMDB environment.
+ *
+ * A commit is in the page cache when `commit` resolves, so it survives the end of the process; LMDB brings it to the
+ * disk right behind, and a power cut takes the file back to the last commit that had reached the disk.
+ */
+export class LmdbStore {
+  readonly entries: Database<Buffer, Key>
+  /** Destination id → `[kind, destination]`. */
+  readonly names: Database<string, number>
+  /** Key → JSON; the ledger is under LEDGER_KEY. */
+  readonly state: Database<string, string>
+  readonly deadLetters: Database<string, string>
+  /** Hash of an idempotency key → `[expiresAt, answer]`. */
+  readonly idempotency: Database<string, string>
+  /** `[expiresAt, hash]` → ''. */
+  readonly idempotencyExpiry: Database<string, [number, string]>
+  readonly #root: RootDatabase
+  readonly #dataDir: string
+  readonly #sync: 'commit' | 'always'
+
+  constructor (dataDir: string, maxBytes: number, sync: 'commit' | 'always') {
+    this.#dataDir = dataDir
+    this.#sync = sync
+    const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
+    try {
+      // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
+      this.#root = open(dataDir, { noSubdir: false, mapSize, maxDbs: 16, eventTurnBatching: false } as Parameters<typeof open>[1])
+      this.entries = this.#root.openDB('entries', { encoding: 'binary' })
+      this.names = this.#root.openDB('names', { encoding: 'string' })
+      this.state = this.#root.openDB('state', { encoding: 'string' })
+      this.deadLetters = this.#root.openDB('deadLetters', { encoding: 'string' })
+      this.idempotency = this.#root.openDB('idempotency', { encoding: 'string' })
+      this.idempotencyExpiry = this.#root.openDB('idempotencyExpiry', { encoding: 'string' })
+    } catch (error) {
+      throw new SpoolConfigurationError(`cannot open the spool in ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  /**
+   * Runs `build` and makes what it has written durable, all or nothing.
+   * @throws SpoolFullError when the disk is full
+   * @throws SpoolUnavailableError when it fails otherwise
+   */
+  async commit (build: (writes: Writes) => void): Promise<void> {
+    try {
+      await this.#root.batch(() => build(writes))
+      if (this.#sync === 'always') await this.#root.flushed
+    } catch (error) {
+      throw await this.#commitError(error as Error & { commitError?: Promise<unknown> })
+    }
+  }
+
+  async #commitError (error: Error & { commitError?: Promise<unknown> }): Promise<Error> {
+    const cause = await Promise.resolve(error.commitError).then(() => error, (reason: Error) => reason) as Error & { code?: number }
+    const full = FULL_CODES.has(cause.code!) || /no space|too large|MAP_FULL/i.test(cause.message) || (cause.code === IO_CODE && this.#diskFull())
+    return full
+      ? new SpoolFullError(`the disk under ${this.#dataDir} takes no more: ${cause.message}`, { cause })
+      : new SpoolUnavailableError(`cannot write to the spool in ${this.#dataDir}: ${cause.message}`, { cause })
+  }
+
+  #diskFull (): boolean {
+    const { bavail, bsize } = statfsSync(this.#dataDir)
+    return bavail * bsize < DISK_FULL_BYTES
+  }
+
+  /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
+  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: string }> {
+    for (const { key, value } of this.entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
+      yield { entry: toEntry(key as EntryKey), value: value.toString() }
+    }
+  }
+
+  /** The first of those that `readEntries` gives. */
+  firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
+    const keys = this.entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
+    for (const key of keys) return toEntry(key as EntryKey)
+    return undefined
+  }
+
+  readEntry (destinationId: number, entry: Entry): string {
+    return this.entries.get(entryKey(destinationId, entry))?.toString() ?? ''
+  }
+
+  /** Every stored entry, by its key only. */
+  * scanEntries (): Generator<{ destinationId: number, entry: Entry }> {
+    for (const key of this.entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
+  }
+
+  async close (): Promise<void> {
+    await this.#root.flushed
+    await this.#root.close()
+  }
+}
+
+const writes: Writes = {
+  put (table, key, value) { void table.put(key, value) },
+  remove (table, key) { void table.remove(key) }
+}
+
+export function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {
+  return [destinationId, seq, records, items, bytes, lineBytes, appendedAt]
+}
+
+function toEntry ([, seq, records, items, bytes, lineBytes, appendedAt]: EntryKey): Entry {
+  return { seq, records, items, bytes, lineBytes, appendedAt }
+}
