@@ -103,17 +103,19 @@ export interface GatewayOptions {
   store: Store
   /** As the variable of that name. */
   forwarder: 'on' | 'off' | 'only'
+  /** Absent: true. False: it may still be starting. */
+  ready?: boolean
 }
 
 /** What `npm start` and `npm run worker` run. */
-export async function startGateway (processes: Processes, { sandbox, store, forwarder }: GatewayOptions): Promise<Gateway> {
+export async function startGateway (processes: Processes, options: GatewayOptions): Promise<Gateway> {
   const port = await freePort()
   const running = await processes.start({
-    name: forwarder === 'only' ? 'npm run worker' : 'npm start',
+    name: options.forwarder === 'only' ? 'npm run worker' : 'npm start',
     command: join(ROOT, 'node_modules/.bin/fastify'),
     args: ['start', '-c', 'fastify.config.cjs', 'dist/app.js'],
-    env: gatewayEnv(port, { sandbox, store, forwarder }),
-    readyUrl: `http://127.0.0.1:${port}/health/ready`
+    env: gatewayEnv(port, options),
+    ...(options.ready !== false && { readyUrl: readyUrl(port) })
   })
   return {
     ...running,
@@ -129,17 +131,28 @@ export async function startGateway (processes: Processes, { sandbox, store, forw
   }
 }
 
-/** Every variable is set, so that nothing of the caller's environment or `.env` counts: an empty one is one not set. */
-export function gatewayEnv (port: number, { sandbox, store, forwarder }: GatewayOptions): Record<string, string> {
-  const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
+export function readyUrl (port: number): string {
+  return `http://127.0.0.1:${port}/health/ready`
+}
+
+/** For whatever calls AWS. */
+export function awsEnv (sandbox: Server): Record<string, string> {
   return {
-    ...unset,
     AWS_ENDPOINT_URL_CLOUDWATCH: '',
     AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: '',
     AWS_ENDPOINT_URL: `http://127.0.0.1:${sandbox.port}`,
     AWS_ACCESS_KEY_ID: 'benchmark',
     AWS_SECRET_ACCESS_KEY: 'benchmark',
-    AWS_REGION: 'eu-west-1',
+    AWS_REGION: 'eu-west-1'
+  }
+}
+
+/** Every variable is set, so that nothing of the caller's environment or `.env` counts: an empty one is one not set. */
+export function gatewayEnv (port: number, { sandbox, store, forwarder }: GatewayOptions): Record<string, string> {
+  const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
+  return {
+    ...unset,
+    ...awsEnv(sandbox),
     NODE_ENV: 'production',
     HOST: '127.0.0.1',
     PORT: String(port),

@@ -13,8 +13,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'Answers after the events are stored durably. A bad one never takes the good ones with it. Log group and log stream are created when they do not exist.',
       tags: ['telemetry'],
       security: [{ accessToken: [] }, { accessTokenQuery: [] }],
-      headers: ref(IntakeHeadersSchema),
-      querystring: ref(TokenQuerySchema),
+      headers: IntakeHeadersSchema,
+      querystring: TokenQuerySchema,
       body: LogEventsEnvelopeSchema,
       response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
     },

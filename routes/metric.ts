@@ -16,8 +16,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         description: 'Answers after the data points are stored durably. A bad one never takes the good ones with it.',
         tags: ['telemetry'],
         security: [{ accessToken: [] }, { accessTokenQuery: [] }],
-        headers: ref(IntakeHeadersSchema),
-        querystring: ref(TokenQuerySchema),
+        headers: IntakeHeadersSchema,
+        querystring: TokenQuerySchema,
         body: MetricEnvelopeSchema,
         response: { 201: { description: 'What became of each data point.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
       },

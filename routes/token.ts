@@ -9,6 +9,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'createToken',
       summary: 'Trade a client token for an access token',
       tags: ['tokens'],
+      security: [],
       body: ref(TokenRequestSchema),
       response: {
         201: { description: 'An access token.', ...ref(TokenAnswerSchema) },

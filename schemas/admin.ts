@@ -42,7 +42,7 @@ export const DeadLetterQuerySchema = Type.Object({
   ...FilterFields,
   limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: `Letters on a page, at most ${MAX_PAGE}; 100 when absent.` })),
   cursor: Type.Optional(Type.String())
-}, { $id: 'DeadLetterQuery', additionalProperties: false })
+}, { additionalProperties: false })
 
 export const DeadLetterSelectionSchema = Type.Object({
   ...FilterFields,

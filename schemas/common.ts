@@ -13,4 +13,4 @@ export function stringEnum<const T extends readonly string[]> (values: T, option
 /** Absent or a string: what it holds is the token plugin's to judge. */
 export const AccessTokenParameter = Type.Optional(Type.String({ description: 'Instead of the Authorization header.' }))
 
-export const TokenQuerySchema = Type.Object({ accessToken: AccessTokenParameter }, { $id: 'TokenQuery' })
+export const TokenQuerySchema = Type.Object({ accessToken: AccessTokenParameter })

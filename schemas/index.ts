@@ -1,9 +1,8 @@
 import type { TSchema } from '@sinclair/typebox'
-import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema } from './admin.js'
-import { TokenQuerySchema } from './common.js'
+import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema } from './admin.js'
 import { ErrorSchema } from './error.js'
 import { HealthSchema } from './health.js'
-import { IntakeAnswerSchema, IntakeErrorSchema, IntakeHeadersSchema, RejectedItemSchema } from './intake.js'
+import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
 import { DimensionSchema, MetricDatumSchema, MetricRequestSchema, StatisticSetSchema } from './metric.js'
 import { TestAnswerSchema } from './test.js'
@@ -11,10 +10,10 @@ import { TokenAnswerSchema, TokenRequestSchema } from './token.js'
 
 /** Every schema that a route refers to by name. */
 export const COMPONENTS: TSchema[] = [
-  ErrorSchema, TokenQuerySchema, TokenRequestSchema, TokenAnswerSchema,
+  ErrorSchema, TokenRequestSchema, TokenAnswerSchema,
   DimensionSchema, StatisticSetSchema, MetricDatumSchema, MetricRequestSchema,
   LogEventSchema, LogEventsRequestSchema,
-  RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema, IntakeHeadersSchema,
+  RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema,
   TestAnswerSchema, HealthSchema,
-  DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSelectionSchema, DeadLetterCountSchema
+  DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterSelectionSchema, DeadLetterCountSchema
 ]

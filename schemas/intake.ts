@@ -43,7 +43,8 @@ export const IntakeErrorSchema = Type.Object({
   }]
 })
 
+/** Never referred to by name: only a schema inside the route has its header names made lower case. */
 export const IntakeHeadersSchema = Type.Object({
   prefer: Type.Optional(Type.String({ description: '"wait=N" (RFC 7240): answer after delivery, or after N seconds, at most 30.', examples: ['wait=5'] })),
   'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'A request repeated with the same key within 24 h is stored once and answered as the first was.', examples: ['9b2f6d0c'] }))
-}, { $id: 'IntakeHeaders' })
+})

@@ -9,7 +9,7 @@ import { createClientToken } from '../lib/token.js'
 import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
 import { compare, createReader } from './demo/read-back.js'
 import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './demo/report.js'
-import { count, createScreen } from './demo/screen.js'
+import { count, createScreen } from './screen.js'
 import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './demo/shop.js'
 import { findPort, ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from './processes.js'
 

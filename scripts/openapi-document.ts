@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
+import fp from 'fastify-plugin'
 import app, { options } from '../app.js'
 
 /** The OpenAPI document as text: the app is made ready with every route that it can have, and asked. */
@@ -9,7 +10,7 @@ export async function openapiDocument (): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
   const fastify = Fastify(options)
   try {
-    await fastify.register(app, {
+    await fastify.register(fp(app), {
       environment: {
         CLIENT_SECRET_KEY: 'unused',
         ACCESS_TOKEN_SECRET_KEY: 'unused',

@@ -31,7 +31,7 @@ export class Connection {
     const data = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk])
     let start = 0
     for (let headEnd = data.indexOf(HEAD_END); headEnd !== -1; headEnd = data.indexOf(HEAD_END, start)) {
-      const head = data.latin1Slice(start, headEnd)
+      const head = data.toString('latin1', start, headEnd)
       const end = headEnd + HEAD_END.length + Number(CONTENT_LENGTH.exec(head)?.[1] ?? 0)
       if (end > data.length) break
       start = end

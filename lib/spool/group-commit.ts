@@ -55,7 +55,7 @@ export class GroupCommit<Op, Result> {
   #start (): void {
     if (this.#running) return
     this.#running = true
-    setImmediate(() => { void this.#run() })
+    setImmediate(() => this.#run())
   }
 
   async #run (): Promise<void> {

@@ -13,7 +13,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'listDeadLetters',
       summary: 'List dead letters, oldest first',
       ...common,
-      querystring: ref(DeadLetterQuerySchema),
+      querystring: DeadLetterQuerySchema,
       response: { 200: { description: 'A page of dead letters.', ...ref(DeadLetterPageSchema) }, 400: errorAnswer('The filter is invalid.'), ...ADMIN_ERRORS }
     },
     ...fastify.admin.required

@@ -1,6 +1,6 @@
 import type { LedgerSnapshot } from '../../sandbox/ledger.js'
 import { percentile, type Comparison } from './read-back.js'
-import { count, type Screen } from './screen.js'
+import { count, type Screen } from '../screen.js'
 import { BROWSERS, LOG_GROUP, SECONDS, type Sent, type Shown } from './shop.js'
 
 function milliseconds (value: number | null): string {

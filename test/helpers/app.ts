@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
 import app, { options } from '../../app.js'
 import { createClientToken } from '../../lib/token.js'
 import { startSandbox, type Sandbox } from '../../sandbox/server.js'
@@ -50,7 +51,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
   const instance = Fastify(options)
-  await instance.register(app, {
+  await instance.register(fp(app), {
     environment: {
       CLIENT_SECRET_KEY,
       ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-tests',

@@ -41,7 +41,7 @@ export const QUICK_BACKOFF: BackoffSchedules = {
 /** The embedded spool in a folder of its own; closed and removed with the test. */
 export async function openSpool (t: Teardown, options: Partial<SpoolOptions> = {}): Promise<Spool> {
   const dataDir = await mkdtemp(join(tmpdir(), 'forwarder-'))
-  const spool = await openLmdbSpool({ ...SPOOL_OPTIONS, ...options, dataDir, sync: 'process' })
+  const spool = await openLmdbSpool({ ...SPOOL_OPTIONS, ...options, dataDir, sync: 'commit' })
   t.teardown(async () => {
     await spool.close()
     await rm(dataDir, { recursive: true, force: true })

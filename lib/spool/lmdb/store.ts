@@ -63,7 +63,7 @@ export class LmdbStore {
     const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
     try {
       // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
-      this.#root = open(dataDir, { noSubdir: false, mapSize, maxDbs: 16, eventTurnBatching: false } as Parameters<typeof open>[1])
+      this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
       this.entries = this.#root.openDB('entries', { encoding: 'binary' })
       this.names = this.#root.openDB('names', { encoding: 'string' })
       this.state = this.#root.openDB('state', { encoding: 'string' })
@@ -112,8 +112,8 @@ export class LmdbStore {
   /** The first of those that `readEntries` gives. */
   firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
     const keys = this.entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
-    for (const key of keys) return toEntry(key as EntryKey)
-    return undefined
+    const [key] = keys.asArray
+    return key === undefined ? undefined : toEntry(key as EntryKey)
   }
 
   readEntry (destinationId: number, entry: Entry): string {
@@ -132,8 +132,8 @@ export class LmdbStore {
 }
 
 const writes: Writes = {
-  put (table, key, value) { void table.put(key, value) },
-  remove (table, key) { void table.remove(key) }
+  put: (table, key, value) => table.put(key, value),
+  remove: (table, key) => table.remove(key)
 }
 
 export function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {

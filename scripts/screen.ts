@@ -8,7 +8,7 @@ const COLUMN_GAP = '   '
 
 type Format = Parameters<typeof styleText>[0]
 
-/** Where the demo writes: in colour and with progress on a terminal, in plain lines elsewhere. */
+/** Where a command writes: in colour and with progress on a terminal, in plain lines elsewhere. */
 export interface Screen {
   style (format: Format, text: string): string
   line (text?: string): void

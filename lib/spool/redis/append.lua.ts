@@ -1,0 +1,52 @@
+import { COMMON } from './common.lua.js'
+
+/**
+ * Stores what several appends bring, each all or nothing.
+ *
+ * KEYS[1] base name of the kind and shard
+ * ARGV[1] id of this call; a call with an id of the last minute changes nothing and returns what it returned before
+ * ARGV[2] linger in milliseconds
+ * ARGV[3] ARGV[4] items and bytes of a full batch
+ * ARGV[5] maximum of stored bytes
+ * ARGV[6] ARGV[7] channel and message for a destination that became due before its linger
+ * then for each append: destination, urgent (0 or 1), idempotency key or '', its answer, its seconds to live,
+ *   bytes of lines, number of chunks, then for each chunk: "records items bytes lineBytes", value
+ *
+ * Returns for each append '' when stored, '!' when full, or '=' and the answer that the key got before.
+ */
+export const APPEND = `${COMMON}
+local memory = base .. ':f:' .. ARGV[1]
+local seen = redis.call('GET', memory)
+if seen then return cjson.decode(seen) end
+
+local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local now = clock()
+local results, early, i = {}, false, 8
+
+local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
+  if key ~= '' then
+    local known = redis.call('GET', base .. ':k:' .. key)
+    if known then return '=' .. known end
+  end
+  if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > maxBytes then return '!' end
+  if key ~= '' then redis.call('SET', base .. ':k:' .. key, answer, 'EX', ttl) end
+  local before = tonumber(redis.call('HGET', counters, 'items') or 0)
+  local id = store(dest, now, at, count)
+  redis.call('HINCRBY', counters, 'accepted', tonumber(redis.call('HGET', counters, 'items') or 0) - before)
+  if not id then return '' end
+  if urgent == '1' then redis.call('HSET', state, 'urgent:' .. dest, id) end
+  local pressing = urgent == '1' or isPressing(dest, limitItems, limitBytes)
+  local dueAt, dueBefore = schedule(dest, pressing and now or now + lingerMs)
+  if dueAt <= now and dueBefore > now then early = true end
+  return ''
+end
+
+while i <= #ARGV do
+  local count = tonumber(ARGV[i + 6])
+  results[#results + 1] = append(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), i + 7, count)
+  i = i + 7 + 2 * count
+end
+redis.call('SET', memory, cjson.encode(results), 'EX', 60)
+if early then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
+return results
+`

@@ -1,0 +1,146 @@
+/**
+ * Put in front of every script: names and steps that they share.
+ *
+ * All keys of a kind and shard begin with the hash tag in KEYS[1], so they live in one slot; the scripts make the
+ * other names themselves:
+ *   :q:<destination>  stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = the chunk;
+ *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds what was given back
+ *   :due              sorted set, destination → Unix milliseconds when due
+ *   :oldest           sorted set, destination → Unix milliseconds of its oldest entry
+ *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
+ *                     urgent (id of the youngest urgent entry), back (age and id of the youngest remainder)
+ *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes
+ *   :k:<key>          answer to an idempotency key
+ *   :f:<id>           answer of an append that may be sent again
+ *   :dl, :dlids       hash and sorted set of dead letters
+ */
+export const COMMON = `
+local base, group = KEYS[1], 'forwarders'
+local due, oldest, state, counters = base .. ':due', base .. ':oldest', base .. ':state', base .. ':counters'
+local letters, letterIds = base .. ':dl', base .. ':dlids'
+-- Longer than any lease, so that what is given back counts as expired.
+local givenBackIdle = 1000000000
+
+local function stream(dest) return base .. ':q:' .. dest end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function sizesOf(meta)
+  local t, r, i, b, l = string.match(meta or '', '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+  return tonumber(t or 0), tonumber(r or 0), tonumber(i or 0), tonumber(b or 0), tonumber(l or 0)
+end
+
+local function get(field, dest) return tonumber(redis.call('HGET', state, field .. ':' .. dest) or 0) end
+
+-- Adds to what no lease holds.
+local function addWaiting(dest, items, bytes, entries)
+  redis.call('HINCRBY', state, 'items:' .. dest, items)
+  redis.call('HINCRBY', state, 'bytes:' .. dest, bytes)
+  redis.call('HINCRBY', state, 'entries:' .. dest, entries)
+end
+
+local function addStored(records, items, lineBytes)
+  redis.call('HINCRBY', counters, 'records', records)
+  redis.call('HINCRBY', counters, 'items', items)
+  redis.call('HINCRBY', counters, 'lineBytes', lineBytes)
+end
+
+-- Makes it due at this time or earlier, but never before its hold ends. Returns when it is due now and before.
+local function schedule(dest, at)
+  local before = tonumber(redis.call('ZSCORE', due, dest) or math.huge)
+  local after = math.max(math.min(before, at), get('hold', dest))
+  redis.call('ZADD', due, string.format('%.0f', after), dest)
+  return after, before
+end
+
+local function holdUntil(dest, at)
+  if at > get('hold', dest) then redis.call('HSET', state, 'hold:' .. dest, string.format('%.0f', at)) end
+end
+
+-- Adds the chunks that ARGV has from i on ("records items bytes lineBytes", value); returns the id of the last one.
+local function store(dest, appendedAt, i, count)
+  local records, items, bytes, lineBytes, id = 0, 0, 0, 0, nil
+  for _ = 1, count do
+    local meta = string.format('%.0f', appendedAt) .. ' ' .. ARGV[i]
+    id = redis.call('XADD', stream(dest), '*', 'm', meta, 'v', ARGV[i + 1])
+    local _, r, n, b, l = sizesOf(meta)
+    records, items, bytes, lineBytes = records + r, items + n, bytes + b, lineBytes + l
+    i = i + 2
+  end
+  if count > 0 then
+    redis.pcall('XGROUP', 'CREATE', stream(dest), group, '0')
+    addStored(records, items, lineBytes)
+    addWaiting(dest, items, bytes, count)
+    redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest)
+  end
+  return id
+end
+
+local function isPressing(dest, limitItems, limitBytes)
+  return get('items', dest) >= limitItems or get('bytes', dest) >= limitBytes
+end
+
+-- The ids that the lease holds, or nil when it does not hold all of them any more.
+local function held(dest, lease, count)
+  local pending = redis.pcall('XPENDING', stream(dest), group, '-', '+', count + 1, lease)
+  if pending.err or #pending ~= count then return nil end
+  local ids = {}
+  for i, entry in ipairs(pending) do ids[i] = entry[1] end
+  return ids
+end
+
+-- Calls a command with many ids, some at a time; the ids stand between the arguments before and after.
+local function each(ids, before, after)
+  for first = 1, #ids, 1000 do
+    local args = {unpack(before)}
+    for i = first, math.min(first + 999, #ids) do args[#args + 1] = ids[i] end
+    for _, argument in ipairs(after or {}) do args[#args + 1] = argument end
+    redis.call(unpack(args))
+  end
+end
+
+local function giveBack(dest, ids)
+  each(ids, {'XCLAIM', stream(dest), group, '-', 0}, {'IDLE', givenBackIdle, 'JUSTID'})
+end
+
+local function forgetLease(dest, lease)
+  redis.call('XGROUP', 'DELCONSUMER', stream(dest), group, lease)
+end
+
+local function isBehind(id, other)
+  local a, b = string.match(id, '(%d+)-(%d+)')
+  local c, d = string.match(other, '(%d+)-(%d+)')
+  a, b, c, d = tonumber(a), tonumber(b), tonumber(c), tonumber(d)
+  return a > c or (a == c and b > d)
+end
+
+-- After entries were removed: forgets an empty destination (true), or sets the age of its oldest entry.
+local function refresh(dest, now)
+  local head = redis.call('XRANGE', stream(dest), '-', '+', 'COUNT', 1)[1]
+  if not head then
+    redis.call('DEL', stream(dest))
+    redis.call('ZREM', oldest, dest)
+    for _, field in ipairs({'items:', 'bytes:', 'entries:', 'attempt:', 'urgent:', 'back:'}) do redis.call('HDEL', state, field .. dest) end
+    local hold = get('hold', dest)
+    if hold > now then
+      redis.call('ZADD', due, string.format('%.0f', hold), dest)
+    else
+      redis.call('HDEL', state, 'hold:' .. dest)
+      redis.call('ZREM', due, dest)
+    end
+    return true
+  end
+  local appendedAt = sizesOf(head[2][2])
+  local back = redis.call('HGET', state, 'back:' .. dest)
+  if back then
+    local backAt, id = string.match(back, '(%d+) (.+)')
+    if isBehind(head[1], id) then redis.call('HDEL', state, 'back:' .. dest)
+    else appendedAt = math.min(appendedAt, tonumber(backAt)) end
+  end
+  redis.call('ZADD', oldest, string.format('%.0f', appendedAt), dest)
+  return false
+end
+`

@@ -1,0 +1,41 @@
+import { COMMON } from './common.lua.js'
+
+/**
+ * Gives the entries of a lease back.
+ *
+ * KEYS[1] base name of the kind and shard
+ * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
+ * ARGV[4] ARGV[5] its items and bytes
+ * ARGV[6] delay in milliseconds
+ *
+ * Returns 1, or 0 when the lease is not held any more.
+ */
+export const RELEASE = `${COMMON}
+local lease, dest, count, delayMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[6])
+local ids = held(dest, lease, count)
+if not ids then return 0 end
+local now = clock()
+giveBack(dest, ids)
+forgetLease(dest, lease)
+addWaiting(dest, ARGV[4], ARGV[5], count)
+redis.call('HINCRBY', state, 'attempt:' .. dest, 1)
+if delayMs > 0 then holdUntil(dest, now + delayMs) end
+schedule(dest, now + delayMs)
+return 1
+`
+
+/**
+ * Holds a lease for another term.
+ *
+ * KEYS[1] base name of the kind and shard
+ * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
+ *
+ * Returns 1, or 0 when the lease is not held any more.
+ */
+export const EXTEND = `${COMMON}
+local lease, dest, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local ids = held(dest, lease, count)
+if not ids then return 0 end
+each(ids, {'XCLAIM', stream(dest), group, lease, 0}, {'JUSTID'})
+return 1
+`

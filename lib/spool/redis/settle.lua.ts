@@ -1,0 +1,67 @@
+import { COMMON } from './common.lua.js'
+
+/**
+ * Ends a lease with what became of its items.
+ *
+ * KEYS[1] base name of the kind and shard
+ * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
+ * ARGV[4] ARGV[5] ARGV[6] its records, items and bytes of lines
+ * ARGV[7] delay in milliseconds, or -1
+ * ARGV[8] 1 when something has met its outcome
+ * ARGV[9] Unix milliseconds of its oldest entry
+ * ARGV[10] ARGV[11] channel and message for a destination that is due
+ * ARGV[12] number of ledger counters, then each: name, increment
+ * then number of dead letters, each: id, JSON, bytes of its line
+ * then number of remaining chunks, each: "records items bytes lineBytes", value
+ *
+ * Returns 1, or 0 when the lease is not held any more; nothing has changed then.
+ */
+export const SETTLE = `${COMMON}
+local lease, dest, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local delayMs, progress = tonumber(ARGV[7]), ARGV[8] == '1'
+local ids = held(dest, lease, count)
+if not ids then return 0 end
+local now = clock()
+
+-- First what frees memory: once a script has written, a full server lets it finish.
+each(ids, {'XACK', stream(dest), group})
+each(ids, {'XDEL', stream(dest)})
+forgetLease(dest, lease)
+addStored(-tonumber(ARGV[4]), -tonumber(ARGV[5]), -tonumber(ARGV[6]))
+
+local i = 13
+for _ = 1, tonumber(ARGV[12]) do
+  redis.call('HINCRBY', counters, ARGV[i], ARGV[i + 1])
+  i = i + 2
+end
+
+local deaths = tonumber(ARGV[i])
+i = i + 1
+for _ = 1, deaths do
+  redis.call('HSET', letters, ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', letterIds, 0, ARGV[i])
+  redis.call('HINCRBY', counters, 'letters', 1)
+  redis.call('HINCRBY', counters, 'letterBytes', ARGV[i + 2])
+  i = i + 3
+end
+
+local remaining = tonumber(ARGV[i])
+if remaining > 0 then
+  local appendedAt = tonumber(ARGV[9])
+  local id = store(dest, appendedAt, i + 1, remaining)
+  local back = redis.call('HGET', state, 'back:' .. dest)
+  if back then appendedAt = math.min(appendedAt, tonumber(string.match(back, '%d+'))) end
+  redis.call('HSET', state, 'back:' .. dest, string.format('%.0f', appendedAt) .. ' ' .. id)
+end
+
+if progress or delayMs < 0 then redis.call('HDEL', state, 'attempt:' .. dest)
+else redis.call('HINCRBY', state, 'attempt:' .. dest, 1) end
+
+if delayMs > 0 then holdUntil(dest, now + delayMs) end
+if not refresh(dest, now) then
+  if remaining > 0 then
+    if schedule(dest, now + math.max(0, delayMs)) <= now then redis.call('PUBLISH', ARGV[10], ARGV[11]) end
+  elseif redis.call('ZSCORE', due, dest) then schedule(dest, math.huge) end
+end
+return 1
+`

@@ -1,0 +1,118 @@
+import { COMMON } from './common.lua.js'
+
+/**
+ * Leases what the destination that has been due longest has to give.
+ *
+ * KEYS[1] base name of the kind and shard
+ * ARGV[1] name of the lease
+ * ARGV[2] ARGV[3] lease and linger in milliseconds
+ * ARGV[4] ARGV[5] items and bytes that a lease may hold
+ *
+ * Returns [milliseconds until something is due, or -1], or
+ * [0, destination, attempt, [for each entry "appendedAt records items bytes lineBytes", value]].
+ */
+export const TAKE = `${COMMON}
+local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local limitItems, limitBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local now = clock()
+
+local function pick(dest)
+  local key = stream(dest)
+  local picked, items, bytes, full, expiredLeft = {}, 0, 0, false, false
+
+  local function add(fields)
+    local _, _, i, b = sizesOf(fields[2])
+    if #picked > 0 and (items + i > limitItems or bytes + b > limitBytes) then return false end
+    items, bytes = items + i, bytes + b
+    picked[#picked + 1] = fields[2]
+    picked[#picked + 1] = fields[4] or ''
+    return true
+  end
+
+  -- What was given back, and what leases held that have run out.
+  local pending = redis.pcall('XPENDING', key, group, 'IDLE', leaseMs, '-', '+', 1000)
+  if pending.err then pending = {} end
+  local claimed, gone, owners = {}, {}, {}
+  for _, entry in ipairs(pending) do
+    local id, owner = entry[1], entry[2]
+    local found = redis.call('XRANGE', key, id, id)[1]
+    if not found then gone[#gone + 1] = id
+    elseif not full and add(found[2]) then
+      claimed[#claimed + 1] = id
+      owners[owner] = true
+      if owner == '-' then
+        local _, _, i, b = sizesOf(found[2][2])
+        addWaiting(dest, -i, -b, -1)
+      end
+    else
+      full = true
+      if owner ~= '-' then expiredLeft = true end
+    end
+  end
+  if #gone > 0 then each(gone, {'XACK', key, group}) end
+  if #claimed > 0 then each(claimed, {'XCLAIM', key, group, lease, 0}, {'JUSTID'}) end
+  for owner in pairs(owners) do
+    if owner ~= '-' and #redis.call('XPENDING', key, group, '-', '+', 1, owner) == 0 then forgetLease(dest, owner) end
+  end
+
+  -- What was never leased: as many entries at a time as should fit by their average size.
+  local last
+  while not full and (#picked == 0 or (items < limitItems and bytes < limitBytes)) do
+    local entries = math.max(1, get('entries', dest))
+    local byItems = (limitItems - items) * entries / math.max(1, get('items', dest))
+    local byBytes = (limitBytes - bytes) * entries / math.max(1, get('bytes', dest))
+    local count = math.max(1, math.min(500, math.floor(math.min(byItems, byBytes))))
+    local read = redis.pcall('XREADGROUP', 'GROUP', group, lease, 'COUNT', count, 'STREAMS', key, '>')
+    if not read or read.err or #read == 0 then break end
+    local back, i, b, n = {}, 0, 0, 0
+    for _, entry in ipairs(read[1][2]) do
+      if not full and add(entry[2]) then
+        local _, _, entryItems, entryBytes = sizesOf(entry[2][2])
+        i, b, n = i + entryItems, b + entryBytes, n + 1
+        last = entry[1]
+      else
+        full = true
+        back[#back + 1] = entry[1]
+      end
+    end
+    addWaiting(dest, -i, -b, -n)
+    if #back > 0 then giveBack(dest, back) end
+  end
+  if #picked == 0 then redis.pcall('XGROUP', 'DELCONSUMER', key, group, lease) end
+  return picked, last, expiredLeft
+end
+
+-- A destination with more to give goes behind those that are due already.
+local function reschedule(dest, last, took, expiredLeft)
+  local urgent = redis.call('HGET', state, 'urgent:' .. dest)
+  if urgent and last and not isBehind(urgent, last) then
+    redis.call('HDEL', state, 'urgent:' .. dest)
+    urgent = false
+  end
+  local at
+  if expiredLeft or isPressing(dest, limitItems, limitBytes) or (urgent and took and last) then at = now
+  elseif get('entries', dest) > 0 then at = now + lingerMs
+  elseif took then at = now + leaseMs
+  else
+    local longest = 0
+    local pending = redis.pcall('XPENDING', stream(dest), group, '-', '+', 1000)
+    for _, entry in ipairs(pending.err and {} or pending) do longest = math.max(longest, entry[3]) end
+    at = now + math.max(1, leaseMs - longest)
+  end
+  redis.call('ZADD', due, string.format('%.0f', at), dest)
+end
+
+for _ = 1, 100 do
+  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
+  if #first == 0 then return {-1} end
+  local dest, wait = first[1], tonumber(first[2]) - now
+  if wait > 0 then return {wait} end
+  local picked, last, expiredLeft = pick(dest)
+  if #picked > 0 then
+    reschedule(dest, last, true, expiredLeft)
+    return {0, dest, get('attempt', dest), picked}
+  end
+  if not refresh(dest, now) then reschedule(dest, last, false, false) end
+end
+return {0}
+`

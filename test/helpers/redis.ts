@@ -1,0 +1,1 @@
+export async function startRedis (): Promise<any> { throw new Error('x') }
