@@ -69,3 +69,6 @@ export const LOG_STREAM_NAME = { MAX_LENGTH: 512, PATTERN: '^[^:*]*$' } as const
 export const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ] as const
+
+/** Calls per second, account and Region. {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html} */
+export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, PutRetentionPolicy: 5 } as const

@@ -41,10 +41,10 @@ function createForwarding (fastify: FastifyInstance) {
     },
 
     /** What is denied by AWS for lack of credentials or permission. */
-    failing (): Health['failing'] {
+    failing (): Array<Health['failing'][number] & { partial: boolean }> {
       return [...forwarders].flatMap(([part, forwarder]) => {
         const { failing } = forwarder.health()
-        return failing === null ? [] : [{ part, message: `${failing.destination}: ${failing.message}` }]
+        return failing === null ? [] : [{ part, message: `${failing.destination}: ${failing.message}`, partial: failing.partial }]
       })
     }
   }

@@ -19,10 +19,15 @@ function createHealth (fastify: FastifyInstance) {
   }
 
   return {
-    /** Reads only what is known already; writes nothing to AWS. */
+    /**
+     * Reads only what is known already; writes nothing to AWS. One denied destination among others that are delivered
+     * is told, but does not take the gateway out of service.
+     */
     async check (): Promise<Health> {
-      const failing = [...await checkSpool(), ...fastify.forwarding.failing()]
-      return { status: failing.length === 0 ? 'ok' : 'failing', failing }
+      const spool = await checkSpool()
+      const denied = fastify.forwarding.failing()
+      const failing = spool.length > 0 || denied.some(({ partial }) => !partial)
+      return { status: failing ? 'failing' : 'ok', failing: [...spool, ...denied.map(({ part, message }) => ({ part, message }))] }
     }
   }
 }

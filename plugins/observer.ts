@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     observer: Observer
     registry: Registry
+    /** Exists when ADMIN_TOKEN is set. */
+    prometheus: { contentType: string, scrape: () => Promise<string> }
   }
 }
 
@@ -52,38 +54,35 @@ function createObserver (registry: Registry): Observer {
   }
 }
 
-/** What the store holds, asked for when Prometheus asks; shared by all processes of the store. */
-function observeSpool (fastify: FastifyInstance): void {
-  const registers = [fastify.registry]
+/**
+ * What the store holds; shared by all processes of the store.
+ * @returns asks the store
+ */
+function observeSpool ({ spool, registry }: FastifyInstance): () => Promise<void> {
+  const registers = [registry]
+  const up = new Gauge({ registers, name: `${PREFIX}spool_up`, help: '1 while the store answers.' })
   const records = new Gauge({ registers, name: `${PREFIX}spool_records`, help: 'Records that wait in the spool.', labelNames: ['kind'] })
   const items = new Gauge({ registers, name: `${PREFIX}spool_items`, help: 'Items that wait in the spool.', labelNames: ['kind'] })
   const bytes = new Gauge({ registers, name: `${PREFIX}spool_bytes`, help: 'Bytes that wait in the spool.', labelNames: ['kind'] })
   const oldest = new Gauge({ registers, name: `${PREFIX}spool_oldest_seconds`, help: 'Age of the oldest record in the spool.', labelNames: ['kind'] })
   const ledger = new Gauge({ registers, name: `${PREFIX}ledger_items`, help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
   const letters = new Gauge({ registers, name: `${PREFIX}dead_letters`, help: 'Dead letters kept.' })
-  const up = new Gauge({
-    registers,
-    name: `${PREFIX}spool_up`,
-    help: '1 while the store answers.',
-    async collect () {
-      try {
-        for (const kind of KINDS) {
-          const depth = await fastify.spool.depth(kind)
-          records.set({ kind }, depth.records)
-          items.set({ kind }, depth.items)
-          bytes.set({ kind }, depth.bytes)
-          oldest.set({ kind }, depth.oldestAgeMs / 1000)
-        }
-        const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await fastify.spool.ledger()
-        const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: Object.values(rejected).reduce((sum, count) => sum + count, 0) }
-        for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
-        letters.set((await fastify.spool.deadLetters.size()).letters)
-        up.set(1)
-      } catch {
-        up.set(0)
-      }
+
+  return async function ask () {
+    up.set(0)
+    for (const kind of KINDS) {
+      const depth = await spool.depth(kind)
+      records.set({ kind }, depth.records)
+      items.set({ kind }, depth.items)
+      bytes.set({ kind }, depth.bytes)
+      oldest.set({ kind }, depth.oldestAgeMs / 1000)
     }
-  })
+    const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await spool.ledger()
+    const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: Object.values(rejected).reduce((sum, count) => sum + count, 0) }
+    for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
+    letters.set((await spool.deadLetters.size()).letters)
+    up.set(1)
+  }
 }
 
 /** How long requests take, by route. */
@@ -95,15 +94,23 @@ function observeRequests (fastify: FastifyInstance): void {
   })
 }
 
-/** Owns `fastify.registry` and `fastify.observer`: what Prometheus reads. */
+/** Owns `fastify.observer`, which counts, and `fastify.prometheus`, which tells. */
 async function observer (fastify: FastifyInstance): Promise<void> {
   const registry = new Registry()
   fastify.decorate('registry', registry)
   fastify.decorate('observer', createObserver(registry))
   if (fastify.config.ADMIN_TOKEN === undefined) return
   collectDefaultMetrics({ register: registry })
-  observeSpool(fastify)
   observeRequests(fastify)
+  const askSpool = observeSpool(fastify)
+  fastify.decorate('prometheus', {
+    contentType: registry.contentType,
+    async scrape () {
+      // A store that is away shows as spool_up 0, and must not hide the rest.
+      await askSpool().catch(() => {})
+      return await registry.metrics()
+    }
+  })
 }
 
 export default fp(observer, { name: 'observer', dependencies: ['config', 'spool'] })

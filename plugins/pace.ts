@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../lib/limits.js'
+import { LOG_DESTINATION_TPS, PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../lib/limits.js'
 import { LocalPace, type Pace } from '../lib/pace.js'
 import { RedisPace } from '../lib/pace-redis.js'
-import { LOG_DESTINATION_TPS } from '../lib/sinks/log-destinations.js'
 
 declare module 'fastify' {
   interface FastifyInstance { pace: Record<PacedApi, Pace> }

@@ -16,8 +16,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     },
     ...fastify.admin.required
   }, async function getMetrics (_request, reply) {
-    reply.type(fastify.registry.contentType)
-    return await fastify.registry.metrics()
+    reply.type(fastify.prometheus.contentType)
+    return await fastify.prometheus.scrape()
   })
 }
 

@@ -34,6 +34,9 @@ class DemoError extends Error {
   override name = 'DemoError'
 }
 
+// The demo's own SDK clients would print it amid the rest.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+
 const screen = createScreen(process.stdout)
 const secret = (): string => randomBytes(24).toString('base64url')
 
@@ -172,6 +175,11 @@ async function main (once: boolean): Promise<void> {
   if (process.exitCode === undefined) screen.done('Ended; nothing is left behind')
 }
 
-const { values } = parseArgs({ options: { once: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
 if (values.help) process.stdout.write(USAGE)
 else await main(values.once)

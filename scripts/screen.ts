@@ -4,6 +4,8 @@ const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '
 const FRAME_MS = 80
 const CLEAR_LINE = '\r\u001B[2K'
 const INDENT = '  '
+/** Columns of indent and frame, and one that stays free so that no terminal breaks the line. */
+const PROGRESS_MARGIN = 5
 const COLUMN_GAP = '   '
 
 type Format = Parameters<typeof styleText>[0]
@@ -53,7 +55,7 @@ export function createScreen (stream: NodeJS.WriteStream): Screen {
       let frame = 0
       spinning = setInterval(() => {
         frame = (frame + 1) % FRAMES.length
-        stream.write(`${CLEAR_LINE}${INDENT}${style('cyan', FRAMES[frame]!)} ${text()}`)
+        stream.write(`${CLEAR_LINE}${INDENT}${style('cyan', FRAMES[frame]!)} ${text().slice(0, stream.columns - PROGRESS_MARGIN)}`)
       }, FRAME_MS)
       spinning.unref()
     },
@@ -62,7 +64,7 @@ export function createScreen (stream: NodeJS.WriteStream): Screen {
       const widths = rows[0]!.map((_cell, column) => Math.max(...rows.map(row => row[column]!.length)))
       rows.forEach((row, index) => {
         const cells = row.map((cell, column) => column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))
-        line(style(index === 0 ? 'dim' : 'reset', cells.join(COLUMN_GAP)))
+        line(style(index === 0 ? 'dim' : 'reset', cells.join(COLUMN_GAP).trimEnd()))
       })
     }
   }

@@ -93,7 +93,9 @@ class Load {
         if (dueAt(this.#sent) > now || this.#isOver) break
         if (lane.underWay.length < this.#pipelining) this.#send(lane, dueAt(this.#sent))
       }
-      if (this.#isOver) clearInterval(timer)
+      if (!this.#isOver) return
+      clearInterval(timer)
+      this.#finishWhenIdle()
     }, TICK_MS)
   }
 
@@ -101,6 +103,10 @@ class Load {
     this.#latencies.push(performance.now() - lane.underWay.shift()!)
     if (status >= 200 && status < 300) this.#accepted++
     if (!('rate' in this.#end)) this.#fill(lane)
+    this.#finishWhenIdle()
+  }
+
+  #finishWhenIdle (): void {
     if (this.#isOver && this.#lanes.every(({ underWay }) => underWay.length === 0)) this.#finish()
   }
 }

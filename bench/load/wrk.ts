@@ -12,7 +12,7 @@ const CPU_POLL_MS = 50
 /** Its version; null when it is not on the PATH. */
 export function wrkVersion (): string | null {
   const { stdout, error } = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
-  return error === undefined ? /^wrk \S+/.exec(stdout)?.[0] ?? 'wrk' : null
+  return error === undefined ? /^wrk [^ ]+/.exec(stdout)?.[0] ?? 'wrk' : null
 }
 
 function script ({ token, bodies }: LoadJob): string {

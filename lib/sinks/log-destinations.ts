@@ -1,11 +1,10 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutRetentionPolicyCommand, type CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import type { Failure, FailureClass } from '../failure.js'
+import type { LOG_DESTINATION_TPS } from '../limits.js'
 import type { Pace } from '../pace.js'
 import { callApi } from './call.js'
 import type { DeliverContext } from './sink.js'
 
-/** Calls per second, account and Region. {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html} */
-export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, PutRetentionPolicy: 5 } as const
 type Api = keyof typeof LOG_DESTINATION_TPS
 
 /** How often a retention policy is tried before the creation counts as failed. */

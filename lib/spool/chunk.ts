@@ -1,7 +1,10 @@
-import type { LeasedRecord, SpoolRecord } from './spool.js'
+import type { BatchLimits, LeasedRecord, SpoolRecord } from './spool.js'
 
-/** Counted bytes after which the records of one destination go into another stored entry. */
-const MAX_CHUNK_BYTES = 32_768
+/**
+ * An entry holds at most this part of a batch, or one record: whole entries then fill a batch almost to its limit, and
+ * small appends still share one.
+ */
+const CHUNKS_PER_BATCH = 32
 
 /** Several records of one destination, stored as one entry. */
 export interface Chunk {
@@ -20,19 +23,26 @@ export function lineBytesOf (records: SpoolRecord[]): number {
   return sum
 }
 
-/** @param maxChunks the last one takes what is left, whatever its size */
-export function packChunks (records: SpoolRecord[], maxChunks = Infinity): Chunk[] {
+/**
+ * @param batch the limits of a lease
+ * @param maxChunks the last one takes what is left, whatever its size
+ */
+export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): Chunk[] {
   const chunks: Chunk[] = []
   let start = 0
+  let items = 0
   let bytes = 0
   for (let i = 0; i < records.length; i++) {
-    const size = records[i]!.bytes
-    if (i > start && bytes + size > MAX_CHUNK_BYTES && chunks.length < maxChunks - 1) {
+    const record = records[i]!
+    const full = (items + record.items) * CHUNKS_PER_BATCH > batch.items || (bytes + record.bytes) * CHUNKS_PER_BATCH > batch.bytes
+    if (i > start && full && chunks.length < maxChunks - 1) {
       chunks.push(packChunk(records, start, i))
       start = i
+      items = 0
       bytes = 0
     }
-    bytes += size
+    items += record.items
+    bytes += record.bytes
   }
   if (start < records.length) chunks.push(packChunk(records, start, records.length))
   return chunks

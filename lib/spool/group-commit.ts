@@ -39,13 +39,6 @@ export class GroupCommit<Op, Result> {
     })
   }
 
-  /** Takes out those that have waited since before `before` and rejects them. */
-  expire (before: number, error: () => Error): void {
-    let count = 0
-    while (count < this.#pending.length && this.#pending[count]!.since < before) count++
-    for (const { reject } of this.#pending.splice(0, count)) reject(error())
-  }
-
   /** Resolves when nothing waits and no flush is on its way. */
   idle (): Promise<void> {
     if (!this.#running) return Promise.resolve()

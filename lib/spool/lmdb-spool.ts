@@ -215,7 +215,7 @@ class LmdbSpool implements Spool {
 
   async #commit (group: Pending<Write, unknown>[]): Promise<void> {
     const now = Date.now()
-    const changes = new Changes(this.#store, this.#counters, () => this.#nextSeq++, now)
+    const changes = new Changes(this.#store, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
     if (group.some(({ op }) => op.append?.idempotency !== undefined)) changes.sweepIdempotency()
     const appends = new Map<Destination, Gathered>()
     const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, changes, appends))

@@ -1,6 +1,6 @@
 import { CloudWatchClient, GetMetricDataCommand, paginateListMetrics, type Metric, type MetricDataQuery } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient, paginateDescribeLogStreams, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
-import type { Sent } from './shop.js'
+import { nameOf, type Dimension, type Sent } from './shop.js'
 
 /** Minutes; the day is read in one period, and no moment is a boundary of all of them. */
 const PERIOD_MINUTES = [60, 59, 58, 57]
@@ -15,7 +15,7 @@ export interface Distribution {
 
 /** What CloudWatch returns. */
 export interface Stored {
-  /** By metric and page, as `PageLoad /checkout`. */
+  /** By metric and dimension, as `PageLoad Page=/checkout`. */
   metrics: Map<string, Distribution>
   /** Messages by log stream. */
   messages: Map<string, string[]>
@@ -52,7 +52,7 @@ export function createReader (config: { endpoint: string, region: string, creden
     const values = MetricDataResults!.map(({ Values }) => Values![0]!)
     return new Map(metrics.map(({ MetricName, Dimensions }, index) => {
       const [count, sum, p50, p99] = values.slice(index * STATISTICS.length) as [number, number, number, number]
-      return [`${MetricName} ${Dimensions![0]!.Value}`, { count, sum, p50, p99 }]
+      return [nameOf(MetricName!, Dimensions![0] as Dimension), { count, sum, p50, p99 }]
     }))
   }
 

@@ -1,15 +1,19 @@
 import type { LedgerSnapshot } from '../../sandbox/ledger.js'
 import { percentile, type Comparison } from './read-back.js'
 import { count, type Screen } from '../screen.js'
-import { BROWSERS, LOG_GROUP, SECONDS, type Sent, type Shown } from './shop.js'
+import { BROWSERS, LOG_GROUP, NAMESPACE, SECONDS, type Sent, type Shown } from './shop.js'
 
 function milliseconds (value: number | null): string {
   return value === null ? '' : `${count(value)} ms`
 }
 
+function plain (value: number | null): string {
+  return value === null ? '' : count(value)
+}
+
 function cells ({ what, sent, stored, p50, p99, same }: Comparison, screen: Screen): string[] {
-  const show = (value: number | null): string => what.startsWith('PageLoad') ? milliseconds(value) : value === null ? '' : count(value)
-  const name = p50 === null ? `Log events ${LOG_GROUP} ${what}` : what
+  const show = what.startsWith('PageLoad') ? milliseconds : plain
+  const name = p50 === null ? `Log events ${LOG_GROUP} ${what}` : `${NAMESPACE} ${what}`
   return [name, count(sent), count(stored), show(p50), show(p99), same ? screen.style('green', '✔') : screen.style('red', '✖ differs')]
 }
 
@@ -26,7 +30,7 @@ export function reportComparison (screen: Screen, comparisons: Comparison[], led
   screen.line()
   screen.line(screen.style('bold', 'What was sent, and what CloudWatch returns'))
   screen.line()
-  screen.table([['', 'sent', 'stored', 'p50', 'p99', ' '], ...comparisons.map(comparison => cells(comparison, screen))])
+  screen.table([['', 'sent', 'stored', 'p50', 'p99', ''], ...comparisons.map(comparison => cells(comparison, screen))])
   screen.line()
   screen.line(screen.style('bold', `${count(items)} items in ${count(total)} calls to CloudWatch; one call each would have been ${count(items)}`))
   screen.line(screen.style('dim', calls.map(([action, number]) => `${action} ${number}`).join(' · ')))
@@ -36,7 +40,8 @@ export function reportSpecials (screen: Screen, badItem: Shown, waited: Shown, w
   const [rejected] = badItem.body.rejected
   screen.line()
   screen.line(screen.style('bold', 'A bad item does not take the good ones with it'))
-  screen.line(`${badItem.status}, ${badItem.body.accepted} of 3 accepted; ${rejected!.reason}: ${rejected!.message}`)
+  screen.line(`${badItem.status}, ${badItem.body.accepted} items accepted, item ${rejected!.index} rejected (${rejected!.reason}):`)
+  screen.line(rejected!.message)
   screen.line()
   screen.line(screen.style('bold', `With "Prefer: wait=${waitSeconds}" the answer comes after the delivery`))
   screen.line(`${waited.status} after ${Math.round(waited.ms)} ms, with AWS's own request id ${waited.body.ResponseMetadata.RequestId}`)
@@ -57,7 +62,7 @@ export function reportInvitation (screen: Screen, { gatewayUrl, sandboxUrl, clie
     ['Calls to CloudWatch', `${sandboxUrl}/_sandbox/ledger`]
   ]
   const json = "-H 'Content-Type: application/json'"
-  const authorized = `-H "Authorization: Bearer $ACCESS_TOKEN" ${json}`
+  const authorization = '-H "Authorization: Bearer $ACCESS_TOKEN"'
   const commands: [string, ...string[]][] = [
     ['A client token, as a server makes it for its page; valid for 24 hours', `CLIENT_TOKEN='${clientToken}'`],
     [
@@ -67,15 +72,16 @@ export function reportInvitation (screen: Screen, { gatewayUrl, sandboxUrl, clie
     ],
     [
       'A metric',
-      `curl ${gatewayUrl}/metric ${authorized} \\`,
+      `curl -w '\\n' ${gatewayUrl}/metric ${authorization} ${json} \\`,
       "  -d '{\"params\":{\"Namespace\":\"Mine\",\"MetricData\":[{\"MetricName\":\"Visits\",\"Value\":1,\"Unit\":\"Count\"}]}}'"
     ],
     [
       'A log event, answered after its delivery',
-      `curl ${gatewayUrl}/logEvents ${authorized} -H 'Prefer: wait=5' \\`,
+      `curl -w '\\n' ${gatewayUrl}/logEvents ${authorization} ${json} \\`,
+      "  -H 'Prefer: wait=5' \\",
       "  -d '{\"logGroupName\":\"/mine\",\"logStreamName\":\"curl\",\"logEvents\":[{\"message\":\"Hello\"}]}'"
     ],
-    ['A test metric, which asks for no token', `curl ${gatewayUrl}/test`]
+    ['A test metric, which asks for no token', `curl -w '\\n' ${gatewayUrl}/test`]
   ]
 
   screen.line()
@@ -90,5 +96,4 @@ export function reportInvitation (screen: Screen, { gatewayUrl, sandboxUrl, clie
   }
   screen.line()
   screen.line('Ctrl-C ends it.')
-  screen.line()
 }

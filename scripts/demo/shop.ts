@@ -21,7 +21,7 @@ const ERROR_RATE = 20
 /** What the browsers of the shop have sent and the gateway has accepted. */
 export interface Sent {
   requests: number
-  /** Data points by metric and page, as `PageLoad /checkout`. */
+  /** Data points by metric and dimension, as `PageLoad Page=/checkout`. */
   values: Map<string, number[]>
   /** Messages by log stream. */
   messages: Map<string, string[]>
@@ -49,15 +49,25 @@ export interface Shop {
   sendAndWait (seconds: number): Promise<Shown>
 }
 
+export interface Dimension {
+  Name: string
+  Value: string
+}
+
 interface Datum {
   MetricName: string
   Value: number
   Unit: string
-  Dimensions: Array<{ Name: string, Value: string }>
+  Dimensions: Dimension[]
 }
 
 function datum (metricName: string, page: string, value: number, unit: string): Datum {
   return { MetricName: metricName, Value: value, Unit: unit, Dimensions: [{ Name: 'Page', Value: page }] }
+}
+
+/** `PageLoad Page=/checkout` */
+export function nameOf (metricName: string, { Name, Value }: Dimension): string {
+  return `${metricName} ${Name}=${Value}`
 }
 
 /** Milliseconds around a typical value, with the long tail that page loads have. */
@@ -99,7 +109,7 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     const answer = await post('/metric', { params: { Namespace: NAMESPACE, MetricData } }, { Authorization, ...headers }) as Shown
     const rejected = new Set(answer.body.rejected.map(({ index }) => index))
     MetricData.forEach(({ MetricName, Dimensions, Value }, index) => {
-      if (!rejected.has(index)) note(sent.values, `${MetricName} ${Dimensions[0]!.Value}`, Value)
+      if (!rejected.has(index)) note(sent.values, nameOf(MetricName, Dimensions[0]!), Value)
     })
     return answer
   }

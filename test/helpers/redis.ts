@@ -1,1 +1,85 @@
-export async function startRedis (): Promise<any> { throw new Error('x') }
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+
+export interface RedisOptions {
+  /** Keep an append-only file and write it to the disk before every answer, so that `kill` loses nothing. */
+  appendonly?: boolean
+  /** A free one unless given. */
+  port?: number
+  /** Further options of redis-server, as `--name value`. */
+  args?: string[]
+}
+
+export interface RedisServer {
+  url: string
+  port: number
+  pid: () => number
+  /** Ends the server with SIGKILL. */
+  kill (): Promise<void>
+  /** Starts it again on the same port with the same files. */
+  restart (): Promise<void>
+  /** Ends the server and removes its files. */
+  stop (): Promise<void>
+}
+
+/** Starts a redis-server of its own on loopback. */
+export async function startRedis ({ appendonly = false, port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
+  const chosen = port ?? await freePort()
+  const dir = mkdtempSync(join(tmpdir(), 'postman-redis-'))
+  const aof = appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
+  const launch = async (): Promise<ChildProcess> => {
+    const child = spawn('redis-server', ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...aof, ...args], { stdio: 'ignore' })
+    await answers(chosen, child)
+    return child
+  }
+  let child = await launch()
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
+  }
+  return {
+    url: `redis://127.0.0.1:${chosen}`,
+    port: chosen,
+    pid: () => child.pid!,
+    kill,
+    restart: async () => {
+      await kill()
+      child = await launch()
+    },
+    stop: async () => {
+      await kill()
+      rmSync(dir, { recursive: true, force: true })
+    }
+  }
+}
+
+export async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function answers (port: number, child: ChildProcess): Promise<void> {
+  const client = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null })
+  client.on('error', () => {})
+  try {
+    for (;;) {
+      if (child.exitCode !== null) throw new Error(`redis-server ended with exit code ${child.exitCode}`)
+      const answer = await Promise.race([client.ping().catch(() => null), sleep(200)])
+      if (answer === 'PONG') return
+    }
+  } finally {
+    client.disconnect()
+  }
+}

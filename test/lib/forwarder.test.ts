@@ -2,7 +2,7 @@ import t from 'tap'
 import { createMetricsSink } from '../../lib/sinks/metrics.js'
 import { SpoolUnavailableError, type Spool } from '../../lib/spool/spool.js'
 import { logRecords, metricRecords, startCloud, unlimited } from '../helpers/delivery.js'
-import { appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../helpers/forwarder.js'
+import { QUICK_BACKOFF, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../helpers/forwarder.js'
 
 const DESTINATION = '/app/web:page'
 
@@ -58,6 +58,22 @@ t.test('whatever fails for a while is delivered in the end, once', async t => {
       await checkBalance(t, spool, { delivered: 2 })
     })
   }
+})
+
+t.test('after a failure half-way the rest waits for its next attempt, and nothing is sent twice', async t => {
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 20 })
+  cloud.sandbox.faults.set([{ kind: 'throttle', messageIncludes: 'today', count: 1 }])
+  const { forwarder } = watchForwarder(t, spool, logsSink(cloud), { backoff: { ...QUICK_BACKOFF, retry: { floorMs: 700, baseMs: 700, capMs: 700 } } })
+  const now = Date.now()
+  await spool.append({ kind: 'logs', destination: DESTINATION, records: logRecords([[now, 'today'], [now - 48 * 3_600_000, 'the day before yesterday']]) })
+  forwarder.start()
+  await until(isEmpty(spool))
+  t.same(messagesOf(cloud), ['the day before yesterday', 'today'])
+  const [throttled, again] = cloud.sandbox.calls().filter(({ action }) => action === 'PutLogEvents').slice(-2)
+  t.equal(throttled!.error, 'ThrottlingException')
+  t.ok(again!.at - throttled!.at >= 600)
+  await checkBalance(t, spool, { delivered: 2 })
 })
 
 t.test('what is denied is kept, and health says so until it is allowed', async t => {

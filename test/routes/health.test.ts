@@ -39,3 +39,22 @@ t.test('not ready while Redis is away, and ready when it is back', async t => {
   await redis.restart()
   await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
 })
+
+t.test('one denied destination among others is told, but does not take the gateway out of service', async t => {
+  const { url, post, token, sandbox } = await startGateway(t)
+  sandbox.faults.set([{ action: 'PutLogEvents', logGroupName: '/denied', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized' }])
+  const authorization = `Bearer ${await token()}`
+  const send = (logGroupName: string) => post('/logEvents', { logGroupName, logStreamName: 's', logEvents: [{ message: 'm' }] }, { authorization })
+  const ready = async () => {
+    const response = await fetch(`${url}/health/ready`)
+    return { status: response.status, body: await response.json() as { failing: unknown[] } }
+  }
+  await send('/denied')
+  await eventually(async () => (await ready()).body.failing.length === 1 ? true : undefined)
+  await send('/fine')
+  await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
+  t.match(await eventually(async () => {
+    const answer = await ready()
+    return answer.status === 200 ? answer : undefined
+  }), { body: { status: 'ok', failing: [{ part: 'logs', message: /denied:s/ }] } })
+})

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { DeadLetter, SpoolRecord } from '../spool.js'
+import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
 import { packChunks, type Chunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
@@ -29,6 +29,7 @@ export class Changes {
   /** Destinations that this flush writes to. */
   readonly touched = new Set<Destination>()
   readonly #store: LmdbStore
+  readonly #limits: Record<Kind, BatchLimits>
   readonly #now: number
   readonly #nextSeq: () => number
   readonly #writes: ((writes: Writes) => void)[] = []
@@ -36,8 +37,9 @@ export class Changes {
   readonly #answers = new Map<string, string>()
   readonly #removedLetters = new Set<string>()
 
-  constructor (store: LmdbStore, counters: Counters, nextSeq: () => number, now: number) {
+  constructor (store: LmdbStore, limits: Record<Kind, BatchLimits>, counters: Counters, nextSeq: () => number, now: number) {
     this.#store = store
+    this.#limits = limits
     this.counters = structuredClone(counters)
     this.#nextSeq = nextSeq
     this.#now = now
@@ -55,7 +57,7 @@ export class Changes {
       this.#writes.push(writes => writes.put(this.#store.names, destination.id, JSON.stringify([destination.kind, destination.name])))
       this.whenDone(() => { destination.named = true })
     }
-    return packChunks(records).map(chunk => this.#putEntry(destination, chunk, this.#nextSeq(), appendedAt))
+    return packChunks(records, this.#limits[destination.kind]).map(chunk => this.#putEntry(destination, chunk, this.#nextSeq(), appendedAt))
   }
 
   /** Removes entries and puts records in their place, which are as old as the oldest of the entries. */
@@ -63,7 +65,7 @@ export class Changes {
     this.touched.add(destination)
     this.#writes.push(writes => { for (const entry of entries) writes.remove(this.#store.entries, entryKey(destination.id, entry)) })
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
-    return packChunks(records, entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
+    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
   }
 
   #putEntry (destination: Destination, { value, ...sizes }: Chunk, seq: number, appendedAt: number): Entry {

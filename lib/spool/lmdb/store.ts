@@ -112,7 +112,7 @@ export class LmdbStore {
   /** The first of those that `readEntries` gives. */
   firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
     const keys = this.entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
-    const [key] = keys.asArray
+    const [key] = Array.from(keys)
     return key === undefined ? undefined : toEntry(key as EntryKey)
   }
 

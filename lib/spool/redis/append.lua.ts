@@ -30,9 +30,8 @@ local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
   end
   if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > maxBytes then return '!' end
   if key ~= '' then redis.call('SET', base .. ':k:' .. key, answer, 'EX', ttl) end
-  local before = tonumber(redis.call('HGET', counters, 'items') or 0)
-  local id = store(dest, now, at, count)
-  redis.call('HINCRBY', counters, 'accepted', tonumber(redis.call('HGET', counters, 'items') or 0) - before)
+  local id, items = store(dest, now, at, count)
+  redis.call('HINCRBY', counters, 'accepted', items)
   if not id then return '' end
   if urgent == '1' then redis.call('HSET', state, 'urgent:' .. dest, id) end
   local pressing = urgent == '1' or isPressing(dest, limitItems, limitBytes)

@@ -60,7 +60,8 @@ local function holdUntil(dest, at)
   if at > get('hold', dest) then redis.call('HSET', state, 'hold:' .. dest, string.format('%.0f', at)) end
 end
 
--- Adds the chunks that ARGV has from i on ("records items bytes lineBytes", value); returns the id of the last one.
+-- Adds the chunks that ARGV has from i on ("records items bytes lineBytes", value); returns the id of the last one and
+-- the items of all.
 local function store(dest, appendedAt, i, count)
   local records, items, bytes, lineBytes, id = 0, 0, 0, 0, nil
   for _ = 1, count do
@@ -76,7 +77,7 @@ local function store(dest, appendedAt, i, count)
     addWaiting(dest, items, bytes, count)
     redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest)
   end
-  return id
+  return id, items
 end
 
 local function isPressing(dest, limitItems, limitBytes)

@@ -6,7 +6,7 @@ local function takeOut(id, lineBytes)
   if redis.call('HDEL', letters, id) == 0 then return false end
   redis.call('ZREM', letterIds, id)
   redis.call('HINCRBY', counters, 'letters', -1)
-  redis.call('HINCRBY', counters, 'letterBytes', -lineBytes)
+  redis.call('HINCRBY', counters, 'letterBytes', 0 - lineBytes)
   return true
 end
 `
@@ -30,7 +30,7 @@ if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > tonumb
 local now = clock()
 store(dest, now, 7, 1)
 takeOut(id, lineBytes)
-redis.call('HINCRBY', counters, 'deadLettered', -items)
+redis.call('HINCRBY', counters, 'deadLettered', 0 - items)
 schedule(dest, now + tonumber(ARGV[5]))
 return 1
 `

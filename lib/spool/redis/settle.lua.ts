@@ -27,7 +27,7 @@ local now = clock()
 each(ids, {'XACK', stream(dest), group})
 each(ids, {'XDEL', stream(dest)})
 forgetLease(dest, lease)
-addStored(-tonumber(ARGV[4]), -tonumber(ARGV[5]), -tonumber(ARGV[6]))
+addStored(0 - ARGV[4], 0 - ARGV[5], 0 - ARGV[6])
 
 local i = 13
 for _ = 1, tonumber(ARGV[12]) do

@@ -8,7 +8,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[2] ARGV[3] lease and linger in milliseconds
  * ARGV[4] ARGV[5] items and bytes that a lease may hold
  *
- * Returns [milliseconds until something is due, or -1], or
+ * Returns [milliseconds until something is due, or -1, Unix milliseconds now], or
  * [0, destination, attempt, [for each entry "appendedAt records items bytes lineBytes", value]].
  */
 export const TAKE = `${COMMON}
@@ -32,17 +32,18 @@ local function pick(dest)
   -- What was given back, and what leases held that have run out.
   local pending = redis.pcall('XPENDING', key, group, 'IDLE', leaseMs, '-', '+', 1000)
   if pending.err then pending = {} end
-  local claimed, gone, owners = {}, {}, {}
+  local claimed, gone, owners, last = {}, {}, {}, nil
   for _, entry in ipairs(pending) do
     local id, owner = entry[1], entry[2]
     local found = redis.call('XRANGE', key, id, id)[1]
     if not found then gone[#gone + 1] = id
     elseif not full and add(found[2]) then
       claimed[#claimed + 1] = id
+      last = id
       owners[owner] = true
       if owner == '-' then
         local _, _, i, b = sizesOf(found[2][2])
-        addWaiting(dest, -i, -b, -1)
+        addWaiting(dest, 0 - i, 0 - b, -1)
       end
     else
       full = true
@@ -56,7 +57,6 @@ local function pick(dest)
   end
 
   -- What was never leased: as many entries at a time as should fit by their average size.
-  local last
   while not full and (#picked == 0 or (items < limitItems and bytes < limitBytes)) do
     local entries = math.max(1, get('entries', dest))
     local byItems = (limitItems - items) * entries / math.max(1, get('items', dest))
@@ -75,7 +75,7 @@ local function pick(dest)
         back[#back + 1] = entry[1]
       end
     end
-    addWaiting(dest, -i, -b, -n)
+    addWaiting(dest, 0 - i, 0 - b, 0 - n)
     if #back > 0 then giveBack(dest, back) end
   end
   if #picked == 0 then redis.pcall('XGROUP', 'DELCONSUMER', key, group, lease) end
@@ -90,7 +90,7 @@ local function reschedule(dest, last, took, expiredLeft)
     urgent = false
   end
   local at
-  if expiredLeft or isPressing(dest, limitItems, limitBytes) or (urgent and took and last) then at = now
+  if expiredLeft or isPressing(dest, limitItems, limitBytes) or (urgent and took) then at = now
   elseif get('entries', dest) > 0 then at = now + lingerMs
   elseif took then at = now + leaseMs
   else
@@ -104,9 +104,9 @@ end
 
 for _ = 1, 100 do
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-  if #first == 0 then return {-1} end
+  if #first == 0 then return {-1, now} end
   local dest, wait = first[1], tonumber(first[2]) - now
-  if wait > 0 then return {wait} end
+  if wait > 0 then return {wait, now} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
@@ -114,5 +114,5 @@ for _ = 1, 100 do
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end
-return {0}
+return {0, now}
 `

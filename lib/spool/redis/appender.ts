@@ -1,0 +1,125 @@
+import { randomUUID } from 'node:crypto'
+import { packChunks, type Chunk } from '../chunk.js'
+import { GroupCommit, type Pending } from '../group-commit.js'
+import {
+  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolFullError, type SpoolRecord
+} from '../spool.js'
+import type { Durability } from './checks.js'
+import type { SpoolClient } from './commands.js'
+import type { Connection } from './connection.js'
+
+const IDEMPOTENCY_TTL_S = 24 * 3_600
+/** One call of the script takes so much at most, so that it does not keep others from the server. */
+const MAX_FLUSH_OPS = 1_000
+const MAX_FLUSH_BYTES = 4 * 2 ** 20
+/** How long a replica or the disk may take. */
+const DURABLE_WITHIN_MS = 4_000
+
+export interface AppenderOptions {
+  connection: Connection
+  /** Name of the kind and shard. */
+  base: string
+  kind: Kind
+  channel: string
+  lingerMs: number
+  limits: BatchLimits
+  maxBytes: number
+  durability: Durability
+  full: () => SpoolFullError
+}
+
+interface Sized {
+  append: Append
+  lineBytes: number
+}
+
+/** What the script takes as one append: an append with an idempotency key, or several without of one destination. */
+interface Operation {
+  members: Pending<Sized, AppendResult>[]
+  destination: string
+  records: SpoolRecord[]
+  urgent: boolean
+  lineBytes: number
+}
+
+/** Brings the appends of one kind and shard to Redis, those of one moment in one call. */
+export class Appender {
+  readonly #options: AppenderOptions
+  readonly #commits: GroupCommit<Sized, AppendResult>
+
+  constructor (options: AppenderOptions) {
+    this.#options = options
+    this.#commits = new GroupCommit(group => this.#flush(group), {
+      maxOps: MAX_FLUSH_OPS, maxWeight: MAX_FLUSH_BYTES, weigh: ({ lineBytes }) => lineBytes
+    })
+  }
+
+  append (append: Append, lineBytes: number): Promise<AppendResult> {
+    return this.#commits.push({ append, lineBytes })
+  }
+
+  idle (): Promise<void> {
+    return this.#commits.idle()
+  }
+
+  async #flush (group: Pending<Sized, AppendResult>[]): Promise<void> {
+    const { connection, base, kind, channel, lingerMs, limits, maxBytes } = this.#options
+    const operations = toOperations(group)
+    const args = [randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind, ...operations.flatMap(operation => toArguments(operation, limits))]
+    const results = await connection.run(client => this.#send(client, base, args), group[0]!.since)
+    operations.forEach((operation, i) => this.#answer(operation, results[i]!))
+  }
+
+  async #send (client: SpoolClient, base: string, args: (string | number)[]): Promise<string[]> {
+    const { durability } = this.#options
+    if (durability === 'none') return client.postmanAppend(base, ...args)
+    // In one pipeline, so that the wait is for the very connection that has written.
+    const pipeline = client.pipeline()
+    Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [base, ...args])
+    if (durability === 'wait') pipeline.call('WAIT', 1, DURABLE_WITHIN_MS)
+    else pipeline.call('WAITAOF', 1, 0, DURABLE_WITHIN_MS)
+    const [[appendError, results], [waitError, reached]] = await pipeline.exec() as [[Error | null, string[]], [Error | null, number | number[]]]
+    if (appendError !== null || waitError !== null) throw appendError ?? waitError
+    const copies = Array.isArray(reached) ? reached[0]! : reached
+    if (copies < 1) throw new SpoolUnavailableError(`no ${durability === 'wait' ? 'replica' : 'disk'} has confirmed within ${DURABLE_WITHIN_MS} ms`)
+    return results
+  }
+
+  #answer ({ members }: Operation, result: string): void {
+    for (const { resolve, reject } of members) {
+      if (result === '!') reject(this.#options.full())
+      else resolve(result === '' ? { stored: true } : { stored: false, answer: result.slice(1) })
+    }
+  }
+}
+
+function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
+  const operations: Operation[] = []
+  const shared = new Map<string, Operation>()
+  for (const member of group) {
+    const { append: { destination, records, urgent = false, idempotency }, lineBytes } = member.op
+    const known = idempotency === undefined ? shared.get(destination) : undefined
+    if (known !== undefined) {
+      known.members.push(member)
+      known.records.push(...records)
+      known.urgent ||= urgent
+      known.lineBytes += lineBytes
+      continue
+    }
+    const operation = { members: [member], destination, records: [...records], urgent, lineBytes }
+    operations.push(operation)
+    if (idempotency === undefined) shared.set(destination, operation)
+  }
+  return operations
+}
+
+function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): (string | number)[] {
+  const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
+  const chunks = packChunks(records, limits)
+  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...chunkArguments(chunks)]
+}
+
+/** "records items bytes lineBytes", value; for each. */
+export function chunkArguments (chunks: Chunk[]): string[] {
+  return chunks.flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
+}

@@ -1,0 +1,60 @@
+import { SpoolConfigurationError } from '../spool.js'
+import type { Connection } from './connection.js'
+
+/** XAUTOCLAIM, the IDLE filter of XPENDING and LT of ZADD came with it. */
+const MIN_VERSION = [6, 2] as const
+const WAITAOF_VERSION = [7, 2] as const
+
+/** How an append waits for more than the memory of the server. */
+export type Durability = 'none' | 'waitaof' | 'wait'
+
+type Info = Record<string, string>
+
+/**
+ * Looks whether the server can hold the spool.
+ * @returns what an append has to wait for
+ * @throws SpoolConfigurationError when it cannot
+ */
+export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<Durability> {
+  const info = parseInfo(await connection.run(client => client.info()))
+  const version = info.redis_version ?? '0'
+  if (!isAtLeast(version, MIN_VERSION)) {
+    throw new SpoolConfigurationError(`Redis ${version} (REDIS_URL) is too old for the spool, which needs ${MIN_VERSION.join('.')} or later`)
+  }
+  const policy = info.maxmemory_policy ?? 'noeviction'
+  if (policy !== 'noeviction') {
+    onWarning(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict what the spool has accepted: set it to noeviction`)
+  }
+  return sync === 'commit' ? 'none' : chooseDurability(connection, info, version)
+}
+
+async function chooseDurability (connection: Connection, info: Info, version: string): Promise<Durability> {
+  const appendOnly = info.aof_enabled === '1'
+  if (appendOnly && await appendFsync(connection) === 'always') return 'none'
+  if (appendOnly && isAtLeast(version, WAITAOF_VERSION)) return 'waitaof'
+  if (Number(info.connected_slaves ?? 0) > 0) return 'wait'
+  throw new SpoolConfigurationError('SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps what it has answered for: ' +
+    'set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica')
+}
+
+/** Null where the server does not tell, as managed ones do. */
+async function appendFsync (connection: Connection): Promise<string | null> {
+  try {
+    const reply: unknown = await connection.run(client => client.call('CONFIG', 'GET', 'appendfsync'))
+    return Array.isArray(reply) ? String(reply[1]) : null
+  } catch {
+    return null
+  }
+}
+
+function parseInfo (info: string): Info {
+  return Object.fromEntries(info.split('\r\n').filter(line => line.includes(':')).map(line => {
+    const colon = line.indexOf(':')
+    return [line.slice(0, colon), line.slice(colon + 1)]
+  }))
+}
+
+function isAtLeast (version: string, [major, minor]: readonly [number, number]): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor)
+}

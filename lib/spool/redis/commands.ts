@@ -1,0 +1,42 @@
+import type { Cluster, Redis } from 'ioredis'
+import { APPEND } from './append.lua.js'
+import { EXTEND, RELEASE } from './lease.lua.js'
+import { REDRIVE, REMOVE_LETTERS } from './letters.lua.js'
+import { SETTLE } from './settle.lua.js'
+import { TAKE } from './take.lua.js'
+
+type Argument = string | number
+
+/** `[milliseconds until due or -1, Unix milliseconds now]` or `[0, destination, attempt, entries]`. */
+export type TakeReply = [number, number] | [0, string, number, string[]]
+
+/** The scripts as commands; the first argument is the base name of kind and shard. */
+export interface SpoolCommands {
+  postmanAppend (base: string, ...args: Argument[]): Promise<string[]>
+  postmanTake (base: string, ...args: Argument[]): Promise<TakeReply>
+  postmanSettle (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanRelease (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanExtend (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanRedrive (base: string, ...args: Argument[]): Promise<-1 | 0 | 1>
+  postmanRemoveLetters (base: string, ...args: Argument[]): Promise<(0 | 1)[]>
+}
+
+export type SpoolClient = (Redis | Cluster) & SpoolCommands
+
+const SCRIPTS: Record<keyof SpoolCommands, string> = {
+  postmanAppend: APPEND,
+  postmanTake: TAKE,
+  postmanSettle: SETTLE,
+  postmanRelease: RELEASE,
+  postmanExtend: EXTEND,
+  postmanRedrive: REDRIVE,
+  postmanRemoveLetters: REMOVE_LETTERS
+}
+
+/** Adds the commands to a client, which may have them already. */
+export function withSpoolCommands (redis: Redis | Cluster): SpoolClient {
+  for (const [name, lua] of Object.entries(SCRIPTS)) {
+    if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: 1, lua })
+  }
+  return redis as SpoolClient
+}

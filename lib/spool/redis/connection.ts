@@ -1,0 +1,73 @@
+import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
+import { withSpoolCommands, type SpoolClient } from './commands.js'
+import type { Cluster, Redis } from 'ioredis'
+
+/** The shared client, with a time limit on every call and the errors of the contract. */
+export class Connection {
+  readonly client: SpoolClient
+  readonly #timeoutMs: number
+
+  constructor (redis: Redis | Cluster, timeoutMs: number) {
+    this.client = withSpoolCommands(redis)
+    this.#timeoutMs = timeoutMs
+  }
+
+  /**
+   * Waits for the connection, then runs the command. While the connection is down nothing is sent, so that nothing is
+   * stored later that the caller has given up.
+   * @param since Unix milliseconds from which the time limit counts; a fifth of it is always left
+   * @throws SpoolUnavailableError, SpoolFullError
+   */
+  async run<T> (command: (client: SpoolClient) => Promise<T>, since = Date.now()): Promise<T> {
+    const deadline = Math.max(since + this.#timeoutMs, Date.now() + this.#timeoutMs / 5)
+    try {
+      if (this.client.status !== 'ready') await this.#ready(deadline)
+      return await this.#limit(command(this.client), deadline)
+    } catch (error) {
+      throw toSpoolError(error as Error)
+    }
+  }
+
+  /** The member of a sorted set with the lowest score. */
+  async lowest (key: string): Promise<{ member: string, score: number } | null> {
+    const reply = await this.run(client => client.call('ZRANGE', key, 0, 0, 'WITHSCORES')) as unknown[]
+    // Protocol 3 answers with pairs, protocol 2 with a flat list.
+    const [member, score] = reply.flat()
+    return member === undefined ? null : { member: String(member), score: Number(score) }
+  }
+
+  #limit<T> (answer: Promise<T>, deadline: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new SpoolUnavailableError(`Redis did not answer within ${this.#timeoutMs} ms`)), deadline - Date.now())
+      answer.finally(() => clearTimeout(timer)).then(resolve, reject)
+    })
+  }
+
+  #ready (deadline: number): Promise<void> {
+    const { client } = this
+    return new Promise((resolve, reject) => {
+      const finish = (settle: () => void): void => {
+        clearTimeout(timer)
+        client.off('ready', onReady)
+        client.off('end', onEnd)
+        settle()
+      }
+      const fail = (message: string): void => finish(() => reject(new SpoolUnavailableError(message)))
+      const onReady = (): void => finish(resolve)
+      const onEnd = (): void => fail('the connection to Redis has ended')
+      const timer = setTimeout(() => fail(`Redis could not be connected within ${this.#timeoutMs} ms`), deadline - Date.now())
+      client.once('ready', onReady)
+      client.once('end', onEnd)
+      if (client.status === 'end') onEnd()
+      if (client.status === 'wait') client.connect().catch(onEnd)
+    })
+  }
+}
+
+/** What Redis and the client throw, as errors of the contract. */
+export function toSpoolError (error: Error): Error {
+  if (error instanceof SpoolUnavailableError || error instanceof SpoolFullError) return error
+  if (/(^|\s)OOM /.test(error.message)) return new SpoolFullError(`Redis has reached its maxmemory: ${error.message}`, { cause: error })
+  if (error.name === 'ReplyError') return new SpoolUnavailableError(`Redis refuses: ${error.message}`, { cause: error })
+  return new SpoolUnavailableError(`Redis cannot be reached: ${error.message}`, { cause: error })
+}

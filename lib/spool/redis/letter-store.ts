@@ -1,0 +1,77 @@
+import { randomBytes } from 'node:crypto'
+import { packChunks } from '../chunk.js'
+import type { LetterStore } from '../dead-letters.js'
+import { KINDS, SpoolFullError, type BatchLimits, type DeadLetter, type Kind } from '../spool.js'
+import { chunkArguments } from './appender.js'
+import type { Connection } from './connection.js'
+import type { Keys } from './keys.js'
+
+export interface RedisLetterStoreOptions {
+  connection: Connection
+  keys: Keys
+  lingerMs: number
+  limits: Record<Kind, BatchLimits>
+  maxBytes: number
+}
+
+export function createRedisLetterStore ({ connection, keys, lingerMs, limits, maxBytes }: RedisLetterStoreOptions): LetterStore {
+  async function read (base: string, ids: string[]): Promise<DeadLetter[]> {
+    if (ids.length === 0) return []
+    const stored = await connection.run(client => client.hmget(`${base}:dl`, ...ids))
+    return stored.filter(json => json !== null).map(json => JSON.parse(json) as DeadLetter)
+  }
+
+  /** Null when the id is none of ours. */
+  function baseOf (id: string): string | null {
+    const [, kind, shard] = /-([a-z]+)-(\d+)$/.exec(id) ?? []
+    return KINDS.some(each => each === kind) ? keys.base(kind as Kind, Number(shard)) : null
+  }
+
+  return {
+    async page (after, limit) {
+      const from = after === null ? '-' : `(${after}`
+      const pages = await Promise.all(keys.all().map(async base => {
+        const ids = await connection.run(client => client.zrangebylex(`${base}:dlids`, from, '+', 'LIMIT', 0, limit))
+        return read(base, ids)
+      }))
+      return pages.flat().sort((a, b) => a.id < b.id ? -1 : 1).slice(0, limit)
+    },
+
+    async get (id) {
+      const base = baseOf(id)
+      return base === null ? null : (await read(base, [id]))[0] ?? null
+    },
+
+    async redrive ({ id, kind, destination, line, items, bytes }) {
+      const lineBytes = Buffer.byteLength(line)
+      const redriven = await connection.run(client => client.postmanRedrive(
+        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...chunkArguments(packChunks([{ line, items, bytes }], limits[kind]))
+      ))
+      if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
+      return redriven === 1
+    },
+
+    async remove (letters, evicted) {
+      const removed = await Promise.all(letters.map(({ id, items, line }) => connection.run(client =>
+        client.postmanRemoveLetters(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line))
+      )))
+      return letters.filter((_, i) => removed[i]![0] === 1)
+    },
+
+    async size () {
+      const counted = await Promise.all(keys.all().map(base => connection.run(client => client.hmget(`${base}:counters`, 'letters', 'letterBytes'))))
+      const sum = (index: number): number => counted.reduce((total, counts) => total + Number(counts[index] ?? 0), 0)
+      return { letters: sum(0), bytes: sum(1) }
+    }
+  }
+}
+
+/** Tells the letters of several processes apart. */
+const PROCESS = randomBytes(6).toString('hex')
+let sequence = 0
+
+/** Sorts by time, and says where the letter lies. */
+export function redisLetterId (at: number, base: string): string {
+  const [kind, shard] = base.slice(0, -1).split(':').slice(-2)
+  return `${String(at).padStart(15, '0')}-${String(sequence++).padStart(8, '0')}-${PROCESS}-${kind}-${shard}`
+}
