@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { connect, createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -25,25 +25,36 @@ export class ProcessError extends Error {
   override name = 'ProcessError'
   /** The end of what the process wrote. */
   readonly output: string
+  /** The signal that has ended it; null when none has. */
+  readonly signal: NodeJS.Signals | null
 
-  constructor (message: string, output: string) {
+  constructor (message: string, output: string, signal: NodeJS.Signals | null = null) {
     super(message)
     this.output = output.trim()
+    this.signal = signal
   }
 }
 
 /** A server in a process of its own, ready to be called. */
 export interface ServerProcess {
   url: string
+  pid: number
   /** Rejects with a ProcessError when the process ends; never resolves. */
   ended: Promise<never>
   /** Sends the signal and waits for the end, which it enforces after a while. May be called twice. */
   stop (signal?: NodeJS.Signals): Promise<void>
 }
 
-interface Running extends Omit<ServerProcess, 'url'> {
+interface Running extends Omit<ServerProcess, 'url' | 'pid'> {
   child: ChildProcess
   output (): string
+}
+
+export interface GatewayProcessOptions {
+  /** Answers 200 when the gateway is ready. Absent: it can store and deliver. */
+  readyPath?: string
+  /** Gets all that the process writes. */
+  onOutput?: (chunk: string) => void
 }
 
 const running = new Set<Running>()
@@ -61,16 +72,19 @@ export async function stopAllProcesses (): Promise<void> {
 }
 
 /** In a process group of its own, so that Ctrl-C reaches this process alone, which then stops it in good order. */
-function run (name: string, command: string, args: string[], options: SpawnOptions): Running {
+function run (name: string, command: string, args: string[], { onOutput, ...options }: SpawnOptions & Pick<GatewayProcessOptions, 'onOutput'>): Running {
   if (closed) throw new ProcessError(`${name} is not started any more.`, '')
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
   for (const stream of [child.stdout!, child.stderr!]) {
-    stream.setEncoding('utf8').on('data', (chunk: string) => { output = (output + chunk).slice(-MAX_OUTPUT_CHARACTERS) })
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      output = (output + chunk).slice(-MAX_OUTPUT_CHARACTERS)
+      onOutput?.(chunk)
+    })
   }
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', error => reject(new ProcessError(`${name} could not be started: ${error.message}`, output)))
-    child.once('close', (code, signal) => reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output)))
+    child.once('close', (code, signal) => reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output, signal)))
   })
   ended.catch(() => running.delete(server))
 
@@ -93,7 +107,7 @@ async function whenReady (name: string, server: Running, ready: () => Promise<st
   try {
     for (;;) {
       const url = await Promise.race([ready(), server.ended])
-      if (url !== undefined) return { url, ended: server.ended, stop: server.stop }
+      if (url !== undefined) return { url, pid: server.child.pid!, ended: server.ended, stop: server.stop }
       if (Date.now() > deadline) throw new ProcessError(`${name} is not ready after ${START_TIMEOUT_MS / 1000} s.`, server.output())
       await sleep(POLL_MS)
     }
@@ -140,13 +154,39 @@ export async function startSandboxProcess (): Promise<ServerProcess> {
  * @param cwd a folder without `.env`, so that the environment alone counts
  * @throws ProcessError
  */
-export async function startGatewayProcess (environment: Environment, port: number, cwd: string): Promise<ServerProcess> {
+export async function startGatewayProcess (environment: Environment, port: number, cwd: string, options: GatewayProcessOptions = {}): Promise<ServerProcess> {
+  const { readyPath = '/health/ready', onOutput } = options
   const name = 'The gateway'
   const url = `http://127.0.0.1:${port}`
   const args = [join(ROOT, 'node_modules/.bin/fastify'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), join(ROOT, 'dist/app.js')]
   const env = { ...environment, PORT: String(port), HOST: '127.0.0.1', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
-  const server = run(name, process.execPath, args, { cwd, env })
-  return await whenReady(name, server, async () => await answersOk(`${url}/health/ready`) ? url : undefined)
+  const server = run(name, process.execPath, args, { cwd, env, ...(onOutput === undefined ? {} : { onOutput }) })
+  return await whenReady(name, server, async () => await answersOk(`${url}${readyPath}`) ? url : undefined)
+}
+
+/**
+ * Starts redis-server with an append-only file that is on the disk before each answer.
+ * @param cwd where the file is
+ * @throws ProcessError
+ */
+export async function startRedisProcess (port: number, cwd: string, onOutput: (chunk: string) => void): Promise<ServerProcess> {
+  const name = 'Redis'
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
+  const server = run(name, 'redis-server', args, { cwd, onOutput })
+  return await whenReady(name, server, async () => await answersPing(port) ? `redis://127.0.0.1:${port}` : undefined)
+}
+
+/** Redis answers with an error while it still reads its file. */
+function answersPing (port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    socket.once('data', data => {
+      resolve(data.toString().startsWith('+PONG'))
+      socket.destroy()
+    })
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
 }
 
 /** Starts moto_server on a free port. @throws ProcessError */

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { redisEnvironment, startGateway, eventually } from '../helpers/app.js'
+import { eventually, startGateway } from '../helpers/app.js'
 import { startRedis } from '../helpers/redis.js'
 
 const ORIGIN = { origin: 'https://shop.example' }
@@ -35,7 +35,7 @@ t.test('a full spool answers 503, drops nothing, and takes again when it has dra
 t.test('Redis away: 503 at once; back: taken and delivered', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const { post, token, sandbox } = await startGateway(t, { ...await redisEnvironment({ teardown: () => {} }), REDIS_URL: redis.url })
+  const { post, token, sandbox } = await startGateway(t, { REDIS_URL: redis.url })
   const headers = { authorization: `Bearer ${await token()}`, ...ORIGIN }
   t.equal((await post('/logEvents', logs('before'), headers)).status, 201)
   await eventually(() => sandbox.ledger().events === 1 ? true : undefined)

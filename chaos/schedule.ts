@@ -1,0 +1,136 @@
+import type { FaultRule } from '../sandbox/fault-plan.js'
+import { Random } from './random.js'
+
+export const BACKENDS = ['embedded', 'redis'] as const
+export type Backend = typeof BACKENDS[number]
+
+/** Where a fault can strike: a process, the link between two, CloudWatch itself, or the disk. */
+export type Place = 'web' | 'worker' | 'redis' | 'client-web' | 'web-redis' | 'worker-redis' | 'worker-cloudwatch' | 'cloudwatch' | 'disk'
+
+/** What strikes. */
+export type Blow =
+  | 'kill' | 'term' | 'pause'
+  | 'cut' | 'hold' | 'slow'
+  | 'throttle' | 'error' | 'hang' | 'reset' | 'delay' | 'garbage' | 'denied' | 'lost-answer' | 'late-answer'
+  | 'disk-full' | 'spool-full'
+
+export interface FaultDefinition {
+  place: Place
+  blow: Blow
+  /** Milliseconds from the blow to its end, before anything is restarted: shortest and longest. */
+  lasts: [number, number]
+  /** The gateway itself waits up to a minute afterwards, by design. */
+  slowRecovery?: boolean
+}
+
+const PROCESS_BLOWS = { kill: [0, 2_000], term: [0, 1_500], pause: [500, 8_000] } as const
+const LINK_BLOWS = { cut: [300, 4_000], hold: [500, 7_000], slow: [1_000, 5_000] } as const
+const CLOUDWATCH_BLOWS = {
+  throttle: [1_000, 4_000], error: [1_000, 4_000], hang: [1_000, 5_000], reset: [500, 4_000], delay: [1_000, 5_000],
+  garbage: [500, 3_000], denied: [500, 2_000], 'lost-answer': [500, 3_000], 'late-answer': [1_000, 5_000]
+} as const
+
+function define (place: Place, blows: Partial<Record<Blow, readonly [number, number]>>): FaultDefinition[] {
+  return Object.entries(blows).map(([blow, [shortest, longest]]) => ({
+    place, blow: blow as Blow, lasts: [shortest, longest], ...(blow === 'denied' ? { slowRecovery: true } : {})
+  }))
+}
+
+const COMMON = [
+  ...define('web', PROCESS_BLOWS),
+  ...define('client-web', LINK_BLOWS),
+  ...define('worker-cloudwatch', LINK_BLOWS),
+  ...define('cloudwatch', CLOUDWATCH_BLOWS),
+  ...define('disk', { 'spool-full': [4_000, 6_000] })
+]
+
+const DEFINITIONS: Record<Backend, FaultDefinition[]> = {
+  embedded: [...COMMON, ...define('disk', { 'disk-full': [3_000, 6_000] })],
+  redis: [
+    ...COMMON,
+    ...define('worker', PROCESS_BLOWS),
+    ...define('redis', PROCESS_BLOWS),
+    ...define('web-redis', LINK_BLOWS),
+    ...define('worker-redis', LINK_BLOWS)
+  ]
+}
+
+export type FaultKind = `${Place} ${Blow}`
+
+export interface PlannedFault {
+  /** Milliseconds after the load has begun. */
+  atMs: number
+  durationMs: number
+  place: Place
+  blow: Blow
+  /** Picks one of several processes or links. */
+  which: number
+  /** Of the calls, for a blow at CloudWatch. */
+  share: number
+  /** Of each piece or answer, in milliseconds. */
+  delayMs: number
+}
+
+export interface ScheduleOptions {
+  seed: number
+  seconds: number
+  backend: Backend
+  /** A disk of its own can be filled. */
+  canFillDisk: boolean
+}
+
+/** Faults come in waves, so that what needs quiet to recover gets it from time to time. */
+const WAVE_MS = [8_000, 16_000] as const
+const CALM_MS = 4_000
+const GAP_MS = [300, 2_500] as const
+/** A run shorter than this has no faults after which the gateway waits for long. */
+const SLOW_RECOVERY_SECONDS = 45
+/** Beyond AWS_REQUEST_TIMEOUT_MS of the gateways of a run, or well below. */
+const ANSWER_DELAYS_MS = [400, 1_200, 5_000]
+const PIECE_DELAYS_MS = [50, 150, 300]
+
+/** The same options give the same faults: every kind is dealt before any comes again. */
+export function planFaults ({ seed, seconds, backend, canFillDisk }: ScheduleOptions): PlannedFault[] {
+  const random = new Random(seed)
+  const kinds = DEFINITIONS[backend].filter(({ blow, slowRecovery }) =>
+    (canFillDisk || blow !== 'disk-full') && (slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS))
+  const endMs = seconds * 1_000
+  const faults: PlannedFault[] = []
+  let deck: FaultDefinition[] = []
+  let waveEnd = random.int(...WAVE_MS)
+  for (let atMs = 1_000; atMs < endMs; atMs += random.int(...GAP_MS)) {
+    if (atMs > waveEnd) {
+      atMs += CALM_MS
+      waveEnd = atMs + random.int(...WAVE_MS)
+    }
+    if (deck.length === 0) deck = random.shuffled(kinds)
+    const { place, blow, lasts } = deck.pop()!
+    const fault = {
+      atMs,
+      durationMs: random.int(...lasts),
+      place,
+      blow,
+      which: random.int(0, 1),
+      share: random.pick([0.3, 0.7, 1]),
+      delayMs: random.pick(blow === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS)
+    }
+    if (atMs + fault.durationMs <= endMs) faults.push(fault)
+  }
+  return faults
+}
+
+/** Rules of the sandbox for a blow at CloudWatch. */
+export function cloudwatchRules ({ blow, share, delayMs }: Pick<PlannedFault, 'blow' | 'share' | 'delayMs'>): FaultRule[] {
+  switch (blow) {
+    case 'throttle': return [{ kind: 'throttle', share }]
+    case 'error': return [{ kind: 'error', status: 500, share: share / 2 }, { kind: 'error', status: 503, share: share / 2 }]
+    case 'hang': return [{ kind: 'hang', share }]
+    case 'reset': return [{ kind: 'reset', share }]
+    case 'delay': return [{ kind: 'delay', delayMs, share }]
+    case 'garbage': return [{ kind: 'garbage', share, afterStore: true }]
+    case 'denied': return [{ kind: 'refuse', code: 'AccessDeniedException', share }]
+    case 'lost-answer': return [{ kind: 'reset', share: share / 2, afterStore: true }, { kind: 'error', status: 500, share: share / 2, afterStore: true }]
+    case 'late-answer': return [{ kind: 'delay', delayMs, share, afterStore: true }]
+    default: throw new Error(`${blow} is not a blow at CloudWatch`)
+  }
+}

@@ -1,0 +1,71 @@
+import type { FaultKind } from './schedule.js'
+
+/** What a fault can keep a process from knowing; the names are those of processes. */
+export interface Effects {
+  /** They are killed, ended or stopped for a while. */
+  processes?: string[]
+  /** Their clients may not get an answer. */
+  requestsOf?: string[]
+  /** Their calls to CloudWatch may fail, or their answers be lost. */
+  answersOf?: string[]
+  /** They cannot write to the spool. */
+  storeOf?: string[]
+  /** The spool takes no more. */
+  full?: boolean
+}
+
+export interface FaultWindow {
+  id: number
+  kind: FaultKind
+  target: string
+  detail: string
+  effects: Effects
+  /** Unix milliseconds. */
+  startedAt: number
+  /** When it was over and what it had ended ran again; Infinity before. */
+  endedAt: number
+}
+
+/** What happened when. */
+export class Timeline {
+  readonly windows: FaultWindow[] = []
+  readonly #startedAt = Date.now()
+  readonly #lines: string[] = []
+  readonly #print: (line: string) => void
+
+  constructor (print: (line: string) => void = () => {}) {
+    this.#print = print
+  }
+
+  begin (kind: FaultKind, target: string, detail: string, effects: Effects): FaultWindow {
+    const window: FaultWindow = { id: this.windows.length, kind, target, detail, effects, startedAt: Date.now(), endedAt: Infinity }
+    this.windows.push(window)
+    this.note(`#${window.id} ${kind} ${target}${detail === '' ? '' : ` (${detail})`}`)
+    return window
+  }
+
+  end (window: FaultWindow): void {
+    window.endedAt = Date.now()
+    this.note(`#${window.id} ${window.kind} ${window.target} is over after ${((window.endedAt - window.startedAt) / 1_000).toFixed(1)} s`)
+  }
+
+  note (text: string): void {
+    const line = `${((Date.now() - this.#startedAt) / 1_000).toFixed(2).padStart(8)} s  ${text}`
+    this.#lines.push(line)
+    this.#print(line)
+  }
+
+  /** Seconds from the start, for messages. */
+  seconds (at: number): string {
+    return ((at - this.#startedAt) / 1_000).toFixed(2)
+  }
+
+  lines (): readonly string[] {
+    return this.#lines
+  }
+}
+
+/** Whether the fault was there at any time from start to end, given in Unix milliseconds. */
+export function touches ({ startedAt, endedAt }: FaultWindow, start: number, end: number, graceMs = 0): boolean {
+  return startedAt <= end && endedAt + graceMs >= start
+}

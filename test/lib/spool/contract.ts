@@ -1,0 +1,518 @@
+import t, { type Test } from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  KINDS, SpoolFullError, SpoolUnavailableError,
+  type Append, type Kind, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
+} from '../../../lib/spool/spool.js'
+
+/** An open spool with a store of its own. */
+export interface SpoolFixture {
+  spool: Spool
+  /** Closes the spool and opens another on the same store. */
+  reopen (): Promise<Spool>
+  /** Overwrites every stored value, as a damaged disk would, and opens the spool again. */
+  damage (): Promise<Spool>
+}
+
+/** Closes and removes everything when the test ends. */
+export type OpenSpool = (t: Test, options: SpoolOptions) => Promise<SpoolFixture>
+
+/** Longer than any test. */
+const NEVER_MS = 600_000
+const KEY = 'a key of "any" kind\u0000 …'
+
+export function spoolOptions (overrides: Partial<SpoolOptions> = {}): SpoolOptions {
+  const batch = { items: 10, bytes: 10_000 }
+  return {
+    lingerMs: 10,
+    leaseMs: NEVER_MS,
+    maxBytes: 50_000_000,
+    limits: { metrics: batch, logs: batch, metering: batch },
+    deadLetterMaxAgeMs: NEVER_MS,
+    deadLetterMaxBytes: 1_000_000,
+    ...overrides
+  }
+}
+
+export function record (name: string | number, items = 1, bytes = 100): SpoolRecord {
+  return { line: JSON.stringify({ name, text: 'größer als ASCII' }), items, bytes }
+}
+
+export function records (count: number, from = 0): SpoolRecord[] {
+  return Array.from({ length: count }, (_, i) => record(from + i))
+}
+
+export function append (spool: Spool, destination: string, ...rest: SpoolRecord[]): ReturnType<Spool['append']> {
+  return spool.append({ kind: 'logs', destination, records: rest })
+}
+
+export function letter (name: string, reason: NewDeadLetter['reason'] = 'refused'): NewDeadLetter {
+  return { ...record(name), reason, message: `${name} was refused` }
+}
+
+export const lines = (lease: Lease): string[] => lease.records.map(({ line }) => line)
+export const names = (lease: Lease): unknown[] => lease.records.map(({ line }) => JSON.parse(line).name)
+export const itemsOf = (lease: Lease): number => lease.records.reduce((sum, { items }) => sum + items, 0)
+
+/** Takes as soon as something is due. */
+export async function takeSoon (spool: Spool, kind: Kind = 'logs', withinMs = 10_000): Promise<Lease> {
+  const deadline = Date.now() + withinMs
+  for (;;) {
+    const taken = await spool.take(kind)
+    if (taken.lease !== null) return taken.lease
+    if (Date.now() > deadline) throw new Error(`nothing was due within ${withinMs} ms, next in ${taken.nextDueMs} ms`)
+    await sleep(Math.min(taken.nextDueMs ?? 5, 20))
+  }
+}
+
+/** Takes and settles until nothing is stored any more; returns the names of all records. */
+export async function drain (spool: Spool, kind: Kind = 'logs'): Promise<unknown[]> {
+  const all: unknown[] = []
+  while ((await spool.depth(kind)).records > 0) {
+    const lease = await takeSoon(spool, kind)
+    all.push(...names(lease))
+    await spool.settle(lease, { delivered: itemsOf(lease) })
+  }
+  return all
+}
+
+async function notDue (t: Test, spool: Spool, message: string): Promise<void> {
+  const { lease, ...rest } = await spool.take('logs')
+  t.equal(lease, null, message)
+  const { nextDueMs } = rest as { nextDueMs: number }
+  t.ok(nextDueMs > 0 && nextDueMs <= NEVER_MS, `is due in ${nextDueMs} ms`)
+}
+
+async function balanced (t: Test, spool: Spool): Promise<void> {
+  const { accepted, delivered, rejected, deadLettered, inSpool } = await spool.ledger()
+  t.equal(accepted, delivered + rejected['too-old'] + rejected['too-new'] + rejected.expired + deadLettered + inSpool, 'the ledger balances')
+  t.equal((await spool.depth()).items, inSpool)
+}
+
+/** What every spool promises. */
+export function spoolContract (open: OpenSpool): void {
+  t.test('gives back what was appended, each record with its own items and bytes', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const before = Date.now()
+    const appended = [record('a', 2, 300), record('b', 1, 17), record('c', 3, 5)]
+    t.same(await append(spool, 'group:stream', ...appended), { stored: true })
+    const lease = await takeSoon(spool)
+    t.match(lease, { kind: 'logs', destination: 'group:stream', attempt: 0 })
+    t.same(lease.records.map(({ line, items, bytes }) => ({ line, items, bytes })), appended)
+    for (const { appendedAt } of lease.records) t.ok(appendedAt >= before - 1 && appendedAt <= Date.now() + 1)
+  })
+
+  t.test('an empty spool has nothing due', async t => {
+    const { spool } = await open(t, spoolOptions())
+    for (const kind of KINDS) t.same(await spool.take(kind), { lease: null, nextDueMs: null })
+    t.same(await spool.depth(), { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 })
+    await spool.ping()
+  })
+
+  t.test('keeps the order of appends and of the records in them', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const all = Array.from({ length: 8 }, (_, i) => [record(`${i}.0`), record(`${i}.1`), record(`${i}.2`)])
+    await Promise.all(all.slice(0, 4).map(each => append(spool, 'd', ...each)))
+    for (const each of all.slice(4)) await append(spool, 'd', ...each)
+    t.same(await drain(spool), all.flat().map(({ line }) => JSON.parse(line).name))
+  })
+
+  t.test('one lease never mixes destinations or kinds', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'a', record('a1'))
+    await append(spool, 'b', record('b1'))
+    await spool.append({ kind: 'metrics', destination: 'a', records: [record('m1')] })
+    const leases = [await takeSoon(spool), await takeSoon(spool)]
+    t.same(leases.map(lease => [lease.destination, names(lease)]).sort(), [['a', ['a1']], ['b', ['b1']]])
+    t.same(names(await takeSoon(spool, 'metrics')), ['m1'])
+    t.same((await spool.take('metering')).lease, null)
+  })
+
+  t.test('a destination may have any name', async t => {
+    const { spool, reopen } = await open(t, spoolOptions())
+    const destination = `/größe/"'{}:*\u0001 ${'x'.repeat(1_000)}`
+    await append(spool, destination, record('a'))
+    const again = await reopen()
+    t.equal((await takeSoon(again)).destination, destination)
+  })
+
+  t.test('is not due before the linger', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    await append(spool, 'd', record('a'))
+    await append(spool, 'd', record('b'))
+    await notDue(t, spool, 'waits for company')
+  })
+
+  t.test('is due after the linger with what has come meanwhile', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: 150 }))
+    await append(spool, 'd', record('a'))
+    await append(spool, 'd', record('b'))
+    t.same(names(await takeSoon(spool)), ['a', 'b'])
+  })
+
+  for (const [name, full] of [['items', records(10)], ['bytes', [record('a', 1, 6_000), record('b', 1, 4_000)]]] as [string, SpoolRecord[]][]) {
+    t.test(`is due at once when the ${name} of a full batch wait, and says so`, async t => {
+      const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+      const due = new Promise<Kind>(resolve => spool.onDue(resolve))
+      await sleep(100)
+      await append(spool, 'd', ...full.slice(0, -1))
+      await notDue(t, spool, 'not full')
+      await append(spool, 'd', full.at(-1)!)
+      t.equal(await due, 'logs')
+      t.equal((await takeSoon(spool)).records.length, full.length)
+    })
+  }
+
+  t.test('is due at once when urgent, and says so', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    const heard: Kind[] = []
+    const stop = spool.onDue(kind => heard.push(kind))
+    await sleep(100)
+    await append(spool, 'd', record('a'))
+    await spool.append({ kind: 'logs', destination: 'd', records: [record('b')], urgent: true })
+    t.same(names(await takeSoon(spool)), ['a', 'b'])
+    for (let i = 0; i < 100 && heard.length === 0; i++) await sleep(20)
+    t.same(heard, ['logs'])
+    stop()
+    await spool.append({ kind: 'logs', destination: 'd', records: [record('c')], urgent: true })
+    t.same(names(await takeSoon(spool)), ['c'])
+    await sleep(50)
+    t.same(heard, ['logs'], 'a stopped listener hears nothing')
+  })
+
+  t.test('an urgent record behind a full batch is due right after it', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    await append(spool, 'd', ...records(10))
+    await spool.append({ kind: 'logs', destination: 'd', records: [record('urgent')], urgent: true })
+    t.equal((await takeSoon(spool)).records.length, 10)
+    t.same(names(await takeSoon(spool)), ['urgent'])
+  })
+
+  t.test('a lease holds no more than a batch, by items and by bytes', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'items', ...records(25))
+    const leases = [await takeSoon(spool), await takeSoon(spool), await takeSoon(spool)]
+    t.same(leases.map(lease => lease.records.length), [10, 10, 5])
+    t.same(leases.flatMap(names), Array.from({ length: 25 }, (_, i) => i))
+    await append(spool, 'bytes', record('a', 1, 4_000), record('b', 1, 5_000), record('c', 1, 4_000))
+    t.same(names(await takeSoon(spool)), ['a', 'b'])
+    t.same(names(await takeSoon(spool)), ['c'])
+  })
+
+  t.test('a record larger than a batch gets a lease of its own', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a'), record('large', 11, 11_000), record('b'))
+    t.same([names(await takeSoon(spool)), names(await takeSoon(spool)), names(await takeSoon(spool))], [['a'], ['large'], ['b']])
+  })
+
+  t.test('what is leased is not leased again, what comes later is', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a'))
+    const first = await takeSoon(spool)
+    await notDue(t, spool, 'all is leased')
+    await append(spool, 'd', record('b'))
+    const second = await takeSoon(spool)
+    t.same([names(first), names(second)], [['a'], ['b']])
+    t.not(first.id, second.id)
+    await spool.settle(second, { delivered: 1 })
+    await spool.settle(first, { delivered: 1 })
+    t.same(await spool.take('logs'), { lease: null, nextDueMs: null })
+  })
+
+  t.test('a released lease comes back unchanged, and counts attempts until something is settled', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a', 2, 50), record('b', 3, 60))
+    const first = await takeSoon(spool)
+    await spool.release(first, 0)
+    const second = await takeSoon(spool)
+    t.same(second.records, first.records)
+    t.equal(second.attempt, 1)
+    await spool.release(second, 1)
+    const third = await takeSoon(spool)
+    t.equal(third.attempt, 2)
+    await spool.release(second, 0)
+    await notDue(t, spool, 'a lease that is released already changes nothing')
+    await spool.settle(third, { delivered: 2, remainder: [record('b', 3, 60)] })
+    t.equal((await takeSoon(spool)).attempt, 0)
+    await balanced(t, spool)
+  })
+
+  t.test('a delayed settlement without any outcome counts as an attempt', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a'), record('b'))
+    await spool.settle(await takeSoon(spool), { delivered: 0, remainder: records(2), delayMs: 1 })
+    const second = await takeSoon(spool)
+    t.equal(second.attempt, 1)
+    await spool.settle(second, { delivered: 1, remainder: records(1), delayMs: 1 })
+    t.equal((await takeSoon(spool)).attempt, 0, 'progress ends the row')
+  })
+
+  t.test('is not due before the delay of a release, whatever comes meanwhile', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a'))
+    await spool.release(await takeSoon(spool), NEVER_MS)
+    await append(spool, 'd', ...records(30))
+    await spool.append({ kind: 'logs', destination: 'd', records: [record('urgent')], urgent: true })
+    await sleep(30)
+    await notDue(t, spool, 'is held')
+    await append(spool, 'other', record('b'))
+    t.equal((await takeSoon(spool)).destination, 'other', 'another destination is not')
+  })
+
+  t.test('is due when the delay of a release has passed', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    await append(spool, 'd', ...records(10))
+    await spool.release(await takeSoon(spool), 100)
+    await notDue(t, spool, 'is held')
+    t.equal((await takeSoon(spool)).records.length, 10)
+  })
+
+  for (const remainder of [[], [record('b')]]) {
+    t.test(`is not due before the delay of a settlement that leaves ${remainder.length} records`, async t => {
+      const { spool } = await open(t, spoolOptions())
+      await append(spool, 'd', record('a'), record('b'))
+      await spool.settle(await takeSoon(spool), { delivered: 2 - remainder.length, remainder, delayMs: NEVER_MS })
+      await append(spool, 'd', ...records(10))
+      await sleep(30)
+      await notDue(t, spool, 'is held')
+    })
+  }
+
+  t.test('a lease that runs out is handed out again, and the late settlement changes nothing', async t => {
+    const { spool } = await open(t, spoolOptions({ leaseMs: 150 }))
+    await append(spool, 'd', record('a'), record('b'))
+    const first = await takeSoon(spool)
+    const second = await takeSoon(spool)
+    t.same(second.records, first.records)
+    t.not(second.id, first.id)
+    await spool.settle(first, { delivered: 2 })
+    await spool.release(first, 0)
+    t.equal((await spool.depth()).records, 2, 'the second holder has them')
+    await spool.settle(second, { delivered: 1, rejected: { expired: 1 } })
+    await spool.settle(first, { delivered: 2 })
+    t.match(await spool.ledger(), { accepted: 2, delivered: 1, rejected: { expired: 1 }, inSpool: 0 })
+  })
+
+  t.test('a lease that runs out comes before younger records', async t => {
+    const { spool } = await open(t, spoolOptions({ leaseMs: 150 }))
+    await append(spool, 'd', ...records(10))
+    await takeSoon(spool)
+    await append(spool, 'd', ...records(5, 10))
+    await sleep(250)
+    t.same(names(await takeSoon(spool)), Array.from({ length: 10 }, (_, i) => i))
+  })
+
+  t.test('a lease that has run out may still be settled while nobody else has taken it', async t => {
+    const { spool } = await open(t, spoolOptions({ leaseMs: 50 }))
+    await append(spool, 'd', record('a'))
+    const lease = await takeSoon(spool)
+    await sleep(100)
+    await spool.settle(lease, { delivered: 1 })
+    t.match(await spool.ledger(), { delivered: 1, inSpool: 0 })
+  })
+
+  t.test('an extended lease does not run out', async t => {
+    const { spool } = await open(t, spoolOptions({ leaseMs: 1_000 }))
+    await append(spool, 'd', record('a'))
+    const lease = await takeSoon(spool)
+    for (let i = 0; i < 6; i++) {
+      await sleep(250)
+      await spool.extend(lease)
+      t.equal((await spool.take('logs')).lease, null)
+    }
+    await spool.settle(lease, { delivered: 1 })
+    t.match(await spool.ledger(), { delivered: 1, inSpool: 0 })
+    await spool.extend(lease)
+  })
+
+  t.test('settles every outcome in one step, and only once', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a', 6), record('b', 4))
+    const lease = await takeSoon(spool)
+    const settlement = {
+      delivered: 3, rejected: { 'too-old': 1, expired: 2 }, deadLetters: [letter('x'), letter('y', 'corrupt')], remainder: [record('rest', 2, 44)]
+    }
+    await spool.settle(lease, settlement)
+    const ledger = { accepted: 10, delivered: 3, rejected: { 'too-old': 1, 'too-new': 0, expired: 2 }, deadLettered: 2, evicted: 0, inSpool: 2 }
+    t.same(await spool.ledger(), ledger)
+    t.match(await spool.depth(), { records: 1, items: 2 })
+    await spool.settle(lease, settlement)
+    t.same(await spool.ledger(), ledger)
+    const rest = await takeSoon(spool)
+    t.match(rest.records, [record('rest', 2, 44)])
+    t.equal(rest.records[0]!.appendedAt, lease.records[0]!.appendedAt, 'a remainder is as old as its lease')
+    await spool.settle(rest, { delivered: 2 })
+    t.same(await spool.take('logs'), { lease: null, nextDueMs: null })
+    t.same(await spool.depth(), { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 })
+  })
+
+  t.test('refuses a settlement that does not add up', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'd', record('a', 3))
+    const lease = await takeSoon(spool)
+    await t.rejects(spool.settle(lease, { delivered: 2 }), /settlement of 2 items for a lease of 3/)
+    await t.rejects(spool.settle(lease, { delivered: 2, remainder: [record('b', 2)] }), /of 4 items for a lease of 3/)
+    await spool.settle(lease, { delivered: 3 })
+    await balanced(t, spool)
+  })
+
+  t.test('measures its depth by kind', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    await append(spool, 'd', record('a', 2), record('b', 3))
+    await sleep(60)
+    await spool.append({ kind: 'metrics', destination: 'd', records: [record('m', 7)] })
+    const bytes = Buffer.byteLength(record('a').line)
+    const { oldestAgeMs, ...logs } = await spool.depth('logs')
+    t.same(logs, { records: 2, items: 5, bytes: 2 * bytes })
+    t.ok(oldestAgeMs >= 50 && oldestAgeMs < 60_000, `the oldest is ${oldestAgeMs} ms old`)
+    t.match(await spool.depth('metrics'), { records: 1, items: 7, bytes })
+    t.ok((await spool.depth('metrics')).oldestAgeMs < oldestAgeMs)
+    t.match(await spool.depth(), { records: 3, items: 12, bytes: 3 * bytes })
+    t.match(await spool.depth('metering'), { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 })
+  })
+
+  t.test('the age of the oldest counts what is leased, released and left over', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const aged = async (what: string): Promise<void> => {
+      const { oldestAgeMs } = await spool.depth()
+      t.ok(oldestAgeMs >= 90, `${what} is ${oldestAgeMs} ms old`)
+    }
+    await append(spool, 'd', record('a'), record('b'))
+    await sleep(100)
+    const lease = await takeSoon(spool)
+    await append(spool, 'd', record('young'))
+    await aged('a lease')
+    await spool.release(lease, NEVER_MS)
+    await aged('a released lease')
+    await append(spool, 'e', record('a'), record('b'))
+    await sleep(100)
+    await spool.settle(await takeSoon(spool), { delivered: 1, remainder: [record('b')], delayMs: NEVER_MS })
+    await append(spool, 'e', record('young'))
+    await aged('a remainder')
+  })
+
+  t.test('refuses what does not fit, stores none of it, and takes more when there is room again', async t => {
+    const size = Buffer.byteLength(record(0).line)
+    const { spool } = await open(t, spoolOptions({ maxBytes: 10 * size }))
+    await append(spool, 'a', ...records(4))
+    await append(spool, 'b', ...records(4))
+    await t.rejects(append(spool, 'a', ...records(3)), SpoolFullError)
+    t.match(await spool.depth(), { records: 8 })
+    await append(spool, 'c', ...records(2))
+    await t.rejects(append(spool, 'c', record(0)), SpoolFullError)
+    await t.rejects(spool.append({ kind: 'logs', destination: 'c', records: [record(0)], idempotency: { key: 'k', answer: 'no' } }), SpoolFullError)
+    await spool.settle(await takeSoon(spool), { delivered: 4 })
+    t.same(await append(spool, 'd', ...records(4)), { stored: true })
+    await t.rejects(append(spool, 'd', record(0)), SpoolFullError)
+    await drain(spool)
+    t.same(await spool.append({ kind: 'logs', destination: 'c', records: [record(0)], idempotency: { key: 'k', answer: 'yes' } }), { stored: true })
+    await balanced(t, spool)
+  })
+
+  t.test('a repeated idempotency key gets the first answer and stores nothing', async t => {
+    const { spool, reopen } = await open(t, spoolOptions())
+    const keyed = (key: string, answer: string): Append => ({ kind: 'logs', destination: 'd', records: [record(answer)], idempotency: { key, answer } })
+    t.same(await spool.append(keyed(KEY, 'first')), { stored: true })
+    t.same(await spool.append(keyed(KEY, 'second')), { stored: false, answer: 'first' })
+    t.same(await spool.append(keyed('other', 'third')), { stored: true })
+    const again = await reopen()
+    t.same(await again.append(keyed(KEY, 'fourth')), { stored: false, answer: 'first' })
+    t.same(await drain(again), ['first', 'third'])
+    t.same(await again.append(keyed(KEY, 'fifth')), { stored: false, answer: 'first' }, 'also when the records are gone')
+    t.match(await again.ledger(), { accepted: 2 })
+  })
+
+  t.test('of appends with one idempotency key at the same time one is stored', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const appends = Array.from({ length: 40 }, (_, i) => spool.append({
+      kind: 'logs', destination: 'd', records: [record(i), record(i)], idempotency: { key: `key ${i % 4}`, answer: `answer ${i}` }
+    }))
+    const results = await Promise.all(appends)
+    t.equal(results.filter(({ stored }) => stored).length, 4)
+    const answers = new Set(results.map(result => result.stored ? null : result.answer))
+    t.equal(answers.size, 5)
+    t.equal((await drain(spool)).length, 8)
+  })
+
+  t.test('a destination that floods does not keep others waiting', async t => {
+    const { spool } = await open(t, spoolOptions())
+    await append(spool, 'flood', ...records(300))
+    for (let i = 0; i < 20; i++) await append(spool, `d${i}`, record(i))
+    await sleep(30)
+    const taken: string[] = []
+    for (let i = 0; i < 25; i++) {
+      const lease = await takeSoon(spool)
+      taken.push(lease.destination)
+      await spool.settle(lease, { delivered: itemsOf(lease) })
+    }
+    t.equal(new Set(taken).size, 21)
+    t.ok(taken.filter(destination => destination === 'flood').length >= 4, 'and is not kept waiting itself')
+  })
+
+  t.test('gives everything out once, to many takers at a time', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const count = 600
+    const seen: unknown[] = []
+    const appenders = Array.from({ length: 10 }, async (_, i) => {
+      for (let n = i; n < count; n += 10) await append(spool, `d${n % 7}`, record(n))
+    })
+    const takers = Array.from({ length: 5 }, async (_, i) => {
+      while (seen.length < count) {
+        const { lease } = await spool.take('logs')
+        if (lease === null) await sleep(2)
+        else if (seen.length % 5 === i) await spool.release(lease, 0)
+        else {
+          await spool.settle(lease, { delivered: itemsOf(lease) })
+          seen.push(...names(lease))
+        }
+      }
+    })
+    await Promise.all([...appenders, ...takers])
+    t.same([...seen].sort((a, b) => Number(a) - Number(b)), Array.from({ length: count }, (_, i) => i))
+    t.match(await spool.ledger(), { accepted: count, delivered: count, inSpool: 0 })
+  })
+
+  t.test('has everything after it was opened again', async t => {
+    const { spool, reopen } = await open(t, spoolOptions({ leaseMs: 100 }))
+    await append(spool, 'd', record('a', 2), record('b', 1), record('c', 1))
+    await spool.settle(await takeSoon(spool), { delivered: 1, rejected: { 'too-new': 1 }, deadLetters: [letter('dead')], remainder: [record('c')] })
+    await append(spool, 'e', record('leased'))
+    await append(spool, 'f', record('f'))
+    await takeSoon(spool)
+    await takeSoon(spool)
+    const ledger = await spool.ledger()
+    const again = await reopen()
+    t.same(await again.ledger(), ledger)
+    t.match(await again.depth(), { records: 3, items: 3 })
+    t.match((await again.deadLetters.list({}, { limit: 10 })).deadLetters, [{ ...letter('dead'), kind: 'logs', destination: 'd' }])
+    t.same((await drain(again)).sort(), ['c', 'f', 'leased'])
+    const third = await reopen()
+    t.match(await third.ledger(), { accepted: 6, delivered: 4, inSpool: 0 })
+    t.same(await third.take('logs'), { lease: null, nextDueMs: null })
+  })
+
+  t.test('a damaged entry comes back as raw text with its items', async t => {
+    const { spool, damage } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
+    await append(spool, 'd', record('a', 4, 70), record('b', 6, 80))
+    const again = await damage()
+    const lease = await takeSoon(again)
+    t.equal(itemsOf(lease), 10)
+    t.notOk(lease.records.some(({ line }) => line.includes('\n')))
+    await again.settle(lease, {
+      delivered: 0, deadLetters: lease.records.map(({ line, items, bytes }) => ({ line, items, bytes, reason: 'corrupt', message: 'unreadable' }))
+    })
+    t.match(await again.ledger(), { accepted: 10, deadLettered: 10, inSpool: 0 })
+  })
+
+  t.test('may be closed twice, finishes what was begun, and takes nothing more', async t => {
+    const { spool, reopen } = await open(t, spoolOptions())
+    const begun = Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
+    await Promise.all([spool.close(), spool.close()])
+    t.same(await begun, [{ stored: true }, { stored: true }])
+    await spool.close()
+    await t.rejects(append(spool, 'd', record('c')), SpoolUnavailableError)
+    await t.rejects(spool.take('logs'), SpoolUnavailableError)
+    await t.rejects(spool.ping(), SpoolUnavailableError)
+    t.same(await drain(await reopen()), ['a', 'b'])
+  })
+}
