@@ -96,7 +96,7 @@ function describe (error: ErrorLike, names: string[], status: number | undefined
 }
 
 /** Seconds, or a date, which is read against the server's own clock. */
-function readRetryAfter (headers: Record<string, string> = {}): number | undefined {
+export function readRetryAfter (headers: Record<string, string> = {}): number | undefined {
   const header = (wanted: string): string | undefined => Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1]
   const value = header('retry-after')
   if (value === undefined) return undefined

@@ -53,6 +53,7 @@ function gatewayEnvironment (sandboxUrl: string, folder: string, clientSecret: s
     AWS_CONFIG_FILE: join(folder, 'none'),
     AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
     DATA_DIR: join(folder, 'data'),
+    SHUTDOWN_GRACE_MS: '1000',
     LOG_LEVEL: 'warn'
   }
 }

@@ -1,7 +1,6 @@
-/** The yardstick of delivery: PutLogEvents with ready-made full batches, and nothing else. */
+/** The yardstick of delivery: PutLogEvents with ready-made full batches, by the SDK as it comes, and nothing else. */
 import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand, type InputLogEvent } from '@aws-sdk/client-cloudwatch-logs'
 import { PUT_LOG_EVENTS as LIMIT } from '../../lib/limits.js'
-import { clientOptions } from '../../lib/sinks/client-options.js'
 import { logMessage, MESSAGE_BYTES } from '../bodies.js'
 
 /** Different ones, so that no cache holds what a forwarder would have to fetch. */
@@ -9,7 +8,7 @@ const BATCHES = 16
 const EVENTS_IN_BATCH = Math.min(LIMIT.MAX_EVENTS, Math.floor(LIMIT.MAX_BYTES / (MESSAGE_BYTES + LIMIT.EVENT_OVERHEAD_BYTES)))
 
 const [total, concurrency] = process.argv.slice(2).map(Number) as [number, number]
-const logs = new CloudWatchLogsClient(clientOptions())
+const logs = new CloudWatchLogsClient()
 const destination = { logGroupName: '/bench', logStreamName: 'loop' }
 
 const batches = Array.from({ length: BATCHES }, (_batch, batch): InputLogEvent[] =>

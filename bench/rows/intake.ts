@@ -1,7 +1,7 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody, metricBody } from '../bodies.js'
-import { readLedger, resetSandbox, storedItems } from '../ledger.js'
-import type { LoadResult } from '../load/index.js'
+import { readLedger, resetSandbox, storedItems, watchDrain } from '../ledger.js'
+import type { LoadJob } from '../load/index.js'
 import { BACKENDS, openStore, startBare, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast, type Line, type Table } from '../table.js'
@@ -21,6 +21,7 @@ interface Case {
 const LOG_CASES: Case[] = [1, 10, 50].map(items => ({ path: '/logEvents', items, label: `${items} event${items === 1 ? '' : 's'}`, body: logBody(items) }))
 const METRIC_CASES: Case[] = [1, 20].map(items => ({ path: '/metric', items, label: `${items} point${items === 1 ? '' : 's'}`, body: metricBody(items) }))
 const CASES = [...LOG_CASES, ...METRIC_CASES]
+const WARM_UP_CASES = [LOG_CASES[1]!, METRIC_CASES[0]!]
 
 /** A server, fresh for each round, and how to be rid of it. */
 interface Opened {
@@ -86,28 +87,36 @@ interface Sample {
 
 type Samples = Map<Side, Map<Case, Sample[]>>
 
-async function measure (bench: Bench, sandbox: Server, { server, token }: Opened, { path, body, items }: Case): Promise<Sample> {
-  const storedBefore = storedItems(await readLedger(sandbox))
-  const cpuBefore = cpuSeconds(server.pid)
-  const result: LoadResult = await bench.load.peak({ port: server.port, path, bodies: [body], connections: CONNECTIONS, ...(token !== undefined && { token }) }, bench.seconds)
-  const cpu = cpuSeconds(server.pid) - cpuBefore
-  const stored = storedItems(await readLedger(sandbox)) - storedBefore
-  if (result.accepted < result.requests) throw new Error(`${result.requests - result.accepted} of ${result.requests} requests to ${path} were refused`)
+function jobOf ({ server, token }: Opened, { path, body }: Case): LoadJob {
+  return { port: server.port, path, bodies: [body], connections: CONNECTIONS, ...(token !== undefined && { token }) }
+}
+
+async function measure (bench: Bench, sandbox: Server, side: Side, opened: Opened, each: Case): Promise<Sample> {
+  const { pid } = opened.server
+  const before = { cpu: cpuSeconds(pid), stored: storedItems(await readLedger(sandbox)) }
+  const { requests, accepted, seconds, cpuSeconds: generatorCpu, latency } = await bench.load.peak(jobOf(opened, each), bench.seconds)
+  const cpu = cpuSeconds(pid) - before.cpu
+  const stored = storedItems(await readLedger(sandbox)) - before.stored
+  if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to ${each.path} were refused`)
+  const items = requests * each.items
+  // What this load has left behind is not the next one's to deliver.
+  if (side.delivers) await watchDrain(sandbox, before.stored + items)
   return {
-    rate: result.requests / result.seconds,
-    cpuRate: result.requests / cpu,
-    deliveredShare: stored / (result.requests * items),
-    generatorCores: result.cpuSeconds / result.seconds,
-    p99: result.latency.p99
+    rate: requests / seconds,
+    cpuRate: requests / cpu,
+    deliveredShare: stored / items,
+    generatorCores: generatorCpu / seconds,
+    p99: latency.p99
   }
 }
 
 async function measureSide (bench: Bench, sandbox: Server, side: Side, samples: Samples): Promise<void> {
   const opened = await side.open(bench, sandbox)
-  for (const { path, body } of [LOG_CASES[1]!, METRIC_CASES[0]!]) {
-    await bench.load.peak({ port: opened.server.port, path, bodies: [body], connections: CONNECTIONS, ...(opened.token !== undefined && { token: opened.token }) }, WARM_UP_SECONDS)
+  for (const each of WARM_UP_CASES) {
+    const { requests } = await bench.load.peak(jobOf(opened, each), WARM_UP_SECONDS)
+    if (side.delivers) await watchDrain(sandbox, requests * each.items)
   }
-  for (const each of CASES) samples.get(side)!.get(each)!.push(await measure(bench, sandbox, opened, each))
+  for (const each of CASES) samples.get(side)!.get(each)!.push(await measure(bench, sandbox, side, opened, each))
   await opened.close()
   await resetSandbox(sandbox)
 }
@@ -120,6 +129,7 @@ function linesOf (samples: Samples, each: Case, limit: number): Line[] {
     values: of(side, ({ rate }) => rate),
     note: [
       `p99 ${spreadOf(of(side, ({ p99 }) => p99)).median.toFixed(1)} ms`,
+      `${Math.round(1_000_000 / spreadOf(of(side, ({ cpuRate }) => cpuRate)).median)} µs of CPU`,
       ...(side.delivers ? [`${Math.round(100 * spreadOf(of(side, ({ deliveredShare }) => deliveredShare)).median)} % delivered meanwhile`] : [])
     ].join(', '),
     ...(side.isGateway && {
@@ -145,7 +155,7 @@ export const intake: Row = {
     await sandbox.kill()
     const cores = spreadOf([...samples.values()].flatMap(cases => [...cases.values()].flat()).map(({ generatorCores }) => generatorCores))
     const notes = [
-      `${CONNECTIONS} connections, ${bench.seconds} s a round after ${2 * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
+      `${CONNECTIONS} connections, ${bench.seconds} s a round after ${WARM_UP_CASES.length * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, what a load leaves behind delivered before the next, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
       'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. FORWARDER=off is web alone.',
       'The ratio per CPU-s counts the CPU of the Node process only; what the forwarder uses for delivery is in it, Redis is not.',
       `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core (${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`

@@ -10,6 +10,7 @@ const MIB = 2 ** 20
 const IDLE_TARGET_MIB = 120
 const FILLED_TARGET_MIB = 250
 const SETTLE_MS = 3_000
+const MAX_ROUNDS = 2
 
 async function measure (bench: Bench, sandbox: Server, backend: Backend): Promise<{ idle: Memory, filled: Memory }> {
   const store = await openStore(bench.processes, backend)
@@ -41,8 +42,8 @@ export const memory: Row = {
   async run (bench) {
     const sandbox = await startSandbox(bench.processes)
     const lines: Line[] = []
-    // Memory hardly varies: few rounds tell as much as many.
-    const rounds = Math.ceil(bench.rounds / 2)
+    // Memory hardly varies: two rounds tell as much as many.
+    const rounds = Math.min(bench.rounds, MAX_ROUNDS)
     for (const backend of BACKENDS) {
       const measured = []
       for (let round = 0; round < rounds; round++) {

@@ -1,5 +1,6 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody } from '../bodies.js'
+import { resetSandbox, watchDrain } from '../ledger.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf } from '../stats.js'
 import { atLeast, type Line } from '../table.js'
@@ -24,16 +25,21 @@ async function measureRound (bench: Bench, sandbox: Server, backend: Backend, ro
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder: 'on' })
   const token = await gateway.token()
   const job = { port: gateway.port, path: '/logEvents', bodies: [logBody(1)], connections: CONNECTIONS }
-  await bench.load.peak({ ...job, token }, WARM_UP_SECONDS)
+  let items = (await bench.load.peak({ ...job, token }, WARM_UP_SECONDS)).accepted
+  await watchDrain(sandbox, items)
   for (const side of alternate(['accepted', 'refused'] as const, round)) {
     const result = await bench.load.peak({ ...job, token: side === 'accepted' ? token : forge(token) }, bench.seconds)
     const expected = side === 'accepted' ? result.requests : 0
     if (result.accepted !== expected) throw new Error(`${result.accepted} of ${result.requests} requests were accepted, not ${expected}`)
+    // What it has left behind is not the next one's to deliver.
+    items += result.accepted
+    await watchDrain(sandbox, items)
     rates[side].push(result.requests / result.seconds)
     rates.generatorCores.push(result.cpuSeconds / result.seconds)
   }
   await gateway.kill()
   await store.drop()
+  await resetSandbox(sandbox)
 }
 
 export const refused: Row = {

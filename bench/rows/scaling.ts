@@ -10,8 +10,8 @@ const TARGET = 1.8
 const EVENTS = 10
 const STREAMS = 16
 const CONNECTIONS_OF_EACH = 16
-const WARM_UP_SHARE = 0.05
-const MEASURED_SHARE = 0.2
+const WARM_UP_SHARE = 0.04
+const MEASURED_SHARE = 0.1
 
 /** Web processes, and as many forwarders. */
 const SIZES = [1, 2] as const

@@ -15,7 +15,7 @@ import { countOutcomes, type Outcomes } from './settlement.js'
 import {
   SpoolFullError, SpoolUnavailableError,
   type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type Settlement, type Spool,
-  type SpoolOptions, type SpoolRecord, type TakeResult
+  type SpoolOptions, type SpoolRecord, type TakeOptions, type TakeResult
 } from './spool.js'
 
 const MAX_FLUSH_OPS = 2_000
@@ -95,9 +95,10 @@ class LmdbSpool implements Spool {
     return await this.#write({ append, lineBytes: lineBytesOf(append.records) })
   }
 
-  async take (kind: Kind): Promise<TakeResult> {
+  async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
     const now = Date.now()
+    if (flush) this.#scheduler.flush(kind, now)
     const taken = this.#scheduler.take(
       kind, now,
       (destination, entry) => this.#store.readEntry(destination.id, entry),

@@ -17,7 +17,7 @@ import { countOutcomes } from './settlement.js'
 import {
   SpoolUnavailableError,
   type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type LeasedRecord, type Settlement, type Spool,
-  type SpoolOptions, type TakeResult
+  type SpoolOptions, type TakeOptions, type TakeResult
 } from './spool.js'
 
 const COMMAND_TIMEOUT_MS = 5_000
@@ -110,8 +110,9 @@ class RedisSpool implements Spool {
     }
   }
 
-  async take (kind: Kind): Promise<TakeResult> {
+  async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
+    if (flush) return await this.#takeLingering(kind)
     const all = this.#keys.all(kind)
     const turn = this.#turn++ % all.length
     const [first, ...others] = [...all.slice(turn), ...all.slice(0, turn)]
@@ -236,10 +237,20 @@ class RedisSpool implements Spool {
     return { lease: null, nextDueMs }
   }
 
-  async #takeFrom (kind: Kind, base: string): Promise<{ lease: Lease | null, waitMs: number | null, now: number }> {
+  async #takeLingering (kind: Kind): Promise<TakeResult> {
+    let nextDueMs: number | null = null
+    for (const base of this.#keys.all(kind)) {
+      const { lease, waitMs } = await this.#takeFrom(kind, base, true)
+      if (lease !== null) return { lease }
+      if (waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, waitMs)
+    }
+    return { lease: null, nextDueMs }
+  }
+
+  async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: number }> {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
-    const reply = await this.#connection.run(client => client.postmanTake(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes))
+    const reply = await this.#connection.run(client => client.postmanTake(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
     const [, destination, attempt, entries] = reply
     const held: Held = { base, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }

@@ -47,7 +47,7 @@ function isAlive (pid: number): boolean {
 t.test('--once shows that what was sent is stored, in fewer calls, whatever the environment says', async t => {
   const folder = t.testdir({ home: {}, tmp: {}, '.env': 'SPOOL_SYNC=nonsense\n' })
   const demo = startDemo(folder, ['--once'], { REDIS_URL: 'redis://127.0.0.1:1', AWS_PROFILE: 'nobody', AWS_REGION: 'nowhere' })
-  t.teardown(() => demo.child.kill('SIGKILL'))
+  t.teardown(() => demo.child.kill())
   t.equal(await demo.exitCode, 0)
   const output = demo.output()
   for (const line of [
@@ -66,7 +66,7 @@ t.test('--once shows that what was sent is stored, in fewer calls, whatever the 
 t.test('stays up until SIGINT, and leaves nothing behind', async t => {
   const folder = t.testdir({ home: {}, tmp: {} })
   const demo = startDemo(folder)
-  t.teardown(() => demo.child.kill('SIGKILL'))
+  t.teardown(() => demo.child.kill())
   await demo.written('Ctrl-C ends it.')
   const children = [...childrenOf(demo.child.pid!).keys()]
   t.ok(children.length >= 2, 'a sandbox and a gateway')
@@ -87,7 +87,7 @@ t.test('stays up until SIGINT, and leaves nothing behind', async t => {
 t.test('ends on SIGTERM amid the traffic, and leaves nothing behind', async t => {
   const folder = t.testdir({ home: {}, tmp: {} })
   const demo = startDemo(folder)
-  t.teardown(() => demo.child.kill('SIGKILL'))
+  t.teardown(() => demo.child.kill())
   await demo.written('the gateway are up')
   const children = [...childrenOf(demo.child.pid!).keys()]
   demo.child.kill('SIGTERM')
@@ -99,7 +99,7 @@ t.test('ends on SIGTERM amid the traffic, and leaves nothing behind', async t =>
 t.test('says so and ends when the gateway dies', async t => {
   const folder = t.testdir({ home: {}, tmp: {} })
   const demo = startDemo(folder)
-  t.teardown(() => demo.child.kill('SIGKILL'))
+  t.teardown(() => demo.child.kill())
   await demo.written('the gateway are up')
   const children = childrenOf(demo.child.pid!)
   const [gateway] = [...children].find(([, command]) => command.includes('fastify'))!

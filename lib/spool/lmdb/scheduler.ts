@@ -86,6 +86,15 @@ export class Scheduler {
     return null
   }
 
+  /** Makes due what only lingers. */
+  flush (kind: Kind, now: number): void {
+    const next = this.#queues[kind].peek()
+    if (next === undefined || next.dueAt! <= now) return
+    for (const destination of this.#byId.values()) {
+      if (destination.kind === kind && (destination.waiting.items > 0 || destination.returned.length > 0)) this.#schedule(destination, now)
+    }
+  }
+
   nextDueMs (kind: Kind, now: number): number | null {
     const next = this.#queues[kind].peek()
     return next === undefined ? null : Math.max(0, next.dueAt! - now)

@@ -7,6 +7,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[1] name of the lease
  * ARGV[2] ARGV[3] lease and linger in milliseconds
  * ARGV[4] ARGV[5] items and bytes that a lease may hold
+ * ARGV[6] 1: take what only lingers, too
  *
  * Returns [milliseconds until something is due, or -1, Unix milliseconds now], or
  * [0, destination, attempt, [for each entry "appendedAt records items bytes lineBytes", value]].
@@ -100,6 +101,15 @@ local function reschedule(dest, last, took, expiredLeft)
     at = now + math.max(1, leaseMs - longest)
   end
   redis.call('ZADD', due, string.format('%.0f', at), dest)
+end
+
+if ARGV[6] == '1' then
+  for _, dest in ipairs(redis.call('ZRANGE', due, 0, 999)) do
+    if get('entries', dest) > 0 and get('hold', dest) <= now then
+      redis.call('ZADD', due, 'LT', string.format('%.0f', now), dest)
+      break
+    end
+  end
 end
 
 for _ = 1, 100 do
