@@ -7,7 +7,7 @@ import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
 import { SpoolFullError, SpoolUnavailableError, type Kind, type Lease, type Settlement, type Spool } from './spool/spool.js'
 
-/** The longest sleep: somebody may have appended without anything being due at once. */
+/** The longest sleep of a forwarder whose spool lets items linger for longer. */
 const MAX_SLEEP_MS = 1_000
 /** The shortest sleep. */
 const MIN_SLEEP_MS = 5
@@ -38,6 +38,8 @@ export interface ForwarderOptions {
   concurrency: number
   /** That of the spool. */
   leaseMs: number
+  /** That of the spool: an idle forwarder looks this often, as an append that is not urgent does not wake it. */
+  lingerMs: number
   backoff: BackoffSchedules
   log: Log
   observer: ForwarderObserver
@@ -143,7 +145,7 @@ class SpoolForwarder implements Forwarder {
     }
     const dueMs = taken.nextDueMs ?? Infinity
     if (stopping && this.#underWay.size === 0 && dueMs > STOP_PATIENCE_MS) return 'stop'
-    return { sleepMs: Math.min(MAX_SLEEP_MS, Math.max(MIN_SLEEP_MS, dueMs)) }
+    return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
   }
 
   #deliverAside (lease: Lease): void {

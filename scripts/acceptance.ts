@@ -92,6 +92,7 @@ async function runTests (signal: AbortSignal): Promise<{ passed: number, failed:
     screen.line(`${style('yellow', '–')} ${test.name} ${style('yellow', `skipped: ${test.skip}`)}`)
   })
   events.on('test:fail', (test: Finished) => {
+    if (signal.aborted) return
     result.failed.push(test.name)
     screen.line(`${style('red', '✖')} ${test.name}`)
     showFailure(test)
@@ -110,10 +111,12 @@ async function accept (endpoint: Endpoint, signal: AbortSignal): Promise<void> {
   screen.line()
   Object.assign(env, { ACCEPTANCE_ENDPOINT: endpoint, ACCEPTANCE_RUN: RUN })
   const { passed, failed, skipped } = await runTests(signal)
+  screen.progress(() => 'Deleting log groups')
   const deleted = await deleteLogGroups()
 
   screen.line()
   screen.line(style('bold', `${passed} passed, ${failed.length} failed, ${skipped} skipped`) + style('dim', `; ${deleted} log groups deleted`))
+  if (signal.aborted) screen.line('Interrupted before its end.')
   for (const name of failed) screen.line(style('red', `✖ ${name}`))
   screen.line()
   if (failed.length > 0 || passed === 0) process.exitCode = 1
@@ -121,7 +124,7 @@ async function accept (endpoint: Endpoint, signal: AbortSignal): Promise<void> {
 
 async function main (endpoint: Endpoint): Promise<void> {
   const interrupted = new AbortController()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort())
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
   try {
     await accept(endpoint, interrupted.signal)
   } catch (error) {

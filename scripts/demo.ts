@@ -27,6 +27,7 @@ const DELIVERY_TIMEOUT_MS = 20_000
 const POLL_MS = 200
 /** Exit code of a command that Ctrl-C has ended before its time. */
 const INTERRUPTED = 130
+const REPEATED_SIGNAL_MS = 500
 /** Of the environment, what a process needs to run at all; nothing of it configures the gateway. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot']
 
@@ -143,13 +144,18 @@ function explain (error: Error): void {
   process.stderr.write('\n  Run "npm ci" and "npm run demo" again. If it fails again, report the lines above.\n')
 }
 
-/** Resolves when the visitor wants the end, or cannot see the demo any more; the second time ends at once. */
+/**
+ * Resolves when the visitor wants the end, or cannot see the demo any more. Ctrl-C after that ends at once, unless it
+ * is the same one: npm passes on what the terminal has sent already.
+ */
 function whenInterrupted (): Promise<'interrupted'> {
+  let first: number | null = null
   return new Promise(resolve => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => {
+      process.on(signal, () => {
+        first ??= Date.now()
+        if (Date.now() - first > REPEATED_SIGNAL_MS) process.exit(INTERRUPTED)
         resolve('interrupted')
-        process.once(signal, () => process.exit(INTERRUPTED))
       })
     }
     process.stdout.on('error', () => resolve('interrupted'))

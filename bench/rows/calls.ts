@@ -87,10 +87,15 @@ async function measure (bench: Bench, sandbox: Server, { api, send, forced, targ
       values: [calls],
       ratios: [calls / least],
       target: atMost(target),
-      note: `least possible ${least} (${intervals} intervals, ${forced(bench.items)} forced by the limits); ${Math.round(bench.items / seconds).toLocaleString('en')} items/s; mean fill ${(100 * ledger.fill[api]!.mean).toFixed(1)} %`
+      note: `${describeErrors(ledger.errors[api])}least possible ${least} (${intervals} intervals, ${forced(bench.items)} forced by the limits); ${Math.round(bench.items / seconds).toLocaleString('en')} items/s; mean fill ${(100 * ledger.fill[api]!.mean).toFixed(1)} %`
     },
     { label: `${label}: accepted − stored`, unit: 'items', values: [lost], target: atMost(0, 'value'), ...(lost < 0 && { note: `${-lost} stored twice` }) }
   ]
+}
+
+/** Calls that were answered with an error count as well: a put to a stream that does not exist yet, for example. */
+function describeErrors (errors: Record<string, number> = {}): string {
+  return Object.entries(errors).map(([error, count]) => `${count} of them ${error}; `).join('')
 }
 
 export const calls: Row = {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
@@ -86,7 +86,8 @@ async function deleteKeys (prefix: string): Promise<void> {
 
 /** Starts a gateway for the tests of one file; it ends with them. */
 export async function startGateway (environment: Record<string, string> = {}): Promise<Gateway> {
-  const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-acceptance-'))
+  const folder = mkdtempSync(join(tmpdir(), 'cloudwatch-postman-acceptance-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   const port = await findPort()
   const url = `http://127.0.0.1:${port}`
   const prefix = `acceptance-${randomUUID()}`
@@ -104,7 +105,6 @@ export async function startGateway (environment: Record<string, string> = {}): P
   after(async () => {
     await server.stop()
     await deleteKeys(prefix)
-    await rm(folder, { recursive: true, force: true })
   })
 
   const clientToken = () => createClientToken(CLIENT_SECRET, Date.now(), randomUUID())

@@ -82,6 +82,7 @@ export function watchForwarder (t: Teardown, spool: Spool, sink: Sink, options: 
     sink,
     concurrency: 2,
     leaseMs: SPOOL_OPTIONS.leaseMs,
+    lingerMs: SPOOL_OPTIONS.lingerMs,
     backoff: QUICK_BACKOFF,
     log: { info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
     observer,
