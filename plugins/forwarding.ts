@@ -22,6 +22,7 @@ function createForwarding (fastify: FastifyInstance) {
         sink,
         concurrency: config.FORWARDER_CONCURRENCY,
         leaseMs: config.LEASE_MS,
+        lingerMs: config.FLUSH_INTERVAL_MS,
         backoff: DEFAULT_BACKOFF,
         log,
         observer,
