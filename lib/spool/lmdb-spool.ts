@@ -7,9 +7,11 @@ import { createLedger } from './ledger.js'
 import { Changes, readCounters, type Counters } from './lmdb/changes.js'
 import { createLetterStore, letterId } from './lmdb/dead-letters.js'
 import type { Destination, HeldLease } from './lmdb/destination.js'
+import { prepareDirectory } from './lmdb/directory.js'
+import { Disk } from './lmdb/disk.js'
 import { lockDirectory } from './lmdb/lock.js'
 import { Scheduler } from './lmdb/scheduler.js'
-import { LmdbStore, prepareDirectory } from './lmdb/store.js'
+import { LmdbStore } from './lmdb/store.js'
 import { retryStore } from './retry.js'
 import { countOutcomes, type Outcomes } from './settlement.js'
 import {
@@ -27,10 +29,12 @@ export interface LmdbSpoolOptions extends SpoolOptions {
   /** Made when missing; one process at a time. */
   dataDir: string
   /**
-   * `commit`: what is appended survives the end of the process; a power cut may take the last commits, which were on
-   * their way to the disk. `always`: append waits for the disk.
+   * `commit`: what is appended survives the end of the process, and a power cut takes the last commits at most.
+   * `always`: append waits until the disk has confirmed.
    */
   sync: 'commit' | 'always'
+  /** Bytes left on the disk of a directory; asks the system unless given. */
+  diskFree?: (directory: string) => number
 }
 
 /** Something to be written with the next flush. */
@@ -41,7 +45,7 @@ type Write = {
 
 /**
  * Opens the spool on the local disk, for one process.
- * @throws SpoolConfigurationError when the directory cannot be written or another process uses it
+ * @throws SpoolConfigurationError when the directory cannot be used, or another process uses it
  */
 export async function openLmdbSpool (options: LmdbSpoolOptions): Promise<Spool> {
   prepareDirectory(options.dataDir)
@@ -59,6 +63,7 @@ class LmdbSpool implements Spool {
   readonly deadLetters: DeadLetters
   readonly #options: LmdbSpoolOptions
   readonly #store: LmdbStore
+  readonly #disk: Disk
   readonly #unlock: () => Promise<void>
   readonly #scheduler: Scheduler
   readonly #commits: GroupCommit<Write, unknown>
@@ -74,6 +79,7 @@ class LmdbSpool implements Spool {
   constructor (options: LmdbSpoolOptions, store: LmdbStore, unlock: () => Promise<void>) {
     this.#options = options
     this.#store = store
+    this.#disk = new Disk(options.dataDir, options.diskFree)
     this.#unlock = unlock
     this.#counters = readCounters(store)
     this.#scheduler = new Scheduler(options, kind => this.#events.emit('due', kind))
@@ -183,12 +189,15 @@ class LmdbSpool implements Spool {
     this.#scheduler.restored()
   }
 
-  /** @throws SpoolFullError when these bytes do not fit; else they are counted until the caller takes them back */
+  /** @throws SpoolFullError when these bytes do not fit; otherwise they are counted until the caller takes them back */
   #reserve (lineBytes: number): void {
     this.#assertOpen()
-    const { maxBytes } = this.#options
-    if (lineBytes > 0 && this.#scheduler.lineBytes + this.#pendingBytes + lineBytes > maxBytes) {
-      throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
+    if (lineBytes > 0) {
+      const { maxBytes } = this.#options
+      const bytes = this.#scheduler.lineBytes + this.#pendingBytes + lineBytes
+      if (bytes > maxBytes) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
+      const refusal = this.#disk.refusal(bytes + this.#counters.letterBytes)
+      if (refusal !== null) throw new SpoolFullError(refusal)
     }
     this.#pendingBytes += lineBytes
   }
@@ -207,9 +216,9 @@ class LmdbSpool implements Spool {
       await this.#commit(group)
     } catch (error) {
       const growing = group.filter(({ op }) => op.lineBytes > 0)
-      if (!(error instanceof SpoolFullError) || growing.length === group.length) throw error
+      if (growing.length === 0 || growing.length === group.length) throw error
       // What makes room must not fail together with what needs it.
-      for (const { reject } of growing) reject(error)
+      for (const { reject } of growing) reject(error as Error)
       await this.#commit(group.filter(({ op }) => op.lineBytes === 0))
     }
   }

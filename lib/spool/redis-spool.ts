@@ -92,7 +92,7 @@ class RedisSpool implements Spool {
     this.#keys = keys
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
-    this.#budget = new Budget(options.maxBytes, async () => sum(await this.#counters(keys.all(), 'lineBytes')))
+    this.#budget = new Budget(options.maxBytes, heard => Promise.all(keys.all().map(async base => heard(base, await this.#counter(base, 'lineBytes')))))
     const { lingerMs, limits, maxBytes } = options
     this.deadLetters = createDeadLetters(createRedisLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
@@ -102,9 +102,7 @@ class RedisSpool implements Spool {
     const lineBytes = lineBytesOf(append.records)
     await this.#budget.reserve(lineBytes)
     try {
-      const result = await this.#appender(append.kind, append.destination).append(append, lineBytes)
-      if (result.stored) this.#budget.changed(lineBytes)
-      return result
+      return await this.#appender(append.kind, append.destination).append(append, lineBytes)
     } finally {
       this.#budget.release(lineBytes)
     }
@@ -141,8 +139,9 @@ class RedisSpool implements Spool {
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), letters.length / 3, ...letters,
       remainder.length, ...chunkArguments(remainder)
     ]
-    await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
-    if (this.#leases.delete(lease.id)) this.#budget.changed(sum(remainder.map(chunk => chunk.lineBytes)) - held.lineBytes)
+    const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
+    this.#leases.delete(lease.id)
+    if (stored >= 0) this.#budget.heard(held.base, stored)
   }
 
   async release (lease: Lease, delayMs: number): Promise<void> {
@@ -155,11 +154,14 @@ class RedisSpool implements Spool {
 
   async depth (kind?: Kind): Promise<Depth> {
     const bases = this.#keys.all(kind)
+    const total = async (name: string): Promise<number> => {
+      const counts = await Promise.all(bases.map(base => this.#counter(base, name)))
+      return counts.reduce((sum, count) => sum + count, 0)
+    }
     const [records, items, bytes, ages] = await Promise.all([
-      this.#counters(bases, 'records'), this.#counters(bases, 'items'), this.#counters(bases, 'lineBytes'),
-      Promise.all(bases.map(base => this.#oldestAge(base)))
+      total('records'), total('items'), total('lineBytes'), Promise.all(bases.map(base => this.#oldestAge(base)))
     ])
-    return { records: sum(records), items: sum(items), bytes: sum(bytes), oldestAgeMs: Math.max(0, ...ages) }
+    return { records, items, bytes, oldestAgeMs: Math.max(0, ...ages) }
   }
 
   async ledger (): Promise<Ledger> {
@@ -213,7 +215,7 @@ class RedisSpool implements Spool {
         limits: limits[kind],
         maxBytes,
         durability: this.#durability,
-        full: () => this.#budget.error()
+        budget: this.#budget
       })
       this.#appenders.set(base, appender)
     }
@@ -278,8 +280,8 @@ class RedisSpool implements Spool {
     })
   }
 
-  async #counters (bases: string[], name: string): Promise<number[]> {
-    return await Promise.all(bases.map(async base => Number(await this.#connection.run(client => client.hget(`${base}:counters`, name)) ?? 0)))
+  async #counter (base: string, name: string): Promise<number> {
+    return Number(await this.#connection.run(client => client.hget(`${base}:counters`, name)) ?? 0)
   }
 
   async #oldestAge (base: string): Promise<number> {
@@ -301,8 +303,4 @@ class RedisSpool implements Spool {
     subscriber.subscribe(this.#keys.channel).catch(() => {})
     this.#subscriber = subscriber
   }
-}
-
-function sum (numbers: number[]): number {
-  return numbers.reduce((total, number) => total + number, 0)
 }

@@ -68,7 +68,7 @@ export interface Lease {
   kind: Kind
   destination: string
   records: LeasedRecord[]
-  /** How often in a row this destination was released since it last settled. */
+  /** How often in a row this destination was released, or settled with a delay and without any outcome. */
   attempt: number
 }
 
@@ -105,7 +105,7 @@ export interface Settlement {
   delivered: number
   rejected?: Partial<Record<RejectionReason, number>>
   deadLetters?: NewDeadLetter[]
-  /** Items still to be delivered, written back as new records in the same step. */
+  /** Items still to be delivered, written back as new records in the same step; they keep the age of the lease. */
   remainder?: SpoolRecord[]
   /** The destination is not due again before this many milliseconds have passed. */
   delayMs?: number
@@ -146,8 +146,9 @@ export interface DeadLetters {
  * Keeps accepted items until CloudWatch has answered for them.
  *
  * Records wait in one queue per destination, so that one destination never stands in another's way. A destination is
- * due when a full batch waits, when its first record has lingered, or at once for an urgent append; after a release or
- * a settlement with a delay it is not due before that delay has passed, whatever is appended meanwhile.
+ * due when a full batch waits, when its first record has lingered, or at once for an urgent append; what a lease leaves
+ * behind lingers again. After a release or a settlement with a delay it is not due before that delay has passed,
+ * whatever is appended meanwhile.
  *
  * Nothing stored is ever dropped to make room.
  */
@@ -169,8 +170,10 @@ export interface Spool {
   extend (lease: Lease): Promise<void>
   /**
    * Ends a lease: its records are gone, remainder and dead letters are stored, the ledger is moved on, in one atomic step.
-   * Settling a lease that is settled already, or that has expired and was settled by another holder, changes nothing.
+   * Settling a lease that is settled already, or that has expired and has another holder, changes nothing. While the
+   * store cannot be reached it is tried again, for up to twice leaseMs; so is `release`.
    * @throws Error when the items of the settlement do not add up to the items of the lease
+   * @throws SpoolUnavailableError, SpoolFullError when it did not get through in that time; the lease then runs out
    */
   settle (lease: Lease, settlement: Settlement): Promise<void>
   /** Gives the records back unchanged, to be due after delayMs. */

@@ -1,4 +1,3 @@
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { Entry } from './destination.js'
@@ -6,26 +5,10 @@ import type { Entry } from './destination.js'
 /** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
 const MAP_SIZE_FACTOR = 4
 const MIN_MAP_SIZE = 256 * 2 ** 20
-/** A write that was cut short with less than this left on the disk failed because the disk is full. */
-const DISK_FULL_BYTES = 16 * 2 ** 20
 
 /** Error codes of a full disk: LMDB's own, ENOSPC, EFBIG, EDQUOT. */
 const FULL_CODES = new Set([-30792, 28, 27, 122])
-/** EIO; also what LMDB reports when a write was cut short. */
-const IO_CODE = 5
-
-/**
- * Makes the directory when it is missing.
- * @throws SpoolConfigurationError when it cannot be written
- */
-export function prepareDirectory (dataDir: string): void {
-  try {
-    mkdirSync(dataDir, { recursive: true })
-    accessSync(dataDir, constants.R_OK | constants.W_OK | constants.X_OK)
-  } catch (error) {
-    throw new SpoolConfigurationError(`the spool cannot write to ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
-  }
-}
+const FULL_MESSAGE = /no space|too large|quota|MAP_FULL/i
 
 /** `[destination id, sequence, records, items, bytes, lineBytes, appendedAt]`: all the scheduler has to know. */
 type EntryKey = [number, number, number, number, number, number, number]
@@ -39,8 +22,8 @@ export interface Writes {
 /**
  * The tables of the embedded spool in one LMDB environment.
  *
- * A commit is in the page cache when `commit` resolves, so it survives the end of the process; LMDB brings it to the
- * disk right behind, and a power cut takes the file back to the last commit that had reached the disk.
+ * A commit that has been answered survives the end of the process. Every commit is synced to the disk, while the next
+ * ones gather; a power cut takes the file back to the last one that had reached it.
  */
 export class LmdbStore {
   readonly entries: Database<Buffer, Key>
@@ -85,21 +68,15 @@ export class LmdbStore {
       await this.#root.batch(() => build(writes))
       if (this.#sync === 'always') await this.#root.flushed
     } catch (error) {
-      throw await this.#commitError(error as Error & { commitError?: Promise<unknown> })
+      const { commitError } = error as Error & { commitError?: Promise<unknown> }
+      throw this.#commitError(await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason))
     }
   }
 
-  async #commitError (error: Error & { commitError?: Promise<unknown> }): Promise<Error> {
-    const cause = await Promise.resolve(error.commitError).then(() => error, (reason: Error) => reason) as Error & { code?: number }
-    const full = FULL_CODES.has(cause.code!) || /no space|too large|MAP_FULL/i.test(cause.message) || (cause.code === IO_CODE && this.#diskFull())
-    return full
+  #commitError (cause: Error & { code?: number }): Error {
+    return FULL_CODES.has(cause.code ?? 0) || FULL_MESSAGE.test(cause.message)
       ? new SpoolFullError(`the disk under ${this.#dataDir} takes no more: ${cause.message}`, { cause })
       : new SpoolUnavailableError(`cannot write to the spool in ${this.#dataDir}: ${cause.message}`, { cause })
-  }
-
-  #diskFull (): boolean {
-    const { bavail, bsize } = statfsSync(this.#dataDir)
-    return bavail * bsize < DISK_FULL_BYTES
   }
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */

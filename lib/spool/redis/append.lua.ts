@@ -12,7 +12,8 @@ import { COMMON } from './common.lua.js'
  * then for each append: destination, urgent (0 or 1), idempotency key or '', its answer, its seconds to live,
  *   bytes of lines, number of chunks, then for each chunk: "records items bytes lineBytes", value
  *
- * Returns for each append '' when stored, '!' when full, or '=' and the answer that the key got before.
+ * Returns for each append '' when stored, '!' when full, or '=' and the answer that the key got before; last the bytes
+ * of lines now stored.
  */
 export const APPEND = `${COMMON}
 local memory = base .. ':f:' .. ARGV[1]
@@ -45,6 +46,7 @@ while i <= #ARGV do
   results[#results + 1] = append(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), i + 7, count)
   i = i + 7 + 2 * count
 end
+results[#results + 1] = redis.call('HGET', counters, 'lineBytes') or '0'
 redis.call('SET', memory, cjson.encode(results), 'EX', 60)
 if early then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
 return results

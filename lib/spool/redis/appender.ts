@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { packChunks, type Chunk } from '../chunk.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
-  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolFullError, type SpoolRecord
+  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolRecord
 } from '../spool.js'
+import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
 import type { SpoolClient } from './commands.js'
 import type { Connection } from './connection.js'
@@ -25,7 +26,7 @@ export interface AppenderOptions {
   limits: BatchLimits
   maxBytes: number
   durability: Durability
-  full: () => SpoolFullError
+  budget: Budget
 }
 
 interface Sized {
@@ -63,10 +64,11 @@ export class Appender {
   }
 
   async #flush (group: Pending<Sized, AppendResult>[]): Promise<void> {
-    const { connection, base, kind, channel, lingerMs, limits, maxBytes } = this.#options
+    const { connection, base, kind, channel, lingerMs, limits, maxBytes, budget } = this.#options
     const operations = toOperations(group)
     const args = [randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind, ...operations.flatMap(operation => toArguments(operation, limits))]
     const results = await connection.run(client => this.#send(client, base, args), group[0]!.since)
+    budget.heard(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
   }
 
@@ -87,7 +89,7 @@ export class Appender {
 
   #answer ({ members }: Operation, result: string): void {
     for (const { resolve, reject } of members) {
-      if (result === '!') reject(this.#options.full())
+      if (result === '!') reject(this.#options.budget.error())
       else resolve(result === '' ? { stored: true } : { stored: false, answer: result.slice(1) })
     }
   }

@@ -4,19 +4,20 @@ import { SpoolFullError } from '../spool.js'
 const REFRESH_MS = 250
 
 /**
- * Keeps the spool within its bytes over all shards. What other processes store shows with the next count, so several
- * of them may together overshoot by what they store in that time.
+ * Keeps the spool within its bytes over all shards. What this process stores and removes shows at once, what others do
+ * with the next count; so several of them may together overshoot by what they store until then.
  */
 export class Budget {
   readonly #maxBytes: number
-  readonly #count: () => Promise<number>
-  /** As last counted, and what this process has changed since. */
-  #stored = 0
+  readonly #count: (heard: (shard: string, stored: number) => void) => Promise<unknown>
+  /** Bytes of each shard. Answers come in the order of the calls, so the last one heard is the latest. */
+  readonly #stored = new Map<string, number>()
   #pending = 0
   #countedAt = -Infinity
   #counting: Promise<void> | null = null
 
-  constructor (maxBytes: number, count: () => Promise<number>) {
+  /** @param count asks every shard and tells what it has heard */
+  constructor (maxBytes: number, count: (heard: (shard: string, stored: number) => void) => Promise<unknown>) {
     this.#maxBytes = maxBytes
     this.#count = count
   }
@@ -36,9 +37,9 @@ export class Budget {
     this.#pending -= bytes
   }
 
-  /** This process has stored these bytes, or removed them when negative. */
-  changed (bytes: number): void {
-    this.#stored = Math.max(0, this.#stored + bytes)
+  /** A shard has answered how much it holds. */
+  heard (shard: string, stored: number): void {
+    this.#stored.set(shard, stored)
   }
 
   error (): SpoolFullError {
@@ -46,12 +47,13 @@ export class Budget {
   }
 
   #fits (bytes: number): boolean {
-    return this.#stored + this.#pending + bytes <= this.#maxBytes
+    let sum = this.#pending + bytes
+    for (const stored of this.#stored.values()) sum += stored
+    return sum <= this.#maxBytes
   }
 
   #refresh (): Promise<void> {
-    this.#counting ??= this.#count().then(stored => {
-      this.#stored = stored
+    this.#counting ??= this.#count((shard, stored) => this.heard(shard, stored)).then(() => {
       this.#countedAt = Date.now()
     }, () => {}).finally(() => { this.#counting = null })
     return this.#counting

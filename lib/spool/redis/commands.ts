@@ -14,7 +14,7 @@ export type TakeReply = [number, number] | [0, string, number, string[]]
 export interface SpoolCommands {
   postmanAppend (base: string, ...args: Argument[]): Promise<string[]>
   postmanTake (base: string, ...args: Argument[]): Promise<TakeReply>
-  postmanSettle (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanSettle (base: string, ...args: Argument[]): Promise<number>
   postmanRelease (base: string, ...args: Argument[]): Promise<0 | 1>
   postmanExtend (base: string, ...args: Argument[]): Promise<0 | 1>
   postmanRedrive (base: string, ...args: Argument[]): Promise<-1 | 0 | 1>

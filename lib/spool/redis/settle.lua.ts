@@ -14,13 +14,13 @@ import { COMMON } from './common.lua.js'
  * then number of dead letters, each: id, JSON, bytes of its line
  * then number of remaining chunks, each: "records items bytes lineBytes", value
  *
- * Returns 1, or 0 when the lease is not held any more; nothing has changed then.
+ * Returns the bytes of lines now stored, or -1 when the lease is not held any more; nothing has changed then.
  */
 export const SETTLE = `${COMMON}
 local lease, dest, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
 local delayMs, progress = tonumber(ARGV[7]), ARGV[8] == '1'
 local ids = held(dest, lease, count)
-if not ids then return 0 end
+if not ids then return -1 end
 local now = clock()
 
 -- First what frees memory: once a script has written, a full server lets it finish.
@@ -63,5 +63,5 @@ if not refresh(dest, now) then
     if schedule(dest, now + math.max(0, delayMs)) <= now then redis.call('PUBLISH', ARGV[10], ARGV[11]) end
   elseif redis.call('ZSCORE', due, dest) then schedule(dest, math.huge) end
 end
-return 1
+return tonumber(redis.call('HGET', counters, 'lineBytes'))
 `

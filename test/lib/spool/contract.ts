@@ -460,8 +460,10 @@ export function spoolContract (open: OpenSpool): void {
       while (seen.length < count) {
         const { lease } = await spool.take('logs')
         if (lease === null) await sleep(2)
-        else if (seen.length % 5 === i) await spool.release(lease, 0)
-        else {
+        else if (seen.length % 5 === i) {
+          await spool.release(lease, 0)
+          await sleep(1)
+        } else {
           await spool.settle(lease, { delivered: itemsOf(lease) })
           seen.push(...names(lease))
         }

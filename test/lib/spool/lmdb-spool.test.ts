@@ -1,4 +1,4 @@
-import t, { type Test } from 'tap'
+import type { Test } from 'tap'
 import { open } from 'lmdb'
 import { join } from 'node:path'
 import { openLmdbSpool } from '../../../lib/spool/lmdb-spool.js'

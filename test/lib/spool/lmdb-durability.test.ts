@@ -1,0 +1,132 @@
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openLmdbSpool } from '../../../lib/spool/lmdb-spool.js'
+import { SpoolConfigurationError, SpoolFullError, type Spool, type SpoolOptions } from '../../../lib/spool/spool.js'
+import { killAppender } from '../../helpers/kill-appender.js'
+import { append, drain, itemsOf, record, spoolOptions, takeSoon } from './contract.js'
+
+const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
+  openLmdbSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
+
+const BATCH = { items: 500, bytes: 1_000_000 }
+const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
+
+for (const after of [1, 150, 1_000]) {
+  t.test(`has all that a process acknowledged that was killed after ${after} appends`, async t => {
+    const dataDir = t.testdir()
+    const acknowledged = await killAppender('lmdb', dataDir, spoolOptions({ limits: LIMITS }), after)
+    t.ok(acknowledged.length >= after)
+    const spool = await launch(dataDir)
+    t.teardown(() => spool.close())
+    const { accepted, inSpool } = await spool.ledger()
+    t.equal(accepted, inSpool)
+    const found = await drain(spool)
+    t.equal(found.length, accepted)
+    const stored = new Set(found)
+    t.same(acknowledged.filter(number => !stored.has(`${number}.0`) || !stored.has(`${number}.1`)), [], 'nothing is missing')
+    t.same([...stored].filter(name => !stored.has(String(name).replace(/\d$/, half => half === '0' ? '1' : '0'))), [], 'no append is stored by half')
+  })
+}
+
+t.test('a second process is refused, and told how to mend it', async t => {
+  const dataDir = t.testdir()
+  const first = await launch(dataDir)
+  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir} is in use .*DATA_DIR.*REDIS_URL`) })
+  await first.close()
+  const second = await launch(dataDir)
+  await second.close()
+})
+
+t.test('the lock of a process that is gone is no obstacle', async t => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'postman-lock-'))
+  t.teardown(() => rmSync(dataDir, { recursive: true }))
+  const child = spawn(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(join(dataDir, 'spool.lock'))}, () => console.log('up'))`])
+  await once(child.stdout, 'data')
+  await t.rejects(launch(dataDir), SpoolConfigurationError)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  t.ok(existsSync(join(dataDir, 'spool.lock')))
+  const spool = await launch(dataDir)
+  await spool.close()
+})
+
+t.test('locks a directory with a long name', async t => {
+  const dataDir = join(t.testdir(), 'x'.repeat(120))
+  const first = await launch(dataDir)
+  await t.rejects(launch(dataDir), SpoolConfigurationError)
+  await first.close()
+})
+
+t.test('a directory that cannot be used stops the start with its name and the cause', async t => {
+  const dataDir = t.testdir({ file: 'no directory' })
+  await t.rejects(launch(join(dataDir, 'file')), { name: 'SpoolConfigurationError', message: /file \(DATA_DIR\): EEXIST/ })
+  await t.rejects(launch(join(dataDir, 'file', 'below')), { name: 'SpoolConfigurationError', message: /below \(DATA_DIR\): ENOTDIR/ })
+  if (process.getuid?.() !== 0) {
+    chmodSync(dataDir, 0o500)
+    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /\(DATA_DIR\): EACCES/ })
+    chmodSync(dataDir, 0o700)
+  }
+})
+
+for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that was cut short', '\0'.repeat(100)], ['of zeros', '\0'.repeat(20_000)]]) {
+  t.test(`a data file ${what} stops the start`, async t => {
+    const dataDir = t.testdir({ 'data.mdb': content })
+    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir}/data.mdb \\(DATA_DIR\\) is not a spool`) })
+    await t.rejects(launch(dataDir), /is not a spool/, 'the lock was let go')
+  })
+}
+
+t.test('waits for the disk when told so', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir, {}, 'always')
+  await Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
+  t.same(await drain(spool), ['a', 'b'])
+  await spool.close()
+})
+
+t.test('appends end before the disk is full, deliveries go on, and what they leave free is used again', async t => {
+  let free = 2 ** 40
+  const dataDir = t.testdir()
+  const spool = await openLmdbSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
+  t.teardown(() => spool.close())
+  const large = { line: 'x'.repeat(1_000_000), items: 1, bytes: 1_000_000 }
+  for (let i = 0; i < 80; i += 8) await append(spool, 'd', ...Array(8).fill(large))
+  free = 60 * 2 ** 20
+  await sleep(300)
+  await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /the disk under .* is full but for 60 MB/ })
+  for (let left = 80; left > 0;) {
+    const lease = await takeSoon(spool)
+    await spool.settle(lease, { delivered: itemsOf(lease) })
+    left -= itemsOf(lease)
+  }
+  t.same(await append(spool, 'd', record('a')), { stored: true }, 'the file has room')
+  free = 15 * 2 ** 20
+  await sleep(300)
+  await t.rejects(append(spool, 'd', record('a')), SpoolFullError)
+  free = 2 ** 40
+  await sleep(300)
+  t.same(await append(spool, 'd', record('a')), { stored: true })
+})
+
+t.test('forgets destinations that are empty', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  for (let i = 0; i < 5; i++) {
+    await Promise.all(Array.from({ length: 40 }, (_, n) => append(spool, `once-${i}-${n}`, record(n))))
+    await drain(spool)
+  }
+  await append(spool, 'last', record('a'))
+  await append(spool, 'last', record('b'))
+  await append(spool, 'last', record('c'))
+  await spool.close()
+  const { open } = await import('lmdb')
+  const root = open({ path: dataDir, noSubdir: false })
+  const names = Array.from(root.openDB('names', { encoding: 'string' }).getRange()).map(({ value }) => value)
+  await root.close()
+  t.same(names, ['["logs","last"]'])
+})
