@@ -1,16 +1,35 @@
 import { randomUUID } from 'node:crypto'
+import type { Server } from 'node:http'
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
-import { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fastify'
+import { readTrustProxy } from './lib/trust-proxy.js'
+import { answerToRouterError, refuseClient } from './lib/unrouted.js'
 import type { ConfigOptions } from './plugins/config.js'
 
+/** Of URL and headers together. */
+const MAX_HEADER_BYTES = 16_384
+/** How often connections are looked at; a timeout is exact to this. */
+const CONNECTIONS_CHECK_MS = 1_000
+/** Routes of those who run the gateway; forwarders alone have no others. */
+const OPERATOR_ROUTES = /health|prometheus|admin/
+
 /** For `fastify start --options`. */
-export const options: FastifyServerOptions = {
+export const options: FastifyHttpOptions<Server> = {
   genReqId: () => randomUUID(),
   requestIdHeader: false,
+  trustProxy: readTrustProxy(process.env.TRUST_PROXY),
   // A line per request would cost more than the request; failures log themselves.
   logController: new LogController({ disableRequestLogging: true }),
-  ajv: { customOptions: { coerceTypes: false, removeAdditional: false } }
+  ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+  http: { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
+  // What arrives on an open connection while the server closes is still taken, and answered in full.
+  return503OnClosing: false,
+  frameworkErrors (error, _request, reply) {
+    const { statusCode, headers, body } = answerToRouterError(error)
+    reply.raw.writeHead(statusCode, headers).end(body)
+  },
+  clientErrorHandler: refuseClient
 }
 
 /** The composition: every plugin, then every route. */
@@ -19,9 +38,9 @@ export default async function app (fastify: FastifyInstance, options: ConfigOpti
     dir: join(import.meta.dirname, 'plugins'),
     options: { environment: options.environment }
   })
-  await fastify.register(autoload, {
-    dir: join(import.meta.dirname, 'routes'),
-    // Forwarders alone take no items.
-    ...(fastify.config.FORWARDER === 'only' ? { matchFilter: /health|prometheus|admin/ } : {})
-  })
+  const dir = join(import.meta.dirname, 'routes')
+  const { FORWARDER, ROUTE_PREFIX } = fastify.config
+  await fastify.register(autoload, { dir, matchFilter: OPERATOR_ROUTES })
+  if (FORWARDER === 'only') return
+  await fastify.register(autoload, { dir, ignoreFilter: OPERATOR_ROUTES, options: ROUTE_PREFIX === undefined ? {} : { prefix: ROUTE_PREFIX } })
 }

@@ -53,12 +53,13 @@ export class Link {
   close (): void {
     this.#opened()
     this.#shut()
+    for (const socket of this.#sockets) socket.destroy()
   }
 
   #shut (): void {
     this.#server?.close()
     this.#server = null
-    for (const socket of this.#sockets) socket.resetAndDestroy()
+    for (const socket of this.#sockets) reset(socket)
   }
 
   async #listen (): Promise<void> {
@@ -83,18 +84,19 @@ export class Link {
     for (const [socket, other] of [[client, server], [server, client]] as const) {
       socket.setNoDelay()
       this.#sockets.add(socket)
-      socket.once('close', () => this.#sockets.delete(socket))
-      // A reset on one side is a reset on the other.
-      socket.once('error', () => other.resetAndDestroy())
-      this.#pass(socket, other).catch(() => {
-        socket.destroy()
-        other.destroy()
+      socket.once('close', () => {
+        this.#sockets.delete(socket)
+        this.#delay().then(() => other.destroySoon(), () => {})
       })
+      // A reset on one side is a reset on the other.
+      socket.on('error', () => { this.#delay().then(() => reset(other), () => {}) })
+      this.#pass(socket, other).catch(() => socket.destroy())
     }
   }
 
   async #pass (from: Socket, to: Socket): Promise<void> {
-    for await (const chunk of from) {
+    // The other direction goes on when this one has ended.
+    for await (const chunk of from.iterator({ destroyOnReturn: false })) {
       await this.#delay()
       if (!to.writable) break
       if (!to.write(chunk as Buffer)) await once(to, 'drain')
@@ -107,4 +109,14 @@ export class Link {
     if (this.#mode === 'slow') await sleep(this.#delayMs)
     while (this.#mode === 'hold') await this.#whenOpened
   }
+}
+
+/**
+ * A reset waits for what is still to be written, which a process that is stopped never reads; and one that comes
+ * after the end leaves its handle behind.
+ */
+export function reset (socket: Socket): void {
+  if (socket.destroyed) return
+  if (socket.connecting || socket.writableEnded || socket.writableLength > 0) socket.destroy()
+  else socket.resetAndDestroy()
 }

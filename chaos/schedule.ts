@@ -26,8 +26,15 @@ export interface FaultDefinition {
 const PROCESS_BLOWS = { kill: [0, 2_000], term: [0, 1_500], pause: [500, 8_000] } as const
 const LINK_BLOWS = { cut: [300, 4_000], hold: [500, 7_000], slow: [1_000, 5_000] } as const
 const CLOUDWATCH_BLOWS = {
-  throttle: [1_000, 4_000], error: [1_000, 4_000], hang: [1_000, 5_000], reset: [500, 4_000], delay: [1_000, 5_000],
-  garbage: [500, 3_000], denied: [500, 2_000], 'lost-answer': [500, 3_000], 'late-answer': [1_000, 5_000]
+  throttle: [1_000, 4_000],
+  error: [1_000, 4_000],
+  hang: [1_000, 5_000],
+  reset: [500, 4_000],
+  delay: [1_000, 5_000],
+  garbage: [500, 3_000],
+  denied: [500, 2_000],
+  'lost-answer': [500, 3_000],
+  'late-answer': [1_000, 5_000]
 } as const
 
 function define (place: Place, blows: Partial<Record<Blow, readonly [number, number]>>): FaultDefinition[] {
@@ -80,9 +87,9 @@ export interface ScheduleOptions {
 }
 
 /** Faults come in waves, so that what needs quiet to recover gets it from time to time. */
-const WAVE_MS = [8_000, 16_000] as const
-const CALM_MS = 4_000
-const GAP_MS = [300, 2_500] as const
+const WAVE_MS = [6_000, 12_000] as const
+const CALM_MS = 5_000
+const GAP_MS = [400, 3_600] as const
 /** A run shorter than this has no faults after which the gateway waits for long. */
 const SLOW_RECOVERY_SECONDS = 45
 /** Beyond AWS_REQUEST_TIMEOUT_MS of the gateways of a run, or well below. */

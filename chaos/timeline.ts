@@ -1,4 +1,4 @@
-import type { FaultKind } from './schedule.js'
+import type { Blow, FaultKind, Place } from './schedule.js'
 
 /** What a fault can keep a process from knowing; the names are those of processes. */
 export interface Effects {
@@ -17,6 +17,7 @@ export interface Effects {
 export interface FaultWindow {
   id: number
   kind: FaultKind
+  blow: Blow
   target: string
   detail: string
   effects: Effects
@@ -37,8 +38,9 @@ export class Timeline {
     this.#print = print
   }
 
-  begin (kind: FaultKind, target: string, detail: string, effects: Effects): FaultWindow {
-    const window: FaultWindow = { id: this.windows.length, kind, target, detail, effects, startedAt: Date.now(), endedAt: Infinity }
+  begin (place: Place, blow: Blow, target: string, detail: string, effects: Effects): FaultWindow {
+    const kind: FaultKind = `${place} ${blow}`
+    const window: FaultWindow = { id: this.windows.length, kind, blow, target, detail, effects, startedAt: Date.now(), endedAt: Infinity }
     this.windows.push(window)
     this.note(`#${window.id} ${kind} ${target}${detail === '' ? '' : ` (${detail})`}`)
     return window

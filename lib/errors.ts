@@ -5,15 +5,22 @@ export const API_ERRORS = {
   accessTokenMissing: { statusCode: 403, code: 110, message: 'Required parameter is missing: "accessToken".' },
   accessTokenInvalid: { statusCode: 401, code: 111, message: 'Required parameter "accessToken" is invalid.' },
   adminTokenInvalid: { statusCode: 401, code: 112, message: 'The admin token is missing or wrong: send it as "Authorization: Bearer …".' },
+  outOfScope: { statusCode: 403, code: 113, message: 'The access token does not allow this.' },
+  originNotAllowed: { statusCode: 403, code: 114, message: 'Pages of this origin are not allowed.' },
   malformedBody: { statusCode: 400, code: 120, message: 'The body cannot be read as JSON.' },
   invalidRequest: { statusCode: 400, code: 121, message: 'The request is invalid.' },
   allItemsRejected: { statusCode: 400, code: 122, message: 'Every item was rejected; see "rejected".' },
   invalidHeader: { statusCode: 400, code: 123, message: 'A header is invalid.' },
+  malformedRequest: { statusCode: 400, code: 124, message: 'The request cannot be read as HTTP.' },
   bodyTooLarge: { statusCode: 413, code: 130, message: 'The body is too large: send fewer items in a request.' },
   unsupportedMediaType: { statusCode: 415, code: 131, message: 'The content type is not supported: send "application/json".' },
+  requestTimeout: { statusCode: 408, code: 132, message: 'The request did not come in time.' },
+  urlTooLong: { statusCode: 414, code: 133, message: 'The URL is too long.' },
+  headersTooLarge: { statusCode: 431, code: 134, message: 'URL and headers are too large.' },
   notFound: { statusCode: 404, code: 140, message: 'There is no such route.' },
   methodNotAllowed: { statusCode: 405, code: 141, message: 'This route does not take this method.' },
   tooManyRequests: { statusCode: 429, code: 150, message: 'Too many requests: wait for as many seconds as "Retry-After" says.' },
+  budgetSpent: { statusCode: 429, code: 151, message: 'The daily budget is spent: it starts anew at midnight UTC.' },
   spoolFull: { statusCode: 503, code: 160, message: 'The gateway cannot store more items now: try again later.' },
   spoolUnavailable: { statusCode: 503, code: 161, message: 'The gateway cannot reach its store: try again later.' },
   overloaded: { statusCode: 503, code: 162, message: 'The gateway is overloaded: try again later.' },
@@ -40,7 +47,11 @@ export class ApiError extends Error {
   readonly body: object | undefined
 
   constructor (name: ApiErrorName, details: ApiErrorDetails = {}) {
+    // An answer and no failure: nobody reads its stack, and a flood of refused requests would pay for each.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(details.message ?? API_ERRORS[name].message)
+    Error.stackTraceLimit = stackTraceLimit
     this.statusCode = API_ERRORS[name].statusCode
     this.code = API_ERRORS[name].code
     this.retryAfter = details.retryAfter

@@ -20,15 +20,14 @@ function zstdDecoder (): Decoder | undefined {
 
 const DECODERS = new Map<string, Decoder>([
   ['gzip', () => zlib.createGunzip()],
-  ['x-gzip', () => zlib.createGunzip()],
   ['deflate', () => zlib.createInflate()],
   ['br', () => zlib.createBrotliDecompress()]
 ])
 const zstd = zstdDecoder()
 if (zstd !== undefined) DECODERS.set('zstd', zstd)
 
-/** For the Accept-Encoding header of a 415. */
-export const ENCODINGS = [...DECODERS.keys()].filter(name => name !== 'x-gzip')
+/** What `inflate` takes. */
+export const ENCODINGS = [...DECODERS.keys()]
 
 /** Passes what was inflated on, and ends both at the first byte too many. */
 class InflatedBody extends Transform {
@@ -54,7 +53,8 @@ class InflatedBody extends Transform {
 export function readContentEncoding (header: string | undefined): string | null {
   if (header === undefined) return null
   const encoding = header.trim().toLowerCase()
-  return encoding === '' || encoding === 'identity' ? null : encoding
+  if (encoding === '' || encoding === 'identity') return null
+  return encoding === 'x-gzip' ? 'gzip' : encoding
 }
 
 /**
@@ -72,11 +72,13 @@ export function inflate (source: Readable, encoding: string, maxBytes: number): 
   function stop (error: Error): void {
     source.unpipe(decoder)
     source.off('data', count)
+    source.pause()
     decoder.destroy()
     body.destroy(error)
   }
   function count (chunk: Buffer): void {
     body.receivedEncodedLength += chunk.length
+    if (body.receivedEncodedLength > maxBytes) stop(new ApiError('bodyTooLarge'))
   }
 
   source.on('data', count)

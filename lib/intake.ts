@@ -5,12 +5,18 @@ import { Refusal } from './refusal.js'
 import type { Receipts, RejectedItem } from './receipts.js'
 import type { RefusalReason } from './outcome.js'
 import type { Append, Kind, Spool } from './spool/spool.js'
+import type { Client } from './item-rules.js'
+import type { Identity } from './token.js'
 
 /** What a client asks for in headers, and who it is. */
 export interface IntakeContext {
   /** The gateway's id of this request. */
   requestId: string
   application: string
+  /** What the token allows; absent or null: the gateway's own items, which may go anywhere. */
+  identity?: Identity | null
+  /** Who sent the items; absent: the gateway itself. */
+  client?: Client
   idempotencyKey?: string | undefined
   /** Seconds to wait for the delivery; 0 to answer after the durable append. */
   wait: number
@@ -25,6 +31,10 @@ export interface IntakeBatch<Item> {
   read: (item: unknown, index: number) => Item
   /** What an item counts against the batch limit of its kind. */
   count: (item: Item) => number
+  /** Called with the good items before they are stored; may replace them in the array. */
+  prepare?: (items: Item[]) => void | Promise<void>
+  /** Called once these items are stored, not for a request that was stored before; must not throw. */
+  onStored?: (items: Item[], bytes: number) => void
 }
 
 export interface IntakeResult {
@@ -83,6 +93,8 @@ export class Intake {
     const { items, indexes, rejected } = sortItems(batch)
     for (const { reason } of rejected) this.#observer.onRefused(batch.kind, reason)
     if (items.length === 0) throw new ApiError('allItemsRejected', { body: { accepted: 0, rejected } })
+    const preparing = batch.prepare?.(items)
+    if (preparing !== undefined) await preparing
 
     const answer: IntakeAnswer = { ResponseMetadata: { RequestId: context.requestId }, accepted: items.length, rejected }
     const waits = context.wait > 0
@@ -106,6 +118,7 @@ export class Intake {
       return { answer: JSON.parse(stored.answer) as IntakeAnswer, delivered: false, replayed: true }
     }
     this.#observer.onAccepted(batch.kind, items.length)
+    batch.onStored?.(items, append.records.reduce((sum, { bytes }) => sum + bytes, 0))
     if (waiting === null) return { answer, delivered: false, replayed: false }
 
     const receipt = await waiting.receipt

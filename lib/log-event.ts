@@ -37,6 +37,13 @@ function readTimestamp (value: unknown, path: string, now: number): number {
   return timestamp
 }
 
+/** @throws Refusal too-large */
+export function checkMessageSize (message: string, path: string): void {
+  if (message.length * MAX_BYTES_PER_UNIT > LIMIT.MAX_EVENT_BYTES && Buffer.byteLength(message) > LIMIT.MAX_EVENT_BYTES) {
+    throw new Refusal('too-large', `${path} must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
+  }
+}
+
 /**
  * Checks one entry of logEvents against every rule of PutLogEvents. Half surrogates are replaced by U+FFFD, as UTF-8
  * cannot hold them.
@@ -51,8 +58,6 @@ export function readLogEvent (event: unknown, index: number, now: number): Store
   const { message } = event
   if (typeof message !== 'string') throw new Refusal('invalid-item', `${path}.message must be a string.`)
   if (message.length === 0) throw new Refusal('invalid-item', `${path}.message must not be empty.`)
-  if (message.length * MAX_BYTES_PER_UNIT > LIMIT.MAX_EVENT_BYTES && Buffer.byteLength(message) > LIMIT.MAX_EVENT_BYTES) {
-    throw new Refusal('too-large', `${path}.message must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
-  }
+  checkMessageSize(message, `${path}.message`)
   return [readTimestamp(event.timestamp, `${path}.timestamp`, now), message.toWellFormed()]
 }

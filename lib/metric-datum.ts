@@ -19,9 +19,10 @@ export function brokenNamespaceRule (namespace: string): string | null {
   return brokenTextRule(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
 }
 
-function checkName (value: unknown, path: string, maxLength: number): void {
+/** @throws Refusal */
+export function checkMetricName (value: unknown, path: string): void {
   if (typeof value !== 'string') throw new Refusal('invalid-item', `${path} must be a string.`)
-  const rule = brokenTextRule(value, maxLength)
+  const rule = brokenTextRule(value, LIMIT.MAX_METRIC_NAME_LENGTH)
   if (rule !== null) throw new Refusal('invalid-name', `${path} ${rule}.`)
 }
 
@@ -30,7 +31,8 @@ function checkValue (value: unknown, path: string): void {
   if (!(Math.abs(value) <= LIMIT.MAX_ABSOLUTE_VALUE)) throw new Refusal('invalid-value', `${path} must be a number from -2^360 to 2^360.`)
 }
 
-function checkDimensions (dimensions: unknown, path: string): void {
+/** @throws Refusal invalid-dimension */
+export function checkDimensions (dimensions: unknown, path: string): void {
   if (!Array.isArray(dimensions)) throw new Refusal('invalid-dimension', `${path} must be an array.`)
   if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new Refusal('invalid-dimension', `${path} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
   const names = new Set<unknown>()
@@ -103,7 +105,7 @@ export function readMetricDatum (datum: unknown, index: number, now: number): St
   if (!isObject(datum)) throw new Refusal('invalid-item', `${path} must be an object.`)
   const unknown = unknownField(datum, DATUM_FIELDS)
   if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
-  checkName(datum.MetricName, `${path}.MetricName`, LIMIT.MAX_METRIC_NAME_LENGTH)
+  checkMetricName(datum.MetricName, `${path}.MetricName`)
   if (datum.Dimensions !== undefined) checkDimensions(datum.Dimensions, `${path}.Dimensions`)
   checkMeasurement(datum, path)
   if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new Refusal('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)

@@ -34,6 +34,12 @@ function explain (error: EnvironmentError): Error {
   return lines.length === 0 ? error : new Error(`The configuration cannot be used.\n  ${lines.join('\n  ')}\nSee .env.example.`)
 }
 
+/** What one variable asks of another. */
+function checkTogether ({ APPS_FILE, CLIENT_SECRET_KEY }: Config): void {
+  if (APPS_FILE !== undefined || CLIENT_SECRET_KEY !== undefined) return
+  throw explain(Object.assign(new Error(), { errors: [{ instancePath: '', keyword: 'required', params: { missingProperty: 'CLIENT_SECRET_KEY' } }] }))
+}
+
 /** Owns `fastify.config`: the environment, checked and typed. */
 async function config (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
   try {
@@ -46,6 +52,7 @@ async function config (fastify: FastifyInstance, options: ConfigOptions): Promis
   } catch (error) {
     throw explain(error as EnvironmentError)
   }
+  checkTogether(fastify.config)
 }
 
 export default fp(config, { name: 'config' })

@@ -1,19 +1,42 @@
 import fastifyCors from '@fastify/cors'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { ApiError } from '../lib/errors.js'
+
+declare module 'fastify' {
+  interface FastifyRequest { isOwnOrigin: () => boolean }
+}
 
 const MAX_AGE_SECONDS = 86_400
 
-/** Lets pages of the allowed origins call, and read every answer, errors included. */
+/** Whether the page that asks is the gateway's own: that of its documentation. */
+function isOwnOrigin (this: FastifyRequest): boolean {
+  const { origin } = this.headers
+  return origin !== undefined && this.host !== '' && origin.slice(origin.indexOf('://') + 3) === this.host
+}
+
+/**
+ * Lets pages of the origins that any application allows call, and read every answer, errors included; refuses others.
+ * A preflight tells nothing of the application, so what the very application allows is for its token to say.
+ */
 async function cors (fastify: FastifyInstance): Promise<void> {
-  const origins = fastify.config.CORS_ALLOWED_ORIGIN.split(',').map(origin => origin.trim()).filter(origin => origin !== '')
+  const { applications } = fastify
   await fastify.register(fastifyCors, {
-    origin: origins.includes('*') ? '*' : origins,
+    origin: (origin, done) => {
+      if (applications.anyOrigin) done(null, '*')
+      else done(null, origin !== undefined && applications.allowsOrigin(origin) ? origin : false)
+    },
     methods: ['GET', 'POST'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Prefer'],
-    exposedHeaders: ['Retry-After', 'Preference-Applied', 'Idempotency-Replayed', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
+    exposedHeaders: ['Retry-After', 'Preference-Applied', 'Idempotency-Replayed', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Budget-Warning'],
     maxAge: MAX_AGE_SECONDS
+  })
+  fastify.decorateRequest('isOwnOrigin', isOwnOrigin)
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { origin } = request.headers
+    if (origin !== undefined && !request.is404 && !applications.allowsOrigin(origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
+    done()
   })
 }
 
-export default fp(cors, { name: 'cors', dependencies: ['config'] })
+export default fp(cors, { name: 'cors', dependencies: ['errors', 'applications'] })

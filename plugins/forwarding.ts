@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { DEFAULT_BACKOFF } from '../lib/backoff.js'
-import { createForwarder, type Forwarder } from '../lib/forwarder.js'
+import { createForwarder, type Forwarder, type ForwarderObserver } from '../lib/forwarder.js'
 import type { Sink } from '../lib/sinks/sink.js'
 import type { Kind } from '../lib/spool/spool.js'
 import type { Health } from '../schemas/health.js'
@@ -10,8 +10,20 @@ declare module 'fastify' {
   interface FastifyInstance { forwarding: ReturnType<typeof createForwarding> }
 }
 
+/** Calls that AWS has taken are what it bills. */
+function withUsage ({ observer, usage }: FastifyInstance): ForwarderObserver {
+  return {
+    ...observer,
+    onCall (call) {
+      observer.onCall(call)
+      if (call.failure === null) usage.recordCall(call.api)
+    }
+  }
+}
+
 function createForwarding (fastify: FastifyInstance) {
-  const { config, spool, log, receipts, observer } = fastify
+  const { config, spool, log, receipts } = fastify
+  const observer = withUsage(fastify)
   const forwarders = new Map<Kind, Forwarder>()
 
   return {
@@ -61,4 +73,4 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => forwarding.stop(fastify.config.SHUTDOWN_GRACE_MS))
 }
 
-export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'observer'] })
+export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'observer', 'usage'] })

@@ -15,7 +15,9 @@ function intakeContext (this: FastifyRequest): IntakeContext {
   const { prefer, 'idempotency-key': idempotencyKey } = this.headers
   return {
     requestId: this.id,
-    application: this.identity!.application,
+    application: this.identity!.application.id,
+    identity: this.identity,
+    client: this,
     idempotencyKey: idempotencyKey as string | undefined,
     wait: readPreferWait(prefer as string | undefined)
   }

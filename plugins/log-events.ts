@@ -1,48 +1,80 @@
-import type { FastifyInstance } from 'fastify'
+import { TypeCompiler } from '@sinclair/typebox/compiler'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { requireScope } from '../lib/applications/scope.js'
 import { ApiError } from '../lib/errors.js'
-import type { Intake, IntakeContext, IntakeResult } from '../lib/intake.js'
-import { brokenLogGroupRule, brokenLogStreamRule, readLogEvent } from '../lib/log-event.js'
+import type { IntakeContext, IntakeResult } from '../lib/intake.js'
+import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/log-documents.js'
+import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/log-event.js'
+import type { RefusalReason } from '../lib/outcome.js'
 import { countLogEvent } from '../lib/record.js'
 import { createLogEventsSink } from '../lib/sinks/log-events.js'
-import type { LogEventsEnvelope } from '../schemas/log-events.js'
+import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
 
 declare module 'fastify' {
   interface FastifyInstance { logEvents: ReturnType<typeof createLogEvents> }
 }
 
-function createLogEvents (intake: Intake) {
+const envelope = TypeCompiler.Compile(LogEventsEnvelopeSchema)
+
+/** Null for what one request may be, else the rule it breaks. */
+function brokenEnvelopeRule (document: unknown): string | null {
+  const error = envelope.Errors(document).First()
+  return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
+}
+
+function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstance) {
+  /** @param indexOf where an event stands in the body */
+  async function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
+    const groupRule = brokenLogGroupRule(logGroupName)
+    if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
+    const streamRule = brokenLogStreamRule(logStreamName)
+    if (streamRule !== null) throw new ApiError('invalidRequest', { message: `logStreamName ${streamRule}.` })
+    const { identity = null } = context
+    requireScope(identity, 'logGroups', logGroupName)
+    requireScope(identity, 'logStreams', logStreamName)
+    const read = itemRules.logEventReader(context, sentAt)
+    return await intake.accept({
+      kind: 'logs',
+      destination: `${logGroupName}:${logStreamName}`,
+      items: logEvents,
+      read: (event, index) => read(event, indexOf(index)),
+      count: countLogEvent,
+      onStored (events, bytes) {
+        if (identity !== null) usage.record(identity.application.id, 'logs', events.length, bytes)
+      }
+    }, context)
+  }
+
+  async function acceptDocuments (documents: LogDocuments, context: IntakeContext): Promise<IntakeResult> {
+    const split = splitLogDocuments(documents, brokenEnvelopeRule)
+    for (const { reason } of split.rejected) observer.onRefused('logs', reason as RefusalReason)
+    return await acceptLogBatches(split, ({ envelope, indexes }, context) => acceptOne(envelope, context, index => indexes[index]!), context)
+  }
+
   return {
+    /** Makes a body of JSON lines into what `accept` takes. */
+    fromLines: (documents: unknown[], request: FastifyRequest): object => readLogLines(documents, request.query as object),
+
     /**
      * Stores the log events of one request.
      * @throws ApiError
      */
-    async accept ({ logGroupName, logStreamName, logEvents }: LogEventsEnvelope, context: IntakeContext): Promise<IntakeResult> {
-      const groupRule = brokenLogGroupRule(logGroupName)
-      if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
-      const streamRule = brokenLogStreamRule(logStreamName)
-      if (streamRule !== null) throw new ApiError('invalidRequest', { message: `logStreamName ${streamRule}.` })
-      const now = Date.now()
-      return await intake.accept({
-        kind: 'logs',
-        destination: `${logGroupName}:${logStreamName}`,
-        items: logEvents,
-        read: (event, index) => readLogEvent(event, index, now),
-        count: countLogEvent
-      }, context)
+    async accept (envelope: LogEventsEnvelope, context: IntakeContext): Promise<IntakeResult> {
+      return envelope.logEvents instanceof LogDocuments ? await acceptDocuments(envelope.logEvents, context) : await acceptOne(envelope, context)
     }
   }
 }
 
 /** Owns `fastify.logEvents`: takes log events in, and forwards them to CloudWatch Logs. */
 async function logEvents (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('logEvents', createLogEvents(fastify.intake))
-  const { LOG_RETENTION_DAYS } = fastify.config
+  fastify.decorate('logEvents', createLogEvents(fastify))
+  const { applications, config } = fastify
   fastify.forwarding.add(createLogEventsSink({
     logs: fastify.aws.logs,
-    ...(LOG_RETENTION_DAYS === undefined ? {} : { retentionDays: LOG_RETENTION_DAYS }),
+    retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
     paces: fastify.pace
   }))
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['config', 'intake', 'aws', 'pace', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['config', 'applications', 'usage', 'intake', 'item-rules', 'observer', 'aws', 'pace', 'forwarding'] })

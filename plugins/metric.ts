@@ -1,9 +1,10 @@
 import { randomInt } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { requireScope } from '../lib/applications/scope.js'
 import { ApiError } from '../lib/errors.js'
-import type { Intake, IntakeContext, IntakeResult } from '../lib/intake.js'
-import { brokenNamespaceRule, readMetricDatum } from '../lib/metric-datum.js'
+import type { IntakeContext, IntakeResult } from '../lib/intake.js'
+import { brokenNamespaceRule } from '../lib/metric-datum.js'
 import { countDatum } from '../lib/record.js'
 import { createMetricsSink } from '../lib/sinks/metrics.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
@@ -17,18 +18,25 @@ const TEST_METRIC = 'HELLO_WORLD'
 const TEST_VALUES = 100
 const TEST_WAIT_SECONDS = 10
 
-function createMetrics (intake: Intake) {
-  async function accept ({ params }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
+function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstance) {
+  async function accept ({ params, sentAt }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
     const { Namespace, MetricData } = params
     const rule = brokenNamespaceRule(Namespace)
     if (rule !== null) throw new ApiError('invalidRequest', { message: `params.Namespace ${rule}.` })
-    const now = Date.now()
+    const { identity = null } = context
+    requireScope(identity, 'namespaces', Namespace)
     return await intake.accept({
       kind: 'metrics',
       destination: Namespace,
       items: MetricData,
-      read: (datum, index) => readMetricDatum(datum, index, now),
-      count: countDatum
+      read: itemRules.datumReader(context, sentAt),
+      prepare: datums => seriesLimit.fold(context, Namespace, datums),
+      count: countDatum,
+      onStored (datums, bytes) {
+        if (identity === null) return
+        usage.record(identity.application.id, 'metrics', datums.length, bytes)
+        usage.recordSeries(identity.application.id, Namespace, datums)
+      }
     }, context)
   }
 
@@ -55,8 +63,8 @@ function createMetrics (intake: Intake) {
 
 /** Owns `fastify.metrics`: takes data points in, and forwards them to CloudWatch. */
 async function metric (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('metrics', createMetrics(fastify.intake))
+  fastify.decorate('metrics', createMetrics(fastify))
   fastify.forwarding.add(createMetricsSink({ cloudwatch: fastify.aws.cloudwatch, pace: fastify.pace.PutMetricData }))
 }
 
-export default fp(metric, { name: 'metric', dependencies: ['intake', 'aws', 'pace', 'forwarding'] })
+export default fp(metric, { name: 'metric', dependencies: ['intake', 'item-rules', 'series-limit', 'usage', 'aws', 'pace', 'forwarding'] })

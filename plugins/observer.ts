@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { ForwarderObserver } from '../lib/forwarder.js'
 import type { IntakeObserver } from '../lib/intake.js'
+import type { FoldCause } from '../lib/series/series-limit.js'
 import { KINDS } from '../lib/spool/spool.js'
 
 declare module 'fastify' {
@@ -14,7 +15,12 @@ declare module 'fastify' {
   }
 }
 
-type Observer = ForwarderObserver & IntakeObserver
+interface FoldObserver {
+  /** Data points whose name or dimensions became `__other__`; of an unknown dimension, its values. */
+  onFolded (application: string, cause: FoldCause | 'unknown-dimension', count: number): void
+}
+
+type Observer = ForwarderObserver & IntakeObserver & FoldObserver
 
 const PREFIX = 'cloudwatch_postman_'
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -36,6 +42,8 @@ function createObserver (registry: Registry): Observer {
   const deadLettered = new Counter({ registers, name: `${PREFIX}dead_lettered_total`, help: 'Items kept as dead letters, by reason.', labelNames: ['kind', 'reason'] })
   const retried = new Counter({ registers, name: `${PREFIX}retried_total`, help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
 
+  const folded = new Counter({ registers, name: `${PREFIX}folded_total`, help: 'Data points folded into __other__, by application and cause.', labelNames: ['application', 'cause'] })
+
   return {
     onAccepted: (kind, items) => accepted.inc({ kind }, items),
     onRefused: (kind, reason) => refused.inc({ kind, reason }),
@@ -50,7 +58,8 @@ function createObserver (registry: Registry): Observer {
     },
     onRejected: (kind, reason, items) => rejected.inc({ kind, reason }, items),
     onDeadLettered: (kind, reason, items) => deadLettered.inc({ kind, reason }, items),
-    onRetry: (kind, failure, items) => retried.inc({ kind, class: failure }, items)
+    onRetry: (kind, failure, items) => retried.inc({ kind, class: failure }, items),
+    onFolded: (application, cause, count) => folded.inc({ application, cause }, count)
   }
 }
 

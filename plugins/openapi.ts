@@ -1,7 +1,8 @@
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet'
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { TSchema } from '@sinclair/typebox'
-import type { FastifyInstance, FastifySchema } from 'fastify'
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
 import { COMPONENTS } from '../schemas/index.js'
 
@@ -9,6 +10,40 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Documented as the body of the route, whose own schema leaves the items to be judged one by one. */
     body?: TSchema
+    /** More content types that the route takes. */
+    bodies?: Record<string, { schema: TSchema }>
+  }
+}
+
+/** For the pages of the documentation. Whether they travel by HTTPS is for the proxy in front to say. */
+const HELMET: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      'default-src': ["'none'"],
+      'base-uri': ["'none'"],
+      'form-action': ["'none'"],
+      'frame-ancestors': ["'none'"],
+      'connect-src': ["'self'"],
+      'font-src': ["'self'", 'data:'],
+      'img-src': ["'self'", 'data:'],
+      'script-src': ["'self'"],
+      // Swagger UI sets styles on its elements.
+      'style-src': ["'self'", "'unsafe-inline'"]
+    }
+  },
+  strictTransportSecurity: false
+}
+
+/** The one body of a route under each name that it may be sent by. */
+function describeBody (body: unknown, config: FastifyContextConfig = {}): object {
+  const schema = config.body === undefined ? body : { $ref: `${config.body.$id}#` }
+  return {
+    content: {
+      'application/json': { schema },
+      'text/plain': { schema: { type: 'string', contentMediaType: 'application/json', description: 'The same as JSON text, as beacons send it.' } },
+      ...config.bodies
+    }
   }
 }
 
@@ -40,12 +75,12 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
       }
     },
     refResolver: { buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` },
-    transform: ({ schema, url, route }) => {
-      const body = route.config?.body
-      return { url, schema: body === undefined ? schema : { ...schema, body: { $ref: `${body.$id}#` } } as FastifySchema }
-    }
+    transform: ({ schema, url, route }) => ({ url, schema: schema?.body === undefined ? schema : { ...schema, body: describeBody(schema.body, route.config) } as FastifySchema })
   })
-  await fastify.register(swaggerUi, { routePrefix: '/documentation' })
+  await fastify.register(async function documentation (scope) {
+    await scope.register(helmet, HELMET)
+    await scope.register(swaggerUi, { routePrefix: '/documentation' })
+  })
 }
 
 export default fp(openapi, { name: 'openapi' })

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { allowsOrigin } from '../lib/applications/applications.js'
+import { readGrant, type Grant } from '../lib/applications/client-tokens.js'
 import { ApiError } from '../lib/errors.js'
 import { isObject } from '../lib/text.js'
-import { AccessTokens, verifyClientToken, type Identity } from '../lib/token.js'
+import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Identity } from '../lib/token.js'
 
 declare module 'fastify' {
   interface FastifyInstance { tokens: Tokens }
@@ -12,9 +14,10 @@ declare module 'fastify' {
 
 export type Tokens = ReturnType<typeof createTokens>
 
-/** The one application of a gateway that is configured with CLIENT_SECRET_KEY. */
-const APPLICATION = 'default'
 const BEARER = /^Bearer +([^ ]+)$/i
+/** What browsers send for a page whose origin they hide. */
+const HIDDEN_ORIGIN = 'null'
+const RETRY_AFTER_SECONDS = 5
 
 function isMissing (token: unknown): boolean {
   return token === undefined || token === null || token === ''
@@ -28,17 +31,62 @@ function tokensOutsideBody (request: FastifyRequest): unknown[] {
   return accessToken === undefined ? [bearer] : [bearer, accessToken]
 }
 
-function createTokens (options: { clientSecret: string, accessSecret: string, ttlSeconds: number, now?: () => number }) {
-  const now = options.now ?? Date.now
-  const accessTokens = new AccessTokens({ secret: options.accessSecret, ttlSeconds: options.ttlSeconds, now, id: randomUUID })
+/** A token of a page is that page's alone; an application may let pages through whose browser hides where they are from. */
+function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Identity['application']): boolean {
+  if (bound === null || bound === origin) return false
+  return !(origin === HIDDEN_ORIGIN && allowedOrigins.includes(HIDDEN_ORIGIN))
+}
 
-  function identify (given: unknown[]): Identity | null {
+function createTokens (fastify: FastifyInstance) {
+  const { config, applications, revocations, sharedStore, quotas, usage } = fastify
+  const previous = config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',').map(secret => secret.trim()).filter(secret => secret !== '') ?? []
+  const accessTokens = new AccessTokens({
+    secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...previous],
+    ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
+    now: Date.now,
+    id: randomUUID
+  })
+
+  /** @throws ApiError */
+  function toIdentity (token: string, request: FastifyRequest): Identity {
+    const claims = accessTokens.verify(token)
+    const application = claims === null ? undefined : applications.get(claims.application)
+    const { origin } = request.headers
+    if (claims === null || application === undefined || revocations.hasAccessToken(claims) || isBoundElsewhere(claims, origin, application)) throw new ApiError('accessTokenInvalid')
+    requireOrigin(application, request)
+    return { application, jti: claims.jti, scope: claims.scope }
+  }
+
+  function requireOrigin (application: Identity['application'], request: FastifyRequest): void {
+    const { origin } = request.headers
+    if (origin !== undefined && !allowsOrigin(application, origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
+  }
+
+  /** Null when none is given. @throws ApiError */
+  function identify (given: unknown[], request: FastifyRequest): Identity | null {
     const tokens = given.filter(token => !isMissing(token))
     if (tokens.length === 0) return null
     const [token] = tokens
-    const identity = typeof token === 'string' && tokens.every(other => other === token) ? accessTokens.verify(token) : null
-    if (identity === null) throw new ApiError('accessTokenInvalid')
-    return identity
+    if (typeof token !== 'string' || tokens.some(other => other !== token)) throw new ApiError('accessTokenInvalid')
+    return toIdentity(token, request)
+  }
+
+  /** Counts the request as soon as it is known whose it is. @throws ApiError */
+  function admit (request: FastifyRequest, reply: FastifyReply, identity: Identity): void {
+    quotas.admit(identity, reply)
+    usage.admit(identity.application, reply)
+    request.identity = identity
+  }
+
+  /** @throws ApiError when the token was traded before, or nobody can say */
+  async function claim ({ id, expiresAt }: Grant): Promise<void> {
+    let isFirst
+    try {
+      isFirst = await sharedStore.claim(id, expiresAt - Date.now() + CLIENT_TOKEN_MAX_FUTURE_MS)
+    } catch {
+      throw new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS })
+    }
+    if (!isFirst) throw new ApiError('clientTokenInvalid')
   }
 
   return {
@@ -50,23 +98,31 @@ function createTokens (options: { clientSecret: string, accessSecret: string, tt
     },
 
     /**
-     * Trades a client token for an access token.
+     * Trades a client token for an access token of the page that asks.
      * @throws ApiError
      */
-    issue (clientToken: string): string {
-      if (!verifyClientToken(clientToken, options.clientSecret, now())) throw new ApiError('clientTokenInvalid')
-      return accessTokens.issue(APPLICATION)
+    async issue (clientToken: string, request: FastifyRequest): Promise<string> {
+      const grant = readGrant(clientToken, applications, Date.now())
+      if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
+      const { application, scope, jti } = grant
+      requireOrigin(application, request)
+      if (application.singleUseClientTokens) await claim(grant)
+      return accessTokens.issue({ application: application.id, scope, parent: jti, origin: request.headers.origin ?? null })
     },
 
     /** Spread into the options of a route that asks for an access token: sets `request.identity`. */
     required: {
-      onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
-        request.identity = identify(tokensOutsideBody(request))
+      onRequest (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+        const identity = identify(tokensOutsideBody(request), request)
+        if (identity !== null) admit(request, reply, identity)
         done()
       },
-      preValidation (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+      preValidation (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const accessToken = isObject(request.body) ? request.body.accessToken : undefined
-        if (!isMissing(accessToken)) request.identity = identify([...tokensOutsideBody(request), accessToken])
+        if (!isMissing(accessToken)) {
+          const identity = identify([...tokensOutsideBody(request), accessToken], request)!
+          if (request.identity === null) admit(request, reply, identity)
+        }
         if (request.identity === null) throw new ApiError('accessTokenMissing')
         done()
       }
@@ -76,13 +132,8 @@ function createTokens (options: { clientSecret: string, accessSecret: string, tt
 
 /** Owns `fastify.tokens`: who may call. */
 async function token (fastify: FastifyInstance): Promise<void> {
-  const { CLIENT_SECRET_KEY, ACCESS_TOKEN_SECRET_KEY, ACCESS_TOKEN_TTL_SECONDS } = fastify.config
   fastify.decorateRequest('identity', null)
-  fastify.decorate('tokens', createTokens({
-    clientSecret: CLIENT_SECRET_KEY,
-    accessSecret: ACCESS_TOKEN_SECRET_KEY,
-    ttlSeconds: ACCESS_TOKEN_TTL_SECONDS
-  }))
+  fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors'] })
+export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'shared-store', 'revocations', 'rate-limit', 'usage'] })

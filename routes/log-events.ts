@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref, TokenQuerySchema } from '../schemas/common.js'
+import { ref } from '../schemas/common.js'
 import { INTAKE_ERRORS } from '../schemas/errors.js'
 import { IntakeAnswerSchema, IntakeHeadersSchema } from '../schemas/intake.js'
-import { LogEventsEnvelopeSchema, LogEventsRequestSchema } from '../schemas/log-events.js'
+import { JSON_LINES_BODIES, LogEventsEnvelopeSchema, LogEventsQuerySchema, LogEventsRequestSchema } from '../schemas/log-events.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
+  fastify.acceptJsonLines(fastify.logEvents.fromLines)
   fastify.post('/logEvents', {
     bodyLimit: fastify.config.BODY_LIMIT_BYTES,
     schema: {
@@ -14,11 +15,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['telemetry'],
       security: [{ accessToken: [] }, { accessTokenQuery: [] }],
       headers: IntakeHeadersSchema,
-      querystring: TokenQuerySchema,
+      querystring: LogEventsQuerySchema,
       body: LogEventsEnvelopeSchema,
       response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
     },
-    config: { body: LogEventsRequestSchema },
+    config: { body: LogEventsRequestSchema, bodies: JSON_LINES_BODIES },
     ...fastify.tokens.required
   }, async function putLogEvents (request, reply) {
     const context = request.intakeContext()

@@ -6,6 +6,7 @@ import { TestAnswerSchema } from '../schemas/test.js'
 const ONE_A_MINUTE = { max: 1, timeWindow: '1 minute', groupId: 'test' }
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
+  if (fastify.config.TEST_ROUTE === 'off') return
   fastify.get('/test', {
     config: fastify.config.NODE_ENV === 'production' ? { rateLimit: ONE_A_MINUTE } : {},
     schema: {

@@ -14,15 +14,16 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       response: {
         201: { description: 'An access token.', ...ref(TokenAnswerSchema) },
         ...BODY_ERRORS,
-        401: errorAnswer('The client token is invalid or expired.'),
-        403: errorAnswer('The client token is missing.')
+        401: errorAnswer('The client token is invalid, expired, revoked or used up.'),
+        403: errorAnswer('The client token is missing, or its application does not allow the origin.'),
+        503: errorAnswer('Nobody can say now whether the client token was used before.')
       }
     },
     // Before the schema, so that a missing or malformed token keeps its own code.
     preValidation: async request => { fastify.tokens.requireClientToken(request.body) }
   }, async function createToken (request, reply) {
     reply.code(201)
-    return { accessToken: fastify.tokens.issue(request.body.clientToken) }
+    return { accessToken: await fastify.tokens.issue(request.body.clientToken, request) }
   })
 }
 

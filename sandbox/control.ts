@@ -37,6 +37,14 @@ export function createControl (sandbox: Omit<Sandbox, 'url' | 'port' | 'close'>)
       sandbox.faults.clear()
       response.writeHead(204).end()
     },
+    'PUT /functions': async (request, response) => {
+      try {
+        for (const [name, url] of readFunctions(JSON.parse((await readBody(request)).toString()))) sandbox.setFunction(name, url)
+      } catch (error) {
+        return sendJson(response, 400, { message: (error as Error).message })
+      }
+      response.writeHead(204).end()
+    },
     'DELETE ': (_request, response) => {
       sandbox.reset()
       response.writeHead(204).end()
@@ -49,6 +57,14 @@ export function createControl (sandbox: Omit<Sandbox, 'url' | 'port' | 'close'>)
     if (route === undefined) return sendJson(response, 404, { message: `No route ${request.method} ${pathname}` })
     await route(request, response, searchParams)
   }
+}
+
+/** @throws TypeError naming the function that has no URL */
+function readFunctions (json: unknown): Array<[name: string, url: string]> {
+  return Object.entries(json as object).map(([name, url]) => {
+    if (typeof url !== 'string' || !URL.canParse(url)) throw new TypeError(`${name} must be the URL that its events are posted to`)
+    return [name, url]
+  })
 }
 
 /** One JSON object per line, at the pace of the reader. */

@@ -49,11 +49,11 @@ export interface FaultPlan {
   seed?: number
 }
 
-type Check = (value: unknown) => boolean
+export type Check = (value: unknown) => boolean
 
-const isText: Check = value => typeof value === 'string' && value !== ''
-const isPositive: Check = value => typeof value === 'number' && value > 0
-const isCount: Check = value => Number.isInteger(value) && (value as number) > 0
+export const isText: Check = value => typeof value === 'string' && value !== ''
+export const isPositive: Check = value => typeof value === 'number' && value > 0
+export const isCount: Check = value => Number.isInteger(value) && (value as number) > 0
 
 const RULE_FIELDS: Record<keyof FaultRule, [Check, string]> = {
   kind: [value => (FAULT_KINDS as readonly unknown[]).includes(value), `one of ${FAULT_KINDS.join(', ')}`],
@@ -71,7 +71,8 @@ const RULE_FIELDS: Record<keyof FaultRule, [Check, string]> = {
   afterStore: [value => typeof value === 'boolean', 'true or false']
 }
 
-function requireFields (value: unknown, fields: Record<string, [Check, string]>, path: string): Record<string, unknown> {
+/** @throws TypeError naming the member that is not known or not what it has to be */
+export function requireFields (value: unknown, fields: Record<string, [Check, string]>, path: string): Record<string, unknown> {
   if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new TypeError(`${path} must be an object`)
   for (const [name, member] of Object.entries(value)) {
     const field = fields[name]

@@ -1,9 +1,7 @@
-import type { ServerResponse } from 'node:http'
 import { ApiError } from './errors.js'
-import type { Input } from './input.js'
 import type { FaultPlan, FaultRule, RateLimit } from './fault-plan.js'
-
-const DEFAULT_SEED = 1
+import type { Input } from './input.js'
+import { Rules } from './rules.js'
 
 /** What a rule is matched against. */
 export interface FaultTarget {
@@ -35,74 +33,40 @@ class TokenBucket {
   }
 }
 
-/** Mulberry32: the same seed gives the same faults. */
-function createRandom (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Decides which calls fail, and holds those that hang. */
-export class Faults {
-  #rules: FaultRule[] = []
+export class Faults extends Rules<FaultRule, FaultTarget> {
   #buckets: TokenBucket[] = []
-  #random = createRandom(DEFAULT_SEED)
-  readonly #hanging = new Set<ServerResponse>()
 
-  constructor (readonly now: () => number) {}
+  constructor (readonly now: () => number) {
+    super(matches)
+  }
 
   /** Replaces all rules and limits; what hangs is cut. Rules are tried in this order. */
   set (plan: FaultPlan | FaultRule[]): void {
     const { rules = [], rateLimit = [], seed } = Array.isArray(plan) ? { rules: plan } : plan
     this.clear()
-    this.#rules = rules.map(rule => ({ ...rule }))
+    this.replace(rules, seed)
     this.#buckets = [rateLimit].flat().map(limit => new TokenBucket(limit, this.now))
-    this.#random = createRandom(seed ?? DEFAULT_SEED)
   }
 
   /** No rules, no limits; what hangs is cut. */
-  clear (): void {
-    this.#rules = []
+  override clear (): void {
+    super.clear()
     this.#buckets = []
-    this.release()
   }
 
   /** Rules that can still fire, with the counts that are left, and the limits. */
   list (): Required<Pick<FaultPlan, 'rules'>> & { rateLimit: RateLimit[] } {
-    return { rules: this.#rules.map(rule => ({ ...rule })), rateLimit: this.#buckets.map(({ limit }) => ({ ...limit })) }
+    return { rules: this.left(), rateLimit: this.#buckets.map(({ limit }) => ({ ...limit })) }
   }
 
   /**
    * The rules that fire for this call: delays, and at most one that ends it.
    */
-  draw (target: FaultTarget): FaultRule[] {
+  override draw (target: FaultTarget): FaultRule[] {
     const limited = this.#buckets.find(bucket => bucket.limit.action === target.action)
     if (limited !== undefined && !limited.take()) return [{ kind: 'throttle' }]
-    const fired: FaultRule[] = []
-    for (const rule of this.#rules) {
-      if (!matches(rule, target) || (rule.share !== undefined && this.#random() >= rule.share)) continue
-      if (rule.count !== undefined) rule.count -= 1
-      fired.push(rule)
-      if (rule.kind !== 'delay') break
-    }
-    this.#rules = this.#rules.filter(({ count }) => count !== 0)
-    return fired
-  }
-
-  /** Never answers, until the rules are replaced or the client goes away. */
-  hang (response: ServerResponse): void {
-    this.#hanging.add(response)
-    response.once('close', () => this.#hanging.delete(response))
-  }
-
-  /** Cuts what hangs. */
-  release (): void {
-    for (const response of this.#hanging) response.destroy()
-    this.#hanging.clear()
+    return super.draw(target)
   }
 }
 

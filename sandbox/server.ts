@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTROL_PREFIX, createControl } from './control.js'
@@ -7,8 +7,10 @@ import type { FaultRule } from './fault-plan.js'
 import { faultError, Faults } from './faults.js'
 import type { Action, Input } from './input.js'
 import { Ledger, type CallRecord, type LedgerSnapshot } from './ledger.js'
+import { listen } from './listen.js'
 import { createLogActions } from './logs/actions.js'
 import { LogStore, type InputLogEvent } from './logs/store.js'
+import { Subscriptions, type LambdaFunction, type SubscriptionsOptions } from './logs/subscriptions.js'
 import { createMetricActions } from './metrics/actions.js'
 import { MetricStore, type SeriesSnapshot } from './metrics/store.js'
 import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, sendAnswer, sendError, sendGarbage } from './protocol.js'
@@ -24,6 +26,8 @@ export interface SandboxOptions {
   now?: () => number
   /** False: log events and data points are checked and counted but not kept, and memory stays constant. Absent: true. */
   keepItems?: boolean
+  /** How functions that are subscribed to log groups are invoked. */
+  subscriptions?: SubscriptionsOptions
 }
 
 export interface StoredItem extends InputLogEvent {
@@ -43,6 +47,10 @@ export interface Sandbox {
   /** Stored log events, stream by stream in the order in which they were stored. */
   items (logGroupName?: string): Iterable<StoredItem>
   series (namespace?: string): SeriesSnapshot[]
+  /** Makes a function that subscription filters may name: in this process, or at a URL. */
+  setFunction (name: string, target: LambdaFunction): void
+  /** Resolves when everything stored so far has reached the functions that are subscribed to it, or was given up. */
+  subscriptionsIdle (): Promise<void>
   /** Forgets everything: log groups, metrics, ledger, faults. */
   reset (): void
   /** Cuts every connection. May be called twice. */
@@ -52,7 +60,8 @@ export interface Sandbox {
 /** Starts a sandbox. @throws Error when the port is taken */
 export async function startSandbox (options: SandboxOptions = {}): Promise<Sandbox> {
   const { port = 0, host = '127.0.0.1', now = Date.now, keepItems = true } = options
-  const core = createCore({ now, keepItems })
+  const subscriptions = new Subscriptions(options.subscriptions)
+  const core = createCore({ now, keepItems, subscriptions })
   const control = createControl(core)
   const closing = new AbortController()
   const gateway = createGateway(core, closing.signal)
@@ -71,22 +80,13 @@ export async function startSandbox (options: SandboxOptions = {}): Promise<Sandb
     close () {
       closed ??= new Promise(resolve => {
         closing.abort()
+        subscriptions.stop()
         server.close(() => resolve())
         server.closeAllConnections()
       })
       return closed
     }
   }
-}
-
-async function listen (server: Server, port: number, host: string): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
 }
 
 interface Core extends Omit<Sandbox, 'url' | 'port' | 'close'> {
@@ -96,7 +96,8 @@ interface Core extends Omit<Sandbox, 'url' | 'port' | 'close'> {
   now: () => number
 }
 
-function createCore (options: { now: () => number, keepItems: boolean }): Core {
+function createCore (options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }): Core {
+  const { subscriptions } = options
   const metrics = new MetricStore()
   const logs = new LogStore()
   const recorder = new Ledger()
@@ -109,6 +110,8 @@ function createCore (options: { now: () => number, keepItems: boolean }): Core {
     ledger: () => recorder.snapshot(),
     calls: limit => recorder.calls(limit),
     series: namespace => metrics.snapshot(namespace),
+    setFunction: (name, target) => subscriptions.setFunction(name, target),
+    subscriptionsIdle: () => subscriptions.idle(),
     * items (logGroupName) {
       for (const group of logs.groups.values()) {
         if (logGroupName !== undefined && group.name !== logGroupName) continue
@@ -118,6 +121,7 @@ function createCore (options: { now: () => number, keepItems: boolean }): Core {
       }
     },
     reset () {
+      subscriptions.stop()
       metrics.reset()
       logs.reset()
       recorder.reset()

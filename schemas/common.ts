@@ -13,4 +13,9 @@ export function stringEnum<const T extends readonly string[]> (values: T, option
 /** Absent or a string: what it holds is the token plugin's to judge. */
 export const AccessTokenParameter = Type.Optional(Type.String({ description: 'Instead of the Authorization header.' }))
 
+/** Documents what the bodies that carry items may say of the client's clock. */
+export const SentAtSchema = Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.String()], {
+  description: 'The client\'s time when it sends the request: Unix milliseconds or ISO 8601. When it differs from the server\'s by more than a minute, the timestamps of the items are moved by the difference.'
+}))
+
 export const TokenQuerySchema = Type.Object({ accessToken: AccessTokenParameter })

@@ -1,9 +1,11 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from '../lib/limits.js'
+import { REDACTION_PATTERNS, UNKNOWN_DIMENSIONS } from './applications.js'
 import { stringEnum } from './common.js'
 
 const MIB = 1_048_576
 const DAY_MS = 24 * 3_600_000
+const PATTERN = REDACTION_PATTERNS.join('|')
 
 /** A description completes the sentence «NAME must be …»; the start-up error and the README table are made of it. */
 export const ConfigSchema = Type.Object({
@@ -13,16 +15,37 @@ export const ConfigSchema = Type.Object({
   HOST: Type.String({ default: '0.0.0.0', minLength: 1, description: 'the address to listen on' }),
   LOG_LEVEL: stringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'one of fatal, error, warn, info, debug, trace, silent' }),
 
-  CLIENT_SECRET_KEY: Type.String({ minLength: 1, description: 'the secret that client tokens are made with' }),
+  APPS_FILE: Type.Optional(Type.String({ minLength: 1, description: 'the JSON file of the applications; absent: there is one, "default", described by variables' })),
+  CLIENT_SECRET_KEY: Type.Optional(Type.String({ minLength: 1, description: 'the secret that client tokens are made with; required unless APPS_FILE is set' })),
+  ALLOWED_NAMESPACES: Type.String({ default: '*', minLength: 1, description: 'a comma-separated list of globs (* and ?) of namespaces; not used with APPS_FILE' }),
+  ALLOWED_LOG_GROUPS: Type.String({ default: '*', minLength: 1, description: 'a comma-separated list of globs of log groups; not used with APPS_FILE' }),
+  MAX_SERIES_PER_METRIC: Type.Integer({ default: 1_000, minimum: 0, description: 'the distinct dimension sets a day that a metric of one application may have before they are folded into __other__, 0 for no limit; an application of APPS_FILE may have its own' }),
+  MAX_METRICS_PER_NAMESPACE: Type.Integer({ default: 1_000, minimum: 0, description: 'the names of metrics a day that one application may use in a namespace before they are folded into __other__, 0 for no limit' }),
+  REQUIRED_DIMENSIONS: Type.Optional(Type.String({ description: 'a comma-separated list of dimensions that every data point must have; not used with APPS_FILE' })),
+  ALLOWED_DIMENSIONS: Type.Optional(Type.String({ description: 'a comma-separated list of dimensions, absent for any; not used with APPS_FILE' })),
+  UNKNOWN_DIMENSIONS: stringEnum(UNKNOWN_DIMENSIONS, { default: 'drop', description: 'what is done with a dimension that is not allowed: keep, drop, fold (its value becomes __other__) or refuse (the data point); not used with APPS_FILE' }),
+  REDACT_FIELDS: Type.Optional(Type.String({ description: 'a comma-separated list of fields whose values are redacted, for example password,authorization; not used with APPS_FILE' })),
+  REDACT_PATTERNS: Type.Optional(Type.String({ pattern: `^(${PATTERN})(\\s*,\\s*(${PATTERN}))*$`, description: `a comma-separated list of what is redacted wherever it is: ${REDACTION_PATTERNS.join(', ')}; not used with APPS_FILE` })),
+  REDACT_URL_QUERIES: stringEnum(['on', 'off'], { default: 'off', description: 'on (URLs lose their query strings and fragments) or off; not used with APPS_FILE' }),
+  ADD_IP: stringEnum(['on', 'off'], { default: 'off', description: 'on (items get the truncated IP of their client) or off; not used with APPS_FILE' }),
+  ADD_USER_AGENT: stringEnum(['on', 'off'], { default: 'off', description: 'on (items get the browser of their client and its major version) or off; not used with APPS_FILE' }),
   ACCESS_TOKEN_SECRET_KEY: Type.String({ minLength: 1, description: 'the secret that access tokens are signed with' }),
+  ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: Type.Optional(Type.String({ minLength: 1, description: 'a comma-separated list of secrets whose access tokens are still taken' })),
   ACCESS_TOKEN_TTL_SECONDS: Type.Integer({ default: 3_600, minimum: 1, maximum: 86_400, description: 'the lifetime of an access token, 1 to 86400 seconds' }),
 
   AWS_REGION: Type.String({ minLength: 1, description: 'the Region of CloudWatch, for example eu-west-1' }),
   AWS_REQUEST_TIMEOUT_MS: Type.Integer({ default: 15_000, minimum: 100, description: 'milliseconds after which a call to AWS is given up and repeated' }),
   LOG_RETENTION_DAYS: Type.Optional(Type.Unsafe<typeof RETENTION_DAYS[number]>({ type: 'integer', enum: [...RETENTION_DAYS], description: `the retention of log groups that the gateway creates: ${RETENTION_DAYS.join(', ')} days` })),
 
-  CORS_ALLOWED_ORIGIN: Type.String({ default: '*', minLength: 1, description: '* or a comma-separated list of origins' }),
-  BODY_LIMIT_BYTES: Type.Integer({ default: 2 * MIB, minimum: 1_024, maximum: 64 * MIB, description: 'the largest request body in bytes' }),
+  CORS_ALLOWED_ORIGIN: Type.String({ default: '*', minLength: 1, description: '* or a comma-separated list of origins; not used with APPS_FILE' }),
+  TRUST_PROXY: Type.Optional(Type.String({ minLength: 1, description: 'whose X-Forwarded-For is believed: the number of proxies before the gateway, or a comma-separated list of addresses and CIDR ranges; absent: nobody\'s' })),
+  ROUTE_PREFIX: Type.Optional(Type.String({ pattern: '^(/[\\w.~-]+)+$', description: 'the path under which /token, /metric, /metrics, /logEvents and /test stand, for example /t; absent: none' })),
+  TEST_ROUTE: stringEnum(['on', 'off'], { default: 'on', description: 'on, or off: GET /test does not exist' }),
+  BODY_LIMIT_BYTES: Type.Integer({ default: 2 * MIB, minimum: 1_024, maximum: 64 * MIB, description: 'the largest request body in bytes, as sent and as inflated' }),
+  HEADERS_TIMEOUT_MS: Type.Integer({ default: 10_000, minimum: 1, description: 'milliseconds in which the headers of a request must have come' }),
+  REQUEST_TIMEOUT_MS: Type.Integer({ default: 30_000, minimum: 1, description: 'milliseconds in which a request must have come whole' }),
+  KEEP_ALIVE_TIMEOUT_MS: Type.Integer({ default: 72_000, minimum: 1, description: 'milliseconds that an idle connection is kept for the next request; longer than the load balancer keeps it' }),
+  CONNECTION_TIMEOUT_MS: Type.Integer({ default: 60_000, minimum: 0, description: 'milliseconds without a byte after which a connection with a request under way is closed, more than the 30 s of "Prefer: wait", 0 for no limit' }),
   MAX_EVENT_LOOP_DELAY_MS: Type.Integer({ default: 2_000, minimum: 0, description: 'the event-loop delay in milliseconds above which requests are answered 503, 0 for no limit' }),
   RATE_LIMIT_PER_MINUTE: Type.Integer({ default: 6_000, minimum: 0, description: 'requests per minute and IP, 0 for no limit' }),
 

@@ -6,7 +6,7 @@ function answer (description: string) {
   return { description, ...ref(ErrorSchema) }
 }
 
-const TOO_MANY = { 429: answer('Too many requests from this IP; Retry-After says when to come back.') }
+const TOO_MANY = { 429: answer('Too many requests, or a daily budget is spent; Retry-After says when to come back.') }
 const INTERNAL = { 500: answer('The gateway failed.') }
 
 /** The error answers of routes that take a body. */
@@ -22,8 +22,8 @@ export const BODY_ERRORS = {
 export const INTAKE_ERRORS = {
   ...BODY_ERRORS,
   400: { description: 'The body cannot be read, is not what the route takes, or holds no item that CloudWatch would take.', ...ref(IntakeErrorSchema) },
-  401: answer('The access token is invalid or expired.'),
-  403: answer('The access token is missing.'),
+  401: answer('The access token is invalid, expired, revoked, or of a page of another origin.'),
+  403: answer('The access token is missing, or does not allow the origin, the namespace, the log group or the log stream.'),
   503: answer('The items cannot be stored now; Retry-After says when to come back.')
 }
 

@@ -5,8 +5,10 @@ import { HealthSchema } from './health.js'
 import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
 import { DimensionSchema, MetricDatumSchema, MetricRequestSchema, StatisticSetSchema } from './metric.js'
+import { RevocationListSchema, RevocationRequestSchema, RevocationSchema } from './revocations.js'
 import { TestAnswerSchema } from './test.js'
 import { TokenAnswerSchema, TokenRequestSchema } from './token.js'
+import { ApplicationUsageSchema, UsageReportSchema } from './usage.js'
 
 /** Every schema that a route refers to by name. */
 export const COMPONENTS: TSchema[] = [
@@ -15,5 +17,7 @@ export const COMPONENTS: TSchema[] = [
   LogEventSchema, LogEventsRequestSchema,
   RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema,
   TestAnswerSchema, HealthSchema,
-  DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterSelectionSchema, DeadLetterCountSchema
+  DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterSelectionSchema, DeadLetterCountSchema,
+  RevocationRequestSchema, RevocationSchema, RevocationListSchema,
+  ApplicationUsageSchema, UsageReportSchema
 ]

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { LOG_GROUP_NAME, LOG_STREAM_NAME } from '../lib/limits.js'
-import { AccessTokenParameter, ref } from './common.js'
+import { AccessTokenParameter, SentAtSchema, ref } from './common.js'
 
 export const LogEventSchema = Type.Object({
   message: Type.String({ minLength: 1, description: 'At most 1,048,550 bytes in UTF-8.' }),
@@ -10,9 +10,28 @@ export const LogEventSchema = Type.Object({
 }, { $id: 'LogEvent', additionalProperties: false, examples: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }] })
 export type LogEvent = Static<typeof LogEventSchema>
 
+export const LogEventsQuerySchema = Type.Object({
+  accessToken: AccessTokenParameter,
+  logGroupName: Type.Optional(Type.String({ description: 'With JSON lines: each line is an event for this log group.' })),
+  logStreamName: Type.Optional(Type.String({ description: 'With JSON lines: each line is an event for this log stream.' }))
+})
+
+const JSON_LINES = {
+  schema: Type.String({
+    description: 'One JSON document a line, at most 10,000; blank lines do not count. With logGroupName and logStreamName in the query each line is a LogEvent, else each is a LogEventsRequest, of at most 100 log streams together. An index of the answer counts the log events of the whole body; a line that cannot be read counts as one event, rejected.',
+    examples: ['{"message":"cart opened"}\n{"message":"card declined","timestamp":1795330800123}\n']
+  })
+}
+/** As the OpenAPI document shows them. */
+export const JSON_LINES_BODIES = {
+  'application/x-ndjson': JSON_LINES,
+  'application/jsonl': { schema: Type.String({ description: 'The same as application/x-ndjson.' }) }
+}
+
 /** What the whole request must be; each item of logEvents is judged on its own. */
 export const LogEventsEnvelopeSchema = Type.Object({
   accessToken: AccessTokenParameter,
+  sentAt: Type.Optional(Type.Unknown()),
   logGroupName: Type.String(),
   logStreamName: Type.String(),
   logEvents: Type.Array(Type.Unknown(), { minItems: 1 })
@@ -21,6 +40,7 @@ export type LogEventsEnvelope = Static<typeof LogEventsEnvelopeSchema>
 
 export const LogEventsRequestSchema = Type.Object({
   accessToken: AccessTokenParameter,
+  sentAt: SentAtSchema,
   logGroupName: Type.String({ minLength: 1, maxLength: LOG_GROUP_NAME.MAX_LENGTH, pattern: LOG_GROUP_NAME.PATTERN, description: `Not starting with "${LOG_GROUP_NAME.RESERVED_PREFIX}".` }),
   logStreamName: Type.String({ minLength: 1, maxLength: LOG_STREAM_NAME.MAX_LENGTH, pattern: LOG_STREAM_NAME.PATTERN }),
   logEvents: Type.Array(ref(LogEventSchema), { minItems: 1 })

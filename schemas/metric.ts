@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { PUT_METRIC_DATA as LIMIT, UNITS } from '../lib/limits.js'
-import { AccessTokenParameter, ref, stringEnum } from './common.js'
+import { AccessTokenParameter, SentAtSchema, ref, stringEnum } from './common.js'
 
 export const DimensionSchema = Type.Object({
   Name: Type.String({ minLength: 1, maxLength: LIMIT.MAX_DIMENSION_NAME_LENGTH, description: 'ASCII, not blank, not starting with a colon.' }),
@@ -39,6 +39,7 @@ export type MetricDatum = Static<typeof MetricDatumSchema>
 /** What the whole request must be; each item of MetricData is judged on its own. */
 export const MetricEnvelopeSchema = Type.Object({
   accessToken: AccessTokenParameter,
+  sentAt: Type.Optional(Type.Unknown()),
   params: Type.Object({
     Namespace: Type.String(),
     MetricData: Type.Array(Type.Unknown(), { minItems: 1 })
@@ -48,6 +49,7 @@ export type MetricEnvelope = Static<typeof MetricEnvelopeSchema>
 
 export const MetricRequestSchema = Type.Object({
   accessToken: AccessTokenParameter,
+  sentAt: SentAtSchema,
   params: Type.Object({
     Namespace: Type.String({ minLength: 1, maxLength: LIMIT.MAX_NAMESPACE_LENGTH, description: 'ASCII, not starting with "AWS/" or a colon.' }),
     MetricData: Type.Array(ref(MetricDatumSchema), { minItems: 1 })

@@ -5,10 +5,12 @@ import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import app, { options } from '../app.js'
 
+const PLUGIN_TIMEOUT_MS = 60_000
+
 /** The OpenAPI document as text: the app is made ready with every route that it can have, and asked. */
 export async function openapiDocument (): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
-  const fastify = Fastify(options)
+  const fastify = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS })
   try {
     await fastify.register(fp(app), {
       environment: {

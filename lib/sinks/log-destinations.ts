@@ -16,8 +16,8 @@ export interface LogDestinationsOptions {
   /** Built with clientOptions(). */
   logs: CloudWatchLogsClient
   paces: Record<Api, Pace>
-  /** One of RETENTION_DAYS, for groups made here; absent: they keep their events for ever. */
-  retentionDays?: number
+  /** One of RETENTION_DAYS, for a group that is made here; undefined: it keeps its events for ever. */
+  retentionDaysFor?: (group: string) => number | undefined
 }
 
 /**
@@ -59,7 +59,7 @@ export class LogDestinations {
 
   /** Tried again on the spot: once the group exists, nothing else would ever ask for its retention. */
   async #putRetention (group: string, context: DeliverContext): Promise<Failure | null> {
-    const { retentionDays } = this.#options
+    const retentionDays = this.#options.retentionDaysFor?.(group)
     if (retentionDays === undefined) return null
     let failure: Failure | null = null
     for (let attempt = 0; attempt < RETENTION_ATTEMPTS; attempt++) {

@@ -4,11 +4,14 @@ import { createGetLogEvents } from './get-log-events.js'
 import { createGroupActions } from './groups.js'
 import { createPutLogEvents } from './put-log-events.js'
 import type { LogStore } from './store.js'
+import { createSubscriptionActions } from './subscription-filters.js'
+import type { Subscriptions } from './subscriptions.js'
 
 /** The actions of CloudWatch Logs, by name. */
-export function createLogActions (store: LogStore, options: { now: () => number, keepItems: boolean }): Record<string, Action> {
+export function createLogActions (store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }): Record<string, Action> {
   return {
     ...createGroupActions(store, options.now),
+    ...createSubscriptionActions(store, options.subscriptions, options.now),
     PutLogEvents: createPutLogEvents(store, options),
     GetLogEvents: createGetLogEvents(store),
     FilterLogEvents: createFilterLogEvents(store)

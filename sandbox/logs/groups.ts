@@ -1,11 +1,11 @@
 import { LOG_GROUP_NAME, RETENTION_DAYS } from '../../lib/limits.js'
 import { logs } from '../errors.js'
-import { flagOf, decodeToken, encodeToken, integerOf, textOf, type Action, type Answer, type Input } from '../input.js'
-import { groupNameOf, pageLimitOf, requireGroup, requireIdentifiedGroup, requireStream, streamNameOf } from './names.js'
+import { flagOf, integerOf, textOf, type Action, type Answer, type Input } from '../input.js'
+import { groupNameOf, requireGroup, requireIdentifiedGroup, requireStream, streamNameOf } from './names.js'
+import { byName, page } from './pages.js'
 import { LogGroup, LogStream, type LogStore } from './store.js'
 
 const LOG_GROUP_CLASSES = ['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY', 'ESSENTIALS']
-const MAX_PAGE = 50
 
 function arnOf (group: LogGroup): string {
   return `arn:aws:logs:us-east-1:000000000000:log-group:${group.name}`
@@ -116,17 +116,4 @@ function describeLogStreams (store: LogStore, input: Input): Answer {
       nextToken
     }
   }
-}
-
-function byName (a: { name: string }, b: { name: string }): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
-}
-
-function page<T> (found: T[], input: Input): { shown: T[], nextToken: string | undefined } {
-  const limit = pageLimitOf(input, MAX_PAGE)
-  const token = textOf(input, 'nextToken')
-  const offset = token === undefined ? 0 : decodeToken(token)?.offset
-  if (!Number.isInteger(offset)) throw logs.invalidParameter('The specified nextToken is invalid.')
-  const end = offset as number + limit
-  return { shown: found.slice(offset as number, end), nextToken: end < found.length ? encodeToken({ offset: end }) : undefined }
 }

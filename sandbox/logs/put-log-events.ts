@@ -3,6 +3,7 @@ import { logs, serializationError } from '../errors.js'
 import { listOf, type Answer, type Input } from '../input.js'
 import { requireGroup, requireStream } from './names.js'
 import type { InputLogEvent, LogStore } from './store.js'
+import type { Subscriptions } from './subscriptions.js'
 
 const DAY_MS = 24 * 3_600_000
 const MAX_COUNTED_EVENT_BYTES = PUT_LOG_EVENTS.MAX_EVENT_BYTES + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES
@@ -17,7 +18,7 @@ interface Verdict {
 }
 
 /** Stores the events of a batch that are neither too old, nor expired, nor too new, or refuses the batch. */
-export function createPutLogEvents (store: LogStore, options: { now: () => number, keepItems: boolean }) {
+export function createPutLogEvents (store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }) {
   return function putLogEvents (input: Input): Answer {
     const { events, bytes } = readBatch(listOf(input, 'logEvents'))
     const group = requireGroup(store, input)
@@ -31,6 +32,7 @@ export function createPutLogEvents (store: LogStore, options: { now: () => numbe
     const firstSequence = store.takeSequence(valid.length)
     if (valid.length > 0) {
       stream.append(valid, now, firstSequence, options.keepItems)
+      options.subscriptions.deliver(group, stream.name, valid, firstSequence)
       group.storedBytes += valid === events ? bytes : valid.reduce((sum, event) => sum + countBytes(event), 0)
     }
     return {

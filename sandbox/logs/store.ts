@@ -92,10 +92,20 @@ export class LogStream {
   }
 }
 
+export interface SubscriptionFilter {
+  filterName: string
+  filterPattern: string
+  destinationArn: string
+  /** Unix milliseconds. */
+  creationTime: number
+}
+
 export class LogGroup {
   retentionInDays: number | undefined
   storedBytes = 0
   readonly streams = new Map<string, LogStream>()
+  /** By name. */
+  readonly subscriptionFilters = new Map<string, SubscriptionFilter>()
 
   constructor (readonly name: string, readonly logGroupClass: string, readonly creationTime: number) {}
 }

@@ -6,9 +6,12 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import app, { options } from '../../app.js'
 import { createClientToken } from '../../lib/token.js'
+import { readTrustProxy } from '../../lib/trust-proxy.js'
 import { startSandbox, type Sandbox } from '../../sandbox/server.js'
 import { startRedis } from './redis.js'
 
+/** For machines on which many test files start at once. */
+const PLUGIN_TIMEOUT_MS = 60_000
 export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
 
 /** What a test leaves to its end; that of tap's `t`. */
@@ -50,7 +53,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
-  const instance = Fastify(options)
+  const instance = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) })
   await instance.register(fp(app), {
     environment: {
       CLIENT_SECRET_KEY,

@@ -11,9 +11,10 @@ t.test('what lingers together is delivered together, one call for each destinati
   const spool = await openSpool(t, { lingerMs: 300 })
   const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud))
   forwarder.start()
-  for (let i = 0; i < 20; i++) {
-    for (const stream of ['a', 'b', 'c']) await appendMessages(spool, `/app/web:${stream}`, [`${stream} ${i}`])
-  }
+  await Promise.all(Array.from({ length: 60 }, (_, i) => {
+    const stream = 'abc'[i % 3]!
+    return appendMessages(spool, `/app/web:${stream}`, [`${stream} ${i}`])
+  }))
   await until(isEmpty(spool))
   t.equal(messagesOf(cloud).length, 60)
   const taken = cloud.sandbox.calls().filter(({ action, error }) => action === 'PutLogEvents' && error === undefined)

@@ -35,7 +35,7 @@ t.test('the records of a lease are delivered in one call, in chronological order
 
 t.test('a missing group and stream are made once, with the retention, and the events arrive', async t => {
   const cloud = await startCloud(t)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDays: 30 })
+  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 30 })
   const deliver = (stream: string) => sink.deliver(leaseOf('logs', `/app/new:${stream}`, logRecords(eventsOf([stream]))), watchedContext())
   const deliveries = await Promise.all(['a', 'a', 'b', 'c'].map(deliver))
   t.same(deliveries.map(({ failure, settlement }) => [failure, settlement.delivered]), Array(4).fill([null, 1]))
@@ -52,7 +52,7 @@ t.test('a missing group and stream are made once, with the retention, and the ev
 t.test('the retention of a group that was there is left alone', async t => {
   const cloud = await startCloud(t)
   await cloud.logs.send(new CreateLogGroupCommand({ logGroupName: '/app/web' }))
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDays: 30 })
+  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 30 })
   await sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(['m']))), watchedContext())
   t.equal(cloud.sandbox.ledger().calls.PutRetentionPolicy, undefined)
   t.same(messagesOf(cloud), ['m'])
@@ -61,7 +61,7 @@ t.test('the retention of a group that was there is left alone', async t => {
 t.test('a retention that is throttled is tried again on the spot', async t => {
   const cloud = await startCloud(t)
   cloud.sandbox.faults.set([{ kind: 'throttle', action: 'PutRetentionPolicy', count: 2 }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDays: 7 })
+  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 7 })
   const { failure } = await sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(['m']))), watchedContext())
   t.equal(failure, null)
   const { logGroups } = await cloud.logs.send(new DescribeLogGroupsCommand({}))
@@ -128,7 +128,7 @@ t.test('where everything is refused, a delivery ends before it keeps the others 
 
 t.test('events that CloudWatch rejects one by one are told apart', async t => {
   const cloud = await startCloud(t)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDays: 1 })
+  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 1 })
   const now = Date.now()
   const deliver = async (timestamps: number[], context = watchedContext()) =>
     await sink.deliver(leaseOf('logs', DESTINATION, logRecords(timestamps.map(at => [at, 'm']), { id: 'r', indexes: timestamps.map((_, i) => i) })), context)

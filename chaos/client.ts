@@ -1,0 +1,43 @@
+import { Agent, request } from 'node:http'
+import { buffer } from 'node:stream/consumers'
+
+export interface Answer {
+  status: number
+  headers: Record<string, string | string[] | undefined>
+  body: string
+}
+
+const MAX_SOCKETS = 256
+
+/** An HTTP client that keeps connections and repeats nothing by itself. */
+export class Client {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+
+  /** @throws Error when there is no whole answer in time */
+  async send (method: string, url: string, { headers = {}, body, timeoutMs }: { headers?: Record<string, string>, body?: string, timeoutMs: number }): Promise<Answer> {
+    return await new Promise((resolve, reject) => {
+      const sent = request(url, {
+        method,
+        agent: this.#agent,
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }) }
+      })
+      const timer = setTimeout(() => sent.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
+      const fail = (error: Error): void => {
+        clearTimeout(timer)
+        reject(error)
+      }
+      sent.once('error', fail)
+      sent.once('response', answer => {
+        buffer(answer).then(received => {
+          clearTimeout(timer)
+          resolve({ status: answer.statusCode!, headers: answer.headers, body: received.toString() })
+        }, fail)
+      })
+      sent.end(body)
+    })
+  }
+
+  close (): void {
+    this.#agent.destroy()
+  }
+}

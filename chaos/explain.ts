@@ -1,0 +1,114 @@
+import { OVERLOADED, SPOOL_FULL, SPOOL_UNAVAILABLE, type Attempt } from './load.js'
+import { touches, type FaultWindow } from './timeline.js'
+import type { Call } from './witness.js'
+
+/** An answer that CloudWatch has given may still be on its way to the forwarder for this long. */
+const TRANSIT_MS = 250
+/** What was held back or slowed down on the way arrives this long after the way is free again. */
+const LATE_MS = 1_000
+/** From the last answer to a delivery until the spool has stored how it ended, when nothing stands in the way. */
+const SETTLE_MS = 1_500
+/** Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the last. */
+const CHAIN_MS = 1_000
+/** Until a process is connected to its store again after that came back. */
+const RECONNECT_MS = 3_000
+/** Until clients and webs find each other again. */
+const REQUEST_GRACE_MS = 3_000
+
+/**
+ * When a call is the last that its items needed.
+ *
+ * A call is *closed* when it was taken, its answer reached its forwarder, and the spool could store that at once. The
+ * items of a closed call must never be sent again. Any other call is *open*: its forwarder may not know, or may not have
+ * been able to store, that CloudWatch has taken its items, so they are sent again, which is what «at least once» means.
+ *
+ * A call that failed or got no answer is open by a fault at CloudWatch, on the way there, or of its process, that was
+ * there during the call. A call that was taken is open by
+ *  - a fault on the way to CloudWatch (up to LATE_MS before), or of its process, from the beginning of the call until its
+ *    answer had arrived, or
+ *  - a fault of its process or of its store until the delivery was settled: SETTLE_MS after the last call of the same
+ *    forwarder to the same destination that follows within CHAIN_MS each, later by as long as the store was away.
+ *
+ * A call that failed without any such fault is open by nothing: what is sent again after it is not explained.
+ */
+export class Explainer {
+  readonly #windows: readonly FaultWindow[]
+  readonly #isFull: (start: number, end: number) => boolean
+  /** By forwarder and destination, ascending. */
+  readonly #chains = new Map<string, Call[]>()
+
+  /** @param isFull whether the spool held nearly all it may at any time from start to end, in Unix milliseconds */
+  constructor (windows: readonly FaultWindow[], calls: readonly Call[], isFull: (start: number, end: number) => boolean) {
+    this.#windows = windows
+    this.#isFull = isFull
+    for (const call of [...calls].sort((a, b) => a.startedAt - b.startedAt)) {
+      const chain = this.#chains.get(chainKey(call))
+      if (chain === undefined) this.#chains.set(chainKey(call), [call])
+      else chain.push(call)
+    }
+  }
+
+  /** The fault that makes this call open, `unexplained` when it is open by nothing, null when it is closed. */
+  openedBy (call: Call): FaultWindow | 'unexplained' | null {
+    const { forwarder, startedAt, endedAt, outcome } = call
+    const onTheWay = this.#windows.find(window => {
+      const { kind, effects } = window
+      const link = kind.startsWith('worker-cloudwatch')
+      return touches(window, startedAt, endedAt + TRANSIT_MS, link ? LATE_MS : 0) &&
+        (effects.processes?.includes(forwarder) === true || (effects.answersOf?.includes(forwarder) === true && (link || outcome !== 'taken')))
+    })
+    if (onTheWay !== undefined) return onTheWay
+    if (outcome !== 'taken') return 'unexplained'
+    return this.#find(endedAt, this.#settledAt(call), ({ effects }) =>
+      effects.processes?.includes(forwarder) === true || effects.storeOf?.includes(forwarder) === true) ?? null
+  }
+
+  /** Whether an attempt that was not answered 201 failed for a fault. */
+  explains ({ web, startedAt, endedAt, status, error }: Attempt): boolean {
+    const found = (matches: (window: FaultWindow) => boolean): boolean => this.#windows.some(window =>
+      touches(window, startedAt, endedAt, REQUEST_GRACE_MS) && matches(window))
+    const touchesWeb = ({ effects }: FaultWindow): boolean =>
+      [effects.processes, effects.requestsOf, effects.storeOf].some(names => names?.includes(web) === true)
+    if (status === 401) return true
+    if (status === 0) return found(touchesWeb)
+    if (status !== 503) return false
+    // It says of itself that its event loop was late, which a busy machine can do too.
+    if (error === OVERLOADED) return true
+    const storeAway = found(({ effects }) => effects.storeOf?.includes(web) === true)
+    if (error === SPOOL_UNAVAILABLE) return storeAway
+    // A web that was cut off from a full spool does not know that there is room again.
+    return error === SPOOL_FULL && (storeAway || found(({ effects }) => effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
+  }
+
+  /** Whether a process that could not start had a reason to. */
+  explainsStart (name: string, startedAt: number, endedAt: number): boolean {
+    return this.#find(startedAt - RECONNECT_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
+  }
+
+  #find (start: number, end: number, matches: (window: FaultWindow) => boolean): FaultWindow | undefined {
+    return this.#windows.find(window => touches(window, start, end) && matches(window))
+  }
+
+  #settledAt (call: Call): number {
+    let settledAt = this.#endOfChain(call) + SETTLE_MS
+    for (const { effects, startedAt, endedAt } of this.#windows) {
+      const away = effects.storeOf?.includes(call.forwarder) === true
+      if (away && startedAt <= settledAt && endedAt >= call.endedAt) settledAt = Math.max(settledAt, endedAt + RECONNECT_MS + SETTLE_MS)
+    }
+    return settledAt
+  }
+
+  #endOfChain (call: Call): number {
+    let endedAt = call.endedAt
+    for (const next of this.#chains.get(chainKey(call))!) {
+      if (next.startedAt < call.startedAt) continue
+      if (next.startedAt > endedAt + CHAIN_MS) break
+      endedAt = Math.max(endedAt, next.endedAt)
+    }
+    return endedAt
+  }
+}
+
+function chainKey ({ forwarder, destination }: Call): string {
+  return `${forwarder} ${destination}`
+}

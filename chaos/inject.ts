@@ -1,0 +1,182 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FaultRule } from '../sandbox/fault-plan.js'
+import type { Cluster } from './cluster.js'
+import type { LinkMode } from './link.js'
+import type { Load } from './load.js'
+import { cloudwatchRules, type Blow, type PlannedFault } from './schedule.js'
+import type { Effects, FaultWindow, Timeline } from './timeline.js'
+import { POISON_METRIC, POISON_TEXT } from './traffic.js'
+
+/** So large that what waits fills the spool or the disk within seconds. */
+const LARGE_MESSAGE_BYTES = 24_000
+
+/** There all the time, and before any other: items that CloudWatch refuses, however often they come. */
+const POISON_RULES: FaultRule[] = [
+  { kind: 'refuse', action: 'PutLogEvents', messageIncludes: POISON_TEXT, code: 'InvalidParameterException', message: 'the event is poison' },
+  { kind: 'refuse', action: 'PutMetricData', metricName: POISON_METRIC, code: 'InvalidParameterValueException', message: 'the metric is poison' }
+]
+
+/** Makes the faults happen, and undoes them. */
+export class Injector {
+  readonly #cluster: Cluster
+  readonly #load: Load
+  readonly #timeline: Timeline
+  readonly #seed: number
+  readonly #rules = new Map<FaultWindow, FaultRule[]>()
+  readonly #locks = new Map<string, Promise<void>>()
+  #applying: Promise<void> = Promise.resolve()
+
+  constructor (cluster: Cluster, load: Load, timeline: Timeline, seed: number) {
+    this.#cluster = cluster
+    this.#load = load
+    this.#timeline = timeline
+    this.#seed = seed
+  }
+
+  /** To be called before the load begins. */
+  async prepare (): Promise<void> {
+    await this.#applyRules()
+  }
+
+  /** Resolves when the fault is over. One target meets one fault at a time. */
+  async strike (fault: PlannedFault): Promise<void> {
+    const target = this.#target(fault)
+    // What is stopped or on its way to its end cannot meet anything else.
+    const lock = fault.place === 'cloudwatch' ? `${fault.place} ${fault.blow}` : target
+    const before = this.#locks.get(lock) ?? Promise.resolve()
+    const struck = before.then(() => this.#strike(fault, target))
+    this.#locks.set(lock, struck.catch(() => {}))
+    await struck
+  }
+
+  /** Ends every gateway in good order and starts it again. */
+  async restartGateways (): Promise<void> {
+    const gateways = [...this.#cluster.members.values()].filter(({ name }) => name !== 'redis')
+    await Promise.all(gateways.map(async member => {
+      await member.up()
+      const window = this.#timeline.begin(this.#cluster.webs.includes(member.name) ? 'web' : 'worker', 'term', member.name, 'at the end', { processes: [member.name] })
+      await member.down('SIGTERM')
+      await member.up()
+      this.#timeline.end(window)
+    }))
+  }
+
+  /** CloudWatch answers every call with 500, or its address refuses connections. */
+  async outage (how: 'refusing' | 'failing', durationMs: number, signal: AbortSignal): Promise<void> {
+    const { forwarders } = this.#cluster
+    const window = this.#timeline.begin(how === 'refusing' ? 'worker-cloudwatch' : 'cloudwatch', how === 'refusing' ? 'cut' : 'error', forwarders.join(' '), 'outage', { answersOf: forwarders })
+    if (how === 'refusing') await this.#setLinks('cut')
+    else await this.#setRules(window, [{ kind: 'error', status: 500 }])
+    await sleep(durationMs, undefined, { signal }).catch(() => {})
+    if (how === 'refusing') await this.#setLinks('open')
+    else await this.#setRules(window, null)
+    this.#timeline.end(window)
+  }
+
+  async #setLinks (mode: LinkMode): Promise<void> {
+    for (const name of this.#cluster.forwarders) await this.#cluster.links.get(`${name} cloudwatch`)!.set(mode)
+  }
+
+  #target ({ place, which }: PlannedFault): string {
+    const { webs, forwarders } = this.#cluster
+    const web = webs[which % webs.length]!
+    const forwarder = forwarders[which % forwarders.length]!
+    switch (place) {
+      case 'web': return web
+      case 'worker': return forwarder
+      case 'client-web': return `client ${web}`
+      case 'web-redis': return `${web} redis`
+      case 'worker-redis': return `${forwarder} redis`
+      case 'worker-cloudwatch': return `${forwarder} cloudwatch`
+      default: return place
+    }
+  }
+
+  async #strike (fault: PlannedFault, target: string): Promise<void> {
+    const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), this.#effects(fault, target))
+    if (this.#cluster.members.has(target)) await this.#strikeProcess(fault, target)
+    else if (this.#cluster.links.has(target)) await this.#strikeLink(fault, target)
+    else if (fault.place === 'cloudwatch') await this.#strikeCloudwatch(fault, window)
+    else await this.#strikeDisk(fault, window)
+    this.#timeline.end(window)
+  }
+
+  #effects ({ place, blow }: PlannedFault, target: string): Effects {
+    const { webs, forwarders, members } = this.#cluster
+    const [process] = target.split(' ') as [string]
+    if (blow === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
+    if (blow === 'spool-full') return { full: true, answersOf: forwarders }
+    if (place === 'redis') return { storeOf: [...members.keys()] }
+    if (place === 'web' || place === 'worker') return { processes: [target] }
+    if (place === 'client-web') return { requestsOf: [target.split(' ')[1]!] }
+    if (place === 'web-redis' || place === 'worker-redis') return { storeOf: [process] }
+    return { answersOf: place === 'cloudwatch' ? forwarders : [process] }
+  }
+
+  async #strikeProcess ({ blow, durationMs }: PlannedFault, target: string): Promise<void> {
+    const member = this.#cluster.members.get(target)!
+    // It may have ended by itself, for Redis is away.
+    await member.up()
+    if (blow === 'pause') {
+      member.signal('SIGSTOP')
+      await sleep(durationMs)
+      member.signal('SIGCONT')
+      return
+    }
+    await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
+    await sleep(durationMs)
+    await member.up()
+  }
+
+  async #strikeLink ({ blow, durationMs, delayMs }: PlannedFault, target: string): Promise<void> {
+    const link = this.#cluster.links.get(target)!
+    await link.set(blow as LinkMode, delayMs)
+    await sleep(durationMs)
+    await link.set('open')
+  }
+
+  async #strikeCloudwatch (fault: PlannedFault, window: FaultWindow): Promise<void> {
+    await this.#setRules(window, cloudwatchRules(fault))
+    await sleep(fault.durationMs)
+    await this.#setRules(window, null)
+  }
+
+  /** CloudWatch takes nothing meanwhile, so that what waits grows. */
+  async #strikeDisk ({ blow, durationMs }: PlannedFault, window: FaultWindow): Promise<void> {
+    const { traffic } = this.#load
+    const { messageBytes } = traffic
+    await this.#setRules(window, [{ kind: 'error', status: 503 }])
+    traffic.messageBytes = LARGE_MESSAGE_BYTES
+    if (blow === 'disk-full') this.#cluster.disk!.fill()
+    await sleep(durationMs)
+    if (blow === 'disk-full') this.#cluster.disk!.free()
+    traffic.messageBytes = messageBytes
+    await this.#setRules(window, null)
+  }
+
+  async #setRules (window: FaultWindow, rules: FaultRule[] | null): Promise<void> {
+    if (rules === null) this.#rules.delete(window)
+    else this.#rules.set(window, rules)
+    await this.#applyRules()
+  }
+
+  #applyRules (): Promise<void> {
+    this.#applying = this.#applying.then(async () => {
+      const rules = [...POISON_RULES, ...[...this.#rules.values()].flat()]
+      const answer = await fetch(`${this.#cluster.sandbox.url}/_sandbox/faults`, { method: 'PUT', body: JSON.stringify({ rules, seed: this.#seed }) })
+      if (!answer.ok) throw new Error(`The sandbox refuses the faults: ${await answer.text()}`)
+    })
+    return this.#applying
+  }
+}
+
+const SHARED: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'delay', 'garbage', 'denied', 'lost-answer', 'late-answer'])
+const DELAYED: ReadonlySet<Blow> = new Set(['delay', 'late-answer', 'slow'])
+
+function detailOf ({ blow, durationMs, share, delayMs }: PlannedFault): string {
+  return [
+    `${(durationMs / 1_000).toFixed(1)} s`,
+    ...(SHARED.has(blow) ? [`${share * 100} % of the calls`] : []),
+    ...(DELAYED.has(blow) ? [`by ${delayMs} ms`] : [])
+  ].join(', ')
+}

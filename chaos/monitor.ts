@@ -1,0 +1,111 @@
+import { memoryOf } from '../bench/usage.js'
+import { Client } from './client.js'
+import type { Cluster } from './cluster.js'
+
+const EVERY_MS = 400
+const TIMEOUT_MS = 1_500
+const PREFIX = 'cloudwatch_postman_'
+
+export interface LedgerReading {
+  accepted: number
+  delivered: number
+  rejected: number
+  deadLettered: number
+  evicted: number
+  inSpool: number
+}
+
+/** What a gateway says of the spool. */
+export interface Reading {
+  /** Unix milliseconds. */
+  at: number
+  items: number
+  /** Of stored lines. */
+  bytes: number
+  oldestMs: number
+  ledger: LedgerReading
+}
+
+export interface MemoryPeak {
+  rss: number
+  /** Of the largest resident size, what is not memory-mapped files; null where it is not known. */
+  own: number | null
+}
+
+/** Watches the spool through its gateways, and the memory of every process. */
+export class Monitor {
+  readonly readings: Reading[] = []
+  readonly memory = new Map<string, MemoryPeak>()
+  readonly #cluster: Cluster
+  readonly #client = new Client()
+  readonly #timers: NodeJS.Timeout[] = []
+  #asking = false
+
+  constructor (cluster: Cluster) {
+    this.#cluster = cluster
+  }
+
+  start (): void {
+    this.#timers.push(setInterval(() => this.#sampleMemory(), EVERY_MS), setInterval(() => {
+      if (this.#asking) return
+      this.#asking = true
+      this.read().then(reading => {
+        if (reading !== null) this.readings.push(reading)
+      }, () => {}).finally(() => { this.#asking = false })
+    }, EVERY_MS))
+  }
+
+  close (): void {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#client.close()
+  }
+
+  get last (): Reading | null {
+    return this.readings.at(-1) ?? null
+  }
+
+  /** Of the first gateway that knows; null when none does. */
+  async read (): Promise<Reading | null> {
+    const readings = this.#cluster.gateways.map(({ url }) => this.#ask(url))
+    return await Promise.any(readings).catch(() => null)
+  }
+
+  async #ask (url: string): Promise<Reading> {
+    const at = Date.now()
+    const { status, body } = await this.#client.send('GET', `${url}/metrics`, { headers: { authorization: `Bearer ${this.#cluster.adminToken}` }, timeoutMs: TIMEOUT_MS })
+    const gauges = status === 200 ? readGauges(body) : null
+    if (gauges === null || !gauges(`${PREFIX}spool_up`).includes(1)) throw new Error('the gateway does not know')
+    const ledger = (outcome: string): number => gauges(`${PREFIX}ledger_items{outcome="${outcome}"}`)[0] ?? NaN
+    return {
+      at,
+      items: gauges(`${PREFIX}spool_items{`).reduce((sum, items) => sum + items, 0),
+      bytes: gauges(`${PREFIX}spool_bytes{`).reduce((sum, bytes) => sum + bytes, 0),
+      oldestMs: Math.max(0, ...gauges(`${PREFIX}spool_oldest_seconds{`)) * 1_000,
+      ledger: {
+        accepted: ledger('accepted'),
+        delivered: ledger('delivered'),
+        rejected: ledger('rejected'),
+        deadLettered: ledger('dead_lettered'),
+        evicted: ledger('evicted'),
+        inSpool: ledger('in_spool')
+      }
+    }
+  }
+
+  #sampleMemory (): void {
+    for (const [name, pid] of this.#cluster.pids()) {
+      try {
+        const { rss, file } = memoryOf(pid)
+        if (rss > (this.memory.get(name)?.rss ?? 0)) this.memory.set(name, { rss, own: file === null ? null : rss - file })
+      } catch {
+        // It has just ended.
+      }
+    }
+  }
+}
+
+/** Values of the samples whose line begins so. */
+function readGauges (text: string): (start: string) => number[] {
+  const lines = text.split('\n').filter(line => line.startsWith(PREFIX))
+  return start => lines.filter(line => line.startsWith(start)).map(line => Number(line.slice(line.lastIndexOf(' ') + 1)))
+}

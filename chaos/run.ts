@@ -1,0 +1,215 @@
+import { setMaxListeners } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Cluster } from './cluster.js'
+import { gather } from './evidence.js'
+import { Explainer } from './explain.js'
+import { Injector } from './inject.js'
+import { Load } from './load.js'
+import type { MemberObserver } from './member.js'
+import { Monitor, type MemoryPeak, type Reading } from './monitor.js'
+import { measureRecovery, type Recovery } from './recovery.js'
+import { planFaults, type Backend } from './schedule.js'
+import { Timeline } from './timeline.js'
+import { failed, judge, type Verdict } from './verdict.js'
+
+/** The gateway gives up a call, hands over a lease and ends sooner than it would, so that a short run sees all of it. */
+const SETTINGS = {
+  LOG_LEVEL: 'info',
+  ACCESS_TOKEN_TTL_SECONDS: '10',
+  AWS_REQUEST_TIMEOUT_MS: '3000',
+  FLUSH_INTERVAL_MS: '500',
+  LEASE_MS: '5000',
+  SHUTDOWN_GRACE_MS: '3000',
+  SPOOL_MAX_BYTES: String(24 * 1_048_576)
+}
+/** Longer than the longest wait of a gateway that was denied, and the deliveries after it. */
+const DRAIN_TIMEOUT_MS = 150_000
+const POLL_MS = 200
+/** Of SPOOL_MAX_BYTES: more is on its way into the spool than a reading shows. */
+const FULL_SHARE = 0.6
+const WARM_UP_MS = 1_000
+
+export interface RunOptions {
+  backend: Backend
+  /** Keeps logs and stores of a run that has not failed, too. */
+  keep: boolean
+  seed: number
+  /** Items per second. */
+  rate: number
+}
+
+export interface ChaosOptions extends RunOptions {
+  seconds: number
+}
+
+/** What was watched while a cluster ran. */
+export interface Run {
+  cluster: Cluster
+  load: Load
+  injector: Injector
+  monitor: Monitor
+  timeline: Timeline
+  /** SPOOL_MAX_BYTES of the gateways. */
+  maxBytes: number
+  crashes: string[]
+  failedStarts: Array<{ name: string, error: Error, startedAt: number, endedAt: number }>
+  /** Where logs and stores are. */
+  folder: string
+  signal: AbortSignal
+}
+
+export interface Result {
+  verdict: Verdict
+  /** Names of what must not be and was. */
+  failed: string[]
+  faults: Record<string, number>
+  recovery: Record<string, Partial<Recovery>>
+  memory: Record<string, MemoryPeak>
+  counts: Load['counts']
+  /** Milliseconds from the end of the load until nothing waited; null when something still does. */
+  drainMs: number | null
+  /** How the disk of the embedded spool was filled. */
+  disk: 'tmpfs' | 'none'
+  /** Null when nothing was kept. */
+  folder: string | null
+}
+
+export interface Screen {
+  note (line: string): void
+  progress (text: () => string): void
+}
+
+/** Strikes a cluster under load with the faults of a seed, and judges what is left. */
+export async function runChaos (options: ChaosOptions, screen: Screen, signal: AbortSignal): Promise<Result> {
+  return await withCluster({ ...options, settings: SETTINGS, ownDisk: true }, screen, signal, async run => {
+    const faults = planFaults({ ...options, canFillDisk: run.cluster.disk !== null })
+    const endsAt = Date.now() + WARM_UP_MS + options.seconds * 1_000
+    screen.progress(() => describeProgress(run, `${Math.max(0, Math.round((endsAt - Date.now()) / 1_000))} s to go`))
+    await pause(WARM_UP_MS, signal)
+    const strikes = faults.map(async fault => {
+      await pause(fault.atMs, signal)
+      await run.injector.strike(fault)
+    })
+    await Promise.all([...strikes, pause(options.seconds * 1_000, signal)])
+    run.timeline.note('no more faults; every gateway is restarted once more, so that none knows more than what is stored')
+    screen.progress(() => describeProgress(run, 'waiting for the last deliveries'))
+    await Promise.all([run.load.finish(), run.injector.restartGateways()])
+  })
+}
+
+export interface ClusterSettings extends RunOptions {
+  settings: { SPOOL_MAX_BYTES: string } & Record<string, string>
+  ownDisk: boolean
+}
+
+/** @param work ends with no fault under way and the load finished */
+export async function withCluster (options: ClusterSettings, screen: Screen, signal: AbortSignal, work: (run: Run) => Promise<void>): Promise<Result> {
+  const { backend, settings, ownDisk, rate, seed } = options
+  setMaxListeners(0, signal)
+  const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-chaos-'))
+  const timeline = new Timeline(line => screen.note(line))
+  const crashes: Run['crashes'] = []
+  const failedStarts: Run['failedStarts'] = []
+  const observer: MemberObserver = {
+    onCrash (name, error) {
+      timeline.note(`${name} has ended by itself`)
+      crashes.push(`${name} has ended by itself at ${timeline.seconds(Date.now())} s: ${describeError(error)}`)
+    },
+    onFailedStart (name, error, startedAt) {
+      timeline.note(`${name} could not start`)
+      failedStarts.push({ name, error, startedAt, endedAt: Date.now() })
+    },
+    onStubborn: name => { crashes.push(`${name} did not end after SIGTERM, at ${timeline.seconds(Date.now())} s`) }
+  }
+  screen.progress(() => 'starting')
+  const cluster = await Cluster.start({ backend, folder, settings, ownDisk, observer })
+  const load = new Load({ webs: cluster.doors, clientSecret: cluster.clientSecret, rate, seed })
+  const monitor = new Monitor(cluster)
+  const run: Run = { cluster, load, monitor, timeline, crashes, failedStarts, folder, signal, maxBytes: Number(settings.SPOOL_MAX_BYTES), injector: new Injector(cluster, load, timeline, seed) }
+  let keep = false
+  try {
+    await run.injector.prepare()
+    monitor.start()
+    load.start()
+    await work(run)
+    const result = await conclude(run, screen)
+    keep = options.keep || result.failed.length > 0
+    return { ...result, folder: keep ? folder : null }
+  } finally {
+    load.close()
+    monitor.close()
+    await cluster.close(keep ? join(folder, 'data-kept') : undefined)
+    if (keep) await writeFile(join(folder, 'timeline.log'), timeline.lines().join('\n') + '\n')
+    else await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** @throws AbortError */
+export async function pause (ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal })
+}
+
+export function describeProgress ({ load, timeline, monitor }: Run, text: string): string {
+  const under = timeline.windows.filter(({ endedAt }) => endedAt === Infinity).map(({ kind }) => kind)
+  const { last } = monitor
+  return [
+    text,
+    `${load.accepted.toLocaleString('en-US')} items accepted`,
+    ...(last === null ? [] : [`${last.items.toLocaleString('en-US')} wait`]),
+    `${timeline.windows.length} faults${under.length === 0 ? '' : `, now ${under.join(', ')}`}`
+  ].join(' · ')
+}
+
+async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder'>> {
+  const { cluster, load, monitor, timeline, crashes, failedStarts } = run
+  const drain = await drained(run)
+  screen.progress(() => 'comparing what was accepted with what was delivered')
+  timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
+  const evidence = await gather(cluster, load.traffic.items)
+  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) =>
+    monitor.readings.some(({ at, bytes }) => at >= start && at <= end && bytes >= FULL_SHARE * run.maxBytes))
+  const unexplainedStarts = failedStarts.filter(({ name, startedAt, endedAt }) => !explainer.explainsStart(name, startedAt, endedAt))
+  const verdict = judge({
+    requests: load.requests,
+    items: load.traffic.items,
+    calls: cluster.witness.calls,
+    evidence,
+    ledger: drain.reading?.ledger ?? null,
+    explainer,
+    surprises: load.surprises,
+    crashes: [...crashes, ...unexplainedStarts.map(({ name, error, startedAt }) => `${name} did not start at ${timeline.seconds(startedAt)} s: ${describeError(error)}`)],
+    seconds: at => timeline.seconds(at)
+  })
+  const faults: Record<string, number> = {}
+  for (const { kind } of timeline.windows) faults[kind] = (faults[kind] ?? 0) + 1
+  return {
+    verdict,
+    failed: failed(verdict),
+    faults,
+    recovery: Object.fromEntries(measureRecovery(timeline.windows, cluster.witness.calls, monitor.readings)),
+    memory: Object.fromEntries(monitor.memory),
+    counts: load.counts,
+    drainMs: drain.ms,
+    disk: cluster.disk === null ? 'none' : 'tmpfs'
+  }
+}
+
+/** Two readings in a row that say so, for gauges may be of the moment before. */
+async function drained ({ monitor, signal }: Run): Promise<{ ms: number | null, reading: Reading | null }> {
+  const startedAt = Date.now()
+  let reading: Reading | null = null
+  for (let empty = 0; Date.now() - startedAt < DRAIN_TIMEOUT_MS;) {
+    reading = await monitor.read() ?? reading
+    empty = reading?.items === 0 && reading.ledger.inSpool === 0 ? empty + 1 : 0
+    if (empty === 2) return { ms: Date.now() - startedAt, reading }
+    await pause(POLL_MS, signal)
+  }
+  return { ms: null, reading }
+}
+
+function describeError (error: Error & { output?: string }): string {
+  return [error.message, error.output?.split('\n').slice(-8).join('\n')].filter(Boolean).join('\n')
+}

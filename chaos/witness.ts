@@ -1,0 +1,132 @@
+import { createServer, request as httpRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import { buffer } from 'node:stream/consumers'
+import { gunzipSync } from 'node:zlib'
+import type { AddressInfo } from 'node:net'
+import { reset } from './link.js'
+import { itemOfMessage } from './traffic.js'
+
+/** One call of a forwarder to CloudWatch, as it was seen on CloudWatch's side of the network. */
+export interface Call {
+  /** Name of the process that has made it. */
+  forwarder: string
+  action: string
+  destination: string
+  /** Numbers of the items in it; one that it holds twice is there twice. */
+  items: number[]
+  /** Unix milliseconds. */
+  startedAt: number
+  endedAt: number
+  /**
+   * - taken: answered 200 with a body that can be read, and the answer left in full
+   * - failed: answered with an error, or with a body that nobody can read
+   * - lost: no answer, or the forwarder was gone before it
+   */
+  outcome: 'taken' | 'failed' | 'lost'
+}
+
+interface Target {
+  host: string
+  port: string
+}
+
+/** Stands before CloudWatch and writes down who has sent what and what was answered; changes nothing. */
+export class Witness {
+  /** Calls that carried items, in the order in which they ended. */
+  readonly calls: Call[] = []
+  readonly #target: Target
+  readonly #servers: Server[] = []
+  readonly #listeners = new Set<(call: Call) => void>()
+
+  constructor (cloudwatchUrl: string) {
+    const { hostname, port } = new URL(cloudwatchUrl)
+    this.#target = { host: hostname, port }
+  }
+
+  /** @returns the port on which this forwarder finds CloudWatch */
+  async listen (forwarder: string): Promise<number> {
+    const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+      this.#pass(forwarder, request, response).catch(() => response.destroy())
+    })
+    this.#servers.push(server)
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    return (server.address() as AddressInfo).port
+  }
+
+  onCall (listener: (call: Call) => void): void {
+    this.#listeners.add(listener)
+  }
+
+  close (): void {
+    for (const server of this.#servers) {
+      server.close()
+      server.closeAllConnections()
+    }
+  }
+
+  async #pass (forwarder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const startedAt = Date.now()
+    const body = await buffer(request)
+    const call: Call = { forwarder, ...readCall(request, body), startedAt, endedAt: 0, outcome: 'lost' }
+    response.once('close', () => {
+      if (!response.writableFinished) call.outcome = 'lost'
+      call.endedAt = Date.now()
+      if (call.items.length === 0) return
+      this.calls.push(call)
+      for (const listener of this.#listeners) listener(call)
+    })
+    await this.#ask(request, response, body, call)
+  }
+
+  /** A connection of its own for each call, so that none meets one that was closed meanwhile. */
+  async #ask (request: IncomingMessage, response: ServerResponse, body: Buffer, call: Call): Promise<void> {
+    const { method, url, headers } = request
+    const asked = httpRequest({ ...this.#target, method, path: url, headers: { ...headers, connection: 'close' }, agent: false })
+    const giveUp = (): void => { asked.destroy() }
+    response.once('close', giveUp)
+    asked.end(body)
+    try {
+      const [answer] = await once(asked, 'response') as [IncomingMessage]
+      const answered = await buffer(answer)
+      response.off('close', giveUp)
+      call.outcome = answer.statusCode === 200 && isJson(answered) ? 'taken' : 'failed'
+      const { connection, 'keep-alive': _, 'transfer-encoding': __, ...rest } = answer.headers
+      response.writeHead(answer.statusCode!, { ...rest, 'content-length': answered.length })
+      response.end(answered)
+    } catch {
+      reset(request.socket)
+    }
+  }
+}
+
+function isJson (body: Buffer): boolean {
+  try {
+    JSON.parse(body.toString())
+    return true
+  } catch {
+    return false
+  }
+}
+
+interface Input {
+  Namespace?: string
+  MetricData?: Array<{ Value?: number, Values?: number[], Counts?: number[] }>
+  logGroupName?: string
+  logStreamName?: string
+  logEvents?: Array<{ message: string }>
+}
+
+function readCall (request: IncomingMessage, body: Buffer): Pick<Call, 'action' | 'destination' | 'items'> {
+  const action = String(request.headers['x-amz-target']).split('.')[1]!
+  if (action !== 'PutLogEvents' && action !== 'PutMetricData') return { action, destination: '', items: [] }
+  const json = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
+  const { Namespace, MetricData = [], logGroupName, logStreamName, logEvents = [] } = JSON.parse(json.toString()) as Input
+  return action === 'PutLogEvents'
+    ? { action, destination: `${logGroupName}:${logStreamName}`, items: logEvents.map(({ message }) => itemOfMessage(message)) }
+    : { action, destination: Namespace!, items: MetricData.flatMap(pointsOf) }
+}
+
+function pointsOf ({ Value, Values = Value === undefined ? [] : [Value], Counts }: NonNullable<Input['MetricData']>[number]): number[] {
+  return Values.flatMap((value, i) => Array.from<number>({ length: Counts?.[i] ?? 1 }).fill(value))
+}

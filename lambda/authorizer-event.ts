@@ -1,0 +1,58 @@
+import { isObject } from '../lib/text.js'
+
+/** What is asked of an authorizer, whichever API asks. */
+export interface AuthorizerRequest {
+  /** Absent when there is none, or more than one. */
+  clientId: string | undefined
+  /** Every method and path of the API's stage. */
+  resource: string
+  /** Whether the API understands an answer without a policy. */
+  takesSimpleAnswer: boolean
+}
+
+/** The event is not that of a REST or an HTTP API. */
+export class AuthorizerEventError extends Error {
+  override name = 'AuthorizerEventError'
+}
+
+const BEARER = /^Bearer +/i
+/** `…:apiId/stage/METHOD/path`; what comes after the stage is the caller's own text, and may hold wildcards. */
+const STAGE_ARN = /^arn:[\w-]+:execute-api:[\w-]*:\d*:[\w-]+\/[\w$*-]+(?=\/)/
+
+/**
+ * Reads the event of a TOKEN or REQUEST authorizer of a REST API, or of an HTTP API in either format.
+ * @param headerName that carries the client id, in any case
+ * @throws AuthorizerEventError
+ */
+export function readAuthorizerEvent (event: unknown, headerName: string): AuthorizerRequest {
+  if (!isObject(event)) throw new AuthorizerEventError('the event is not an object')
+  return {
+    clientId: event.type === 'TOKEN' ? tokenOf(event) : headerOf(event, headerName.toLowerCase()),
+    resource: stageOf(event.routeArn ?? event.methodArn),
+    takesSimpleAnswer: event.version === '2.0'
+  }
+}
+
+function tokenOf ({ authorizationToken }: Record<string, unknown>): string | undefined {
+  return typeof authorizationToken === 'string' ? authorizationToken.replace(BEARER, '') : undefined
+}
+
+function headerOf ({ headers, multiValueHeaders }: Record<string, unknown>, name: string): string | undefined {
+  const all = [...valuesOf(multiValueHeaders, name), ...valuesOf(headers, name)]
+  // The gateway caches by the value that it has seen: nobody can tell which of two that was.
+  return new Set(all).size === 1 ? all[0] : undefined
+}
+
+function valuesOf (headers: unknown, name: string): string[] {
+  if (!isObject(headers)) return []
+  return Object.entries(headers)
+    .filter(([header]) => header.toLowerCase() === name)
+    .flatMap(([, value]) => value)
+    .filter(value => typeof value === 'string')
+}
+
+function stageOf (arn: unknown): string {
+  const stage = typeof arn === 'string' ? STAGE_ARN.exec(arn)?.[0] : undefined
+  if (stage === undefined) throw new AuthorizerEventError('the event has no ARN of a method or route')
+  return `${stage}/*`
+}

@@ -1,0 +1,71 @@
+import type { Decision, Entitlement } from '../lib/metering/entitlement.js'
+import { readAuthorizerEvent } from './authorizer-event.js'
+import { errorLine } from './report.js'
+
+export interface AuthorizerContext {
+  /** What the access log and the metering function read. Absent when it cannot be a client id. */
+  clientId?: string
+  /** `unknown`: nobody could say, and FAIL_MODE let the call pass. */
+  entitlement: Decision['verdict']
+}
+
+export interface PolicyAnswer {
+  principalId: string
+  policyDocument: {
+    Version: '2012-10-17'
+    Statement: [{ Action: 'execute-api:Invoke', Effect: 'Allow' | 'Deny', Resource: string }]
+  }
+  context: AuthorizerContext
+}
+
+export interface SimpleAnswer {
+  isAuthorized: boolean
+  context: AuthorizerContext
+}
+
+export const RESPONSE_MODES = ['policy', 'simple'] as const
+export type ResponseMode = typeof RESPONSE_MODES[number]
+
+export interface AuthorizerOptions {
+  entitlement: Entitlement
+  /** Header that carries the client id. */
+  headerName: string
+  /** `simple` only for HTTP APIs with payload format 2.0 and simple responses enabled. */
+  responseMode: ResponseMode
+  write: (line: string) => void
+}
+
+/** Who is turned away without a client id; access logs write the same for a missing value. */
+const NOBODY = '-'
+
+/** Nobody can say whether the client may call, and FAIL_MODE is closed. */
+export class EntitlementUnknownError extends Error {
+  override name = 'EntitlementUnknownError'
+}
+
+/**
+ * Says whether a client may call, for every method and path of the stage: API Gateway keeps the answer for the client
+ * id, not for the route.
+ */
+export function createAuthorizer ({ entitlement, headerName, responseMode, write }: AuthorizerOptions) {
+  return async (event: unknown): Promise<PolicyAnswer | SimpleAnswer> => {
+    const { clientId, resource, takesSimpleAnswer } = readAuthorizerEvent(event, headerName)
+    const decision = await entitlement.check(clientId)
+    if (decision.verdict === 'unknown') {
+      write(errorLine('nobody can say whether a client may call', { allowed: decision.allowed, reason: decision.reason }))
+      // A policy that denies would be kept and outlast the outage; a failure refuses this one call.
+      if (!decision.allowed) throw new EntitlementUnknownError('the entitlement of the client cannot be determined')
+    }
+    const context: AuthorizerContext = { ...(decision.basis !== 'rule' && { clientId: clientId! }), entitlement: decision.verdict }
+    if (responseMode === 'simple' && takesSimpleAnswer) return { isAuthorized: decision.allowed, context }
+    return policy(context.clientId ?? NOBODY, decision.allowed, resource, context)
+  }
+}
+
+function policy (principalId: string, allowed: boolean, resource: string, context: AuthorizerContext): PolicyAnswer {
+  return {
+    principalId,
+    policyDocument: { Version: '2012-10-17', Statement: [{ Action: 'execute-api:Invoke', Effect: allowed ? 'Allow' : 'Deny', Resource: resource }] },
+    context
+  }
+}

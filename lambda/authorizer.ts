@@ -1,0 +1,49 @@
+import { createEntitlement, DEFAULT_AGES, FAIL_MODES } from '../lib/metering/entitlement.js'
+import { createPlatform } from '../lib/metering/platform.js'
+import { PROFILES } from '../lib/metering/profiles.js'
+import { openApiKey } from './api-key.js'
+import { createAuthorizer, RESPONSE_MODES } from './authorizer-handler.js'
+import { errorLine, writeLine } from './report.js'
+import { choiceSetting, numberSetting, textSetting, timeoutSetting, type Environment } from './settings.js'
+
+/** API Gateway waits 10 s for an authorizer. */
+const DEFAULT_TIMEOUT_MS = 3_000
+const MAX_SOCKETS = 4
+const DEFAULT_HEADER = 'clientId'
+
+/** @throws SettingsError */
+function open (env: Environment): ReturnType<typeof createAuthorizer> {
+  const seconds = (name: string, otherwiseMs: number): number => 1_000 * numberSetting(env, name, { otherwise: otherwiseMs / 1_000, min: 0, max: 86_400 })
+  return createAuthorizer({
+    entitlement: createEntitlement({
+      platform: createPlatform({
+        baseUrl: textSetting(env, 'REVENIUM_PLATFORM_API') ?? PROFILES['v1-meter'].defaultUrl,
+        apiKey: openApiKey(env),
+        timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
+        maxSockets: MAX_SOCKETS
+      }),
+      failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, 'closed'),
+      now: Date.now,
+      ages: {
+        entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_AGES.entitledMs),
+        deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_AGES.deniedMs),
+        staleMs: seconds('STALE_SECONDS', DEFAULT_AGES.staleMs),
+        staleIfErrorMs: seconds('STALE_IF_ERROR_SECONDS', DEFAULT_AGES.staleIfErrorMs)
+      },
+      onUnknown: failure => writeLine(errorLine(failure.class === 'denied'
+        ? 'the metering platform refuses this function: check its key and its address'
+        : 'the metering platform gives no verdict', { class: failure.class, reason: failure.message }))
+    }),
+    headerName: textSetting(env, 'CLIENT_ID_HEADER') ?? DEFAULT_HEADER,
+    responseMode: choiceSetting(env, 'RESPONSE_MODE', RESPONSE_MODES, 'policy'),
+    write: writeLine
+  })
+}
+
+let opened: ReturnType<typeof open> | null = null
+
+/** Opened by the first event, so that a wrong setting fails an invocation, with its reason in the log. */
+export async function handler (event: unknown): Promise<unknown> {
+  opened ??= open(process.env)
+  return await opened(event)
+}

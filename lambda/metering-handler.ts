@@ -1,0 +1,195 @@
+import type { Failure } from '../lib/failure.js'
+import type { MeteredCall } from '../lib/metering/call.js'
+import type { MeteringClient, SendOutcome } from '../lib/metering/client.js'
+import type { DeliveredIds } from '../lib/metering/delivered-ids.js'
+import type { Filter } from '../lib/metering/filter.js'
+import type { LogLine, UnreadableLine } from '../lib/metering/subscription.js'
+import { isObject } from '../lib/text.js'
+import { cutForMessages, type BurialReason, type ParkedMessage, type Parking } from './parking.js'
+import { emptyReport, errorLine, metricLine, type Report } from './report.js'
+import { readQueueMessage, readSubscriptionEvent, UnknownEventError, type Work } from './work.js'
+
+/** Of the context that Lambda gives to a handler. */
+export interface LambdaContext {
+  functionName: string
+  logGroupName: string
+  getRemainingTimeInMillis (): number
+}
+
+/** What a queue's messages that are to come again are answered with. */
+export interface BatchResponse {
+  batchItemFailures: Array<{ itemIdentifier: string }>
+}
+
+export interface MeteringHandlerOptions {
+  client: MeteringClient
+  filter: Filter
+  delivered: DeliveredIds
+  parking: Parking
+  concurrency: number
+  /** Unix milliseconds. */
+  now: () => number
+  write: (line: string) => void
+}
+
+/** Milliseconds kept for parking what is not delivered, at most this share of what is left. */
+const RESERVE_MS = 8_000
+const RESERVE_SHARE = 0.4
+/** With the delays below, about a day. */
+const MAX_PARKINGS = 100
+const FIRST_DELAY_SECONDS = 60
+/** The longest that SQS knows. */
+const MAX_DELAY_SECONDS = 900
+
+/**
+ * Meters the calls of a subscription's event, or of messages that were parked before.
+ *
+ * What the platform does not take in time is parked, what it never will is buried; the invocation fails only when that
+ * fails, too, and then as a whole: each call keeps its id, so the platform tells those that it has already.
+ */
+export function createMeteringHandler (options: MeteringHandlerOptions): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
+  return async (event, context) => {
+    const invocation = new Invocation(options, context)
+    if (isObject(event) && 'awslogs' in event) return await invocation.meterLogs({ awslogs: event.awslogs })
+    if (isObject(event) && Array.isArray(event.Records)) return await invocation.meterMessages(event.Records as QueueRecord[])
+    throw new UnknownEventError('the event is neither of CloudWatch Logs nor of SQS')
+  }
+}
+
+interface QueueRecord {
+  messageId: string
+  body: string
+}
+
+class Invocation {
+  readonly #options: MeteringHandlerOptions
+  readonly #context: LambdaContext
+  readonly #deadline: number
+  readonly #report = emptyReport()
+
+  constructor (options: MeteringHandlerOptions, context: LambdaContext) {
+    this.#options = options
+    this.#context = context
+    const remainingMs = context.getRemainingTimeInMillis()
+    this.#deadline = options.now() + remainingMs - Math.min(RESERVE_MS, remainingMs * RESERVE_SHARE)
+  }
+
+  async meterLogs (event: { awslogs: unknown }): Promise<Report> {
+    try {
+      await this.#do(await readSubscriptionEvent(event, this.#options.filter, this.#context.logGroupName))
+    } finally {
+      this.#write()
+    }
+    return this.#report
+  }
+
+  /** A message that cannot be kept in another way comes again by itself. */
+  async meterMessages (records: QueueRecord[]): Promise<BatchResponse> {
+    const batchItemFailures: BatchResponse['batchItemFailures'] = []
+    for (const { messageId, body } of records) {
+      try {
+        await this.#do(await readQueueMessage(body, this.#options.filter, this.#context.logGroupName))
+      } catch (error) {
+        this.#options.write(errorLine('a message is left in its queue', { messageId, reason: (error as Error).message }))
+        batchItemFailures.push({ itemIdentifier: messageId })
+      }
+    }
+    this.#write()
+    return { batchItemFailures }
+  }
+
+  async #do (work: Work): Promise<void> {
+    const outcomes = await this.#send(work)
+    const left = outcomes.filter(outcome => outcome.result === 'left')
+    const refused = outcomes.filter(outcome => outcome.result === 'refused')
+    this.#count(work, left.length, refused.length)
+    const exhausted = work.attempt >= MAX_PARKINGS
+    const kept = await Promise.allSettled([
+      this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1), delaySeconds(work.attempt)),
+      this.#options.parking.bury([
+        ...buriedCalls('refused', refused.map(({ call, message }) => [call, message])),
+        ...buriedCalls('exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? 'the time was over']) : []),
+        ...buriedLines(work.unreadable),
+        ...(work.undecodable === null ? [] : [{ v: 1, reason: 'undecodable', message: work.undecodable.message, awslogs: { data: work.undecodable.data } } as const])
+      ])
+    ])
+    this.#tellConfigFault(left.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
+    for (const result of kept) {
+      if (result.status === 'rejected') throw result.reason
+    }
+  }
+
+  /** Each call is remembered as soon as the platform has taken it, and not before. */
+  async #send ({ calls }: Work): Promise<SendOutcome[]> {
+    const { client, delivered, concurrency } = this.#options
+    const known = await delivered.among(calls.map(({ id }) => id))
+    const fresh = uniqueById(calls).filter(({ id }) => !known.has(id))
+    this.#report.duplicates += calls.length - fresh.length
+    return await client.sendAll(fresh, {
+      concurrency,
+      deadline: this.#deadline,
+      onOutcome: async ({ call, result }) => {
+        if (result !== 'delivered') return
+        this.#report.metered++
+        await delivered.add([call.id])
+      }
+    })
+  }
+
+  #count (work: Work, left: number, refused: number): void {
+    const { calls, duplicates, skipped, unreadable, undecodable } = work
+    const skippedCount = Object.values(skipped).reduce((sum, count) => sum + count, 0)
+    const oldest = calls.reduce((min, { timestamp }) => Math.min(min, timestamp), Infinity)
+    const report = this.#report
+    report.received += calls.length + duplicates + skippedCount + unreadable.length
+    report.duplicates += duplicates
+    report.skipped += skippedCount
+    report.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
+    report.refused += refused
+    report.parked += left
+    if (calls.length > 0) report.lagMs = Math.max(report.lagMs, this.#options.now() - oldest)
+  }
+
+  #tellConfigFault (failure: Failure | null): void {
+    if (failure === null) return
+    this.#report.configFaults++
+    this.#options.write(errorLine('the metering platform refuses this function: check its key and its address', { reason: failure.message }))
+  }
+
+  #write (): void {
+    const { received, unreadable } = this.#report
+    if (received + unreadable > 0) this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now()))
+  }
+}
+
+function uniqueById (calls: MeteredCall[]): MeteredCall[] {
+  return [...new Map(calls.map(call => [call.id, call])).values()]
+}
+
+function parkedMessages (left: Array<{ call: MeteredCall }>, attempt: number): ParkedMessage[] {
+  return cutForMessages(left.map(({ call }) => call)).map(calls => ({ v: 1, attempt, calls }))
+}
+
+function delaySeconds (attempt: number): number {
+  return Math.min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** attempt)
+}
+
+/** What was told the same lies in the same message. */
+function buriedCalls (reason: BurialReason, entries: Array<[MeteredCall, string]>): ParkedMessage[] {
+  return buried(entries, (message, calls) => ({ v: 1, reason, message, calls }))
+}
+
+function buriedLines (unreadable: UnreadableLine[]): ParkedMessage[] {
+  const entries = unreadable.map(({ line, message, origin }): [LogLine, string] => [{ text: line, origin }, message])
+  return buried(entries, (message, lines) => ({ v: 1, reason: 'unreadable', message, lines }))
+}
+
+function buried<Item> (entries: Array<[Item, string]>, build: (message: string, items: Item[]) => ParkedMessage): ParkedMessage[] {
+  const byMessage = new Map<string, Item[]>()
+  for (const [item, message] of entries) {
+    const items = byMessage.get(message)
+    if (items === undefined) byMessage.set(message, [item])
+    else items.push(item)
+  }
+  return [...byMessage].flatMap(([message, items]) => cutForMessages(items).map(part => build(message, part)))
+}

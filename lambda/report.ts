@@ -1,0 +1,59 @@
+/** What became of the calls of one invocation. */
+export interface Report {
+  /** Lines and parked calls that came in. */
+  received: number
+  /** Calls that the platform has taken. */
+  metered: number
+  /** Calls that were metered before. */
+  duplicates: number
+  skipped: number
+  /** Calls that the platform will never take. */
+  refused: number
+  unreadable: number
+  /** Calls to be sent again later. */
+  parked: number
+  /** The platform asks for another key or another address: an operator has to act. */
+  configFaults: number
+  /** Age of the oldest call in milliseconds. */
+  lagMs: number
+}
+
+export function emptyReport (): Report {
+  return { received: 0, metered: 0, duplicates: 0, skipped: 0, refused: 0, unreadable: 0, parked: 0, configFaults: 0, lagMs: 0 }
+}
+
+const NAMESPACE = 'Metering'
+const METRICS: Record<keyof Report, [name: string, unit: string]> = {
+  received: ['Received', 'Count'],
+  metered: ['Metered', 'Count'],
+  duplicates: ['Duplicates', 'Count'],
+  skipped: ['Skipped', 'Count'],
+  refused: ['Refused', 'Count'],
+  unreadable: ['Unreadable', 'Count'],
+  parked: ['Parked', 'Count'],
+  configFaults: ['ConfigFaults', 'Count'],
+  lagMs: ['Lag', 'Milliseconds']
+}
+
+/** One line of the embedded metric format, which CloudWatch makes metrics of. */
+export function metricLine (report: Report, functionName: string, timestamp: number): string {
+  const metrics = Object.values(METRICS)
+  return JSON.stringify({
+    _aws: {
+      Timestamp: timestamp,
+      CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['FunctionName']], Metrics: metrics.map(([Name, Unit]) => ({ Name, Unit })) }]
+    },
+    FunctionName: functionName,
+    ...Object.fromEntries(Object.entries(METRICS).map(([field, [name]]) => [name, report[field as keyof Report]]))
+  })
+}
+
+/** Writes lines to the log of the function; not through console, which would put a prefix before them. */
+export function writeLine (line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** A line about something that went wrong. */
+export function errorLine (message: string, fields: object = {}): string {
+  return JSON.stringify({ level: 'error', message, ...fields })
+}

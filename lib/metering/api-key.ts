@@ -1,0 +1,50 @@
+/** The key that the platform asks for. */
+export interface ApiKey {
+  /** @throws Error when the key cannot be had now */
+  get (): Promise<string>
+  /**
+   * The platform has refused this key: it may have been rotated.
+   * @returns whether `get` may answer with another one now
+   */
+  refused (key: string): boolean
+}
+
+/** A key that is known from the start. */
+export function fixedKey (key: string): ApiKey {
+  return { get: async () => key, refused: () => false }
+}
+
+export interface FetchedKeyOptions {
+  /** Reads the key from where it is kept. */
+  fetch: () => Promise<string>
+  /** Unix milliseconds. */
+  now: () => number
+  /** A key this old is read again. */
+  maxAgeMs: number
+  /** A refused key is read again, but not sooner than this after it was read. */
+  minAgeMs: number
+}
+
+/** A key that is kept elsewhere, and may change there. */
+export function createFetchedKey ({ fetch, now, maxAgeMs, minAgeMs }: FetchedKeyOptions): ApiKey {
+  let current: { key: Promise<string>, value: string | null, at: number } | null = null
+
+  function read (): Promise<string> {
+    const reading = { key: fetch(), value: null as string | null, at: now() }
+    current = reading
+    reading.key.then(value => { reading.value = value }, () => {
+      if (current === reading) current = null
+    })
+    return reading.key
+  }
+
+  return {
+    get: () => current === null || now() - current.at >= maxAgeMs ? read() : current.key,
+    refused (key) {
+      if (current === null || current.value !== key) return true
+      if (now() - current.at < minAgeMs) return false
+      current = null
+      return true
+    }
+  }
+}

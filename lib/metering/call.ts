@@ -1,0 +1,98 @@
+import { createHash } from 'node:crypto'
+import { parseAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog } from './access-log.js'
+import { brokenApplicationRule } from './client-id.js'
+
+/** What the platform shows as the origin of the usage. */
+export const SOURCE = 'AWS'
+
+/** One call of an API, to be metered exactly once. */
+export interface MeteredCall {
+  /** The same whenever and wherever the same call is read again. */
+  id: string
+  /** Unix milliseconds of the call. */
+  timestamp: number
+  /** Client id of the caller. Absent: nobody that a call could be billed to. */
+  application?: string
+  method?: string
+  /** Path of the request. */
+  url?: string
+  responseCode: number
+  remoteHost?: string
+  /** Milliseconds in the backend. */
+  backendLatency?: number
+  /** Milliseconds in the gateway itself. */
+  gatewayLatency?: number
+  /** Milliseconds from the request to the end of the answer. */
+  totalLatency?: number
+  /** Bytes. */
+  responseMessageSize?: number
+  userAgent?: string
+  httpProtocol?: string
+  /** What the gateway calls this request in its own logs. */
+  correlationId?: string
+  /** The gateway itself has refused the caller; the backend has not seen the call. */
+  turnedAway: boolean
+}
+
+/** Where a line was found. */
+export interface LineOrigin {
+  /** Unique to the line, and the same when the line is delivered again. */
+  key: string
+  /** Unix milliseconds. */
+  timestamp: number
+}
+
+/**
+ * Reads one line of an access log.
+ * @throws UnreadableLineError
+ */
+export function readCall (line: string, origin: LineOrigin): MeteredCall {
+  const log = parseAccessLog(line)
+  const { integrationLatency, responseLatency } = log
+  const application = applicationOf(log)
+  const responseCode = statusOf(log)
+  const backendLatency = readNumber(integrationLatency)
+  const totalLatency = readNumber(responseLatency)
+  return withoutAbsent({
+    id: idOf(log, origin),
+    timestamp: readInteger(log.requestTimeEpoch) ?? origin.timestamp,
+    application,
+    method: log.httpMethod,
+    url: log.path,
+    responseCode,
+    remoteHost: log.sourceIp,
+    backendLatency,
+    gatewayLatency: totalLatency === undefined ? undefined : Math.max(0, totalLatency - (backendLatency ?? 0)),
+    totalLatency,
+    responseMessageSize: readInteger(log.responseLength),
+    userAgent: log.userAgent,
+    httpProtocol: log.protocol,
+    correlationId: log.extendedRequestId ?? log.requestId,
+    turnedAway: (responseCode === 401 || responseCode === 403) && backendLatency === undefined && log.integrationStatus === undefined
+  })
+}
+
+/**
+ * Not made of requestId: on a REST API the caller can set it, and with it could have any number of calls metered as one.
+ */
+function idOf ({ apiId, stage, extendedRequestId }: AccessLog, origin: LineOrigin): string {
+  const parts = extendedRequestId === undefined ? [origin.key] : [apiId ?? '', stage ?? '', extendedRequestId]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+function applicationOf ({ clientId, principalId }: AccessLog): string | undefined {
+  const application = clientId ?? principalId
+  const rule = application === undefined ? null : brokenApplicationRule(application)
+  if (rule !== null) throw new UnreadableLineError(`the client id ${rule}`)
+  return application
+}
+
+function statusOf ({ status }: AccessLog): number {
+  const code = readInteger(status)
+  if (code === undefined || code < 100 || code > 599) throw new UnreadableLineError(`the status is ${status === undefined ? 'missing' : 'not one of HTTP'}`)
+  return code
+}
+
+function withoutAbsent<T extends object> (fields: { [Key in keyof T]: T[Key] | undefined }): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T
+}

@@ -1,0 +1,23 @@
+/** Characters; ids of platforms and gateways have a few dozen. */
+export const MAX_CLIENT_ID_LENGTH = 256
+
+/** Control characters, line and paragraph separators, and halves of a surrogate pair, which cannot be encoded. */
+const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
+/** They would mean something else in the platform's query, or in the line of the access log that the id is written to. */
+const AMBIGUOUS = /[&%"\\]/
+/** How an access log writes that there is no value. */
+const NO_VALUE = '-'
+
+/** Null when a platform may be asked about this client id, else the rule it breaks. */
+export function brokenClientIdRule (id: string | undefined): string | null {
+  if (id === undefined || id.trim() === '' || id === NO_VALUE) return 'must not be missing'
+  const rule = brokenApplicationRule(id)
+  if (rule !== null) return rule
+  return AMBIGUOUS.test(id) ? 'must not contain & % " or \\' : null
+}
+
+/** Null when a call may be metered for this id, whoever has issued it; else the rule it breaks. */
+export function brokenApplicationRule (id: string): string | null {
+  if (id.length > MAX_CLIENT_ID_LENGTH) return `must have at most ${MAX_CLIENT_ID_LENGTH} characters`
+  return UNPRINTABLE.test(id) ? 'must be printable' : null
+}

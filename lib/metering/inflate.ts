@@ -1,0 +1,41 @@
+import { promisify } from 'node:util'
+import { gunzip } from 'node:zlib'
+
+const MIB = 1_048_576
+
+/** Bytes of one payload after decompression. CloudWatch Logs and Firehose send a few MB at most. */
+export const MAX_INFLATED_BYTES = 32 * MIB
+/** Bytes out for each byte in. Lines with an id of their own reach 40, a run of one character reaches 1,000. */
+export const MAX_INFLATE_RATIO = 250
+/** Up to here the ratio says nothing. */
+const SMALL_BYTES = MIB
+
+const inflate = promisify(gunzip)
+
+/** What went wrong, as a closed list. */
+export type InflateFault = 'too-large' | 'truncated' | 'not-gzip'
+
+export class InflateError extends Error {
+  override name = 'InflateError'
+
+  constructor (readonly fault: InflateFault, message: string) {
+    super(message)
+  }
+}
+
+export function isGzip (bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b
+}
+
+/** Decompresses, and stops as soon as the result is larger than any real payload. @throws InflateError */
+export async function inflateCapped (bytes: Buffer): Promise<Buffer> {
+  const maxOutputLength = Math.min(MAX_INFLATED_BYTES, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
+  try {
+    return await inflate(bytes, { maxOutputLength })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new InflateError('too-large', `the payload has more than ${maxOutputLength} bytes after decompression`)
+    if (code === 'Z_BUF_ERROR') throw new InflateError('truncated', 'the gzip stream breaks off')
+    throw new InflateError('not-gzip', 'the payload is not gzip')
+  }
+}

@@ -1,0 +1,51 @@
+import { classifyFailure, readRetryAfter, type Failure, type FailureClass } from '../failure.js'
+import type { PlatformAnswer } from './platform.js'
+
+const MAX_MESSAGE_LENGTH = 300
+
+/**
+ * Statuses that say something else than their hundred. Those that only the operator can mend are `denied`: the key is
+ * wrong, the account is closed, or the address is not that of the platform.
+ */
+const CLASSES: Readonly<Record<number, FailureClass>> = {
+  401: 'denied',
+  402: 'denied',
+  403: 'denied',
+  405: 'denied',
+  407: 'denied',
+  408: 'unavailable',
+  409: 'conflict',
+  425: 'unavailable',
+  429: 'throttle'
+}
+
+/** What an answer means for what was sent; null when it was taken. */
+export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
+  const { status, headers } = answer
+  if (status >= 200 && status < 300) return null
+  const failure: Failure = { class: CLASSES[status] ?? classOfHundred(status), message: `HTTP ${status} from the metering platform${reasonOf(answer)}` }
+  const retryAfterMs = readHint(headers)
+  if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs
+  return failure
+}
+
+/** What an exception of Platform.request means. */
+export function failureOfError (error: unknown): Failure {
+  const { message } = classifyFailure(error)
+  return { class: 'unavailable', message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH) }
+}
+
+function classOfHundred (status: number): FailureClass {
+  if (status >= 500) return 'unavailable'
+  return status < 400 ? 'denied' : 'invalid'
+}
+
+function readHint (headers: Record<string, string>): number | undefined {
+  const ms = Number(headers['retry-after-ms'])
+  return ms > 0 && Number.isFinite(ms) ? ms : readRetryAfter(headers)
+}
+
+function reasonOf ({ text }: PlatformAnswer): string {
+  const words = text.replaceAll(/[\p{Cc}\s]+/gu, ' ').trim()
+  return words === '' ? '' : `: ${words.slice(0, MAX_MESSAGE_LENGTH)}`
+}

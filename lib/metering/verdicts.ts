@@ -1,0 +1,59 @@
+import { LRUCache } from 'lru-cache'
+
+/** What the platform says about a client. */
+export type Verdict = 'entitled' | 'denied'
+
+export interface KnownVerdict {
+  verdict: Verdict
+  /** Unix milliseconds of the answer. */
+  at: number
+}
+
+/** Verdicts that several processes share. */
+export interface VerdictStore {
+  get (clientId: string): Promise<KnownVerdict | null>
+  /** @param ttlMs after which nobody asks for it any more */
+  set (clientId: string, known: KnownVerdict, ttlMs: number): Promise<void>
+}
+
+export interface VerdictsOptions {
+  /** Clients remembered at most; those not seen for longest are forgotten first. */
+  maxClients: number
+  /** Milliseconds after which a verdict is of no use to anybody. */
+  keepMs: number
+  /** Absent: this process remembers for itself. */
+  store?: VerdictStore | undefined
+  /** The store has failed; what it would have said is asked for instead. */
+  onStoreError: (error: unknown) => void
+}
+
+/** The last known verdicts, in memory and, when there is one, in a shared store. */
+export class Verdicts {
+  readonly #options: VerdictsOptions
+  readonly #memory: LRUCache<string, KnownVerdict>
+
+  constructor (options: VerdictsOptions) {
+    this.#options = options
+    this.#memory = new LRUCache({ max: options.maxClients })
+  }
+
+  /** @param goodEnough whether what this process knows needs no look into the store */
+  async get (clientId: string, goodEnough: (known: KnownVerdict) => boolean): Promise<KnownVerdict | null> {
+    const own = this.#memory.get(clientId) ?? null
+    const { store, onStoreError } = this.#options
+    if (store === undefined || (own !== null && goodEnough(own))) return own
+    const shared = await store.get(clientId).catch((error: unknown) => {
+      onStoreError(error)
+      return null
+    })
+    if (shared === null || (own !== null && own.at >= shared.at)) return own
+    this.#memory.set(clientId, shared)
+    return shared
+  }
+
+  async set (clientId: string, known: KnownVerdict): Promise<void> {
+    const { store, keepMs, onStoreError } = this.#options
+    this.#memory.set(clientId, known)
+    await store?.set(clientId, known, keepMs).catch(onStoreError)
+  }
+}

@@ -1,0 +1,114 @@
+import type { Failure } from '../failure.js'
+import type { MeteredCall } from '../metering/call.js'
+import type { MeteringClient } from '../metering/client.js'
+import type { DeliveredIds } from '../metering/delivered-ids.js'
+import type { UnreadableLine } from '../metering/subscription.js'
+import { LeaseItems, type Entry } from './lease-items.js'
+import type { DeliverContext, Sink } from './sink.js'
+
+/** An unreadable line is carried, too, so that it ends among the dead letters, where an operator finds it. */
+export type StoredMetering = MeteredCall | UnreadableLine
+
+/** How much one lease of metering events may hold. The platform takes them one by one. */
+export const METERING_BATCH = { items: 500, bytes: 1_000_000 } as const
+
+export interface MeteringSinkOptions {
+  client: MeteringClient
+  delivered: DeliveredIds
+  /** Calls to the platform under way at once. */
+  concurrency: number
+  /** Name of the API in metrics and logs. */
+  api: string
+  /** Calls that were delivered before, and are not sent again. */
+  onDuplicates: (count: number) => void
+  /** The memory of delivered calls has failed; the platform's own one has to tell. */
+  onMemoryError: (error: unknown) => void
+}
+
+/** Bytes that one event counts: those of its JSON. */
+export function countMetering (item: StoredMetering): number {
+  return Buffer.byteLength(JSON.stringify(item))
+}
+
+/** POSTs to a metering platform. Each call is sent until it is taken or refused; then, and not before, it is remembered. */
+export function createMeteringSink (options: MeteringSinkOptions): Sink {
+  return {
+    kind: 'metering',
+    async deliver (lease, context) {
+      const items = await LeaseItems.open<StoredMetering>(lease, countMetering)
+      const delivery = new MeteringDelivery(options, items, lease.destination, context)
+      return items.close(await delivery.run())
+    }
+  }
+}
+
+type CallEntries = [MeteredCall, Array<Entry<StoredMetering>>]
+
+class MeteringDelivery {
+  readonly #options: MeteringSinkOptions
+  readonly #items: LeaseItems<StoredMetering>
+  readonly #destination: string
+  readonly #context: DeliverContext
+  /** What has ended the delivery; calls under way are finished. */
+  #failure: Failure | null = null
+
+  constructor (options: MeteringSinkOptions, items: LeaseItems<StoredMetering>, destination: string, context: DeliverContext) {
+    this.#options = options
+    this.#items = items
+    this.#destination = destination
+    this.#context = context
+  }
+
+  async run (): Promise<Failure | null> {
+    const waiting = await this.#withoutDelivered(this.#byId())
+    const work = async (): Promise<void> => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        if (this.#context.signal.aborted) this.#failure ??= { class: 'unavailable', message: 'this process is about to stop' }
+        if (this.#failure !== null) return
+        await this.#send(next)
+        await this.#context.extend()
+      }
+    }
+    await Promise.all(Array.from({ length: this.#options.concurrency }, work))
+    return this.#failure
+  }
+
+  /** One call is one event, however often it was stored. The last to be sent comes first. */
+  #byId (): CallEntries[] {
+    const byId = new Map<string, CallEntries>()
+    for (const entry of this.#items.entries) {
+      const { item } = entry
+      if ('line' in item) this.#items.refuse(entry, item.message)
+      else if (byId.has(item.id)) byId.get(item.id)![1].push(entry)
+      else byId.set(item.id, [item, [entry]])
+    }
+    return [...byId.values()].reverse()
+  }
+
+  async #withoutDelivered (calls: CallEntries[]): Promise<CallEntries[]> {
+    const known = await this.#options.delivered.among(calls.map(([{ id }]) => id)).catch((error: unknown) => {
+      this.#options.onMemoryError(error)
+      return new Set<string>()
+    })
+    const repeated = calls.filter(([{ id }]) => known.has(id))
+    for (const [, entries] of repeated) this.#items.deliver(entries, undefined)
+    const duplicates = this.#items.entries.filter(({ item }) => 'id' in item).length - calls.length + repeated.length
+    if (duplicates > 0) this.#options.onDuplicates(duplicates)
+    return calls.filter(([{ id }]) => !known.has(id))
+  }
+
+  async #send ([call, entries]: CallEntries): Promise<void> {
+    const { client, api, delivered, onMemoryError } = this.#options
+    const startedAt = performance.now()
+    const failure = await client.post(call, this.#context.signal)
+    this.#context.onCall({ api, destination: this.#destination, items: 1, fill: 1, durationMs: performance.now() - startedAt, failure: failure?.class ?? null })
+    if (failure === null) {
+      await delivered.add([call.id]).catch(onMemoryError)
+      this.#items.deliver(entries, undefined)
+    } else if (failure.class === 'invalid' || failure.class === 'conflict') {
+      for (const entry of entries) this.#items.refuse(entry, failure.message)
+    } else {
+      this.#failure ??= failure
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import type { Application } from '../../schemas/applications.js'
+
+export const BUDGETS = ['items', 'bytes', 'dollars'] as const
+export type BudgetName = typeof BUDGETS[number]
+
+/** How far a daily budget is used up. */
+export interface BudgetState {
+  budget: BudgetName
+  limit: number
+  /** Used part of the limit; 1 and above: spent. */
+  share: number
+}
+
+/** The budget that is used up furthest, once it has reached the soft limit; null while none has. */
+export function tightestBudget ({ budgets }: Application, used: Record<BudgetName, number>): BudgetState | null {
+  let tightest: BudgetState | null = null
+  for (const budget of BUDGETS) {
+    const limit = budgets.daily[budget]
+    if (limit === undefined) continue
+    const share = used[budget] / limit
+    if (share >= Math.min(1, budgets.soft) && share > (tightest?.share ?? -1)) tightest = { budget, limit, share }
+  }
+  return tightest
+}
+
+export function hasBudget ({ budgets }: Application): boolean {
+  return BUDGETS.some(budget => budgets.daily[budget] !== undefined)
+}

@@ -1,0 +1,94 @@
+const INDEX_BITS = 12
+/** A register for each possible index: 4 KiB. */
+export const REGISTERS = 2 ** INDEX_BITS
+const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
+/** Below, empty registers tell more than full ones. */
+const SMALL = 2.5 * REGISTERS
+
+/** `[index, rank]` of registers. */
+export type Registers = Array<[number, number]>
+
+/** Spreads every bit of a 32-bit number over all others. */
+function mix (hash: number): number {
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return (hash ^ (hash >>> 16)) >>> 0
+}
+
+/** FNV-1a over the UTF-16 units. */
+function hashText (text: string, seed: number): number {
+  let hash = seed
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
+  return hash
+}
+
+export interface Series {
+  MetricName: string
+  Dimensions?: ReadonlyArray<{ Name: string, Value: string }> | undefined
+}
+
+const SEEDS = [0x811c9dc5, 0x2f0b4c47] as const
+
+/** One of two independent hashes of a series; the order of its dimensions does not matter. */
+function hashSeries (namespace: string, { MetricName, Dimensions }: Series, seed: number): number {
+  let dimensions = 0
+  if (Dimensions !== undefined) {
+    for (const { Name, Value } of Dimensions) dimensions = (dimensions + mix(hashText(Value, mix(hashText(Name, seed))))) | 0
+  }
+  return mix(hashText(MetricName, mix(hashText(namespace, seed))) ^ dimensions)
+}
+
+/**
+ * Counts distinct series in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
+ * rule beyond. What two processes have counted can be merged.
+ */
+export class Sketch {
+  readonly #registers = new Uint8Array(REGISTERS)
+  #changed = new Set<number>()
+  #estimate: number | null = 0
+
+  add (namespace: string, series: Series): void {
+    const index = hashSeries(namespace, series, SEEDS[0]) >>> (32 - INDEX_BITS)
+    this.#raise(index, Math.clz32(hashSeries(namespace, series, SEEDS[1])) + 1, true)
+  }
+
+  merge (registers: Uint8Array): void {
+    for (let index = 0; index < registers.length; index++) this.#raise(index, registers[index]!, false)
+  }
+
+  /** Registers that `add` has raised since they were last taken. */
+  takeChanged (): Registers {
+    const changed: Registers = Array.from(this.#changed, index => [index, this.#registers[index]!])
+    this.#changed = new Set()
+    return changed
+  }
+
+  /** They could not be stored, and are to be taken again. */
+  giveBack (registers: Registers): void {
+    for (const [index] of registers) this.#changed.add(index)
+  }
+
+  /** Distinct series, about. */
+  count (): number {
+    this.#estimate ??= this.#compute()
+    return this.#estimate
+  }
+
+  #raise (index: number, rank: number, changed: boolean): void {
+    if (this.#registers[index]! >= rank) return
+    this.#registers[index] = rank
+    this.#estimate = null
+    if (changed) this.#changed.add(index)
+  }
+
+  #compute (): number {
+    let sum = 0
+    let empty = 0
+    for (const rank of this.#registers) {
+      sum += 2 ** -rank
+      if (rank === 0) empty++
+    }
+    const estimate = ALPHA * REGISTERS ** 2 / sum
+    return Math.round(estimate <= SMALL && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : estimate)
+  }
+}

@@ -1,0 +1,74 @@
+import type { ServerResponse } from 'node:http'
+
+const DEFAULT_SEED = 1
+
+/** What every rule has, whatever it does to a call. */
+export interface CommonRule {
+  kind: string
+  /** Probability with which a call that meets the conditions is hit, 0 to 1. Absent: 1. */
+  share?: number
+  /** The rule is gone after it has hit this many calls. Absent: it stays. */
+  count?: number
+}
+
+/** Mulberry32: the same seed gives the same faults. */
+function createRandom (seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Rules that are tried one after the other on each call, and the calls that they hold. */
+export class Rules<Rule extends CommonRule, Target> {
+  #rules: Rule[] = []
+  #random = createRandom(DEFAULT_SEED)
+  readonly #hanging = new Set<ServerResponse>()
+
+  constructor (readonly matches: (rule: Rule, target: Target) => boolean) {}
+
+  /** Rules are tried in this order; what hangs is cut. */
+  replace (rules: Rule[], seed = DEFAULT_SEED): void {
+    this.release()
+    this.#rules = rules.map(rule => ({ ...rule }))
+    this.#random = createRandom(seed)
+  }
+
+  /** No rules; what hangs is cut. */
+  clear (): void {
+    this.replace([])
+  }
+
+  /** Rules that can still fire, with the counts that are left. */
+  left (): Rule[] {
+    return this.#rules.map(rule => ({ ...rule }))
+  }
+
+  /** The rules that fire for this call: delays, and at most one that ends it. */
+  draw (target: Target): Rule[] {
+    const fired: Rule[] = []
+    for (const rule of this.#rules) {
+      if (!this.matches(rule, target) || (rule.share !== undefined && this.#random() >= rule.share)) continue
+      if (rule.count !== undefined) rule.count -= 1
+      fired.push(rule)
+      if (rule.kind !== 'delay') break
+    }
+    this.#rules = this.#rules.filter(({ count }) => count !== 0)
+    return fired
+  }
+
+  /** Never answers, until the rules are replaced or the client goes away. */
+  hang (response: ServerResponse): void {
+    this.#hanging.add(response)
+    response.once('close', () => this.#hanging.delete(response))
+  }
+
+  /** Cuts what hangs. */
+  release (): void {
+    for (const response of this.#hanging) response.destroy()
+    this.#hanging.clear()
+  }
+}

@@ -1,0 +1,83 @@
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+interface Teardown {
+  teardown (close: () => unknown): void
+}
+
+export interface SentMessage {
+  queueUrl: string
+  body: Record<string, unknown>
+  delaySeconds: number
+}
+
+/** SQS and Secrets Manager on loopback, as far as the functions use them; they speak the SDK's own wire protocol. */
+export interface AwsFakes {
+  url: string
+  sent: SentMessage[]
+  /** By id. */
+  secrets: Record<string, string>
+  /** Calls by action. */
+  calls: Record<string, number>
+  /** The next calls of this action fail: with this status, or `partly`, with the first message not taken. */
+  fail (action: string, how: number | 'partly', count: number): void
+}
+
+interface SendMessageBatch {
+  QueueUrl: string
+  Entries: Array<{ Id: string, MessageBody: string, DelaySeconds?: number }>
+}
+
+export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
+  const failures: Array<{ action: string, how: number | 'partly', count: number }> = []
+  const fakes: AwsFakes = { url: '', sent: [], secrets: {}, calls: {}, fail: (action, how, count) => { failures.push({ action, how, count }) } }
+
+  function sendMessageBatch ({ QueueUrl, Entries }: SendMessageBatch, partly: boolean): object {
+    const taken = partly ? Entries.slice(1) : Entries
+    for (const { MessageBody, DelaySeconds = 0 } of taken) {
+      fakes.sent.push({ queueUrl: QueueUrl, body: JSON.parse(MessageBody) as Record<string, unknown>, delaySeconds: DelaySeconds })
+    }
+    return {
+      Successful: taken.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex') })),
+      Failed: partly ? [{ Id: Entries[0]!.Id, SenderFault: false, Code: 'InternalError', Message: 'try again' }] : []
+    }
+  }
+
+  function answer (action: string, input: Record<string, unknown>): { status: number, body: object } {
+    fakes.calls[action] = (fakes.calls[action] ?? 0) + 1
+    const failure = failures.find(candidate => candidate.action === action && candidate.count > 0)
+    if (failure !== undefined) failure.count--
+    if (typeof failure?.how === 'number') return { status: failure.how, body: { __type: failure.how < 500 ? 'AccessDeniedException' : 'InternalFailure', message: 'failed' } }
+    if (action === 'SendMessageBatch') return { status: 200, body: sendMessageBatch(input as unknown as SendMessageBatch, failure?.how === 'partly') }
+    const secret = fakes.secrets[String(input.SecretId)]
+    return secret === undefined ? { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no such secret' } } : { status: 200, body: { SecretString: secret } }
+  }
+
+  const server = createServer((request, response) => {
+    let text = ''
+    request.on('data', chunk => { text += chunk })
+    request.on('end', () => {
+      const action = String(request.headers['x-amz-target']).split('.')[1]!
+      const { status, body } = answer(action, JSON.parse(text) as Record<string, unknown>)
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body))
+    })
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => new Promise(resolve => {
+    server.close(resolve)
+    server.closeAllConnections()
+  }))
+  fakes.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return fakes
+}
+
+/** Environment in which the SDK finds the fakes. */
+export function awsEnvironment ({ url }: AwsFakes): Record<string, string> {
+  return {
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL: url
+  }
+}

@@ -1,0 +1,44 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { LmdbSharedStore } from '../../lib/shared-store/lmdb-shared-store.js'
+import { RedisSharedStore } from '../../lib/shared-store/redis-shared-store.js'
+import type { SharedStore } from '../../lib/shared-store/shared-store.js'
+import { redisEnvironment, type Backend, type Teardown } from './app.js'
+
+export interface StoreFolder {
+  /** Another process on the same store, or after a restart; closed with the test. */
+  open (now?: () => number): Promise<SharedStore>
+}
+
+/** A store of this test alone, on either backend. */
+export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise<StoreFolder> {
+  if (backend === 'embedded') {
+    const path = await mkdtemp(join(tmpdir(), 'shared-'))
+    t.teardown(() => rm(path, { recursive: true, force: true }))
+    return {
+      async open (now = Date.now) {
+        const store = new LmdbSharedStore({ path, now })
+        t.teardown(() => store.close())
+        return store
+      }
+    }
+  }
+  const { REDIS_URL } = await redisEnvironment(t)
+  const prefix = `test-${randomUUID()}`
+  return {
+    async open (now = Date.now) {
+      const redis = new Redis(REDIS_URL!)
+      const subscriber = new Redis(REDIS_URL!)
+      for (const client of [redis, subscriber]) client.on('error', () => {})
+      const store = await RedisSharedStore.open({ redis, subscriber, prefix, now })
+      t.teardown(async () => {
+        await store.close()
+        redis.disconnect()
+      })
+      return store
+    }
+  }
+}

@@ -1,0 +1,200 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { parse, type ScalarTag } from 'yaml'
+import { ACCESS_LOG_KEYS } from '../../lib/metering/access-log.js'
+import { createFilter } from '../../lib/metering/filter.js'
+import { readCalls } from '../../lib/metering/read-calls.js'
+import { FUNCTIONS } from '../../scripts/lambda/bundle.js'
+
+const run = promisify(execFile)
+const FOLDER = join(import.meta.dirname, '../../infra')
+const MAX_FORMAT_BYTES = 3_072
+
+/** The short forms of CloudFormation's functions, as objects. */
+const TAGS = ['Ref', 'Sub', 'GetAtt', 'If', 'Not', 'Equals'].flatMap(name => [
+  { tag: `!${name}`, resolve: (value: string) => ({ [name]: value }) } satisfies ScalarTag,
+  { tag: `!${name}`, collection: 'seq' as const, resolve: (value: { toJSON (): unknown }) => ({ [name]: value }) }
+])
+
+interface Resource {
+  Type: string
+  Properties: any
+  DependsOn?: string | string[]
+  DeletionPolicy?: string
+  Condition?: string
+}
+
+interface Template {
+  Parameters: Record<string, any>
+  Resources: Record<string, Resource>
+}
+
+async function read (name: string): Promise<Template> {
+  return parse(await readFile(join(FOLDER, `metering-${name}-api.yaml`), 'utf8'), { customTags: TAGS as never, schema: 'core' }) as Template
+}
+
+const ofType = ({ Resources }: Template, type: string): Resource[] => Object.values(Resources).filter(resource => resource.Type === type)
+const formatOf = (template: Template): string => {
+  const { AccessLogSettings, AccessLogSetting } = template.Resources.Stage!.Properties
+  return (AccessLogSettings ?? AccessLogSetting).Format
+}
+
+t.test('cfn-lint finds nothing', async t => {
+  const installed = await run('cfn-lint', ['--version']).then(() => true, () => false)
+  if (!installed && process.env.CI !== 'true') {
+    t.comment('SKIPPED: cfn-lint is not installed; pip install cfn-lint')
+    return
+  }
+  t.ok(installed, 'cfn-lint is installed')
+  const files = ['http', 'rest'].map(name => join(FOLDER, `metering-${name}-api.yaml`))
+  const found = await run('cfn-lint', ['--format', 'parseable', ...files]).then(({ stdout }) => stdout, (error: { stdout: string, message: string }) => error.stdout || error.message)
+  t.equal(found, '')
+})
+
+for (const name of ['http', 'rest']) {
+  t.test(`${name}: the log format is one line of JSON with everything that is read from it`, async t => {
+    const format = formatOf(await read(name))
+    t.notMatch(format, /[\n\r]/)
+    t.ok(Buffer.byteLength(format) < MAX_FORMAT_BYTES, `${Buffer.byteLength(format)} bytes`)
+    const fields = JSON.parse(format) as Record<string, string>
+    for (const [key, value] of Object.entries(fields)) t.match(value, /^\$context\.[A-Za-z]+(\.[A-Za-z]+)?$/, key)
+    for (const key of ACCESS_LOG_KEYS) t.ok(key in fields, `${key} is read, and so has to be written`)
+    t.equal(new Set(Object.values(fields)).size, Object.keys(fields).length)
+    t.match(fields, {
+      extendedRequestId: '$context.extendedRequestId',
+      clientId: '$context.authorizer.clientId',
+      principalId: '$context.authorizer.principalId',
+      sourceIp: '$context.identity.sourceIp',
+      userAgent: '$context.identity.userAgent'
+    })
+  })
+
+  t.test(`${name}: what the caller writes comes after what AWS writes`, async t => {
+    const keys = Object.keys(JSON.parse(formatOf(await read(name))))
+    t.strictSame(keys.slice(-2), ['path', 'userAgent'])
+    t.strictSame(keys.filter(key => (ACCESS_LOG_KEYS as readonly string[]).includes(key)), [...ACCESS_LOG_KEYS])
+  })
+
+  t.test(`${name}: a line in this format is metered`, async t => {
+    const values: Record<string, string> = { status: '200', responseLength: '12', integrationLatency: '31', responseLatency: '38', requestTimeEpoch: '1763812800000' }
+    const line = formatOf(await read(name)).replaceAll(/\$context\.([A-Za-z.]+)/g, (_, variable: string) => values[variable] ?? variable)
+    const { calls } = readCalls([{ text: line, origin: { key: 'k', timestamp: 0 } }], createFilter())
+    t.match(calls, [{
+      application: 'authorizer.clientId',
+      method: 'httpMethod',
+      url: 'path',
+      responseCode: 200,
+      remoteHost: 'identity.sourceIp',
+      backendLatency: 31,
+      gatewayLatency: 7,
+      responseMessageSize: 12,
+      timestamp: 1763812800000,
+      correlationId: 'extendedRequestId'
+    }])
+  })
+
+  t.test(`${name}: verdicts are kept for 30 s by client id`, async t => {
+    const { Properties } = (await read(name)).Resources.Authorizer!
+    t.equal(Properties.AuthorizerResultTtlInSeconds, 30)
+    if (name === 'http') {
+      t.match(Properties, { AuthorizerType: 'REQUEST', AuthorizerPayloadFormatVersion: '2.0', EnableSimpleResponses: false, IdentitySource: ['$request.header.clientId'] })
+    } else {
+      t.match(Properties, { Type: 'REQUEST', IdentitySource: 'method.request.header.clientId' })
+    }
+    t.match(JSON.stringify(Properties.AuthorizerUri), /functions\/\$\{AuthorizerFunction\.Arn\}\/invocations/)
+  })
+
+  t.test(`${name}: every route and method asks the authorizer`, async t => {
+    const routes = ofType(await read(name), name === 'http' ? 'AWS::ApiGatewayV2::Route' : 'AWS::ApiGateway::Method')
+    t.equal(routes.length, 2)
+    for (const { Properties } of routes) t.match(Properties, { AuthorizationType: 'CUSTOM', AuthorizerId: { Ref: 'Authorizer' } })
+  })
+
+  t.test(`${name}: the access log leads to the metering function`, async t => {
+    const { Resources } = await read(name)
+    t.ok(Resources.AccessLogGroup!.Properties.RetentionInDays)
+    t.equal(Resources.AccessLogGroup!.DeletionPolicy, 'Retain')
+    const { AccessLogSettings, AccessLogSetting } = Resources.Stage!.Properties
+    t.match((AccessLogSettings ?? AccessLogSetting).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
+    t.match(Resources.AccessLogSubscription, {
+      DependsOn: 'MeteringPermission', Properties: { LogGroupName: { Ref: 'AccessLogGroup' }, FilterPattern: '', DestinationArn: { GetAtt: 'MeteringFunction.Arn' } }
+    })
+    t.match(Resources.MeteringPermission!.Properties, {
+      FunctionName: { Ref: 'MeteringFunction' }, Principal: 'logs.amazonaws.com', SourceArn: { GetAtt: 'AccessLogGroup.Arn' }, SourceAccount: { Ref: 'AWS::AccountId' }
+    })
+    t.not(Resources.MeteringFunction!.Properties.LoggingConfig.LogGroup.Ref, 'AccessLogGroup', 'a function that is subscribed to its own log never ends')
+  })
+
+  t.test(`${name}: only this API's authorizer may invoke the function`, async t => {
+    const { Properties } = (await read(name)).Resources.AuthorizerPermission!
+    t.match(Properties, { FunctionName: { Ref: 'AuthorizerFunction' }, Principal: 'apigateway.amazonaws.com' })
+    t.match(Properties.SourceArn.Sub, /execute-api:\$\{AWS::Region\}:\$\{AWS::AccountId\}:\$\{Api\}\/authorizers\/\$\{Authorizer\}$/)
+  })
+
+  t.test(`${name}: what fails is kept, looked at again, and in the end told`, async t => {
+    const { Resources } = await read(name)
+    t.match(Resources.MeteringInvocation!.Properties, { Qualifier: '$LATEST', MaximumRetryAttempts: 2, DestinationConfig: { OnFailure: { Destination: { GetAtt: 'ParkingQueue.Arn' } } } })
+    t.match(Resources.ParkedCalls!.Properties, { EventSourceArn: { GetAtt: 'ParkingQueue.Arn' }, FunctionName: { Ref: 'MeteringFunction' }, FunctionResponseTypes: ['ReportBatchItemFailures'] })
+    t.match(Resources.ParkingQueue!.Properties.RedrivePolicy, { deadLetterTargetArn: { GetAtt: 'DeadLetterQueue.Arn' } })
+    t.ok(Resources.ParkingQueue!.Properties.VisibilityTimeout >= 6 * Resources.MeteringFunction!.Properties.Timeout)
+    for (const queue of ['ParkingQueue', 'DeadLetterQueue']) t.equal(Resources[queue]!.Properties.MessageRetentionPeriod, 14 * 86_400)
+    t.match(Resources.DeadLetterAlarm!.Properties.Dimensions, [{ Value: { GetAtt: 'DeadLetterQueue.QueueName' } }])
+    t.match(Resources.ConfigFaultAlarm!.Properties, { Namespace: 'Metering', MetricName: 'ConfigFaults' })
+  })
+
+  t.test(`${name}: each function has its zip, a runtime that lives, its settings and a log of its own`, async t => {
+    const { Resources } = await read(name)
+    for (const fn of FUNCTIONS) {
+      const prefix = fn === 'metering' ? 'Metering' : 'Authorizer'
+      const { Properties } = Resources[`${prefix}Function`]!
+      t.match(Properties, {
+        Handler: 'index.handler',
+        Runtime: 'nodejs24.x',
+        Code: { S3Key: { Sub: `\${CodePrefix}${fn}.zip` } },
+        Role: { GetAtt: `${prefix}Role.Arn` },
+        LoggingConfig: { LogGroup: { Ref: `${prefix}LogGroup` } }
+      })
+      t.ok(Resources[`${prefix}LogGroup`]!.Properties.RetentionInDays)
+      const source = await Promise.all([`${fn}.ts`, 'api-key.ts'].map(file => readFile(join(FOLDER, '../lambda', file), 'utf8')))
+      for (const variable of Object.keys(Properties.Environment.Variables)) t.ok(source.join('').includes(`'${variable}'`), `${variable} is read`)
+      t.notOk('REVENIUM_PLATFORM_API_KEY' in Properties.Environment.Variables, 'the key itself is in no setting')
+    }
+    t.ok(Resources.AuthorizerFunction!.Properties.Timeout <= 10)
+  })
+
+  t.test(`${name}: each role may do what it has to, to what is its own`, async t => {
+    const { Resources } = await read(name)
+    const statements = (role: string): any[] => Resources[role]!.Properties.Policies.flatMap((policy: any) => policy.PolicyDocument.Statement)
+    const actions = (role: string): string[] => statements(role).flatMap(({ Action }) => Action).sort()
+    t.strictSame(actions('MeteringRole'), [
+      'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', 'sqs:SendMessage'
+    ])
+    t.strictSame(actions('AuthorizerRole'), ['logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'])
+    for (const role of ['MeteringRole', 'AuthorizerRole']) {
+      t.notOk('ManagedPolicyArns' in Resources[role]!.Properties)
+      for (const { Effect, Resource } of statements(role)) {
+        t.equal(Effect, 'Allow')
+        t.notMatch(JSON.stringify(Resource), /"\*"/)
+      }
+    }
+  })
+
+  t.test(`${name}: everything that is named is there`, async t => {
+    const template = await read(name)
+    const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Parameters)])
+    const text = JSON.stringify(template)
+    const names = [...text.matchAll(/"(?:Ref|GetAtt)":"([A-Za-z]+)/g), ...text.matchAll(/\$\{([A-Za-z]+)[.}]/g)].map(match => match[1]!)
+    t.ok(names.length > 40)
+    for (const found of new Set(names)) t.ok(known.has(found) || text.includes(`AWS::${found.slice(3)}`), found)
+  })
+}
+
+t.test('rest: a stage that logs waits for the account to have its role', async t => {
+  const { Resources } = await read('rest')
+  t.match(JSON.stringify(Resources.Stage!.Properties.Description), /\$\{Account\}/)
+  t.match(Resources.Account!.Properties.CloudWatchRoleArn, { GetAtt: 'AccountLogRole.Arn' })
+  t.match(JSON.stringify(Resources.AccountLogRole!.Properties), /AmazonAPIGatewayPushToCloudWatchLogs/)
+})

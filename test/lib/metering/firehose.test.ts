@@ -1,0 +1,33 @@
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { readFirehoseDelivery } from '../../../lib/metering/firehose.js'
+import { accessLogLine, envelope, pack } from '../../helpers/metering.js'
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64')
+const read = (...records: unknown[]) => readFirehoseDelivery({ requestId: 'r1', timestamp: 5, records })
+
+t.test('a record holds the lines of an access log, or an envelope of CloudWatch Logs', async t => {
+  const { lines, unreadable } = await read(base64(`${accessLogLine()}\n`), base64('two\r\nthree\n\n'), pack(envelope(['four'])))
+  t.strictSame(lines.map(({ text }) => text), [accessLogLine(), 'two', 'three', 'four'])
+  t.strictSame(unreadable, [])
+})
+
+t.test('each line has an origin of its own, the same when the delivery is tried again', async t => {
+  const records = Array.from({ length: 20 }, () => base64('a\nb'))
+  const { lines } = await read(...records)
+  t.equal(new Set(lines.map(({ origin }) => origin.key)).size, 40)
+  t.strictSame((await read(...records)).lines, lines)
+})
+
+t.test('a probe holds no line', async t => {
+  t.strictSame(await read(pack(envelope(['x'], { messageType: 'CONTROL_MESSAGE' }))), { lines: [], unreadable: [] })
+})
+
+t.test('a record that cannot be read costs no other', async t => {
+  const whole = gzipSync(JSON.stringify(envelope(['x'])))
+  const bad = [undefined, 7, '!!!', whole.subarray(0, 30).toString('base64'), pack('not JSON'), gzipSync(Buffer.alloc(64_000_000)).toString('base64')]
+  const { lines, unreadable } = await read(...bad, base64('good'))
+  t.strictSame(lines.map(({ text }) => text), ['good'])
+  t.equal(unreadable.length, bad.length)
+  for (const { line } of unreadable) t.ok(line.length < 10_000)
+})
