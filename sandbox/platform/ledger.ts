@@ -27,13 +27,28 @@ export interface PlatformLedger {
   connections: number
 }
 
-function empty (): PlatformLedger {
-  return { calls: {}, answers: {}, metered: 0, byApplication: {}, duplicates: 0, asked: {}, connections: 0 }
+function empty (): Omit<PlatformLedger, 'byApplication' | 'asked'> {
+  return { calls: {}, answers: {}, metered: 0, duplicates: 0, connections: 0 }
+}
+
+/** Counts by client id, which may be the name of anything, `constructor` included. */
+class ClientCounts {
+  #counts = new Map<string, number>()
+
+  add (clientId: string): void {
+    this.#counts.set(clientId, (this.#counts.get(clientId) ?? 0) + 1)
+  }
+
+  toObject (): Record<string, number> {
+    return Object.fromEntries(this.#counts)
+  }
 }
 
 /** What came in, and what became of it. */
 export class PlatformRecorder {
   #ledger = empty()
+  #byApplication = new ClientCounts()
+  #asked = new ClientCounts()
   #events: MeteredEvent[] = []
   readonly #keys = new Set<string>()
 
@@ -51,7 +66,7 @@ export class PlatformRecorder {
   }
 
   asked (application: string): void {
-    this.#ledger.asked[application] = (this.#ledger.asked[application] ?? 0) + 1
+    this.#asked.add(application)
   }
 
   /** Records an event, once for each idempotency key. */
@@ -64,7 +79,7 @@ export class PlatformRecorder {
     if (key !== null) this.#keys.add(key)
     this.#events.push(event)
     this.#ledger.metered++
-    if (application !== undefined) this.#ledger.byApplication[application] = (this.#ledger.byApplication[application] ?? 0) + 1
+    if (application !== undefined) this.#byApplication.add(application)
   }
 
   events (): MeteredEvent[] {
@@ -72,11 +87,13 @@ export class PlatformRecorder {
   }
 
   snapshot (): PlatformLedger {
-    return structuredClone(this.#ledger)
+    return { ...structuredClone(this.#ledger), byApplication: this.#byApplication.toObject(), asked: this.#asked.toObject() }
   }
 
   reset (): void {
     this.#ledger = empty()
+    this.#byApplication = new ClientCounts()
+    this.#asked = new ClientCounts()
     this.#events = []
     this.#keys.clear()
   }
