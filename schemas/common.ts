@@ -1,5 +1,8 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
 
+/** Items of one request; a body of many tiny bad ones would else get an answer many times its size. */
+export const MAX_ITEMS = 10_000
+
 /** A `$ref` to a registered schema that keeps its static type. */
 export function ref<T extends TSchema> (schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id!))

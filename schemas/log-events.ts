@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { LOG_GROUP_NAME, LOG_STREAM_NAME } from '../lib/limits.js'
-import { AccessTokenParameter, SentAtSchema, ref } from './common.js'
+import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref } from './common.js'
 
 export const LogEventSchema = Type.Object({
   message: Type.String({ minLength: 1, description: 'At most 1,048,550 bytes in UTF-8.' }),
@@ -34,7 +34,7 @@ export const LogEventsEnvelopeSchema = Type.Object({
   sentAt: Type.Optional(Type.Unknown()),
   logGroupName: Type.String(),
   logStreamName: Type.String(),
-  logEvents: Type.Array(Type.Unknown(), { minItems: 1 })
+  logEvents: Type.Array(Type.Unknown(), { minItems: 1, maxItems: MAX_ITEMS })
 }, { additionalProperties: false })
 export type LogEventsEnvelope = Static<typeof LogEventsEnvelopeSchema>
 
@@ -43,7 +43,7 @@ export const LogEventsRequestSchema = Type.Object({
   sentAt: SentAtSchema,
   logGroupName: Type.String({ minLength: 1, maxLength: LOG_GROUP_NAME.MAX_LENGTH, pattern: LOG_GROUP_NAME.PATTERN, description: `Not starting with "${LOG_GROUP_NAME.RESERVED_PREFIX}".` }),
   logStreamName: Type.String({ minLength: 1, maxLength: LOG_STREAM_NAME.MAX_LENGTH, pattern: LOG_STREAM_NAME.PATTERN }),
-  logEvents: Type.Array(ref(LogEventSchema), { minItems: 1 })
+  logEvents: Type.Array(ref(LogEventSchema), { minItems: 1, maxItems: MAX_ITEMS })
 }, {
   $id: 'LogEventsRequest',
   additionalProperties: false,

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { PUT_METRIC_DATA as LIMIT, UNITS } from '../lib/limits.js'
-import { AccessTokenParameter, SentAtSchema, ref, stringEnum } from './common.js'
+import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref, stringEnum } from './common.js'
 
 export const DimensionSchema = Type.Object({
   Name: Type.String({ minLength: 1, maxLength: LIMIT.MAX_DIMENSION_NAME_LENGTH, description: 'ASCII, not blank, not starting with a colon.' }),
@@ -42,7 +42,7 @@ export const MetricEnvelopeSchema = Type.Object({
   sentAt: Type.Optional(Type.Unknown()),
   params: Type.Object({
     Namespace: Type.String(),
-    MetricData: Type.Array(Type.Unknown(), { minItems: 1 })
+    MetricData: Type.Array(Type.Unknown(), { minItems: 1, maxItems: MAX_ITEMS })
   }, { additionalProperties: false })
 }, { additionalProperties: false })
 export type MetricEnvelope = Static<typeof MetricEnvelopeSchema>
@@ -52,7 +52,7 @@ export const MetricRequestSchema = Type.Object({
   sentAt: SentAtSchema,
   params: Type.Object({
     Namespace: Type.String({ minLength: 1, maxLength: LIMIT.MAX_NAMESPACE_LENGTH, description: 'ASCII, not starting with "AWS/" or a colon.' }),
-    MetricData: Type.Array(ref(MetricDatumSchema), { minItems: 1 })
+    MetricData: Type.Array(ref(MetricDatumSchema), { minItems: 1, maxItems: MAX_ITEMS })
   }, { additionalProperties: false, description: 'As in PutMetricData of the AWS SDK for JavaScript.' })
 }, {
   $id: 'MetricRequest',

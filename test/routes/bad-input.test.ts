@@ -33,6 +33,8 @@ for (const backend of BACKENDS) {
         ['/logEvents', { ...logs({ message: 'm' }), logGroupName: 'a b' }, 400, 121, /logGroupName must be made of/],
         ['/logEvents', { ...logs({ message: 'm' }), logStreamName: 'a:b' }, 400, 121, /logStreamName must not contain/],
         ['/logEvents', logs(), 400, 121, /body.logEvents must NOT have fewer than 1 items/],
+        ['/logEvents', { ...logs(), logEvents: Array(10_001).fill(0) }, 400, 121, /body.logEvents must NOT have more than 10000 items/],
+        ['/metric', { params: { Namespace: 'bad', MetricData: Array(10_001).fill(0) } }, 400, 121, /MetricData must NOT have more than 10000 items/],
         ['/logEvents', { ...logs(), logEvents: 'x' }, 400, 121, /body.logEvents must be array/],
         ['/metric', { params: { MetricData: [{ MetricName: 'm', Value: 1 }] } }, 400, 121, /Namespace/],
         ['/metric', { params: { Namespace: 'AWS/EC2', MetricData: [{ MetricName: 'm', Value: 1 }] } }, 400, 121, /params.Namespace must not start with "AWS\/"/],
