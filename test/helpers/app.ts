@@ -89,7 +89,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
 }
 
 /** Asks until the answer is not undefined. */
-export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()

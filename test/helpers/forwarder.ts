@@ -101,7 +101,7 @@ export async function appendMessages (spool: Spool, destination: string, message
 }
 
 /** Waits for what has to come; a test that waits in vain fails by what it checks next. */
-export async function until (condition: () => boolean | Promise<boolean>, timeoutMs = 10_000): Promise<void> {
+export async function until (condition: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!await condition() && Date.now() < deadline) await sleep(10)
 }
