@@ -13,6 +13,8 @@ const MAX_HEADER_BYTES = 16_384
 const CONNECTIONS_CHECK_MS = 1_000
 /** Routes of those who run the gateway; forwarders alone have no others. */
 const OPERATOR_ROUTES = /health|prometheus|admin/
+/** Routes that other servers call, under the same path whatever pages are told. */
+const SERVER_ROUTES = /metering|authorize/
 
 /** For `fastify start --options`. */
 export const options: FastifyHttpOptions<Server> = {
@@ -42,5 +44,6 @@ export default async function app (fastify: FastifyInstance, options: ConfigOpti
   const { FORWARDER, ROUTE_PREFIX } = fastify.config
   await fastify.register(autoload, { dir, matchFilter: OPERATOR_ROUTES })
   if (FORWARDER === 'only') return
-  await fastify.register(autoload, { dir, ignoreFilter: OPERATOR_ROUTES, options: ROUTE_PREFIX === undefined ? {} : { prefix: ROUTE_PREFIX } })
+  await fastify.register(autoload, { dir, matchFilter: SERVER_ROUTES })
+  await fastify.register(autoload, { dir, ignoreFilter: new RegExp(`${OPERATOR_ROUTES.source}|${SERVER_ROUTES.source}`), options: ROUTE_PREFIX === undefined ? {} : { prefix: ROUTE_PREFIX } })
 }

@@ -8,10 +8,12 @@ export interface Answer {
 }
 
 const MAX_SOCKETS = 256
+/** A connection that was idle for longer may be closed by the gateway at the very moment it is used again. */
+const MAX_IDLE_MS = 1_500
 
 /** An HTTP client that keeps connections and repeats nothing by itself. */
 export class Client {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS })
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, timeout: MAX_IDLE_MS })
 
   /** @throws Error when there is no whole answer in time */
   async send (method: string, url: string, { headers = {}, body, timeoutMs }: { headers?: Record<string, string>, body?: string, timeoutMs: number }): Promise<Answer> {
@@ -24,7 +26,7 @@ export class Client {
       const timer = setTimeout(() => sent.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
       const fail = (error: Error): void => {
         clearTimeout(timer)
-        reject(error)
+        reject(sent.reusedSocket ? new Error(`${error.message} (on a kept connection)`, { cause: error }) : error)
       }
       sent.once('error', fail)
       sent.once('response', answer => {

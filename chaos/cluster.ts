@@ -13,8 +13,8 @@ import { Witness } from './witness.js'
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR']
 /** Outside of what systems give to connections, so that a port is still free when its process comes back. */
 const PORTS = [20_000, 31_000] as const
-/** Of the disk that holds the embedded spool. */
-const DISK_BYTES = 128 * 1_048_576
+/** Of the disk that holds the embedded spool: so large that the spool is full before it, unless something else fills it. */
+const DISK_BYTES = 320 * 1_048_576
 const EMBEDDED = 'gateway'
 const WEBS = ['web-1', 'web-2']
 const WORKERS = ['worker-1', 'worker-2']

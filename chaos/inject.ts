@@ -22,11 +22,14 @@ export class Injector {
   readonly #load: Load
   readonly #timeline: Timeline
   readonly #seed: number
+  readonly #signal: AbortSignal
   readonly #rules = new Map<FaultWindow, FaultRule[]>()
   readonly #locks = new Map<string, Promise<void>>()
   #applying: Promise<void> = Promise.resolve()
 
-  constructor (cluster: Cluster, load: Load, timeline: Timeline, seed: number) {
+  /** @param signal ends a fault that is under way, and leaves what it has broken */
+  constructor (cluster: Cluster, load: Load, timeline: Timeline, seed: number, signal: AbortSignal) {
+    this.#signal = signal
     this.#cluster = cluster
     this.#load = load
     this.#timeline = timeline
@@ -62,12 +65,12 @@ export class Injector {
   }
 
   /** CloudWatch answers every call with 500, or its address refuses connections. */
-  async outage (how: 'refusing' | 'failing', durationMs: number, signal: AbortSignal): Promise<void> {
+  async outage (how: 'refusing' | 'failing', durationMs: number): Promise<void> {
     const { forwarders } = this.#cluster
     const window = this.#timeline.begin(how === 'refusing' ? 'worker-cloudwatch' : 'cloudwatch', how === 'refusing' ? 'cut' : 'error', forwarders.join(' '), 'outage', { answersOf: forwarders })
     if (how === 'refusing') await this.#setLinks('cut')
     else await this.#setRules(window, [{ kind: 'error', status: 500 }])
-    await sleep(durationMs, undefined, { signal }).catch(() => {})
+    await this.#last(durationMs)
     if (how === 'refusing') await this.#setLinks('open')
     else await this.#setRules(window, null)
     this.#timeline.end(window)
@@ -119,25 +122,25 @@ export class Injector {
     await member.up()
     if (blow === 'pause') {
       member.signal('SIGSTOP')
-      await sleep(durationMs)
+      await this.#last(durationMs)
       member.signal('SIGCONT')
       return
     }
     await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
-    await sleep(durationMs)
+    await this.#last(durationMs)
     await member.up()
   }
 
   async #strikeLink ({ blow, durationMs, delayMs }: PlannedFault, target: string): Promise<void> {
     const link = this.#cluster.links.get(target)!
     await link.set(blow as LinkMode, delayMs)
-    await sleep(durationMs)
+    await this.#last(durationMs)
     await link.set('open')
   }
 
   async #strikeCloudwatch (fault: PlannedFault, window: FaultWindow): Promise<void> {
     await this.#setRules(window, cloudwatchRules(fault))
-    await sleep(fault.durationMs)
+    await this.#last(fault.durationMs)
     await this.#setRules(window, null)
   }
 
@@ -148,10 +151,15 @@ export class Injector {
     await this.#setRules(window, [{ kind: 'error', status: 503 }])
     traffic.messageBytes = LARGE_MESSAGE_BYTES
     if (blow === 'disk-full') this.#cluster.disk!.fill()
-    await sleep(durationMs)
+    await this.#last(durationMs)
     if (blow === 'disk-full') this.#cluster.disk!.free()
     traffic.messageBytes = messageBytes
     await this.#setRules(window, null)
+  }
+
+  /** @throws AbortError */
+  async #last (ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#signal })
   }
 
   async #setRules (window: FaultWindow, rules: FaultRule[] | null): Promise<void> {

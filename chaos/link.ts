@@ -20,6 +20,7 @@ export class Link {
   readonly #sockets = new Set<Socket>()
   #server: Server | null = null
   #mode: LinkMode = 'open'
+  #closed = false
   #delayMs = 0
   #opened: () => void = () => {}
   #whenOpened = Promise.resolve()
@@ -38,6 +39,7 @@ export class Link {
 
   /** @param delayMs of each piece, when slow */
   async set (mode: LinkMode, delayMs = 0): Promise<void> {
+    if (this.#closed) return
     this.#mode = mode
     this.#delayMs = delayMs
     if (mode === 'hold') {
@@ -51,6 +53,8 @@ export class Link {
 
   /** May be called twice. */
   close (): void {
+    this.#closed = true
+    this.#mode = 'cut'
     this.#opened()
     this.#shut()
     for (const socket of this.#sockets) socket.destroy()
@@ -75,6 +79,7 @@ export class Link {
       } catch (error) {
         if (attempt === LISTEN_ATTEMPTS) throw error
         await sleep(LISTEN_RETRY_MS)
+        if (this.#closed) return
       }
     }
   }

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -110,6 +111,9 @@ export async function withCluster (options: ClusterSettings, screen: Screen, sig
   const { backend, settings, ownDisk, rate, seed } = options
   setMaxListeners(0, signal)
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-chaos-'))
+  let keep = false
+  const removeFolder = (): void => { if (!keep) rmSync(folder, { recursive: true, force: true }) }
+  process.once('exit', removeFolder)
   const timeline = new Timeline(line => screen.note(line))
   const crashes: Run['crashes'] = []
   const failedStarts: Run['failedStarts'] = []
@@ -128,8 +132,7 @@ export async function withCluster (options: ClusterSettings, screen: Screen, sig
   const cluster = await Cluster.start({ backend, folder, settings, ownDisk, observer })
   const load = new Load({ webs: cluster.doors, clientSecret: cluster.clientSecret, rate, seed })
   const monitor = new Monitor(cluster)
-  const run: Run = { cluster, load, monitor, timeline, crashes, failedStarts, folder, signal, maxBytes: Number(settings.SPOOL_MAX_BYTES), injector: new Injector(cluster, load, timeline, seed) }
-  let keep = false
+  const run: Run = { cluster, load, monitor, timeline, crashes, failedStarts, folder, signal, maxBytes: Number(settings.SPOOL_MAX_BYTES), injector: new Injector(cluster, load, timeline, seed, signal) }
   try {
     await run.injector.prepare()
     monitor.start()
@@ -138,12 +141,17 @@ export async function withCluster (options: ClusterSettings, screen: Screen, sig
     const result = await conclude(run, screen)
     keep = options.keep || result.failed.length > 0
     return { ...result, folder: keep ? folder : null }
+  } catch (error) {
+    keep = !signal.aborted
+    if (keep) timeline.note(`the run itself has failed; logs, timeline and spool are in ${folder}`)
+    throw error
   } finally {
     load.close()
     monitor.close()
     await cluster.close(keep ? join(folder, 'data-kept') : undefined)
     if (keep) await writeFile(join(folder, 'timeline.log'), timeline.lines().join('\n') + '\n')
-    else await rm(folder, { recursive: true, force: true })
+    removeFolder()
+    process.off('exit', removeFolder)
   }
 }
 
@@ -169,8 +177,7 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
   screen.progress(() => 'comparing what was accepted with what was delivered')
   timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
   const evidence = await gather(cluster, load.traffic.items)
-  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) =>
-    monitor.readings.some(({ at, bytes }) => at >= start && at <= end && bytes >= FULL_SHARE * run.maxBytes))
+  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) => wasFull(monitor.readings, start, end, run.maxBytes))
   const unexplainedStarts = failedStarts.filter(({ name, startedAt, endedAt }) => !explainer.explainsStart(name, startedAt, endedAt))
   const verdict = judge({
     requests: load.requests,
@@ -208,6 +215,13 @@ async function drained ({ monitor, signal }: Run): Promise<{ ms: number | null, 
     await pause(POLL_MS, signal)
   }
   return { ms: null, reading }
+}
+
+/** Also when nobody could say, and it was full the last time somebody could. */
+function wasFull (readings: readonly Reading[], start: number, end: number, maxBytes: number): boolean {
+  const before = readings.findLast(({ at }) => at < start)
+  return [...(before === undefined ? [] : [before]), ...readings.filter(({ at }) => at >= start && at <= end)]
+    .some(({ bytes }) => bytes >= FULL_SHARE * maxBytes)
 }
 
 function describeError (error: Error & { output?: string }): string {

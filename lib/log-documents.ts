@@ -111,7 +111,8 @@ export async function acceptLogBatches (
   const outcomes = await Promise.all(batches.map(async (batch, n): Promise<BatchOutcome> => {
     try {
       const result = await accept(batch, contextOfBatch(context, batch, n))
-      return { result, rejected: result.answer.rejected.map(item => ({ ...item, index: batch.indexes[item.index]! })) }
+      // The answer to a key that was used for another body may speak of items that this one has not.
+      return { result, rejected: result.answer.rejected.map(item => ({ ...item, index: batch.indexes[item.index] ?? item.index })) }
     } catch (error) {
       return outcomeOfRefused(error, batch)
     }

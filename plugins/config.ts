@@ -34,10 +34,16 @@ function explain (error: EnvironmentError): Error {
   return lines.length === 0 ? error : new Error(`The configuration cannot be used.\n  ${lines.join('\n  ')}\nSee .env.example.`)
 }
 
+function missing (missingProperty: keyof Config): Error {
+  return explain(Object.assign(new Error(), { errors: [{ instancePath: '', keyword: 'required', params: { missingProperty } }] }))
+}
+
 /** What one variable asks of another. */
-function checkTogether ({ APPS_FILE, CLIENT_SECRET_KEY }: Config): void {
-  if (APPS_FILE !== undefined || CLIENT_SECRET_KEY !== undefined) return
-  throw explain(Object.assign(new Error(), { errors: [{ instancePath: '', keyword: 'required', params: { missingProperty: 'CLIENT_SECRET_KEY' } }] }))
+function checkTogether (config: Config): void {
+  if (config.APPS_FILE === undefined && config.CLIENT_SECRET_KEY === undefined) throw missing('CLIENT_SECRET_KEY')
+  const { METERING, ENTITLEMENT, AUTHORIZE_ROUTE, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY } = config
+  const needsPlatform = METERING_ACCESS_KEY !== undefined || [METERING, ENTITLEMENT, AUTHORIZE_ROUTE].includes('on')
+  if (needsPlatform && REVENIUM_PLATFORM_API_KEY === undefined) throw missing('REVENIUM_PLATFORM_API_KEY')
 }
 
 /** Owns `fastify.config`: the environment, checked and typed. */

@@ -4,6 +4,10 @@ import fp from 'fastify-plugin'
 import { ApiError } from '../lib/errors.js'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A proxy or a service asks, not a page: an Origin header is that of somebody else's request, and no limit for one IP holds. */
+    forServers?: boolean
+  }
   interface FastifyRequest { isOwnOrigin: () => boolean }
 }
 
@@ -29,12 +33,14 @@ async function cors (fastify: FastifyInstance): Promise<void> {
     methods: ['GET', 'POST'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
     exposedHeaders: ['Retry-After', 'Preference-Applied', 'Idempotency-Replayed', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Budget-Warning'],
-    maxAge: MAX_AGE_SECONDS
+    maxAge: MAX_AGE_SECONDS,
+    // An OPTIONS that is no preflight is answered like one; the plugin's own refusal would be plain text.
+    strictPreflight: false
   })
   fastify.decorateRequest('isOwnOrigin', isOwnOrigin)
   fastify.addHook('onRequest', (request, _reply, done) => {
     const { origin } = request.headers
-    if (origin !== undefined && !request.is404 && !applications.allowsOrigin(origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
+    if (origin !== undefined && !request.is404 && request.routeOptions.config.forServers !== true && !applications.allowsOrigin(origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
     done()
   })
 }

@@ -17,6 +17,13 @@ const BY_FASTIFY_CODE: Record<string, ApiErrorName> = {
   FST_ERR_CTP_INVALID_TYPE: 'unsupportedMediaType'
 }
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The answer to whatever was thrown. */
+    apiErrorOf: (error: FastifyError | ApiError) => ApiError
+  }
+}
+
 function fromValidation (error: FastifyError): ApiError {
   const { instancePath, message = 'is invalid', params } = error.validation![0]!
   const field = instancePath.slice(1).replaceAll('/', '.')
@@ -48,6 +55,7 @@ async function errors (fastify: FastifyInstance): Promise<void> {
     reply.code(answer.statusCode).send({ error: { code: answer.code, message: answer.message }, ...answer.body })
   }
 
+  fastify.decorate('apiErrorOf', toApiError)
   fastify.setErrorHandler(send)
   fastify.setNotFoundHandler(function onNotFound (request, reply) {
     const path = request.url.split('?')[0]!

@@ -63,6 +63,7 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
       tags: [
         { name: 'tokens', description: 'Who may call.' },
         { name: 'telemetry', description: 'Metrics and log events on their way to CloudWatch.' },
+        { name: 'metering', description: 'Usage on its way to a metering platform, and who is entitled to use.' },
         { name: 'health', description: 'For load balancers and orchestrators.' },
         { name: 'operations', description: 'For those who run the gateway; they ask for the admin token.' }
       ],
@@ -70,6 +71,8 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
         securitySchemes: {
           accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of POST /token.' },
           accessTokenQuery: { type: 'apiKey', in: 'query', name: 'accessToken', description: 'For beacons, which can set no header.' },
+          meteringAccessKey: { type: 'http', scheme: 'bearer', description: 'METERING_ACCESS_KEY of the gateway.' },
+          firehoseAccessKey: { type: 'apiKey', in: 'header', name: 'X-Amz-Firehose-Access-Key', description: 'METERING_ACCESS_KEY of the gateway.' },
           adminToken: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN of the gateway.' }
         }
       }

@@ -84,7 +84,7 @@ async function rateLimit (fastify: FastifyInstance): Promise<void> {
   // A hook of the app comes before those of its routes, and so before any look at a token.
   const limit = fastify.rateLimit()
   fastify.addHook('onRequest', async function limitAddress (request, reply) {
-    if (request.is404 || request.routeOptions.config.rateLimit !== undefined) return
+    if (request.is404 || request.routeOptions.config.forServers === true || request.routeOptions.config.rateLimit !== undefined) return
     await limit.call(this, request, reply)
   })
 }

@@ -9,7 +9,11 @@ import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Ident
 
 declare module 'fastify' {
   interface FastifyInstance { tokens: Tokens }
-  interface FastifyRequest { identity: Identity | null }
+  interface FastifyRequest {
+    identity: Identity | null
+    /** Id of the application that calls, as soon as it is known. */
+    caller: string | null
+  }
 }
 
 export type Tokens = ReturnType<typeof createTokens>
@@ -38,7 +42,7 @@ function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | und
 }
 
 function createTokens (fastify: FastifyInstance) {
-  const { config, applications, revocations, sharedStore, quotas, usage } = fastify
+  const { config, applications, revocations, sharedStore, quotas, usage, entitlement } = fastify
   const previous = config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',').map(secret => secret.trim()).filter(secret => secret !== '') ?? []
   const accessTokens = new AccessTokens({
     secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...previous],
@@ -73,6 +77,7 @@ function createTokens (fastify: FastifyInstance) {
 
   /** Counts the request as soon as it is known whose it is. @throws ApiError */
   function admit (request: FastifyRequest, reply: FastifyReply, identity: Identity): void {
+    request.caller = identity.application.id
     quotas.admit(identity, reply)
     usage.admit(identity.application, reply)
     request.identity = identity
@@ -106,6 +111,8 @@ function createTokens (fastify: FastifyInstance) {
       if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
       const { application, scope, jti } = grant
       requireOrigin(application, request)
+      request.caller = application.id
+      if (config.ENTITLEMENT === 'on') await entitlement!.require(application.id)
       if (application.singleUseClientTokens) await claim(grant)
       return accessTokens.issue({ application: application.id, scope, parent: jti, origin: request.headers.origin ?? null })
     },
@@ -133,7 +140,8 @@ function createTokens (fastify: FastifyInstance) {
 /** Owns `fastify.tokens`: who may call. */
 async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorateRequest('identity', null)
+  fastify.decorateRequest('caller', null)
   fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'shared-store', 'revocations', 'rate-limit', 'usage'] })
+export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'shared-store', 'revocations', 'rate-limit', 'usage', 'entitlement'] })

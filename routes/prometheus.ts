@@ -11,8 +11,10 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'What the gateway does, for Prometheus',
       tags: ['operations'],
       security: [{ adminToken: [] }],
-      produces: ['text/plain'],
-      response: { 200: Type.String({ description: 'The Prometheus text format.' }), ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'The Prometheus text format.', content: { 'text/plain': { schema: Type.String() } } },
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function getMetrics (_request, reply) {

@@ -14,9 +14,10 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       response: {
         201: { description: 'An access token.', ...ref(TokenAnswerSchema) },
         ...BODY_ERRORS,
+        402: errorAnswer('With ENTITLEMENT=on: the metering platform does not entitle the application.'),
         401: errorAnswer('The client token is invalid, expired, revoked or used up.'),
         403: errorAnswer('The client token is missing, or its application does not allow the origin.'),
-        503: errorAnswer('Nobody can say now whether the client token was used before.')
+        503: errorAnswer('Nobody can say now whether the client token was used before, or whether the application is entitled.')
       }
     },
     // Before the schema, so that a missing or malformed token keeps its own code.

@@ -5,6 +5,8 @@ import { stringEnum } from './common.js'
 
 const MIB = 1_048_576
 const DAY_MS = 24 * 3_600_000
+/** Those of lib/metering/profiles.ts. */
+const METERING_PROFILES = ['v1-meter', 'v1-event', 'v2'] as const
 const PATTERN = REDACTION_PATTERNS.join('|')
 
 /** A description completes the sentence «NAME must be …»; the start-up error and the README table are made of it. */
@@ -58,6 +60,28 @@ export const ConfigSchema = Type.Object({
   LEASE_MS: Type.Integer({ default: 60_000, minimum: 1_000, description: 'milliseconds after which the records of a dead forwarder are taken over' }),
   DEAD_LETTER_MAX_AGE_MS: Type.Integer({ default: 14 * DAY_MS, minimum: 1_000, description: 'milliseconds after which a dead letter is evicted' }),
   DEAD_LETTER_MAX_BYTES: Type.Integer({ default: 64 * MIB, minimum: 1_024, description: 'the bytes of dead letters after which the oldest are evicted' }),
+
+  REVENIUM_PLATFORM_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'the key of the metering platform; absent: nothing is metered and nobody is asked' })),
+  REVENIUM_PLATFORM_API: Type.Optional(Type.String({ pattern: '^https?://[^?#]+$', description: 'the base URL of the metering platform, without query; absent: that of METERING_PROFILE' })),
+  REVENIUM_ENTITLEMENT_API: Type.Optional(Type.String({ pattern: '^https?://[^?#]+$', description: 'the base URL of /product-key; absent: with METERING_PROFILE=v1-meter REVENIUM_PLATFORM_API, else the platform\'s own' })),
+  METERING_PROFILE: stringEnum(METERING_PROFILES, { default: 'v1-meter', description: `the API of the metering platform: ${METERING_PROFILES.join(', ')}` }),
+  METERING_CONCURRENCY: Type.Integer({ default: 16, minimum: 1, maximum: 256, description: 'calls to the metering platform that each batch has under way at once' }),
+  PLATFORM_TIMEOUT_MS: Type.Integer({ default: 5_000, minimum: 100, maximum: 60_000, description: 'milliseconds for one answer of the metering platform' }),
+  METERING: stringEnum(['on', 'off'], { default: 'off', description: 'on (each call of /token, /metric, /metrics and /logEvents is metered for its application) or off' }),
+  METERING_ACCESS_KEY: Type.Optional(Type.String({ minLength: 16, maxLength: 4_096, description: 'the key that POST /metering/access-logs and POST /metering/firehose ask for, 16 characters or more; absent: they do not exist' })),
+  METER_TURNED_AWAY: stringEnum(['true', 'false'], { default: 'false', description: 'true (calls that the gateway in front has refused are metered, too) or false' }),
+  METER_ANONYMOUS: stringEnum(['true', 'false'], { default: 'false', description: 'true (calls without a client id are metered, too) or false' }),
+  METER_EXCLUDE_METHODS: Type.Optional(Type.String({ description: 'a comma-separated list of methods that are not metered, for example OPTIONS' })),
+  METER_EXCLUDE_PATHS: Type.Optional(Type.String({ description: 'a comma-separated list of beginnings of paths that are not metered, for example /prod/health' })),
+  METER_EXCLUDE_STATUSES: Type.Optional(Type.String({ pattern: '^ *[1-5](\\d\\d|xx) *(, *[1-5](\\d\\d|xx) *)*$', description: 'a comma-separated list of statuses that are not metered, for example 404,5xx' })),
+  ENTITLEMENT: stringEnum(['on', 'off'], { default: 'off', description: 'on (POST /token refuses applications that the metering platform denies) or off' }),
+  AUTHORIZE_ROUTE: stringEnum(['on', 'off'], { default: 'off', description: 'on, or off: GET /authorize does not exist; whoever reaches it can ask about any client' }),
+  CLIENT_ID_HEADER: Type.String({ default: 'clientId', pattern: "^[\\w!#$%&'*+.^`|~-]+$", description: 'the header in which GET /authorize finds the client id' }),
+  FAIL_MODE: stringEnum(['closed', 'open'], { default: 'closed', description: 'closed (a client whose entitlement nobody knows is refused) or open (let through)' }),
+  VERDICT_TTL_SECONDS: Type.Integer({ default: 30, minimum: 0, maximum: 86_400, description: 'seconds for which an entitlement is new' }),
+  STALE_SECONDS: Type.Integer({ default: 30, minimum: 0, maximum: 86_400, description: 'seconds more for which an entitlement is answered while it is renewed' }),
+  DENIED_TTL_SECONDS: Type.Integer({ default: 5, minimum: 0, maximum: 86_400, description: 'seconds for which a denial is new' }),
+  STALE_IF_ERROR_SECONDS: Type.Integer({ default: 600, minimum: 1, maximum: 86_400, description: 'seconds for which a verdict stands in for a platform that does not answer' }),
 
   FORWARDER: stringEnum(['on', 'off', 'only'], { default: 'on', description: 'on (web and forwarders), off (web alone) or only (forwarders alone)' }),
   FORWARDER_CONCURRENCY: Type.Integer({ default: 2, minimum: 1, maximum: 64, description: 'batches that each forwarder has under way at once' }),

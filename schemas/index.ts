@@ -4,6 +4,7 @@ import { ErrorSchema } from './error.js'
 import { HealthSchema } from './health.js'
 import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
+import { AccessLogsAnswerSchema, AccessLogsRequestSchema, AuthorizeAnswerSchema, FirehoseAnswerSchema, FirehoseRequestSchema } from './metering.js'
 import { DimensionSchema, MetricDatumSchema, MetricRequestSchema, StatisticSetSchema } from './metric.js'
 import { RevocationListSchema, RevocationRequestSchema, RevocationSchema } from './revocations.js'
 import { TestAnswerSchema } from './test.js'
@@ -18,6 +19,7 @@ export const COMPONENTS: TSchema[] = [
   RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema,
   TestAnswerSchema, HealthSchema,
   DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterSelectionSchema, DeadLetterCountSchema,
+  AccessLogsRequestSchema, AccessLogsAnswerSchema, FirehoseRequestSchema, FirehoseAnswerSchema, AuthorizeAnswerSchema,
   RevocationRequestSchema, RevocationSchema, RevocationListSchema,
   ApplicationUsageSchema, UsageReportSchema
 ]

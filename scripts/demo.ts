@@ -8,17 +8,19 @@ import { parseArgs } from 'node:util'
 import { createClientToken } from '../lib/token.js'
 import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
 import { compare, createReader } from './demo/read-back.js'
+import { startMeteringDemo } from './demo/metering.js'
 import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './demo/report.js'
 import { count, createScreen } from './screen.js'
 import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './demo/shop.js'
 import { findPort, ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from './processes.js'
 
-const USAGE = `Usage: npm run demo [-- --once]
+const USAGE = `Usage: npm run demo [-- --once | --metering]
 
 Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
 with the AWS SDK, and stays up for you until Ctrl-C.
 
-  --once   ends after the read-back: exit code 0, or 1 when it is not what was sent
+  --once      ends after the read-back: exit code 0, or 1 when it is not what was sent
+  --metering  shows the metering of API Gateway instead, and ends
 `
 const PREFERRED_PORT = 8080
 const REGION = 'eu-west-1'
@@ -136,6 +138,22 @@ async function demo (folder: string, once: boolean): Promise<void> {
   await unlessEnded(watchDeliveries(sandbox), ended)
 }
 
+async function demoMetering (folder: string): Promise<void> {
+  screen.line()
+  screen.line(screen.style('bold', 'cloudwatch-postman demo: metering'))
+  screen.line()
+  screen.progress(() => 'Starting a CloudWatch sandbox, a metering platform and the gateway')
+  const metering = await startMeteringDemo()
+  try {
+    const environment = { ...gatewayEnvironment(metering.sandboxUrl, folder, secret()), ...metering.environment }
+    const gateway = await startGatewayProcess(environment, await findPort(PREFERRED_PORT), folder)
+    screen.done('A CloudWatch sandbox, a metering platform and the gateway are up')
+    await unlessEnded(metering.show(screen, gateway.url), gateway.ended)
+  } finally {
+    await metering.close()
+  }
+}
+
 function explain (error: Error): void {
   screen.end()
   process.stderr.write(`\n  ${error.message}\n`)
@@ -162,13 +180,13 @@ function whenInterrupted (): Promise<'interrupted'> {
   })
 }
 
-async function main (once: boolean): Promise<void> {
+async function main (once: boolean, metering: boolean): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-demo-'))
   const interrupted = whenInterrupted()
-  const work = demo(folder, once)
+  const work = metering ? demoMetering(folder) : demo(folder, once)
   try {
     if (await Promise.race([work, interrupted]) === 'interrupted') {
-      if (once) process.exitCode = INTERRUPTED
+      if (once || metering) process.exitCode = INTERRUPTED
       screen.progress(() => 'Delivering what waits, and ending')
     }
   } catch (error) {
@@ -185,8 +203,9 @@ async function main (once: boolean): Promise<void> {
 const { values } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
+    metering: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
 if (values.help) process.stdout.write(USAGE)
-else await main(values.once)
+else await main(values.once, values.metering)

@@ -18,6 +18,9 @@ export async function openapiDocument (): Promise<string> {
         ACCESS_TOKEN_SECRET_KEY: 'unused',
         AWS_REGION: 'eu-west-1',
         ADMIN_TOKEN: 'unused-but-long-enough',
+        REVENIUM_PLATFORM_API_KEY: 'unused',
+        METERING_ACCESS_KEY: 'unused-but-long-enough',
+        AUTHORIZE_ROUTE: 'on',
         FORWARDER: 'off',
         DATA_DIR: dataDir
       }

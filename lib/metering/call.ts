@@ -24,6 +24,8 @@ export interface MeteredCall {
   gatewayLatency?: number
   /** Milliseconds from the request to the end of the answer. */
   totalLatency?: number
+  /** Bytes; an access log does not tell. */
+  requestMessageSize?: number
   /** Bytes. */
   responseMessageSize?: number
   userAgent?: string

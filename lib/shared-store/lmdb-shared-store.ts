@@ -22,6 +22,10 @@ export class LmdbSharedStore implements SharedStore {
   readonly #claims: Database<number, string>
   /** `[when it ends, key]`. */
   readonly #claimEnds: Database<boolean, [number, string]>
+  /** Key → when it ends, and the text. */
+  readonly #texts: Database<[number, string], string>
+  /** `[when it ends, key]`. */
+  readonly #textEnds: Database<boolean, [number, string]>
   readonly #revocations: Database<Revocation, string>
   readonly #usage: Database<number, [string, string]>
   readonly #series: Database<Buffer, [string, string]>
@@ -35,6 +39,8 @@ export class LmdbSharedStore implements SharedStore {
     this.#root = open({ path, noSubdir: false, eventTurnBatching: false })
     this.#claims = this.#root.openDB('claims', { encoding: 'json' })
     this.#claimEnds = this.#root.openDB('claimEnds', { encoding: 'json' })
+    this.#texts = this.#root.openDB('texts', { encoding: 'json' })
+    this.#textEnds = this.#root.openDB('textEnds', { encoding: 'json' })
     this.#revocations = this.#root.openDB('revocations', { encoding: 'json' })
     this.#usage = this.#root.openDB('usage', { encoding: 'json' })
     this.#series = this.#root.openDB('series', { encoding: 'binary' })
@@ -53,6 +59,26 @@ export class LmdbSharedStore implements SharedStore {
       this.#claimEnds.put([now + ttlMs, key], true)
       return true
     })
+  }
+
+  async keep (texts: Record<string, string>, ttlMs: number): Promise<void> {
+    const endsAt = this.#now() + ttlMs
+    await this.#write(() => {
+      for (const [key, text] of Object.entries(texts)) {
+        const known = this.#texts.get(key)
+        if (known !== undefined) this.#textEnds.remove([known[0], key])
+        this.#texts.put(key, [endsAt, text])
+        this.#textEnds.put([endsAt, key], true)
+      }
+    })
+  }
+
+  async kept (keys: string[]): Promise<Map<string, string>> {
+    const now = this.#now()
+    return new Map(keys.flatMap(key => {
+      const [endsAt, text] = this.#texts.get(key) ?? [0, '']
+      return endsAt > now ? [[key, text]] : []
+    }))
   }
 
   async revoke (revocation: Revocation): Promise<void> {
@@ -127,6 +153,7 @@ export class LmdbSharedStore implements SharedStore {
   /** Forgets what has ended. */
   async #sweep (): Promise<void> {
     const now = this.#now()
+    while (await this.#sweepTexts(now) === SWEEP_LIMIT);
     const oldest = dayOf(now - USAGE_DAYS * DAY_MS)
     await this.#write(() => {
       for (const key of [...this.#claimEnds.getKeys({ end: [now, ''], limit: SWEEP_LIMIT })]) {
@@ -138,6 +165,18 @@ export class LmdbSharedStore implements SharedStore {
       }
       for (const key of [...this.#usage.getKeys({ end: [oldest, ''], limit: SWEEP_LIMIT })]) this.#usage.remove(key)
       for (const key of [...this.#series.getKeys({ end: [oldest, ''], limit: SWEEP_LIMIT })]) this.#series.remove(key)
+    })
+  }
+
+  /** @returns how many have ended, at most SWEEP_LIMIT */
+  async #sweepTexts (now: number): Promise<number> {
+    return await this.#write(() => {
+      const ended = [...this.#textEnds.getKeys({ end: [now, ''], limit: SWEEP_LIMIT })]
+      for (const key of ended) {
+        this.#textEnds.remove(key)
+        this.#texts.remove(key[1])
+      }
+      return ended.length
     })
   }
 }

@@ -108,6 +108,18 @@ export class RedisSharedStore implements SharedStore {
     return await this.#ask(() => this.#redis.set(`${this.#prefix}:claim:${key}`, 1, 'PX', Math.ceil(ttlMs), 'NX')) === 'OK'
   }
 
+  async keep (texts: Record<string, string>, ttlMs: number): Promise<void> {
+    const pipeline = this.#redis.pipeline()
+    for (const [key, text] of Object.entries(texts)) pipeline.set(this.#keptKey(key), text, 'PX', Math.ceil(ttlMs))
+    if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
+  }
+
+  async kept (keys: string[]): Promise<Map<string, string>> {
+    if (keys.length === 0) return new Map()
+    const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#keptKey(key))))
+    return new Map(keys.flatMap((key, i) => texts[i] === null ? [] : [[key, texts[i]!]]))
+  }
+
   async revoke (revocation: Revocation): Promise<void> {
     const json = JSON.stringify(revocation)
     await this.#ask(() => this.#redis.eval(REVOKE, 1, this.#revocationsKey, revocation.id, json))
@@ -163,6 +175,10 @@ export class RedisSharedStore implements SharedStore {
 
   get #revocationsKey (): string {
     return `${this.#prefix}:revocations`
+  }
+
+  #keptKey (key: string): string {
+    return `${this.#prefix}:kept:${key}`
   }
 
   #usageKey (day: string): string {

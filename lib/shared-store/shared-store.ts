@@ -32,6 +32,11 @@ export interface SharedStore {
   /** @returns whether nobody has claimed this key before; for `ttlMs` nobody else can. */
   claim (key: string, ttlMs: number): Promise<boolean>
 
+  /** Keeps texts under keys, each for `ttlMs`. */
+  keep (texts: Record<string, string>, ttlMs: number): Promise<void>
+  /** Those of the keys whose text is still kept. */
+  kept (keys: string[]): Promise<Map<string, string>>
+
   /** Replaces the revocation of the same id, and lets all processes know. */
   revoke (revocation: Revocation): Promise<void>
   /** Those that have not expired. */

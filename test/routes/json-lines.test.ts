@@ -91,6 +91,13 @@ for (const backend of BACKENDS) {
       t.equal([...sandbox.items('/w1')].length + [...sandbox.items('/w2')].length, 2)
     })
 
+    t.test('a key that was used for a longer body is answered as that was', async t => {
+      const first = await send('/logEvents', lines(request('/reused', 'a', '', '')), { 'idempotency-key': 'reused' })
+      const second = await send('/logEvents', lines(request('/reused', 'a')), { 'idempotency-key': 'reused' })
+      t.match(second, { status: 201, accepted: first.accepted, replayed: 'true' })
+      t.same(second.rejected.map(({ index }) => index), first.rejected.map(({ index }) => index))
+    })
+
     t.test('is stored once under one Idempotency-Key', async t => {
       const body = lines(request('/i1', 'a'), request('/i2', 'b', ''))
       const first = await send('/logEvents', body, { 'idempotency-key': 'k' })

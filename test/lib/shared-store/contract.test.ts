@@ -22,6 +22,17 @@ for (const backend of BACKENDS) {
       t.notOk(await store.claim('other', 60_000))
     })
 
+    t.test('a text is kept until it ends, and replaced by the next', async t => {
+      t.same(await store.kept([]), new Map())
+      await store.keep({}, 60_000)
+      await store.keep({ a: 'first', b: '' }, 60_000)
+      await store.keep({ short: 'x' }, 30)
+      await store.keep({ a: 'second' }, 60_000)
+      await sleep(60)
+      t.same(await store.kept(['a', 'b', 'c', 'short']), new Map([['a', 'second'], ['b', '']]))
+      t.same(await (await folder.open()).kept(['a']), new Map([['a', 'second']]), 'in another process, too')
+    })
+
     t.test('revocations are told and kept; a later time is not replaced by an earlier one', async t => {
       const told: string[] = []
       store.onRevoked(({ id }) => told.push(id))
