@@ -10,8 +10,10 @@ const LATE_MS = 1_000
 const SETTLE_MS = 1_500
 /** Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the last. */
 const CHAIN_MS = 1_000
-/** Until a process is connected to its store again after that came back. */
+/** Until a process is connected to its store again after the way there is free. */
 const RECONNECT_MS = 3_000
+/** The same after Redis has started: its clients wait for as long as it says that it still reads its file, up to this. */
+const REDIS_LOADING_MS = 10_000
 /** Until clients and webs find each other again. */
 const REQUEST_GRACE_MS = 3_000
 
@@ -74,7 +76,7 @@ export class Explainer {
     if (status !== 503) return false
     // It says of itself that its event loop was late, which a busy machine can do too.
     if (error === OVERLOADED) return true
-    const storeAway = found(({ effects }) => effects.storeOf?.includes(web) === true)
+    const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true && touches(window, startedAt, endedAt, reconnectMs(window)))
     if (error === SPOOL_UNAVAILABLE) return storeAway
     // A web that was cut off from a full spool does not know that there is room again.
     return error === SPOOL_FULL && (storeAway || found(({ effects }) => effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
@@ -82,7 +84,7 @@ export class Explainer {
 
   /** Whether a process that could not start had a reason to. */
   explainsStart (name: string, startedAt: number, endedAt: number): boolean {
-    return this.#find(startedAt - RECONNECT_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
+    return this.#find(startedAt - REDIS_LOADING_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
   }
 
   #find (start: number, end: number, matches: (window: FaultWindow) => boolean): FaultWindow | undefined {
@@ -91,9 +93,9 @@ export class Explainer {
 
   #settledAt (call: Call): number {
     let settledAt = this.#endOfChain(call) + SETTLE_MS
-    for (const { effects, startedAt, endedAt } of this.#windows) {
-      const away = effects.storeOf?.includes(call.forwarder) === true
-      if (away && startedAt <= settledAt && endedAt >= call.endedAt) settledAt = Math.max(settledAt, endedAt + RECONNECT_MS + SETTLE_MS)
+    for (const window of this.#windows) {
+      const away = window.effects.storeOf?.includes(call.forwarder) === true
+      if (away && touches(window, call.endedAt, settledAt)) settledAt = Math.max(settledAt, window.endedAt + reconnectMs(window) + SETTLE_MS)
     }
     return settledAt
   }
@@ -107,6 +109,10 @@ export class Explainer {
     }
     return endedAt
   }
+}
+
+function reconnectMs ({ kind }: FaultWindow): number {
+  return kind.startsWith('redis') ? REDIS_LOADING_MS : RECONNECT_MS
 }
 
 function chainKey ({ forwarder, destination }: Call): string {

@@ -71,7 +71,7 @@ export class Load {
   readonly #random: Random
   readonly #underWay = new Set<Promise<void>>()
   readonly #stop = new AbortController()
-  #token: Promise<string> | null = null
+  #token: Token | null = null
   #deadline = Infinity
   #running: Promise<void> | null = null
   #turn = 0
@@ -178,7 +178,7 @@ export class Load {
     const fail = (status: number, error: string): void => { request.failures.push({ web: web.name, startedAt, endedAt: Date.now(), status, error }) }
     try {
       const token = this.#token ??= this.#askToken(web)
-      const authorization = `Bearer ${await this.#unlessFailed(token)}`
+      const authorization = `Bearer ${await this.#textOf(token)}`
       const answer = await this.#client.send('POST', web.url + request.path, {
         headers: { authorization, ...(request.key === null ? {} : { 'idempotency-key': request.key }) },
         body,
@@ -188,7 +188,8 @@ export class Load {
       if (answer.status === 401) this.#forget(token)
       return answer
     } catch (error) {
-      fail(0, (error as Error).message)
+      if (error instanceof TokenError) request.failures.push(error.attempt)
+      else fail(0, (error as Error).message)
       return null
     }
   }
@@ -198,9 +199,10 @@ export class Load {
     return webs[this.#turn++ % webs.length]!
   }
 
-  async #unlessFailed (token: Promise<string>): Promise<string> {
+  /** @throws TokenError */
+  async #textOf (token: Token): Promise<string> {
     try {
-      return await token
+      return await token.text
     } catch (error) {
       this.#forget(token)
       throw error
@@ -208,16 +210,39 @@ export class Load {
   }
 
   /** Unless somebody has asked for a new one already. */
-  #forget (token: Promise<string>): void {
+  #forget (token: Token): void {
     if (this.#token === token) this.#token = null
   }
 
-  async #askToken (web: Web): Promise<string> {
+  #askToken (web: Web): Token {
     this.counts.tokens++
+    return { text: this.#createToken(web) }
+  }
+
+  async #createToken ({ name, url }: Web): Promise<string> {
+    const startedAt = Date.now()
+    const fail = (status: number, error: string): TokenError => new TokenError({ web: name, startedAt, endedAt: Date.now(), status, error })
     const clientToken = createClientToken(this.#options.clientSecret, Date.now(), 'chaos')
-    const answer = await this.#client.send('POST', `${web.url}/token`, { body: JSON.stringify({ clientToken }), timeoutMs: REQUEST_TIMEOUT_MS })
-    if (answer.status !== 201) throw new Error(`no token: ${answer.status} ${errorCode(answer)}`)
+    const answer = await this.#client.send('POST', `${url}/token`, { body: JSON.stringify({ clientToken }), timeoutMs: REQUEST_TIMEOUT_MS })
+      .catch((error: Error) => { throw fail(0, `no token: ${error.message}`) })
+    if (answer.status !== 201) throw fail(answer.status, errorCode(answer))
     return (JSON.parse(answer.body) as { accessToken: string }).accessToken
+  }
+}
+
+/** Shared by all requests until it is refused. */
+interface Token {
+  text: Promise<string>
+}
+
+/** The requests that have waited for the token were never sent. */
+class TokenError extends Error {
+  override name = 'TokenError'
+  readonly attempt: Attempt
+
+  constructor (attempt: Attempt) {
+    super(attempt.error)
+    this.attempt = attempt
   }
 }
 

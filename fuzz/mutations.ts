@@ -37,7 +37,9 @@ function define (holder: Container, key: string, value: unknown): void {
   Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
-function change (value: unknown, { kind, at, key, value: other }: Edit): unknown {
+function change (value: unknown, { kind, at, key, value: given }: Edit): unknown {
+  // Constants are shared between edits, and a later edit changes what an earlier one put in.
+  const other = structuredClone(given)
   const places = placesIn(value)
   if (places.length === 0) return other
   const { holder, key: name } = places[at % places.length]!

@@ -253,7 +253,7 @@ class SpoolForwarder implements Forwarder {
   }
 
   /**
-   * What CloudWatch has answered must not be forgotten because the store is away for a moment: tried until it is
+   * What CloudWatch has answered must not be forgotten because the store is away or full for a moment: tried until it is
    * stored, or until the process has to end and the lease runs out.
    */
   async #untilStored (lease: Lease, store: () => Promise<void>): Promise<boolean> {
