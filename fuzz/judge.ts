@@ -1,3 +1,4 @@
+import { API_ERRORS } from '../lib/errors.js'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Answer } from './client.js'
 import type { Document, Operation, Schema } from './document.js'
@@ -5,6 +6,7 @@ import type { FuzzRequest } from './requests.js'
 
 /** Refused before a route is found or its body read: not in the document of every operation, but in the shape of all errors. */
 const BEFORE_ROUTES = new Set([400, 404, 405, 408, 413, 414, 415, 431])
+const UNREADABLE = API_ERRORS.malformedRequest
 const ERROR: Schema = { $ref: '#/components/schemas/Error' }
 /** Larger bodies may be cut off while the client still writes. */
 const CUT_OFF_BYTES = 1_000_000
@@ -65,6 +67,8 @@ export function createJudge (document: Document, operations: Operation[]): Judge
     if (content === undefined) {
       return BEFORE_ROUTES.has(answer.status) ? bodyFault(ERROR, answer) : `status ${answer.status} is not in the document`
     }
+    // What cannot be read as HTTP has met no route, whatever its path says.
+    if (answer.status === UNREADABLE.statusCode && answer.body.includes(`"code":${UNREADABLE.code},`)) return bodyFault(ERROR, answer)
     const schema = content[typeOf(answer)]
     return schema === undefined ? `content type ${typeOf(answer)} is not in the document` : bodyFault(schema, answer)
   }
