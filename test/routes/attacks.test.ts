@@ -153,3 +153,30 @@ t.test('every secret is compared in constant time', async t => {
     t.notMatch(source, /(expected|secret|digest\w*|hash)\)? [!=]== (?!null|undefined)(\w+)/, `${file} compares no secret otherwise`)
   }
 })
+
+t.test('a client token for single use, written otherwise, is the same token', async t => {
+  const file = await applicationsFile(t, [{ id: 'shop', namespaces: ['*'], singleUseClientTokens: true }])
+  const { post } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
+  const token = createClientToken(secretOf('shop'), Date.now(), 'once')
+  t.equal((await post('/token', { clientToken: token })).status, 201)
+  for (const written of [token, token.replace(/=+$/, ''), `${token.replace(/=+$/, '')}==`]) {
+    t.equal((await post('/token', { clientToken: written })).status, 401)
+  }
+})
+
+t.test('hostile text meets no regular expression: redaction and globs answer in time', { timeout: 60_000 }, async t => {
+  const file = await applicationsFile(t, [{
+    id: 'shop',
+    namespaces: ['*'],
+    logGroups: ['/*a*a*a*a*a*a*a*a*b', '/fine'],
+    logStreams: ['*'],
+    redaction: { fields: ['password'], patterns: ['email', 'bearer-token', 'card-number'], urlQueries: true }
+  }])
+  const { post } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
+  const { accessToken } = await answerOf(await post('/token', { clientToken: clientJwt({}, secretOf('shop')) }))
+  const send = (logGroupName: string, message: string) => post('/logEvents', { accessToken, logGroupName, logStreamName: 's', logEvents: [{ message }] })
+  for (const text of ['a@'.repeat(400_000), '4'.repeat(800_000), `https://${'?'.repeat(800_000)}`, 'Bearer '.repeat(100_000), '{"a":'.repeat(150_000)]) {
+    t.equal((await send('/fine', text)).status, 201)
+  }
+  t.equal((await send(`/${'a'.repeat(500)}`, 'm')).status, 403)
+})
