@@ -4,16 +4,17 @@ import type { Call } from './witness.js'
 
 /** An answer that CloudWatch has given may still be on its way to the forwarder for this long. */
 const TRANSIT_MS = 250
-/** What was held back or slowed down on the way arrives this long after the way is free again. */
+/**
+ * What was held back on the way arrives this long after the way is free again; and a process that was stopped sends what
+ * it had begun, when others have long taken it over.
+ */
 const LATE_MS = 1_000
 /** From the last answer to a delivery until the spool has stored how it ended, when nothing stands in the way. */
 const SETTLE_MS = 1_500
 /** Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the last. */
 const CHAIN_MS = 1_000
-/** Until a process is connected to its store again after the way there is free. */
+/** Until a process is connected to its store again after that is back. */
 const RECONNECT_MS = 3_000
-/** The same after Redis has started: its clients wait for as long as it says that it still reads its file, up to this. */
-const REDIS_LOADING_MS = 10_000
 /** Until clients and webs find each other again. */
 const REQUEST_GRACE_MS = 3_000
 
@@ -26,8 +27,8 @@ const REQUEST_GRACE_MS = 3_000
  *
  * A call that failed or got no answer is open by a fault at CloudWatch, on the way there, or of its process, that was
  * there during the call. A call that was taken is open by
- *  - a fault on the way to CloudWatch (up to LATE_MS before), or of its process, from the beginning of the call until its
- *    answer had arrived, or
+ *  - a fault on the way to CloudWatch, or of its process, from the beginning of the call until its answer had arrived, up
+ *    to LATE_MS before the beginning when something was held back, or
  *  - a fault of its process or of its store until the delivery was settled: SETTLE_MS after the last call of the same
  *    forwarder to the same destination that follows within CHAIN_MS each, later by as long as the store was away.
  *
@@ -54,9 +55,9 @@ export class Explainer {
   openedBy (call: Call): FaultWindow | 'unexplained' | null {
     const { forwarder, startedAt, endedAt, outcome } = call
     const onTheWay = this.#windows.find(window => {
-      const { kind, effects } = window
+      const { kind, blow, effects } = window
       const link = kind.startsWith('worker-cloudwatch')
-      return touches(window, startedAt, endedAt + TRANSIT_MS, link ? LATE_MS : 0) &&
+      return touches(window, startedAt, endedAt + TRANSIT_MS, link || blow === 'pause' ? LATE_MS : 0) &&
         (effects.processes?.includes(forwarder) === true || (effects.answersOf?.includes(forwarder) === true && (link || outcome !== 'taken')))
     })
     if (onTheWay !== undefined) return onTheWay
@@ -76,7 +77,7 @@ export class Explainer {
     if (status !== 503) return false
     // It says of itself that its event loop was late, which a busy machine can do too.
     if (error === OVERLOADED) return true
-    const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true && touches(window, startedAt, endedAt, reconnectMs(window)))
+    const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true && touches(window, startedAt, endedAt, RECONNECT_MS))
     if (error === SPOOL_UNAVAILABLE) return storeAway
     // A web that was cut off from a full spool does not know that there is room again.
     return error === SPOOL_FULL && (storeAway || found(({ effects }) => effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
@@ -84,7 +85,7 @@ export class Explainer {
 
   /** Whether a process that could not start had a reason to. */
   explainsStart (name: string, startedAt: number, endedAt: number): boolean {
-    return this.#find(startedAt - REDIS_LOADING_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
+    return this.#find(startedAt - RECONNECT_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
   }
 
   #find (start: number, end: number, matches: (window: FaultWindow) => boolean): FaultWindow | undefined {
@@ -95,7 +96,7 @@ export class Explainer {
     let settledAt = this.#endOfChain(call) + SETTLE_MS
     for (const window of this.#windows) {
       const away = window.effects.storeOf?.includes(call.forwarder) === true
-      if (away && touches(window, call.endedAt, settledAt)) settledAt = Math.max(settledAt, window.endedAt + reconnectMs(window) + SETTLE_MS)
+      if (away && touches(window, call.endedAt, settledAt)) settledAt = Math.max(settledAt, window.endedAt + RECONNECT_MS + SETTLE_MS)
     }
     return settledAt
   }
@@ -109,10 +110,6 @@ export class Explainer {
     }
     return endedAt
   }
-}
-
-function reconnectMs ({ kind }: FaultWindow): number {
-  return kind.startsWith('redis') ? REDIS_LOADING_MS : RECONNECT_MS
 }
 
 function chainKey ({ forwarder, destination }: Call): string {

@@ -4,6 +4,8 @@ import fp from 'fastify-plugin'
 import { Redis } from 'ioredis'
 
 const CONNECT_TIMEOUT_MS = 5_000
+/** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
+const LOADING_RETRY_MS = 250
 
 /** Where it is, without its password. */
 function address (url: string): string {
@@ -19,6 +21,7 @@ async function connect (url: string): Promise<Redis> {
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
+    maxLoadingRetryTime: LOADING_RETRY_MS,
     // A request is answered 503 at once when Redis is away, and a command that was under way is never sent twice.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
