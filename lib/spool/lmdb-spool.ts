@@ -4,14 +4,17 @@ import { lineBytesOf, unpackChunk } from './chunk.js'
 import { createDeadLetters } from './dead-letters.js'
 import { GroupCommit, type Pending } from './group-commit.js'
 import { createLedger } from './ledger.js'
-import { Changes, readCounters, type Counters } from './lmdb/changes.js'
+import { Changes, readCounters, readJournaled, type Counters } from './lmdb/changes.js'
 import { createLetterStore, letterId } from './lmdb/dead-letters.js'
 import type { Destination, HeldLease } from './lmdb/destination.js'
 import { prepareDirectory } from './lmdb/directory.js'
 import { Disk } from './lmdb/disk.js'
+import { Journal, type Frame } from './lmdb/journal.js'
+import { fromJournalText, toJournalText } from './lmdb/journal-text.js'
 import { lockDirectory } from './lmdb/lock.js'
 import { Scheduler } from './lmdb/scheduler.js'
-import { LmdbStore } from './lmdb/store.js'
+import { LmdbStore, writeError } from './lmdb/store.js'
+import { Gathering, Unstored, type Gathered } from './lmdb/unstored.js'
 import { retryStore } from './retry.js'
 import { countOutcomes, type Outcomes } from './settlement.js'
 import {
@@ -24,12 +27,20 @@ const MAX_FLUSH_OPS = 2_000
 const MAX_FLUSH_BYTES = 8 * 2 ** 20
 /** Destinations that one flush forgets at most. */
 const MAX_FORGET = 100
+/** What the journal has taken goes into the tables after this time at the latest, for a power cut may take the journal. */
+const STORE_MS = 100
+/** Or at once, when it is this much. */
+const STORE_BYTES = 4 * 2 ** 20
+/** Appends wait while more than this is on its way from the journal to the tables. */
+const MAX_UNSTORED_BYTES = 32 * 2 ** 20
+/** Until what the tables did not take is tried again. */
+const STORE_RETRY_MS = 1_000
 
 export interface LmdbSpoolOptions extends SpoolOptions {
   /** Made when missing; one process at a time. */
   dataDir: string
   /**
-   * `commit`: what is appended survives the end of the process, and a power cut takes the last commits at most.
+   * `commit`: what is appended survives the end of the process, and a power cut takes the last tenth of a second at most.
    * `always`: append waits until the disk has confirmed.
    */
   sync: 'commit' | 'always'
@@ -43,6 +54,15 @@ type Write = {
   lineBytes: number
 } & ({ append: Append } | { append: null, prepare: (changes: Changes, now: number) => unknown })
 
+interface Journaled {
+  append: Append
+  lineBytes: number
+}
+
+const STORED: AppendResult = { stored: true }
+/** The frame itself says what it holds and where it goes, so neither is known. */
+const CORRUPT_FRAME = { kind: 'logs', destination: 'journal', reason: 'corrupt', message: 'the journal does not hold what was written', bytes: 0 } as const
+
 /**
  * Opens the spool on the local disk, for one process.
  * @throws SpoolConfigurationError when the directory cannot be used, or another process uses it
@@ -52,20 +72,29 @@ export async function openLmdbSpool (options: LmdbSpoolOptions): Promise<Spool> 
   const unlock = await lockDirectory(options.dataDir)
   try {
     const store = new LmdbStore(options.dataDir, options.maxBytes + options.deadLetterMaxBytes, options.sync)
-    return new LmdbSpool(options, store, unlock)
+    const spool = new LmdbSpool(options, store, unlock)
+    await spool.recover()
+    return spool
   } catch (error) {
     await unlock()
     throw error
   }
 }
 
+/**
+ * Appends are durable once the journal has them, which takes one write; from there they go into the tables in larger
+ * portions, before anything of them is due. What somebody waits for, or has to be looked up first, goes there at once.
+ */
 class LmdbSpool implements Spool {
   readonly deadLetters: DeadLetters
   readonly #options: LmdbSpoolOptions
-  readonly #store: LmdbStore
+  readonly #tables: LmdbStore
   readonly #disk: Disk
   readonly #unlock: () => Promise<void>
   readonly #scheduler: Scheduler
+  readonly #journal: Journal
+  readonly #unstored: Unstored
+  readonly #journaling: GroupCommit<Journaled, AppendResult>
   readonly #commits: GroupCommit<Write, unknown>
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
@@ -75,15 +104,22 @@ class LmdbSpool implements Spool {
   #pendingBytes = 0
   #nextSeq = 1
   #nextLetter = 0
+  /** When what the journal has goes into the tables. */
+  #storing: { timer: NodeJS.Timeout, at: number } | null = null
 
   constructor (options: LmdbSpoolOptions, store: LmdbStore, unlock: () => Promise<void>) {
     this.#options = options
-    this.#store = store
+    this.#tables = store
     this.#disk = new Disk(options.dataDir, options.diskFree)
     this.#unlock = unlock
     this.#counters = readCounters(store)
     this.#scheduler = new Scheduler(options, kind => this.#events.emit('due', kind))
     this.#restore()
+    this.#journal = new Journal(options.dataDir, readJournaled(store), options.sync === 'always')
+    this.#unstored = new Unstored(options.lingerMs, options.limits)
+    this.#journaling = new GroupCommit(group => this.#journalGroup(group), {
+      maxOps: MAX_FLUSH_OPS, maxWeight: MAX_FLUSH_BYTES, weigh: ({ lineBytes }) => lineBytes
+    })
     this.#commits = new GroupCommit(group => this.#flush(group), {
       maxOps: MAX_FLUSH_OPS, maxWeight: MAX_FLUSH_BYTES, weigh: write => write.lineBytes
     })
@@ -97,20 +133,35 @@ class LmdbSpool implements Spool {
     }), options)
   }
 
+  /** Takes in what earlier processes have left in the journal. */
+  async recover (): Promise<void> {
+    const corrupt: Frame[] = []
+    for (const frame of this.#journal.recover()) {
+      if (frame.payload === null) corrupt.push(frame)
+      else this.#journaled(frame.number, fromJournalText(frame.payload).map(append => ({ append, lineBytes: lineBytesOf(append.records), appendedAt: append.appendedAt })))
+    }
+    await this.#store()
+    if (corrupt.length > 0) await this.#bury(corrupt)
+  }
+
   async append (append: Append): Promise<AppendResult> {
-    return await this.#write({ append, lineBytes: lineBytesOf(append.records) })
+    const lineBytes = lineBytesOf(append.records)
+    if (append.urgent === true || append.idempotency !== undefined || append.records.length === 0) return await this.#write({ append, lineBytes })
+    this.#reserve(lineBytes)
+    return await this.#journaling.push({ append, lineBytes })
   }
 
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
     const now = Date.now()
+    if (flush || this.#unstored.nextDueMs(kind, now) === 0) await this.#store()
     if (flush) this.#scheduler.flush(kind, now)
     const taken = this.#scheduler.take(
       kind, now,
-      (destination, entry) => this.#store.readEntry(destination.id, entry),
-      destination => this.#store.readEntries(destination.id, destination.cursor, destination.lastSeq)
+      (destination, entry) => this.#tables.readEntry(destination.id, entry),
+      destination => this.#tables.readEntries(destination.id, destination.cursor, destination.lastSeq)
     )
-    if (taken === null) return { lease: null, nextDueMs: this.#scheduler.nextDueMs(kind, now) }
+    if (taken === null) return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind, now), this.#unstored.nextDueMs(kind, now)) }
     const { lease: { id, destination }, picked } = taken
     return { lease: { id, kind, destination: destination.name, records: picked.flatMap(({ entry, value }) => unpackChunk(value, entry)), attempt: destination.attempt } }
   }
@@ -144,11 +195,20 @@ class LmdbSpool implements Spool {
 
   async depth (kind?: Kind): Promise<Depth> {
     this.#assertOpen()
-    return this.#scheduler.depth(kind, Date.now(), destination => this.#store.firstEntry(destination.id, destination.cursor, destination.lastSeq))
+    const now = Date.now()
+    const stored = this.#scheduler.depth(kind, now, destination => this.#tables.firstEntry(destination.id, destination.cursor, destination.lastSeq))
+    const unstored = this.#unstored.depth(kind, now)
+    return {
+      records: stored.records + unstored.records,
+      items: stored.items + unstored.items,
+      bytes: stored.bytes + unstored.bytes,
+      oldestAgeMs: Math.max(stored.oldestAgeMs, unstored.oldestAgeMs)
+    }
   }
 
   async ledger (): Promise<Ledger> {
-    return createLedger(this.#counters, this.#scheduler.items)
+    const unstored = this.#unstored.items
+    return createLedger({ ...this.#counters, accepted: this.#counters.accepted + unstored }, this.#scheduler.items + unstored)
   }
 
   onDue (listener: (kind: Kind) => void): () => void {
@@ -167,8 +227,13 @@ class LmdbSpool implements Spool {
 
   async #close (): Promise<void> {
     this.#closing.abort()
+    await this.#journaling.idle()
+    await this.#store()
     await this.#commits.idle()
-    await this.#store.close()
+    clearTimeout(this.#storing?.timer)
+    const stored = readJournaled(this.#tables)
+    await this.#tables.close()
+    this.#journal.close(stored)
     await this.#unlock()
   }
 
@@ -178,11 +243,11 @@ class LmdbSpool implements Spool {
 
   #restore (): void {
     const now = Date.now()
-    for (const { key, value } of this.#store.names.getRange()) {
+    for (const { key, value } of this.#tables.names.getRange()) {
       const [kind, name] = JSON.parse(value) as [Kind, string]
       this.#scheduler.load(key, kind, name)
     }
-    for (const { destinationId, entry } of this.#store.scanEntries()) {
+    for (const { destinationId, entry } of this.#tables.scanEntries()) {
       this.#scheduler.restore(destinationId, entry, now)
       this.#nextSeq = Math.max(this.#nextSeq, entry.seq + 1)
     }
@@ -194,7 +259,7 @@ class LmdbSpool implements Spool {
     this.#assertOpen()
     if (lineBytes > 0) {
       const { maxBytes } = this.#options
-      const bytes = this.#scheduler.lineBytes + this.#pendingBytes + lineBytes
+      const bytes = this.#scheduler.lineBytes + this.#unstored.lineBytes + this.#pendingBytes + lineBytes
       if (bytes > maxBytes) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
       const refusal = this.#disk.refusal(bytes + this.#counters.letterBytes)
       if (refusal !== null) throw new SpoolFullError(refusal)
@@ -211,51 +276,135 @@ class LmdbSpool implements Spool {
     }
   }
 
+  async #journalGroup (group: Pending<Journaled, AppendResult>[]): Promise<void> {
+    const now = Date.now()
+    const gathering = new Gathering()
+    let items = 0
+    for (const { op: { append, lineBytes } } of group) {
+      gathering.add(append, lineBytes, now)
+      for (const record of append.records) items += record.items
+    }
+    try {
+      if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) await this.#store()
+      if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) throw new SpoolFullError(`the disk under ${this.#options.dataDir} does not take what waits for it`)
+      await this.#journal.append(toJournalText(gathering.all), items).catch((error: Error) => { throw writeError(this.#options.dataDir, error) })
+    } finally {
+      for (const { op } of group) this.#pendingBytes -= op.lineBytes
+    }
+    this.#journaled(this.#journal.last, gathering.all.map(append => ({ append, lineBytes: append.lineBytes, appendedAt: now })))
+    for (const { resolve } of group) resolve(STORED)
+  }
+
+  /** The journal has them, and the tables are to have them. */
+  #journaled (frame: number, appends: { append: Append, lineBytes: number, appendedAt: number }[]): void {
+    for (const { append, lineBytes, appendedAt } of appends) {
+      const pressing = this.#unstored.add(append, lineBytes, appendedAt, this.#scheduler.waiting(append.kind, append.destination))
+      if (pressing) this.#events.emit('due', append.kind)
+    }
+    this.#unstored.frame = frame
+    if (this.#unstored.lineBytes >= STORE_BYTES) this.#store().catch(() => {})
+    else this.#storeWithin(Math.min(STORE_MS, this.#options.lingerMs / 2))
+  }
+
+  #storeWithin (ms: number): void {
+    const at = Date.now() + ms
+    if (this.#storing !== null && this.#storing.at <= at) return
+    clearTimeout(this.#storing?.timer)
+    const timer = setTimeout(() => {
+      this.#storing = null
+      this.#store().catch(() => {})
+    }, ms).unref()
+    this.#storing = { timer, at }
+  }
+
+  /** Moves what the journal has into the tables; while they do not take it, it stays where it is and is tried again. */
+  async #store (): Promise<void> {
+    if (this.#unstored.isEmpty) return
+    await this.#commits.push({ append: null, lineBytes: 0, prepare: () => {} }).catch(() => {})
+  }
+
   async #flush (group: Pending<Write, unknown>[]): Promise<void> {
     try {
-      await this.#commit(group)
+      await this.#commit(group, true)
     } catch (error) {
       const growing = group.filter(({ op }) => op.lineBytes > 0)
-      if (growing.length === 0 || growing.length === group.length) throw error
+      const moving = !this.#unstored.isEmpty
+      if (moving) this.#storeWithin(STORE_RETRY_MS)
+      if (growing.length === group.length || (growing.length === 0 && !moving)) throw error
       // What makes room must not fail together with what needs it.
       for (const { reject } of growing) reject(error as Error)
-      await this.#commit(group.filter(({ op }) => op.lineBytes === 0))
+      await this.#commit(group.filter(({ op }) => op.lineBytes === 0), false)
     }
   }
 
-  async #commit (group: Pending<Write, unknown>[]): Promise<void> {
+  /** @param moving whether what the journal has goes with it, as what came before */
+  async #commit (group: Pending<Write, unknown>[], moving: boolean): Promise<void> {
     const now = Date.now()
-    const changes = new Changes(this.#store, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
+    const changes = new Changes(this.#tables, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
     if (group.some(({ op }) => op.append?.idempotency !== undefined)) changes.sweepIdempotency()
-    const appends = new Map<Destination, Gathered>()
-    const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, changes, appends))
-    for (const [destination, { records, urgent }] of appends) this.#putRecords(changes, destination, records, urgent, now)
+    const moved = moving ? this.#moveJournaled(changes) : null
+    const appends = new Gathering()
+    const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, op.lineBytes, changes, appends, now))
+    this.#putGathered(changes, appends.all, now)
     this.#forgetEmpty(changes, now)
-    await changes.commit()
+    try {
+      await changes.commit()
+    } catch (error) {
+      if (moved !== null) this.#unstored.failed()
+      throw error
+    }
     this.#counters = changes.counters
+    if (moved !== null) this.#journal.stored(moved)
     group.forEach(({ resolve }, i) => resolve(results[i]))
   }
 
-  /** Puts the appends of one destination together, so that they share entries. */
-  #gather (append: Append, changes: Changes, appends: Map<Destination, Gathered>): AppendResult {
-    const { kind, records, urgent = false, idempotency } = append
+  /** @returns the youngest frame that the tables then have; null when the journal has nothing for them */
+  #moveJournaled (changes: Changes): number | null {
+    if (this.#unstored.isEmpty) return null
+    const { frame } = this.#unstored
+    const gathered = this.#unstored.leave()
+    for (const { items } of gathered) changes.counters.accepted += items
+    for (const each of gathered) this.#putGathered(changes, [each], each.appendedAt)
+    changes.putJournaled(frame)
+    changes.whenDone(() => this.#unstored.stored())
+    return frame
+  }
+
+  #gather (append: Append, lineBytes: number, changes: Changes, appends: Gathering, now: number): AppendResult {
+    const { records, idempotency } = append
     const answer = idempotency === undefined ? null : changes.claim(idempotency.key, idempotency.answer)
     if (answer !== null) return { stored: false, answer }
-    if (records.length === 0) return { stored: true }
-    const destination = this.#scheduler.destination(kind, append.destination)
-    const gathered = appends.get(destination)
-    if (gathered === undefined) appends.set(destination, { records: [...records], urgent })
-    else {
-      gathered.records.push(...records)
-      gathered.urgent ||= urgent
-    }
+    if (records.length === 0) return STORED
+    appends.add(append, lineBytes, now)
     for (const { items } of records) changes.counters.accepted += items
-    return { stored: true }
+    return STORED
+  }
+
+  #putGathered (changes: Changes, gathered: Gathered[], appendedAt: number): void {
+    for (const { kind, destination, records, urgent } of gathered) this.#putRecords(changes, this.#scheduler.destination(kind, destination), records, urgent, appendedAt)
   }
 
   #putRecords (changes: Changes, destination: Destination, records: SpoolRecord[], urgent: boolean, now: number): void {
     const entries = changes.putRecords(destination, records, now)
     changes.whenDone(() => this.#scheduler.appended(destination, entries, urgent, now))
+  }
+
+  /** Keeps, as dead letters, what the journal has and nobody can read. */
+  async #bury (frames: Frame[]): Promise<void> {
+    const last = this.#unstored.isEmpty ? this.#journal.last : null
+    await this.#write({
+      append: null,
+      lineBytes: 0,
+      prepare: (changes, at) => {
+        for (const { items, raw } of frames) {
+          changes.counters.accepted += items
+          changes.counters.deadLettered += items
+          changes.putLetter({ ...CORRUPT_FRAME, id: letterId(at, this.#nextLetter++), at, line: raw.replaceAll('\n', ' '), items })
+        }
+        if (last !== null) changes.putJournaled(last)
+      }
+    })
+    if (last !== null) this.#journal.stored(last)
   }
 
   #forgetEmpty (changes: Changes, now: number): void {
@@ -280,7 +429,6 @@ class LmdbSpool implements Spool {
   }
 }
 
-interface Gathered {
-  records: SpoolRecord[]
-  urgent: boolean
+function sooner (one: number | null, other: number | null): number | null {
+  return one === null || other === null ? one ?? other : Math.min(one, other)
 }

@@ -9,6 +9,7 @@ const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
 /** Expired idempotency keys that one flush sweeps at most. */
 const SWEEP_LIMIT = 200
 const LEDGER_KEY = 'ledger'
+const JOURNAL_KEY = 'journal'
 
 /** The part of the ledger that is stored; what is in the spool follows from the entries. */
 export interface Counters extends StoredLedger {
@@ -21,6 +22,11 @@ export function readCounters (store: LmdbStore): Counters {
   const stored = store.state.get(LEDGER_KEY)
   const empty: Counters = { accepted: 0, delivered: 0, rejected: {}, deadLettered: 0, evicted: 0, letters: 0, letterBytes: 0 }
   return stored === undefined ? empty : { ...empty, ...JSON.parse(stored) }
+}
+
+/** The youngest frame of the journal that the tables hold. */
+export function readJournaled (store: LmdbStore): number {
+  return Number(store.state.get(JOURNAL_KEY) ?? 0)
 }
 
 /** What one flush is going to write, and what changes in memory once it is written. */
@@ -111,6 +117,11 @@ export class Changes {
         if (stale) writes.remove(this.#store.idempotency, hash)
       })
     }
+  }
+
+  /** The tables will hold every frame of the journal up to this one. */
+  putJournaled (frame: number): void {
+    this.#writes.push(writes => writes.put(this.#store.state, JOURNAL_KEY, String(frame)))
   }
 
   putLetter (letter: DeadLetter): void {

@@ -1,8 +1,10 @@
-import { KINDS, type Depth, type Kind, type SpoolOptions } from '../spool.js'
+import { KINDS, type BatchLimits, type Depth, type Kind, type SpoolOptions } from '../spool.js'
 import {
   addWaiting, createDestination, giveBack, isPressing, nextExpiry, reclaimExpired, type Destination, type Entry, type HeldLease
 } from './destination.js'
 import { DueQueue } from './due-queue.js'
+
+const NOTHING: BatchLimits = { items: 0, bytes: 0 }
 
 type Totals = Record<'records' | 'items' | 'lineBytes', number>
 
@@ -61,7 +63,7 @@ export class Scheduler {
     return this.#add(createDestination(this.#nextId, kind, name, false))
   }
 
-  /** The entries are committed. */
+  /** The entries are committed; they linger from when they were appended. */
   appended (destination: Destination, entries: Entry[], urgent: boolean, now: number): void {
     this.#store(destination, entries)
     addWaiting(destination, entries, 1)
@@ -69,7 +71,7 @@ export class Scheduler {
     if (urgent) destination.urgentSeq = destination.lastSeq
     const pressing = isPressing(destination, this.#options.limits[destination.kind])
     const wasDue = destination.dueAt !== null && destination.dueAt <= now
-    this.#schedule(destination, pressing ? now : now + this.#options.lingerMs)
+    this.#schedule(destination, pressing ? now : entries[0]!.appendedAt + this.#options.lingerMs)
     if (pressing && !wasDue && destination.dueAt! <= now) this.#onDue(destination.kind)
   }
 
@@ -84,6 +86,11 @@ export class Scheduler {
       if (lease !== null) return { lease, picked }
     }
     return null
+  }
+
+  /** What no lease holds of a destination. */
+  waiting (kind: Kind, name: string): BatchLimits {
+    return this.#byName.get(`${kind}:${name}`)?.waiting ?? NOTHING
   }
 
   /** Makes due what only lingers. */

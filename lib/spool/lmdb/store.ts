@@ -69,14 +69,8 @@ export class LmdbStore {
       if (this.#sync === 'always') await this.#root.flushed
     } catch (error) {
       const { commitError } = error as Error & { commitError?: Promise<unknown> }
-      throw this.#commitError(await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason))
+      throw writeError(this.#dataDir, await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason))
     }
-  }
-
-  #commitError (cause: Error & { code?: number }): Error {
-    return FULL_CODES.has(cause.code ?? 0) || FULL_MESSAGE.test(cause.message)
-      ? new SpoolFullError(`the disk under ${this.#dataDir} takes no more: ${cause.message}`, { cause })
-      : new SpoolUnavailableError(`cannot write to the spool in ${this.#dataDir}: ${cause.message}`, { cause })
   }
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
@@ -106,6 +100,13 @@ export class LmdbStore {
     await this.#root.flushed
     await this.#root.close()
   }
+}
+
+/** What a failed write to the directory means to whoever appends. */
+export function writeError (dataDir: string, cause: Error & { code?: number | string }): Error {
+  return FULL_CODES.has(cause.code as number) || FULL_MESSAGE.test(cause.message)
+    ? new SpoolFullError(`the disk under ${dataDir} takes no more: ${cause.message}`, { cause })
+    : new SpoolUnavailableError(`cannot write to the spool in ${dataDir}: ${cause.message}`, { cause })
 }
 
 const writes: Writes = {

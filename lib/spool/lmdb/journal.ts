@@ -1,0 +1,172 @@
+import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, unlink, writev } from 'node:fs'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { crc32 } from 'node:zlib'
+
+const FILE_NAME = /^journal-\d{15}$/
+/** After this many bytes a file is followed by another, and goes when all of it is stored elsewhere. */
+const MAX_FILE_BYTES = 8 * 2 ** 20
+/** Begins every frame; UTF-8 never holds the first byte. */
+const MAGIC = Buffer.from([0xff, 0x50, 0x4a, 0x01])
+/** Magic, number (double), bytes, items, checksum of all of it (32 bits each). */
+const HEADER = { NUMBER: 4, BYTES: 12, ITEMS: 16, CHECKSUM: 20, SIZE: 24 } as const
+
+const writevAt = promisify(writev)
+const truncate = promisify(ftruncate)
+const sync = promisify(fdatasync)
+
+/** What one write has made durable. */
+export interface Frame {
+  /** Grows by one with each frame. */
+  number: number
+  items: number
+  /** Null when it is not what was written. */
+  payload: string | null
+  /** The bytes of a frame that is not what was written, as text. */
+  raw: string
+}
+
+interface JournalFile {
+  path: string
+  /** Number of its youngest frame. */
+  last: number
+  /** Null once it is not written any more. */
+  fd: number | null
+}
+
+/**
+ * Files that take what has to be durable at once, in one write, for those that store it where it belongs later and in
+ * larger portions.
+ *
+ * A frame that has been written survives the end of the process. What a write has left behind that did not come to its
+ * end, because the process or the disk did, is not read back.
+ */
+export class Journal {
+  readonly #directory: string
+  readonly #sync: boolean
+  /** Oldest first; the last one is written to while it has a descriptor. */
+  readonly #files: JournalFile[] = []
+  #position = 0
+  #last: number
+
+  /**
+   * @param stored the youngest frame that is stored elsewhere
+   * @param sync whether a frame waits for the disk
+   */
+  constructor (directory: string, stored: number, sync: boolean) {
+    this.#directory = directory
+    this.#sync = sync
+    this.#last = stored
+  }
+
+  /** Number of the youngest frame. */
+  get last (): number {
+    return this.#last
+  }
+
+  /** The frames of earlier processes that are not stored elsewhere; call it once, before the first append. */
+  * recover (): Generator<Frame> {
+    const stored = this.#last
+    for (const name of readdirSync(this.#directory).filter(name => FILE_NAME.test(name)).sort()) {
+      const path = join(this.#directory, name)
+      for (const frame of readFrames(readFileSync(path))) {
+        if (frame.number <= stored) continue
+        this.#last = Math.max(this.#last, frame.number)
+        yield frame
+      }
+      this.#files.push({ path, last: this.#last, fd: null })
+    }
+  }
+
+  /** Resolves when the frame is durable. Not to be called again before. @throws Error of the file system; then nothing was written */
+  async append (payload: string, items: number): Promise<void> {
+    const number = this.#last + 1
+    const body = Buffer.from(payload)
+    const frame = [header(number, body, items), body]
+    const file = this.#current(number)
+    try {
+      const { bytesWritten } = await writevAt(file.fd!, frame, this.#position)
+      if (bytesWritten < HEADER.SIZE + body.length) throw new Error('no space left on the device')
+      if (this.#sync) await sync(file.fd!)
+    } catch (error) {
+      await truncate(file.fd!, this.#position).catch(() => {})
+      throw error
+    }
+    file.last = this.#last = number
+    this.#position += HEADER.SIZE + body.length
+  }
+
+  /** Frames up to this one are stored elsewhere: files with no others go. */
+  stored (number: number): void {
+    while (this.#files[0] !== undefined && this.#files[0].fd === null && this.#files[0].last <= number) {
+      unlink(this.#files.shift()!.path, () => {})
+    }
+  }
+
+  /** Lets go of the files; those whose frames are all stored elsewhere are removed. */
+  close (stored: number): void {
+    for (const file of this.#files) {
+      if (file.fd !== null) closeSync(file.fd)
+      file.fd = null
+      if (file.last <= stored) rmSync(file.path, { force: true })
+    }
+    this.#files.length = 0
+  }
+
+  #current (number: number): JournalFile {
+    const current = this.#files.at(-1)
+    if (current !== undefined && current.fd !== null) {
+      if (this.#position < MAX_FILE_BYTES) return current
+      close(current.fd, () => {})
+      current.fd = null
+    }
+    const path = join(this.#directory, `journal-${String(number).padStart(15, '0')}`)
+    const file = { path, last: this.#last, fd: openSync(path, 'w') }
+    this.#files.push(file)
+    this.#position = 0
+    return file
+  }
+}
+
+function header (number: number, body: Buffer, items: number): Buffer {
+  const header = Buffer.alloc(HEADER.SIZE)
+  MAGIC.copy(header)
+  header.writeDoubleLE(number, HEADER.NUMBER)
+  header.writeUInt32LE(body.length, HEADER.BYTES)
+  header.writeUInt32LE(items, HEADER.ITEMS)
+  header.writeUInt32LE(checksum(header, body), HEADER.CHECKSUM)
+  return header
+}
+
+function checksum (header: Buffer, body: Buffer): number {
+  return crc32(body, crc32(header.subarray(0, HEADER.CHECKSUM)))
+}
+
+/**
+ * A frame that is not what was written comes without a payload; so does what stands where a frame should begin, with
+ * the number of the frame after it.
+ */
+function * readFrames (bytes: Buffer): Generator<Frame> {
+  let end = 0
+  for (let at = bytes.indexOf(MAGIC); at !== -1; at = bytes.indexOf(MAGIC, at + 1)) {
+    if (at < end) continue
+    const frame = readFrame(bytes, at)
+    if (frame === null) continue
+    const { number } = frame
+    if (at > end && bytes.subarray(end, at).some(byte => byte !== 0)) yield { number, items: 0, payload: null, raw: bytes.toString('utf8', end, at) }
+    yield frame
+    end = frame.end
+  }
+}
+
+/** Null for what does not end: the write that the process did not live to finish, of which nobody was told. */
+function readFrame (bytes: Buffer, at: number): Frame & { end: number } | null {
+  if (at + HEADER.SIZE > bytes.length) return null
+  const head = bytes.subarray(at, at + HEADER.SIZE)
+  const end = at + HEADER.SIZE + head.readUInt32LE(HEADER.BYTES)
+  if (end > bytes.length) return null
+  const body = bytes.subarray(at + HEADER.SIZE, end)
+  const intact = checksum(head, body) === head.readUInt32LE(HEADER.CHECKSUM)
+  const text = body.toString()
+  return { number: head.readDoubleLE(HEADER.NUMBER), items: head.readUInt32LE(HEADER.ITEMS), payload: intact ? text : null, raw: text, end }
+}
