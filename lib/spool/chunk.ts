@@ -5,16 +5,18 @@ import type { BatchLimits, LeasedRecord, SpoolRecord } from './spool.js'
  * small appends still share one.
  */
 const CHUNKS_PER_BATCH = 32
+/** Between two portions of a value; no line is empty. */
+const SEPARATOR = '\n\n'
 
 /** Several records of one destination, stored as one entry. */
-export interface Chunk {
+export interface Chunk<Value = string> {
   records: number
   items: number
   bytes: number
   /** UTF-8 bytes of the lines. */
   lineBytes: number
-  /** `[[items,bytes],…]` of each record, then the lines, joined with newlines. */
-  value: string
+  /** Portions of `[[items,bytes],…]` of each record, then the lines, joined with newlines; between two an empty line. */
+  value: Value
 }
 
 export function lineBytesOf (records: SpoolRecord[]): number {
@@ -34,7 +36,7 @@ export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunk
   let bytes = 0
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!
-    const full = (items + record.items) * CHUNKS_PER_BATCH > batch.items || (bytes + record.bytes) * CHUNKS_PER_BATCH > batch.bytes
+    const full = isFull(items + record.items, bytes + record.bytes, batch)
     if (i > start && full && chunks.length < maxChunks - 1) {
       chunks.push(packChunk(records, start, i))
       start = i
@@ -46,6 +48,37 @@ export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunk
   }
   if (start < records.length) chunks.push(packChunk(records, start, records.length))
   return chunks
+}
+
+function isFull (items: number, bytes: number, batch: BatchLimits): boolean {
+  return items * CHUNKS_PER_BATCH > batch.items || bytes * CHUNKS_PER_BATCH > batch.bytes
+}
+
+/** UTF-8 bytes of the value of a chunk that packChunks has made. */
+export function valueBytesOf ({ records, lineBytes, value }: Chunk): number {
+  return value.indexOf('\n') + records + lineBytes
+}
+
+/** Puts small chunks together, in this order. */
+export function mergeChunks (chunks: Chunk<Buffer>[], batch: BatchLimits): Chunk<Buffer>[] {
+  const merged: Chunk<Buffer>[] = []
+  let portions: Buffer[] = []
+  let sum = { records: 0, items: 0, bytes: 0, lineBytes: 0 }
+  const push = (): void => {
+    if (portions.length > 0) merged.push({ ...sum, value: portions.length === 1 ? portions[0]! : Buffer.concat(portions) })
+  }
+  for (const { records, items, bytes, lineBytes, value } of chunks) {
+    if (portions.length > 0 && !isFull(sum.items + items, sum.bytes + bytes, batch)) {
+      portions.push(Buffer.from(SEPARATOR), value)
+      sum = { records: sum.records + records, items: sum.items + items, bytes: sum.bytes + bytes, lineBytes: sum.lineBytes + lineBytes }
+      continue
+    }
+    push()
+    portions = [value]
+    sum = { records, items, bytes, lineBytes }
+  }
+  push()
+  return merged
 }
 
 function packChunk (records: SpoolRecord[], start: number, end: number): Chunk {
@@ -72,11 +105,21 @@ function packChunk (records: SpoolRecord[], start: number, end: number): Chunk {
  */
 export function unpackChunk (value: string, stored: { items: number, bytes: number, appendedAt: number }): LeasedRecord[] {
   const { items, bytes, appendedAt } = stored
-  const [header, ...lines] = value.split('\n')
-  const sizes = parseHeader(header!)
-  if (sizes !== null && sizes.length === lines.length && sum(sizes, 0) === items && sum(sizes, 1) === bytes) {
-    return lines.map((line, i) => ({ line, items: sizes[i]![0], bytes: sizes[i]![1], appendedAt }))
+  const records: LeasedRecord[] = []
+  let itemsLeft = items
+  let bytesLeft = bytes
+  for (const portion of value.split(SEPARATOR)) {
+    const [header, ...lines] = portion.split('\n')
+    const sizes = parseHeader(header!)
+    if (sizes?.length !== lines.length) return [{ line: value.replaceAll('\n', ' '), items, bytes, appendedAt }]
+    for (let i = 0; i < lines.length; i++) {
+      const [items, bytes] = sizes[i]!
+      records.push({ line: lines[i]!, items, bytes, appendedAt })
+      itemsLeft -= items
+      bytesLeft -= bytes
+    }
   }
+  if (itemsLeft === 0 && bytesLeft === 0) return records
   return [{ line: value.replaceAll('\n', ' '), items, bytes, appendedAt }]
 }
 
@@ -87,8 +130,4 @@ function parseHeader (header: string): [number, number][] | null {
   } catch {
     return null
   }
-}
-
-function sum (sizes: [number, number][], index: 0 | 1): number {
-  return sizes.reduce((total, size) => total + size[index], 0)
 }

@@ -9,12 +9,13 @@ import { createLetterStore, letterId } from './lmdb/dead-letters.js'
 import type { Destination, HeldLease } from './lmdb/destination.js'
 import { prepareDirectory } from './lmdb/directory.js'
 import { Disk } from './lmdb/disk.js'
+import { fromFrame, toFrame, type Journaled } from './lmdb/frame.js'
+import { Gathering } from './lmdb/gathering.js'
 import { Journal, type Frame } from './lmdb/journal.js'
-import { fromJournalText, toJournalText } from './lmdb/journal-text.js'
 import { lockDirectory } from './lmdb/lock.js'
 import { Scheduler } from './lmdb/scheduler.js'
 import { LmdbStore, writeError } from './lmdb/store.js'
-import { Gathering, Unstored, type Gathered } from './lmdb/unstored.js'
+import { Unstored } from './lmdb/unstored.js'
 import { retryStore } from './retry.js'
 import { countOutcomes, type Outcomes } from './settlement.js'
 import {
@@ -54,7 +55,8 @@ type Write = {
   lineBytes: number
 } & ({ append: Append } | { append: null, prepare: (changes: Changes, now: number) => unknown })
 
-interface Journaled {
+/** Something to be written to the journal. */
+interface SizedAppend {
   append: Append
   lineBytes: number
 }
@@ -94,7 +96,7 @@ class LmdbSpool implements Spool {
   readonly #scheduler: Scheduler
   readonly #journal: Journal
   readonly #unstored: Unstored
-  readonly #journaling: GroupCommit<Journaled, AppendResult>
+  readonly #journaling: GroupCommit<SizedAppend, AppendResult>
   readonly #commits: GroupCommit<Write, unknown>
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
@@ -137,8 +139,8 @@ class LmdbSpool implements Spool {
   async recover (): Promise<void> {
     const corrupt: Frame[] = []
     for (const frame of this.#journal.recover()) {
-      if (frame.payload === null) corrupt.push(frame)
-      else this.#journaled(frame.number, fromJournalText(frame.payload).map(append => ({ append, lineBytes: lineBytesOf(append.records), appendedAt: append.appendedAt })))
+      if (frame.intact) this.#journaled(frame.number, fromFrame(frame.body))
+      else corrupt.push(frame)
     }
     await this.#store()
     if (corrupt.length > 0) await this.#bury(corrupt)
@@ -276,32 +278,30 @@ class LmdbSpool implements Spool {
     }
   }
 
-  async #journalGroup (group: Pending<Journaled, AppendResult>[]): Promise<void> {
-    const now = Date.now()
+  async #journalGroup (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
+    const { dataDir, limits } = this.#options
     const gathering = new Gathering()
     let items = 0
-    for (const { op: { append, lineBytes } } of group) {
-      gathering.add(append, lineBytes, now)
+    for (const { op: { append } } of group) {
+      gathering.add(append)
       for (const record of append.records) items += record.items
     }
     try {
       if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) await this.#store()
-      if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) throw new SpoolFullError(`the disk under ${this.#options.dataDir} does not take what waits for it`)
-      await this.#journal.append(toJournalText(gathering.all), items).catch((error: Error) => { throw writeError(this.#options.dataDir, error) })
+      if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
+      const { body, journaled } = toFrame(gathering.all, limits, Date.now())
+      const frame = await this.#journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
+      this.#journaled(frame, journaled)
     } finally {
       for (const { op } of group) this.#pendingBytes -= op.lineBytes
     }
-    this.#journaled(this.#journal.last, gathering.all.map(append => ({ append, lineBytes: append.lineBytes, appendedAt: now })))
     for (const { resolve } of group) resolve(STORED)
   }
 
-  /** The journal has them, and the tables are to have them. */
-  #journaled (frame: number, appends: { append: Append, lineBytes: number, appendedAt: number }[]): void {
-    for (const { append, lineBytes, appendedAt } of appends) {
-      const pressing = this.#unstored.add(append, lineBytes, appendedAt, this.#scheduler.waiting(append.kind, append.destination))
-      if (pressing) this.#events.emit('due', append.kind)
-    }
-    this.#unstored.frame = frame
+  /** The journal has it, and the tables are to have it. */
+  #journaled (frame: number, journaled: Journaled[]): void {
+    const pressed = this.#unstored.add(frame, journaled, (kind, destination) => this.#scheduler.waiting(kind, destination))
+    for (const kind of pressed) this.#events.emit('due', kind)
     if (this.#unstored.lineBytes >= STORE_BYTES) this.#store().catch(() => {})
     else this.#storeWithin(Math.min(STORE_MS, this.#options.lingerMs / 2))
   }
@@ -344,8 +344,8 @@ class LmdbSpool implements Spool {
     if (group.some(({ op }) => op.append?.idempotency !== undefined)) changes.sweepIdempotency()
     const moved = moving ? this.#moveJournaled(changes) : null
     const appends = new Gathering()
-    const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, op.lineBytes, changes, appends, now))
-    this.#putGathered(changes, appends.all, now)
+    const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, changes, appends))
+    for (const { kind, destination, records, urgent } of appends.all) this.#putRecords(changes, this.#scheduler.destination(kind, destination), records, urgent, now)
     this.#forgetEmpty(changes, now)
     try {
       await changes.commit()
@@ -361,27 +361,26 @@ class LmdbSpool implements Spool {
   /** @returns the youngest frame that the tables then have; null when the journal has nothing for them */
   #moveJournaled (changes: Changes): number | null {
     if (this.#unstored.isEmpty) return null
-    const { frame } = this.#unstored
-    const gathered = this.#unstored.leave()
-    for (const { items } of gathered) changes.counters.accepted += items
-    for (const each of gathered) this.#putGathered(changes, [each], each.appendedAt)
+    const { queues, frame } = this.#unstored.leave()
+    for (const { kind, destination: name, chunks, appendedAt } of queues) {
+      for (const { items } of chunks) changes.counters.accepted += items
+      const destination = this.#scheduler.destination(kind, name)
+      const entries = changes.putPacked(destination, chunks, appendedAt)
+      changes.whenDone(() => this.#scheduler.appended(destination, entries, false, appendedAt))
+    }
     changes.putJournaled(frame)
     changes.whenDone(() => this.#unstored.stored())
     return frame
   }
 
-  #gather (append: Append, lineBytes: number, changes: Changes, appends: Gathering, now: number): AppendResult {
+  #gather (append: Append, changes: Changes, appends: Gathering): AppendResult {
     const { records, idempotency } = append
     const answer = idempotency === undefined ? null : changes.claim(idempotency.key, idempotency.answer)
     if (answer !== null) return { stored: false, answer }
     if (records.length === 0) return STORED
-    appends.add(append, lineBytes, now)
+    appends.add(append)
     for (const { items } of records) changes.counters.accepted += items
     return STORED
-  }
-
-  #putGathered (changes: Changes, gathered: Gathered[], appendedAt: number): void {
-    for (const { kind, destination, records, urgent } of gathered) this.#putRecords(changes, this.#scheduler.destination(kind, destination), records, urgent, appendedAt)
   }
 
   #putRecords (changes: Changes, destination: Destination, records: SpoolRecord[], urgent: boolean, now: number): void {
@@ -396,10 +395,10 @@ class LmdbSpool implements Spool {
       append: null,
       lineBytes: 0,
       prepare: (changes, at) => {
-        for (const { items, raw } of frames) {
+        for (const { items, body } of frames) {
           changes.counters.accepted += items
           changes.counters.deadLettered += items
-          changes.putLetter({ ...CORRUPT_FRAME, id: letterId(at, this.#nextLetter++), at, line: raw.replaceAll('\n', ' '), items })
+          changes.putLetter({ ...CORRUPT_FRAME, id: letterId(at, this.#nextLetter++), at, line: body.toString().replaceAll('\n', ' '), items })
         }
         if (last !== null) changes.putJournaled(last)
       }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
-import { packChunks, type Chunk } from '../chunk.js'
+import { mergeChunks, packChunks, type Chunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
 import { entryKey, type LmdbStore, type Writes } from './store.js'
@@ -58,12 +58,21 @@ export class Changes {
 
   /** Adds records at the end of the queue. */
   putRecords (destination: Destination, records: SpoolRecord[], appendedAt: number): Entry[] {
+    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]), appendedAt)
+  }
+
+  /** Adds what was packed already. */
+  putPacked (destination: Destination, chunks: Chunk<Buffer>[], appendedAt: number): Entry[] {
+    return this.#putChunks(destination, mergeChunks(chunks, this.#limits[destination.kind]), appendedAt)
+  }
+
+  #putChunks (destination: Destination, chunks: Chunk<Buffer | string>[], appendedAt: number): Entry[] {
     this.touched.add(destination)
     if (!destination.named) {
       this.#writes.push(writes => writes.put(this.#store.names, destination.id, JSON.stringify([destination.kind, destination.name])))
       this.whenDone(() => { destination.named = true })
     }
-    return packChunks(records, this.#limits[destination.kind]).map(chunk => this.#putEntry(destination, chunk, this.#nextSeq(), appendedAt))
+    return chunks.map(chunk => this.#putEntry(destination, chunk, this.#nextSeq(), appendedAt))
   }
 
   /** Removes entries and puts records in their place, which are as old as the oldest of the entries. */
@@ -74,7 +83,7 @@ export class Changes {
     return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
   }
 
-  #putEntry (destination: Destination, { value, ...sizes }: Chunk, seq: number, appendedAt: number): Entry {
+  #putEntry (destination: Destination, { value, ...sizes }: Chunk<Buffer | string>, seq: number, appendedAt: number): Entry {
     const entry = { seq, ...sizes, appendedAt }
     this.#writes.push(writes => writes.put(this.#store.entries, entryKey(destination.id, entry), value))
     return entry

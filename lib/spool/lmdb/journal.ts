@@ -20,10 +20,9 @@ export interface Frame {
   /** Grows by one with each frame. */
   number: number
   items: number
-  /** Null when it is not what was written. */
-  payload: string | null
-  /** The bytes of a frame that is not what was written, as text. */
-  raw: string
+  body: Buffer
+  /** False when the body is not what was written. */
+  intact: boolean
 }
 
 interface JournalFile {
@@ -78,10 +77,12 @@ export class Journal {
     }
   }
 
-  /** Resolves when the frame is durable. Not to be called again before. @throws Error of the file system; then nothing was written */
-  async append (payload: string, items: number): Promise<void> {
+  /**
+   * Resolves with the number of the frame when it is durable. Not to be called again before.
+   * @throws Error of the file system; nothing was written then
+   */
+  async append (body: Buffer, items: number): Promise<number> {
     const number = this.#last + 1
-    const body = Buffer.from(payload)
     const frame = [header(number, body, items), body]
     const file = this.#current(number)
     try {
@@ -94,6 +95,7 @@ export class Journal {
     }
     file.last = this.#last = number
     this.#position += HEADER.SIZE + body.length
+    return number
   }
 
   /** Frames up to this one are stored elsewhere: files with no others go. */
@@ -143,8 +145,7 @@ function checksum (header: Buffer, body: Buffer): number {
 }
 
 /**
- * A frame that is not what was written comes without a payload; so does what stands where a frame should begin, with
- * the number of the frame after it.
+ * What stands where a frame should begin comes as a frame that is not intact, with the number of the one after it.
  */
 function * readFrames (bytes: Buffer): Generator<Frame> {
   let end = 0
@@ -153,7 +154,7 @@ function * readFrames (bytes: Buffer): Generator<Frame> {
     const frame = readFrame(bytes, at)
     if (frame === null) continue
     const { number } = frame
-    if (at > end && bytes.subarray(end, at).some(byte => byte !== 0)) yield { number, items: 0, payload: null, raw: bytes.toString('utf8', end, at) }
+    if (at > end && bytes.subarray(end, at).some(byte => byte !== 0)) yield { number, items: 0, body: bytes.subarray(end, at), intact: false }
     yield frame
     end = frame.end
   }
@@ -167,6 +168,5 @@ function readFrame (bytes: Buffer, at: number): Frame & { end: number } | null {
   if (end > bytes.length) return null
   const body = bytes.subarray(at + HEADER.SIZE, end)
   const intact = checksum(head, body) === head.readUInt32LE(HEADER.CHECKSUM)
-  const text = body.toString()
-  return { number: head.readDoubleLE(HEADER.NUMBER), items: head.readUInt32LE(HEADER.ITEMS), payload: intact ? text : null, raw: text, end }
+  return { number: head.readDoubleLE(HEADER.NUMBER), items: head.readUInt32LE(HEADER.ITEMS), body, intact, end }
 }

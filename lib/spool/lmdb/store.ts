@@ -15,7 +15,7 @@ type EntryKey = [number, number, number, number, number, number, number]
 
 /** Puts and removals that become durable in one transaction. */
 export interface Writes {
-  put (table: Database, key: Key, value: string): void
+  put (table: Database, key: Key, value: string | Buffer): void
   remove (table: Database, key: Key): void
 }
 

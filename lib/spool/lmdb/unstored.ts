@@ -1,69 +1,28 @@
-import type { Append, BatchLimits, Depth, Kind, SpoolRecord } from '../spool.js'
+import type { Chunk } from '../chunk.js'
+import type { BatchLimits, Depth, Kind } from '../spool.js'
+import type { Journaled } from './frame.js'
 
-/** Appends of one destination, gathered so that they share entries. */
-export interface Gathered {
+/** What waits of one destination. */
+export interface UnstoredQueue extends BatchLimits {
   kind: Kind
   destination: string
-  records: SpoolRecord[]
-  items: number
-  /** What they count against the batch limit of their kind. */
-  bytes: number
-  lineBytes: number
-  urgent: boolean
+  /** In the order in which they were appended. */
+  chunks: Chunk<Buffer>[]
   /** Unix milliseconds of the oldest. */
   appendedAt: number
 }
 
-/** Puts appends of one destination together. */
-export class Gathering {
-  readonly #byName = new Map<string, Gathered>()
-
-  get all (): Gathered[] {
-    return [...this.#byName.values()]
-  }
-
-  get isEmpty (): boolean {
-    return this.#byName.size === 0
-  }
-
-  /** @returns the destination with it */
-  add ({ kind, destination, records, urgent = false }: Append, lineBytes: number, appendedAt: number): Gathered {
-    const gathered = this.#gathered(kind, destination, appendedAt)
-    for (const record of records) {
-      gathered.records.push(record)
-      gathered.items += record.items
-      gathered.bytes += record.bytes
-    }
-    gathered.lineBytes += lineBytes
-    gathered.urgent ||= urgent
-    return gathered
-  }
-
-  get (kind: Kind, destination: string): Gathered | undefined {
-    return this.#byName.get(`${kind}:${destination}`)
-  }
-
-  #gathered (kind: Kind, destination: string, appendedAt: number): Gathered {
-    const name = `${kind}:${destination}`
-    let gathered = this.#byName.get(name)
-    if (gathered === undefined) {
-      gathered = { kind, destination, records: [], items: 0, bytes: 0, lineBytes: 0, urgent: false, appendedAt }
-      this.#byName.set(name, gathered)
-    }
-    return gathered
-  }
-}
-
 /** What the journal holds and the tables do not yet: as durable as what they hold, and not to be leased before they do. */
 export class Unstored {
-  /** Youngest frame of the journal that this holds, or has held. */
-  frame = 0
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
-  #gathering = new Gathering()
+  #queues = new Map<string, UnstoredQueue>()
   /** On their way into the tables. */
-  #leaving: Gathered[] = []
+  #leaving: UnstoredQueue[] = []
   #lineBytes = 0
+  #items = 0
+  /** Youngest frame of the journal that is in here, or was. */
+  #frame = 0
   /** Kinds of which a full batch waits. */
   readonly #pressing = new Set<Kind>()
 
@@ -73,11 +32,11 @@ export class Unstored {
   }
 
   get isEmpty (): boolean {
-    return this.#gathering.isEmpty && this.#leaving.length === 0
+    return this.#queues.size === 0 && this.#leaving.length === 0
   }
 
   get items (): number {
-    return this.#all().reduce((sum, { items }) => sum + items, 0)
+    return this.#items
   }
 
   get lineBytes (): number {
@@ -85,60 +44,100 @@ export class Unstored {
   }
 
   /**
-   * @param stored what the tables have of the destination that no lease holds
-   * @returns true when a full batch waits of the first destination of this kind
+   * @param frame that holds them
+   * @param storedOf what the tables have of a destination that no lease holds
+   * @returns the kinds of which now a full batch waits
    */
-  add (append: Append, lineBytes: number, appendedAt: number, stored: BatchLimits): boolean {
-    const { items, bytes } = this.#gathering.add(append, lineBytes, appendedAt)
-    this.#lineBytes += lineBytes
-    const limits = this.#limits[append.kind]
-    if (this.#pressing.has(append.kind) || (items + stored.items < limits.items && bytes + stored.bytes < limits.bytes)) return false
-    this.#pressing.add(append.kind)
-    return true
+  add (frame: number, journaled: Journaled[], storedOf: (kind: Kind, destination: string) => BatchLimits): Kind[] {
+    const pressed: Kind[] = []
+    for (const each of journaled) {
+      const queue = this.#queueOf(each)
+      for (const chunk of each.chunks) {
+        push(queue, chunk)
+        this.#count(chunk, 1)
+      }
+      if (!this.#pressing.has(each.kind) && isPressing(queue, storedOf(each.kind, each.destination), this.#limits[each.kind])) {
+        this.#pressing.add(each.kind)
+        pressed.push(each.kind)
+      }
+    }
+    this.#frame = frame
+    return pressed
   }
 
   /** Hands all of it out, to be stored now; until `stored` or `failed` it counts as before. */
-  leave (): Gathered[] {
-    this.#leaving = this.#gathering.all
-    this.#gathering = new Gathering()
+  leave (): { queues: UnstoredQueue[], frame: number } {
+    this.#leaving = [...this.#queues.values()]
+    this.#queues = new Map()
     this.#pressing.clear()
-    return this.#leaving
+    return { queues: this.#leaving, frame: this.#frame }
   }
 
   /** What has left is in the tables. */
   stored (): void {
-    for (const { lineBytes } of this.#leaving) this.#lineBytes -= lineBytes
+    for (const { chunks } of this.#leaving) for (const chunk of chunks) this.#count(chunk, -1)
     this.#leaving = []
   }
 
   /** What has left is not in the tables; it goes before what has come since. */
   failed (): void {
-    const gathering = new Gathering()
-    for (const gathered of [...this.#leaving, ...this.#gathering.all]) gathering.add(gathered, gathered.lineBytes, gathered.appendedAt)
-    this.#gathering = gathering
+    const since = [...this.#queues.values()]
+    this.#queues = new Map()
+    for (const each of [...this.#leaving, ...since]) {
+      const queue = this.#queueOf(each)
+      for (const chunk of each.chunks) push(queue, chunk)
+    }
     this.#leaving = []
   }
 
   /** Milliseconds until something of this kind is due; null when there is nothing. */
   nextDueMs (kind: Kind, now: number): number | null {
     if (this.#pressing.has(kind)) return 0
-    const times = this.#all().filter(gathered => gathered.kind === kind).map(({ appendedAt }) => appendedAt)
-    return times.length === 0 ? null : Math.max(0, Math.min(...times) + this.#lingerMs - now)
+    let oldest = Infinity
+    for (const queue of this.#all()) if (queue.kind === kind) oldest = Math.min(oldest, queue.appendedAt)
+    return oldest === Infinity ? null : Math.max(0, oldest + this.#lingerMs - now)
   }
 
   depth (kind: Kind | undefined, now: number): Depth {
     const depth: Depth = { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 }
-    for (const gathered of this.#all()) {
-      if (kind !== undefined && gathered.kind !== kind) continue
-      depth.records += gathered.records.length
-      depth.items += gathered.items
-      depth.bytes += gathered.lineBytes
-      depth.oldestAgeMs = Math.max(depth.oldestAgeMs, now - gathered.appendedAt)
+    for (const queue of this.#all()) {
+      if (kind !== undefined && queue.kind !== kind) continue
+      for (const { records, items, lineBytes } of queue.chunks) {
+        depth.records += records
+        depth.items += items
+        depth.bytes += lineBytes
+      }
+      depth.oldestAgeMs = Math.max(depth.oldestAgeMs, now - queue.appendedAt)
     }
     return depth
   }
 
-  #all (): Gathered[] {
-    return [...this.#leaving, ...this.#gathering.all]
+  #all (): UnstoredQueue[] {
+    return [...this.#leaving, ...this.#queues.values()]
   }
+
+  #count ({ items, lineBytes }: Chunk<Buffer>, sign: 1 | -1): void {
+    this.#items += sign * items
+    this.#lineBytes += sign * lineBytes
+  }
+
+  #queueOf ({ kind, destination, appendedAt }: Omit<Journaled, 'chunks'>): UnstoredQueue {
+    const name = `${kind}:${destination}`
+    let queue = this.#queues.get(name)
+    if (queue === undefined) {
+      queue = { kind, destination, chunks: [], appendedAt, items: 0, bytes: 0 }
+      this.#queues.set(name, queue)
+    }
+    return queue
+  }
+}
+
+function push (queue: UnstoredQueue, chunk: Chunk<Buffer>): void {
+  queue.chunks.push(chunk)
+  queue.items += chunk.items
+  queue.bytes += chunk.bytes
+}
+
+function isPressing ({ items, bytes }: UnstoredQueue, stored: BatchLimits, limits: BatchLimits): boolean {
+  return items + stored.items >= limits.items || bytes + stored.bytes >= limits.bytes
 }
