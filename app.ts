@@ -23,6 +23,8 @@ export const options: FastifyHttpOptions<Server> = {
   trustProxy: readTrustProxy(process.env.TRUST_PROXY),
   // A line per request would cost more than the request; failures log themselves.
   logController: new LogController({ disableRequestLogging: true }),
+  // A logger per request costs more than to look its token up; what is logged of a request names it.
+  childLoggerFactory: logger => logger,
   ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   http: { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
   // What arrives on an open connection while the server closes is still taken, and answered in full.

@@ -1,6 +1,6 @@
 import type { IntakeAnswer } from '../schemas/intake.js'
 import { ApiError } from './errors.js'
-import { encodeRecords } from './record.js'
+import { encodeRecords, type Measure } from './record.js'
 import { Refusal } from './refusal.js'
 import type { Receipts, RejectedItem } from './receipts.js'
 import type { RefusalReason } from './outcome.js'
@@ -29,8 +29,7 @@ export interface IntakeBatch<Item> {
   items: unknown[]
   /** @throws Refusal */
   read: (item: unknown, index: number) => Item
-  /** What an item counts against the batch limit of its kind. */
-  count: (item: Item) => number
+  measure: Measure<Item>
   /** Called with the good items before they are stored; may replace them in the array. */
   prepare?: (items: Item[]) => void | Promise<void>
   /** Called once these items are stored, not for a request that was stored before; must not throw. */
@@ -102,7 +101,7 @@ export class Intake {
     const append: Append = {
       kind: batch.kind,
       destination: batch.destination,
-      records: encodeRecords(items, batch.count, waits ? { id: context.requestId, indexes } : undefined),
+      records: encodeRecords(items, batch.measure, waits ? { id: context.requestId, indexes } : undefined),
       urgent: waits
     }
     if (context.idempotencyKey !== undefined) {

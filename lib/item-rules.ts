@@ -108,8 +108,8 @@ export class ItemRules {
     if (this.#policy !== null) dimensions = this.#policy.apply(dimensions, `${path}.Dimensions`)
     if (facts.length > 0) dimensions = addDimensions(dimensions, facts)
     const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
-    if (name !== datum.MetricName) checkMetricName(name, `${path}.MetricName, with what was redacted,`)
-    if (dimensions !== given) checkDimensions(dimensions, `${path}.Dimensions, with what was redacted and added,`)
+    if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, with what was redacted,')
+    if (dimensions !== given) checkDimensions(dimensions, path, '.Dimensions, with what was redacted and added,')
     return name === datum.MetricName && dimensions === given ? datum : { ...datum, MetricName: name, Dimensions: dimensions }
   }
 }

@@ -28,20 +28,26 @@ export function brokenLogStreamRule (name: string): string | null {
   return null
 }
 
-function readTimestamp (value: unknown, path: string, now: number): number {
+function readTimestamp (value: unknown, index: number, now: number): number {
   if (value === undefined) return now
   const timestamp = readLogTimestamp(value)
-  if (timestamp === null) throw new Refusal('invalid-timestamp', `${path} must be Unix milliseconds, as a whole number or a string of digits.`)
-  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `${path} must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
-  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `${path} must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  if (timestamp === null) throw new Refusal('invalid-timestamp', `logEvents[${index}].timestamp must be Unix milliseconds, as a whole number or a string of digits.`)
+  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
   return timestamp
+}
+
+function isTooLarge (message: string): boolean {
+  return message.length * MAX_BYTES_PER_UNIT > LIMIT.MAX_EVENT_BYTES && Buffer.byteLength(message) > LIMIT.MAX_EVENT_BYTES
+}
+
+function tooLarge (path: string): Refusal {
+  return new Refusal('too-large', `${path} must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
 }
 
 /** @throws Refusal too-large */
 export function checkMessageSize (message: string, path: string): void {
-  if (message.length * MAX_BYTES_PER_UNIT > LIMIT.MAX_EVENT_BYTES && Buffer.byteLength(message) > LIMIT.MAX_EVENT_BYTES) {
-    throw new Refusal('too-large', `${path} must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
-  }
+  if (isTooLarge(message)) throw tooLarge(path)
 }
 
 /**
@@ -51,13 +57,12 @@ export function checkMessageSize (message: string, path: string): void {
  * @throws Refusal
  */
 export function readLogEvent (event: unknown, index: number, now: number): StoredLogEvent {
-  const path = `logEvents[${index}]`
-  if (!isObject(event)) throw new Refusal('invalid-item', `${path} must be an object.`)
+  if (!isObject(event)) throw new Refusal('invalid-item', `logEvents[${index}] must be an object.`)
   const unknown = unknownField(event, EVENT_FIELDS)
-  if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
-  const { message } = event
-  if (typeof message !== 'string') throw new Refusal('invalid-item', `${path}.message must be a string.`)
-  if (message.length === 0) throw new Refusal('invalid-item', `${path}.message must not be empty.`)
-  checkMessageSize(message, `${path}.message`)
-  return [readTimestamp(event.timestamp, `${path}.timestamp`, now), message.toWellFormed()]
+  if (unknown !== undefined) throw new Refusal('invalid-item', `logEvents[${index}] has the unknown field "${unknown}".`)
+  const { message, timestamp } = event
+  if (typeof message !== 'string') throw new Refusal('invalid-item', `logEvents[${index}].message must be a string.`)
+  if (message.length === 0) throw new Refusal('invalid-item', `logEvents[${index}].message must not be empty.`)
+  if (isTooLarge(message)) throw tooLarge(`logEvents[${index}].message`)
+  return [readTimestamp(timestamp, index, now), message.toWellFormed()]
 }

@@ -50,27 +50,36 @@ export function countDatum (datum: StoredDatum): number {
   return Buffer.byteLength(JSON.stringify(datum))
 }
 
+/** The JSON of a datum, which is what it counts. */
+export function writeDatum (datum: StoredDatum): string {
+  return JSON.stringify(datum)
+}
+
+/** Bytes that an item counts against the batch limit of its kind; or its JSON, when that is what counts. */
+export type Measure<Item> = (item: Item) => number | string
+
 /**
  * Writes items as records of about MAX_RECORD_BYTES each.
  * @param receipt when given, its indexes are those of the items, in the same order
  */
-export function encodeRecords<Item> (items: Item[], count: (item: Item) => number, receipt?: ReceiptRef): SpoolRecord[] {
+export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, receipt?: ReceiptRef): SpoolRecord[] {
   const records: SpoolRecord[] = []
   let start = 0
   let bytes = 0
+  let written: string[] = []
   const push = (end: number): void => {
-    const stored: StoredRecord<Item> = { v: VERSION, e: start === 0 && end === items.length ? items : items.slice(start, end) }
-    if (receipt !== undefined) {
-      stored.r = receipt.id
-      stored.x = receipt.indexes.slice(start, end)
-    }
-    records.push({ line: JSON.stringify(stored), items: end - start, bytes })
+    const json = written.length > 0 ? `[${written.join(',')}]` : JSON.stringify(start === 0 && end === items.length ? items : items.slice(start, end))
+    const rest = receipt === undefined ? '' : `,"r":${JSON.stringify(receipt.id)},"x":${JSON.stringify(receipt.indexes.slice(start, end))}`
+    records.push({ line: `{"v":${VERSION},"e":${json}${rest}}`, items: end - start, bytes })
     start = end
     bytes = 0
+    written = []
   }
   for (let i = 0; i < items.length; i++) {
-    const size = count(items[i]!)
+    const measured = measure(items[i]!)
+    const size = typeof measured === 'string' ? Buffer.byteLength(measured) : measured
     if (bytes > 0 && bytes + size > MAX_RECORD_BYTES) push(i)
+    if (typeof measured === 'string') written.push(measured)
     bytes += size
   }
   if (start < items.length) push(items.length)

@@ -50,7 +50,7 @@ function toApiError (error: FastifyError | ApiError): ApiError {
 async function errors (fastify: FastifyInstance): Promise<void> {
   function send (error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
     const answer = toApiError(error)
-    if (answer.code === 190) request.log.error({ err: error, route: request.routeOptions.url }, 'request failed')
+    if (answer.code === 190) request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
     if (answer.retryAfter !== undefined) reply.header('Retry-After', answer.retryAfter)
     reply.code(answer.statusCode).send({ error: { code: answer.code, message: answer.message }, ...answer.body })
   }

@@ -25,7 +25,7 @@ function brokenEnvelopeRule (document: unknown): string | null {
 
 function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstance) {
   /** @param indexOf where an event stands in the body */
-  async function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
+  function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
     const groupRule = brokenLogGroupRule(logGroupName)
     if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
     const streamRule = brokenLogStreamRule(logStreamName)
@@ -34,12 +34,12 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
     requireScope(identity, 'logGroups', logGroupName)
     requireScope(identity, 'logStreams', logStreamName)
     const read = itemRules.logEventReader(context, sentAt)
-    return await intake.accept({
+    return intake.accept({
       kind: 'logs',
       destination: `${logGroupName}:${logStreamName}`,
       items: logEvents,
       read: (event, index) => read(event, indexOf(index)),
-      count: countLogEvent,
+      measure: countLogEvent,
       onStored (events, bytes) {
         if (identity !== null) usage.record(identity.application.id, 'logs', events.length, bytes)
       }
@@ -49,7 +49,7 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
   async function acceptDocuments (documents: LogDocuments, context: IntakeContext): Promise<IntakeResult> {
     const split = splitLogDocuments(documents, brokenEnvelopeRule)
     for (const { reason } of split.rejected) observer.onRefused('logs', reason as RefusalReason)
-    return await acceptLogBatches(split, ({ envelope, indexes }, context) => acceptOne(envelope, context, index => indexes[index]!), context)
+    return await acceptLogBatches(split, async ({ envelope, indexes }, context) => await acceptOne(envelope, context, index => indexes[index]!), context)
   }
 
   return {
@@ -60,8 +60,8 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
      * Stores the log events of one request.
      * @throws ApiError
      */
-    async accept (envelope: LogEventsEnvelope, context: IntakeContext): Promise<IntakeResult> {
-      return envelope.logEvents instanceof LogDocuments ? await acceptDocuments(envelope.logEvents, context) : await acceptOne(envelope, context)
+    accept (envelope: LogEventsEnvelope, context: IntakeContext): Promise<IntakeResult> {
+      return envelope.logEvents instanceof LogDocuments ? acceptDocuments(envelope.logEvents, context) : acceptOne(envelope, context)
     }
   }
 }

@@ -5,7 +5,7 @@ import { requireScope } from '../lib/applications/scope.js'
 import { ApiError } from '../lib/errors.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake.js'
 import { brokenNamespaceRule } from '../lib/metric-datum.js'
-import { countDatum } from '../lib/record.js'
+import { writeDatum } from '../lib/record.js'
 import { createMetricsSink } from '../lib/sinks/metrics.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
 
@@ -19,19 +19,19 @@ const TEST_VALUES = 100
 const TEST_WAIT_SECONDS = 10
 
 function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstance) {
-  async function accept ({ params, sentAt }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
+  function accept ({ params, sentAt }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
     const { Namespace, MetricData } = params
     const rule = brokenNamespaceRule(Namespace)
     if (rule !== null) throw new ApiError('invalidRequest', { message: `params.Namespace ${rule}.` })
     const { identity = null } = context
     requireScope(identity, 'namespaces', Namespace)
-    return await intake.accept({
+    return intake.accept({
       kind: 'metrics',
       destination: Namespace,
       items: MetricData,
       read: itemRules.datumReader(context, sentAt),
       prepare: datums => seriesLimit.fold(context, Namespace, datums),
-      count: countDatum,
+      measure: writeDatum,
       onStored (datums, bytes) {
         if (identity === null) return
         usage.record(identity.application.id, 'metrics', datums.length, bytes)

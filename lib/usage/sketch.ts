@@ -27,15 +27,15 @@ export interface Series {
   Dimensions?: ReadonlyArray<{ Name: string, Value: string }> | undefined
 }
 
-const SEEDS = [0x811c9dc5, 0x2f0b4c47] as const
+const SEED = 0x811c9dc5
 
-/** One of two independent hashes of a series; the order of its dimensions does not matter. */
-function hashSeries (namespace: string, { MetricName, Dimensions }: Series, seed: number): number {
+/** The order of the dimensions does not matter. */
+function hashSeries (namespace: string, { MetricName, Dimensions }: Series): number {
   let dimensions = 0
   if (Dimensions !== undefined) {
-    for (const { Name, Value } of Dimensions) dimensions = (dimensions + mix(hashText(Value, mix(hashText(Name, seed))))) | 0
+    for (const { Name, Value } of Dimensions) dimensions = (dimensions + mix(hashText(Value, mix(hashText(Name, SEED))))) | 0
   }
-  return mix(hashText(MetricName, mix(hashText(namespace, seed))) ^ dimensions)
+  return mix(hashText(MetricName, mix(hashText(namespace, SEED))) ^ dimensions)
 }
 
 /**
@@ -48,8 +48,10 @@ export class Sketch {
   #estimate: number | null = 0
 
   add (namespace: string, series: Series): void {
-    const index = hashSeries(namespace, series, SEEDS[0]) >>> (32 - INDEX_BITS)
-    this.#raise(index, Math.clz32(hashSeries(namespace, series, SEEDS[1])) + 1, true)
+    const hash = hashSeries(namespace, series)
+    // The bits of the index come first; a rank of the others is at most their number and one.
+    const rest = hash << INDEX_BITS | 1 << (INDEX_BITS - 1)
+    this.#raise(hash >>> (32 - INDEX_BITS), Math.clz32(rest) + 1, true)
   }
 
   merge (registers: Uint8Array): void {
