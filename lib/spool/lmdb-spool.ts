@@ -235,7 +235,7 @@ class LmdbSpool implements Spool {
     clearTimeout(this.#storing?.timer)
     const stored = readJournaled(this.#tables)
     await this.#tables.close()
-    this.#journal.close(stored)
+    await this.#journal.close(stored)
     await this.#unlock()
   }
 

@@ -1,4 +1,5 @@
-import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, unlink, writev } from 'node:fs'
+import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, writev } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
@@ -45,6 +46,7 @@ export class Journal {
   readonly #sync: boolean
   /** Oldest first; the last one is written to while it has a descriptor. */
   readonly #files: JournalFile[] = []
+  readonly #removals = new Set<Promise<void>>()
   #position = 0
   #last: number
 
@@ -101,18 +103,23 @@ export class Journal {
   /** Frames up to this one are stored elsewhere: files with no others go. */
   stored (number: number): void {
     while (this.#files[0] !== undefined && this.#files[0].fd === null && this.#files[0].last <= number) {
-      unlink(this.#files.shift()!.path, () => {})
+      this.#remove(this.#files.shift()!)
     }
   }
 
   /** Lets go of the files; those whose frames are all stored elsewhere are removed. */
-  close (stored: number): void {
-    for (const file of this.#files) {
+  async close (stored: number): Promise<void> {
+    for (const file of this.#files.splice(0)) {
       if (file.fd !== null) closeSync(file.fd)
-      file.fd = null
-      if (file.last <= stored) rmSync(file.path, { force: true })
+      if (file.last <= stored) this.#remove(file)
     }
-    this.#files.length = 0
+    await Promise.all(this.#removals)
+  }
+
+  /** A file that cannot be removed holds nothing that anybody would read. */
+  #remove ({ path }: JournalFile): void {
+    const removal = rm(path, { force: true }).catch(() => {}).finally(() => this.#removals.delete(removal))
+    this.#removals.add(removal)
   }
 
   #current (number: number): JournalFile {

@@ -1,17 +1,21 @@
 import t from 'tap'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbSpool } from '../../../lib/spool/lmdb-spool.js'
-import { SpoolConfigurationError, SpoolFullError, type Spool, type SpoolOptions } from '../../../lib/spool/spool.js'
+import { toFrame } from '../../../lib/spool/lmdb/frame.js'
+import { Journal } from '../../../lib/spool/lmdb/journal.js'
+import { SpoolConfigurationError, SpoolFullError, type Spool, type SpoolOptions, type SpoolRecord } from '../../../lib/spool/spool.js'
 import { killAppender } from '../../helpers/kill-appender.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from './contract.js'
 
 const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
   openLmdbSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
+
+const journalsOf = (dataDir: string): string[] => readdirSync(dataDir).filter(name => name.startsWith('journal-')).map(name => join(dataDir, name))
 
 const BATCH = { items: 500, bytes: 1_000_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
@@ -129,4 +133,53 @@ t.test('forgets destinations that are empty', async t => {
   const names = Array.from(root.openDB('names', { encoding: 'string' }).getRange()).map(({ value }) => value)
   await root.close()
   t.same(names, ['["logs","last"]'])
+})
+
+/** Appends, and ends as a process that is killed does: what the journal has is not in the tables. */
+async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
+  const journal = new Journal(dataDir, 0, false)
+  for (const each of all) {
+    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false }], LIMITS, Date.now())
+    await journal.append(body, each.items)
+  }
+  await journal.close(0)
+}
+
+t.test('has what only the journal has, once', async t => {
+  const dataDir = t.testdir()
+  await journaledOnly(dataDir, record('a', 2), record('b'))
+  const spool = await launch(dataDir)
+  t.match(await spool.ledger(), { accepted: 3, inSpool: 3 })
+  await spool.close()
+  t.same(journalsOf(dataDir), [], 'the tables have it now')
+  const again = await launch(dataDir)
+  t.same(await drain(again), ['a', 'b'])
+  await again.close()
+})
+
+t.test('what the journal has and nobody can read becomes a dead letter with its bytes, once', async t => {
+  const dataDir = t.testdir()
+  await journaledOnly(dataDir, record('a', 2), record('b', 3), record('c'))
+  const [file] = journalsOf(dataDir)
+  const bytes = readFileSync(file!)
+  bytes[bytes.indexOf('"b"') + 1]! ^= 0x20
+  writeFileSync(file!, bytes)
+  for (let opened = 0; opened < 2; opened++) {
+    const spool = await launch(dataDir)
+    t.match(await spool.ledger(), { accepted: 6, deadLettered: 3, inSpool: 3 })
+    const { deadLetters } = await spool.deadLetters.list({}, { limit: 10 })
+    t.match(deadLetters, [{ reason: 'corrupt', destination: 'journal', items: 3, line: /"name":"B"/ }])
+    await spool.close()
+  }
+})
+
+t.test('a journal that the disk does not take is a full spool, and nothing is half stored', async t => {
+  const dataDir = t.testdir()
+  symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
+  const spool = await launch(dataDir)
+  t.teardown(() => spool.close())
+  await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /takes no more: .*no space/ })
+  t.match(await spool.ledger(), { accepted: 0, inSpool: 0 })
+  t.same(await spool.append({ kind: 'logs', destination: 'd', records: [record('b')], urgent: true }), { stored: true })
+  t.same(await drain(spool), ['b'])
 })

@@ -1,0 +1,106 @@
+import t from 'tap'
+import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Journal } from '../../../../lib/spool/lmdb/journal.js'
+
+const files = (directory: string): string[] => readdirSync(directory).sort()
+const recovered = (directory: string, stored = 0) => [...new Journal(directory, stored, false).recover()]
+  .map(({ number, items, body, intact }) => ({ number, items, text: body.toString(), intact }))
+
+async function written (directory: string, ...bodies: string[]): Promise<string> {
+  const journal = new Journal(directory, 0, false)
+  for (const body of bodies) await journal.append(Buffer.from(body), body.length)
+  await journal.close(0)
+  return join(directory, files(directory)[0]!)
+}
+
+t.test('gives back what was appended, with its number and items', async t => {
+  const directory = t.testdir()
+  await written(directory, 'a', 'größe', '')
+  t.same(recovered(directory), [
+    { number: 1, items: 1, text: 'a', intact: true },
+    { number: 2, items: 5, text: 'größe', intact: true },
+    { number: 3, items: 0, text: '', intact: true }
+  ])
+  t.same(recovered(directory, 2).map(({ number }) => number), [3], 'but not what is stored elsewhere')
+})
+
+t.test('goes on behind what earlier processes wrote', async t => {
+  const directory = t.testdir()
+  await written(directory, 'a', 'b')
+  const journal = new Journal(directory, 0, true)
+  t.equal([...journal.recover()].length, 2)
+  t.equal(await journal.append(Buffer.from('c'), 1), 3)
+  await journal.close(2)
+  t.same(recovered(directory, 2).map(({ text }) => text), ['c'])
+  t.equal(files(directory).length, 1, 'the file that is stored elsewhere is gone')
+})
+
+t.test('a file goes when all of it is stored elsewhere, and not before', async t => {
+  const directory = t.testdir()
+  const journal = new Journal(directory, 0, false)
+  const large = Buffer.alloc(9 * 2 ** 20, 'x')
+  await journal.append(large, 1)
+  await journal.append(large, 1)
+  await journal.append(large, 1)
+  t.equal(files(directory).length, 3)
+  journal.stored(1)
+  await journal.close(2)
+  t.same(recovered(directory, 2).map(({ number }) => number), [3])
+})
+
+t.test('nobody was told of a write that did not end, so it is not read', async t => {
+  const directory = t.testdir()
+  const file = await written(directory, 'first', 'second')
+  const bytes = readFileSync(file)
+  for (let length = bytes.length - 1; length > bytes.length - 24 - 'second'.length; length--) {
+    writeFileSync(file, bytes.subarray(0, length))
+    t.same(recovered(directory).map(({ text }) => text), ['first'])
+  }
+})
+
+t.test('what was damaged comes as such, and the rest goes on', async t => {
+  const directory = t.testdir()
+  const file = await written(directory, 'first', 'second', 'third')
+  const bytes = readFileSync(file)
+  const damage = (at: number) => {
+    const damaged = Buffer.from(bytes)
+    damaged[at]! ^= 0x20
+    writeFileSync(file, damaged)
+    return recovered(directory)
+  }
+  t.same(damage(bytes.indexOf('second')), [
+    { number: 1, items: 5, text: 'first', intact: true },
+    { number: 2, items: 6, text: 'Second', intact: false },
+    { number: 3, items: 5, text: 'third', intact: true }
+  ])
+  const start = 24 + 'first'.length
+  for (const [what, at] of [['magic', start], ['length', start + 14]] as const) {
+    const [first, hole, last] = damage(at)
+    t.same([first!.text, last!.text], ['first', 'third'], what)
+    t.match(hole, { items: 0, intact: false, text: /second/ }, what)
+  }
+})
+
+t.test('zeros, which a power cut leaves behind, are nothing', async t => {
+  const directory = t.testdir()
+  const file = await written(directory, 'first')
+  writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(5_000)]))
+  t.same(recovered(directory).map(({ text }) => text), ['first'])
+})
+
+t.test('a disk that takes no more is an error, and the number is used again', async t => {
+  const directory = t.testdir()
+  symlinkSync('/dev/full', join(directory, 'journal-000000000000001'))
+  const journal = new Journal(directory, 0, false)
+  await t.rejects(journal.append(Buffer.from('a'), 1), /no space left/)
+  t.equal(journal.last, 0)
+  await journal.close(0)
+})
+
+t.test('other files of the folder are left alone', async t => {
+  const directory = t.testdir({ 'journal.txt': 'mine', 'data.mdb': 'tables' })
+  await written(directory, 'a')
+  t.equal(recovered(directory).length, 1)
+  t.equal(files(directory).length, 3)
+})
