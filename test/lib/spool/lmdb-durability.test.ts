@@ -175,8 +175,8 @@ t.test('what the journal has and nobody can read becomes a dead letter with its 
 
 t.test('a journal that the disk does not take is a full spool, and nothing is half stored', async t => {
   const dataDir = t.testdir()
-  symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
   const spool = await launch(dataDir)
+  symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
   t.teardown(() => spool.close())
   await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /takes no more: .*no space/ })
   t.match(await spool.ledger(), { accepted: 0, inSpool: 0 })
