@@ -17,6 +17,16 @@ const spool = backend === 'lmdb'
   ? await openLmdbSpool({ ...options, dataDir: place, sync: 'commit' })
   : await openRedisSpool({ ...options, redis: new Redis(place), shards: 2, sync: 'commit' })
 
+/** Before anything else happens, or a number that was acknowledged could go unsaid. */
+function print (text: string): void {
+  try {
+    writeSync(1, text)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    print(text)
+  }
+}
+
 let next = 0
 await Promise.all(Array.from({ length: CALLERS }, async () => {
   for (;;) {
@@ -24,6 +34,6 @@ await Promise.all(Array.from({ length: CALLERS }, async () => {
     await spool.append({
       kind: 'logs', destination: `d${number % 3}`, records: [0, 1].map(half => ({ line: JSON.stringify({ name: `${number}.${half}` }), items: 1, bytes: 100 }))
     })
-    writeSync(1, `${number}\n`)
+    print(`${number}\n`)
   }
 }))

@@ -1,4 +1,4 @@
-import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, writev } from 'node:fs'
+import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, writev } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -70,12 +70,14 @@ export class Journal {
     const stored = this.#last
     for (const name of readdirSync(this.#directory).filter(name => FILE_NAME.test(name)).sort()) {
       const path = join(this.#directory, name)
-      for (const frame of readFrames(readFileSync(path))) {
-        if (frame.number <= stored) continue
+      const frames = [...readFrames(readFileSync(path))].filter(({ number }) => number > stored)
+      // Its name may be the next that is given.
+      if (frames.length === 0) rmSync(path, { force: true })
+      for (const frame of frames) {
         this.#last = Math.max(this.#last, frame.number)
         yield frame
       }
-      this.#files.push({ path, last: this.#last, fd: null })
+      if (frames.length > 0) this.#files.push({ path, last: this.#last, fd: null })
     }
   }
 

@@ -104,3 +104,13 @@ t.test('other files of the folder are left alone', async t => {
   t.equal(recovered(directory).length, 1)
   t.equal(files(directory).length, 3)
 })
+
+t.test('a file that was begun when its process ended does not stand in the way of the next', async t => {
+  const directory = t.testdir({ 'journal-000000000000001': '', 'journal-000000000000002': 'torn' })
+  const journal = new Journal(directory, 0, false)
+  t.same([...journal.recover()], [])
+  t.equal(await journal.append(Buffer.from('a'), 1), 1)
+  journal.stored(0)
+  await journal.close(0)
+  t.same(recovered(directory).map(({ text }) => text), ['a'])
+})
