@@ -19,11 +19,13 @@ const spool = backend === 'lmdb'
 
 /** Before anything else happens, or a number that was acknowledged could go unsaid. */
 function print (text: string): void {
-  try {
-    writeSync(1, text)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
-    print(text)
+  for (;;) {
+    try {
+      writeSync(1, text)
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+    }
   }
 }
 
