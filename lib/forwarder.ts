@@ -130,6 +130,7 @@ class SpoolForwarder implements Forwarder {
   async #takeNext (): Promise<'again' | 'stop' | { sleepMs: number }> {
     const stopping = this.#stoppedAt !== null
     this.#woken = false
+    const askedAt = this.#options.now()
     let taken
     try {
       taken = await this.#options.spool.take(this.#kind, { flush: stopping })
@@ -138,7 +139,7 @@ class SpoolForwarder implements Forwarder {
       return { sleepMs: this.#spoolFailed(error) }
     }
     if (taken.lease !== null) {
-      this.#deliverAside(taken.lease)
+      this.#deliverAside(taken.lease, askedAt)
       // What came later than the stop belongs to the processes that go on.
       const newer = this.#stoppedAt !== null && taken.lease.records.every(({ appendedAt }) => appendedAt > this.#stoppedAt!)
       return newer ? 'stop' : 'again'
@@ -148,8 +149,8 @@ class SpoolForwarder implements Forwarder {
     return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
   }
 
-  #deliverAside (lease: Lease): void {
-    const delivery = this.#deliver(lease)
+  #deliverAside (lease: Lease, takenAt: number): void {
+    const delivery = this.#deliver(lease, takenAt)
       .catch(error => this.#options.log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'a delivery has thrown, which it never should'))
       .finally(() => {
         this.#underWay.delete(delivery)
@@ -158,8 +159,8 @@ class SpoolForwarder implements Forwarder {
     this.#underWay.add(delivery)
   }
 
-  async #deliver (lease: Lease): Promise<void> {
-    const keeper = this.#keep(lease)
+  async #deliver (lease: Lease, takenAt: number): Promise<void> {
+    const keeper = this.#keep(lease, takenAt)
     try {
       const delivery = await this.#callSink(lease, keeper.extend)
       await this.#settle(lease, delivery)
@@ -168,25 +169,33 @@ class SpoolForwarder implements Forwarder {
     }
   }
 
-  /** Holds the lease while its delivery takes its time. */
-  #keep (lease: Lease): { extend: () => Promise<void>, stop: () => void } {
+  /**
+   * Holds the lease while its delivery takes its time. Extended by the clock of this process, from before the spool was
+   * asked; a process that stood still for longer than that has lost it.
+   */
+  #keep (lease: Lease, takenAt: number): { extend: () => Promise<boolean>, stop: () => void } {
     const { spool, leaseMs, now } = this.#options
     const everyMs = leaseMs / 3
-    let extendedAt = now()
-    const extend = async (): Promise<void> => {
-      if (now() - extendedAt < everyMs / 2) return
-      extendedAt = now()
+    let triedAt = takenAt
+    let heldUntil = takenAt + leaseMs
+    const extend = async (): Promise<boolean> => {
+      const askedAt = now()
+      if (askedAt >= heldUntil) return false
+      if (askedAt - triedAt < everyMs / 2) return true
+      triedAt = askedAt
       try {
         await spool.extend(lease)
+        heldUntil = askedAt + leaseMs
       } catch (error) {
         this.#spoolFailed(error)
       }
+      return now() < heldUntil
     }
     const timer = setInterval(extend, everyMs).unref()
     return { extend, stop: () => clearInterval(timer) }
   }
 
-  async #callSink (lease: Lease, extend: () => Promise<void>): Promise<Delivery | DeliveryFailure> {
+  async #callSink (lease: Lease, extend: () => Promise<boolean>): Promise<Delivery | DeliveryFailure> {
     const { sink, observer, log } = this.#options
     const context: DeliverContext = {
       signal: this.#abort.signal,

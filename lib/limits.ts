@@ -72,3 +72,7 @@ export const RETENTION_DAYS = [
 
 /** Calls per second, account and Region. {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html} */
 export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, PutRetentionPolicy: 5 } as const
+
+/** What each API that is called here allows a second. */
+export const API_TPS = { PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS } as const
+export type PacedApi = keyof typeof API_TPS

@@ -8,7 +8,6 @@ import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from 
 import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/log-event.js'
 import type { RefusalReason } from '../lib/outcome.js'
 import { countLogEvent } from '../lib/record.js'
-import { createLogEventsSink } from '../lib/sinks/log-events.js'
 import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
 
 declare module 'fastify' {
@@ -69,12 +68,7 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
 /** Owns `fastify.logEvents`: takes log events in, and forwards them to CloudWatch Logs. */
 async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('logEvents', createLogEvents(fastify))
-  const { applications, config } = fastify
-  fastify.forwarding.add(createLogEventsSink({
-    logs: fastify.aws.logs,
-    retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
-    paces: fastify.pace
-  }))
+  fastify.forwarding.add(fastify.aws.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['config', 'applications', 'usage', 'intake', 'item-rules', 'observer', 'aws', 'pace', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-rules', 'observer', 'aws', 'forwarding'] })

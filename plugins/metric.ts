@@ -6,7 +6,6 @@ import { ApiError } from '../lib/errors.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake.js'
 import { brokenNamespaceRule } from '../lib/metric-datum.js'
 import { writeDatum } from '../lib/record.js'
-import { createMetricsSink } from '../lib/sinks/metrics.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
 
 declare module 'fastify' {
@@ -64,7 +63,7 @@ function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstan
 /** Owns `fastify.metrics`: takes data points in, and forwards them to CloudWatch. */
 async function metric (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('metrics', createMetrics(fastify))
-  fastify.forwarding.add(createMetricsSink({ cloudwatch: fastify.aws.cloudwatch, pace: fastify.pace.PutMetricData }))
+  fastify.forwarding.add(fastify.aws.metrics)
 }
 
-export default fp(metric, { name: 'metric', dependencies: ['intake', 'item-rules', 'series-limit', 'usage', 'aws', 'pace', 'forwarding'] })
+export default fp(metric, { name: 'metric', dependencies: ['intake', 'item-rules', 'series-limit', 'usage', 'aws', 'forwarding'] })

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { LOG_DESTINATION_TPS, PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../lib/limits.js'
+import { API_TPS, type PacedApi } from '../lib/limits.js'
 import { LocalPace, type Pace } from '../lib/pace.js'
 import { RedisPace } from '../lib/pace-redis.js'
 
@@ -8,14 +8,11 @@ declare module 'fastify' {
   interface FastifyInstance { pace: Record<PacedApi, Pace> }
 }
 
-const CAPS = { PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS }
-type PacedApi = keyof typeof CAPS
-
 /** Owns `fastify.pace`: how fast each API may be called, shared by all processes when they share a Redis. */
 async function pace (fastify: FastifyInstance): Promise<void> {
   const { redis, config } = fastify
   const now = Date.now
-  const paces = Object.entries(CAPS).map(([api, cap]): [string, Pace] => [api, redis === undefined
+  const paces = Object.entries(API_TPS).map(([api, cap]): [string, Pace] => [api, redis === undefined
     ? new LocalPace({ cap, now })
     : new RedisPace({ redis, cap, now, key: `${config.REDIS_PREFIX}:pace:${config.AWS_REGION}:${api}` })])
   fastify.decorate('pace', Object.fromEntries(paces) as Record<PacedApi, Pace>)

@@ -8,13 +8,16 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
   send (options: { abortSignal: AbortSignal }): Promise<Output>
 }
 
-/** One call: waits for the pace, sends, classifies, reports. Never throws. */
+export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
+
+/** One call: waits for the pace, makes sure of the lease, sends, classifies, reports. Never throws. */
 export async function callApi<Output> (call: ApiCall<Output>, pace: Pace, context: DeliverContext): Promise<ApiAnswer<Output>> {
   try {
     await pace.acquire(context.signal)
   } catch (error) {
     return { output: null, failure: classifyFailure(error) }
   }
+  if (!await context.extend()) return { output: null, failure: LEASE_RAN_OUT }
   const { send, ...what } = call
   const startedAt = performance.now()
   let answer: ApiAnswer<Output>

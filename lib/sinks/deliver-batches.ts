@@ -24,11 +24,8 @@ export interface BatchCalls<Batch> {
 export async function deliverBatches<Batch> (batches: Batch[], calls: BatchCalls<Batch>, context: DeliverContext): Promise<Failure | null> {
   const waiting = [...batches].reverse()
   let refusals = 0
-  let started = false
   for (let batch = waiting.pop(); batch !== undefined; batch = waiting.pop()) {
     if (context.signal.aborted) return { class: 'unavailable', message: 'this process is about to stop' }
-    if (started) await context.extend()
-    started = true
     const failure = await calls.put(batch)
     if (failure === null) continue
     if (failure.class !== 'invalid') return failure

@@ -3,6 +3,7 @@ import type { MeteredCall } from '../metering/call.js'
 import type { MeteringClient } from '../metering/client.js'
 import type { DeliveredIds } from '../metering/delivered-ids.js'
 import type { UnreadableLine } from '../metering/subscription.js'
+import { LEASE_RAN_OUT } from './call.js'
 import { LeaseItems, type Entry } from './lease-items.js'
 import type { DeliverContext, Sink } from './sink.js'
 
@@ -64,9 +65,9 @@ class MeteringDelivery {
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
         if (this.#context.signal.aborted) this.#failure ??= { class: 'unavailable', message: 'this process is about to stop' }
+        if (!await this.#context.extend()) this.#failure ??= LEASE_RAN_OUT
         if (this.#failure !== null) return
         await this.#send(next)
-        await this.#context.extend()
       }
     }
     await Promise.all(Array.from({ length: this.#options.concurrency }, work))

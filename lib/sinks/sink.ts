@@ -36,8 +36,11 @@ export interface Delivery {
 export interface DeliverContext {
   /** Aborted when the process has to end: stop at the next safe point and put what is not delivered into the remainder. */
   signal: AbortSignal
-  /** Called between two API calls of one delivery, so that the lease does not run out. */
-  extend (): Promise<void>
+  /**
+   * Called right before each API call, so that the lease does not run out meanwhile. False when it has: this process did
+   * not run for a while, others may have the records, and nothing of them must be sent.
+   */
+  extend (): Promise<boolean>
   onCall (call: SinkCall): void
   /** Events that CloudWatch rejected one by one. */
   onRejected (destination: string, reason: RejectionReason, count: number): void

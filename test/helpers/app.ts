@@ -61,7 +61,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
       AWS_REGION: 'eu-west-1',
       DATA_DIR: dataDir,
       FLUSH_INTERVAL_MS: '50',
-      SHUTDOWN_GRACE_MS: '2000',
+      SHUTDOWN_GRACE_MS: '8000',
       // A machine that is busy with other tests is no reason to refuse.
       MAX_EVENT_LOOP_DELAY_MS: '0',
       ...redis,

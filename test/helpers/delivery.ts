@@ -62,7 +62,10 @@ export function watchedContext (signal: AbortSignal = new AbortController().sign
     calls: [],
     rejected: [],
     extensions: 0,
-    async extend () { context.extensions++ },
+    async extend () {
+      context.extensions++
+      return true
+    },
     onCall: call => { context.calls.push(call) },
     onRejected: (destination, reason, count) => { context.rejected.push([destination, reason, count]) }
   }

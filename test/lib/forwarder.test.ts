@@ -1,8 +1,9 @@
 import t from 'tap'
 import { createMetricsSink } from '../../lib/sinks/metrics.js'
+import type { Sink } from '../../lib/sinks/sink.js'
 import { SpoolUnavailableError, type Spool } from '../../lib/spool/spool.js'
 import { logRecords, metricRecords, startCloud, unlimited } from '../helpers/delivery.js'
-import { QUICK_BACKOFF, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../helpers/forwarder.js'
+import { QUICK_BACKOFF, SPOOL_OPTIONS, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../helpers/forwarder.js'
 
 const DESTINATION = '/app/web:page'
 
@@ -235,4 +236,28 @@ t.test('a sink that throws stops nothing', async t => {
   t.same(messagesOf(cloud), ['kept'])
   t.match(observed.logged[0], { level: 'error', fields: { err: { message: 'a mistake' } } })
   await checkBalance(t, spool, { delivered: 1 })
+})
+
+t.test('a process that stood still for longer than its lease sends nothing of it', async t => {
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 20 })
+  let stoodStillFor = 0
+  const now = (): number => Date.now() + stoodStillFor
+  const real = logsSink(cloud)
+  let takes = 0
+  const sink: Sink = {
+    kind: 'logs',
+    async deliver (lease, context) {
+      if (takes++ === 0) stoodStillFor += SPOOL_OPTIONS.leaseMs + 1
+      return await real.deliver(lease, context)
+    }
+  }
+  const { forwarder, observed } = watchForwarder(t, spool, sink, { now })
+  await appendMessages(spool, DESTINATION, ['a', 'b'])
+  forwarder.start()
+  await until(isEmpty(spool))
+  t.same(messagesOf(cloud), ['a', 'b'])
+  t.equal(cloud.sandbox.calls().filter(({ action, error }) => action === 'PutLogEvents' && error === undefined).length, 1)
+  t.match(observed.logged.map(({ fields }) => fields.reason), ['the lease ran out while this process stood still'])
+  await checkBalance(t, spool, { delivered: 2 })
 })

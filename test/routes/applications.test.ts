@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { readFile, writeFile } from 'node:fs/promises'
-import { DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
+import { CloudWatchLogsClient, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import t from 'tap'
 import { createClientToken } from '../../lib/token.js'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
@@ -85,9 +85,11 @@ for (const backend of BACKENDS) {
     })
 
     t.test('log groups get the retention of their application', async t => {
+      const client = new CloudWatchLogsClient({ region: 'eu-west-1' })
+      t.teardown(() => client.destroy())
       const token = await tokenOf(bare('blog'))
       t.match(await send(logs('/web/blog'), token), { status: 201 })
-      const retention = (logGroupNamePrefix: string) => eventually(async () => (await app.aws.logs.send(new DescribeLogGroupsCommand({ logGroupNamePrefix }))).logGroups?.[0]?.retentionInDays)
+      const retention = (logGroupNamePrefix: string) => eventually(async () => (await client.send(new DescribeLogGroupsCommand({ logGroupNamePrefix }))).logGroups?.[0]?.retentionInDays)
       t.equal(await retention('/web/shop'), 30)
       t.equal(await retention('/web/blog'), 7, 'LOG_RETENTION_DAYS where the application asks for none')
     })

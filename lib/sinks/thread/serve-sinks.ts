@@ -1,0 +1,79 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Pace } from '../../pace.js'
+import type { DeliverContext, Sink } from '../sink.js'
+import { unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
+
+/** What the sinks of a thread are made with: they ask the thread that forwards. */
+export interface ServedOptions<Api extends string> {
+  paces: Record<Api, Pace>
+  retentionDaysFor: (group: string) => number | undefined
+}
+
+/** Answers a SinkThread: the part of it that runs in the thread that delivers. */
+export function serveSinks<Api extends string> (port: MessagePort, apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[]): void {
+  const server = new SinkServer(apis, createSinks, message => port.postMessage(message))
+  port.on('message', (message: ToSinks) => server.receive(message))
+}
+
+class SinkServer<Api extends string> {
+  readonly #post: (message: FromSinks) => void
+  readonly #sinks: Map<string, Sink>
+  readonly #aborts = new Map<number, AbortController>()
+  readonly #questions = new Map<number, (held: boolean) => void>()
+  readonly #retentionDays = new Map<string, number | undefined>()
+  #next = 0
+
+  constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], post: (message: FromSinks) => void) {
+    this.#post = post
+    const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, Pace>
+    const sinks = createSinks({ paces, retentionDaysFor: group => this.#retentionDays.get(group) })
+    this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
+  }
+
+  receive (message: ToSinks): void {
+    if (message.type === 'deliver') this.#deliver(message.delivery, message.lease, message.retentionDays)
+    else if (message.type === 'abort') this.#aborts.get(message.delivery)?.abort()
+    else this.#answered(message.question, message.held)
+  }
+
+  async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
+    const { id, kind, destination, attempt } = lease
+    if (retentionDays !== undefined) this.#retentionDays.set(destination.slice(0, destination.indexOf(':')), retentionDays)
+    const abort = new AbortController()
+    this.#aborts.set(delivery, abort)
+    const context: DeliverContext = {
+      signal: abort.signal,
+      extend: () => this.#ask(question => ({ type: 'extend', delivery, question })),
+      onCall: call => this.#post({ type: 'call', delivery, call }),
+      onRejected: (...rejected) => this.#post({ type: 'rejected', delivery, rejected })
+    }
+    const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records: unpackRecords(lease) }, context)
+    this.#aborts.delete(delivery)
+    this.#post({ type: 'delivered', delivery, outcome })
+  }
+
+  #pace (api: string): Pace {
+    return {
+      acquire: async signal => {
+        signal.throwIfAborted()
+        await this.#ask(question => ({ type: 'acquire', api, question }))
+        signal.throwIfAborted()
+      },
+      throttled: retryAfterMs => this.#post({ type: 'throttled', api, retryAfterMs }),
+      succeeded: () => this.#post({ type: 'succeeded', api })
+    }
+  }
+
+  #ask (toMessage: (question: number) => FromSinks): Promise<boolean> {
+    const question = this.#next++
+    return new Promise(resolve => {
+      this.#questions.set(question, resolve)
+      this.#post(toMessage(question))
+    })
+  }
+
+  #answered (question: number, held: boolean): void {
+    this.#questions.get(question)?.(held)
+    this.#questions.delete(question)
+  }
+}
