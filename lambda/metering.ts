@@ -17,7 +17,7 @@ const YES_NO = ['true', 'false'] as const
 
 /** @throws SettingsError */
 function open (env: Environment): ReturnType<typeof createMeteringHandler> {
-  const profile = PROFILES[choiceSetting(env, 'REVENIUM_PROFILE', Object.keys(PROFILES) as ProfileName[], DEFAULT_PROFILE)]
+  const profile = PROFILES[choiceSetting(env, 'METERING_PROFILE', Object.keys(PROFILES) as ProfileName[], DEFAULT_PROFILE)]
   const concurrency = numberSetting(env, 'METERING_CONCURRENCY', { otherwise: DEFAULT_CONCURRENCY, min: 1, max: 256 })
   return createMeteringHandler({
     client: createMeteringClient({

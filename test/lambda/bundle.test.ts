@@ -124,7 +124,7 @@ t.test('a wrong setting is named', async t => {
   const wrong: Array<[FunctionName, Record<string, string>, RegExp]> = [
     ['metering', { PARKING_QUEUE_URL: '' }, /PARKING_QUEUE_URL must be the URL of the queue/],
     ['metering', { REVENIUM_PLATFORM_API_KEY_SECRET: ' ' }, /REVENIUM_PLATFORM_API_KEY_SECRET must be the ARN/],
-    ['metering', { REVENIUM_PROFILE: 'v3' }, /REVENIUM_PROFILE must be one of v1-meter, v1-event, v2/],
+    ['metering', { METERING_PROFILE: 'v3' }, /REVENIUM_PROFILE must be one of v1-meter, v1-event, v2/],
     ['metering', { METERING_CONCURRENCY: '0' }, /METERING_CONCURRENCY must be a whole number from 1 to 256/],
     ['metering', { REVENIUM_PLATFORM_API: 'example' }, /must be like https/],
     ['authorizer', { FAIL_MODE: 'ajar' }, /FAIL_MODE must be one of closed, open/]
