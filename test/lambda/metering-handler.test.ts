@@ -69,7 +69,7 @@ t.test('nothing that comes makes a message that no queue takes', async t => {
   const test = await openTestPlatform(t)
   test.sandbox.faults.set([{ kind: 'answer', status: 503 }])
   const { handle, parking } = openHandler(test)
-  const lines = ['\u0001', '"', '€'].map((character, index) => accessLogLine({ extendedRequestId: `X${index}`, path: character.repeat(40_000), userAgent: character.repeat(40_000) }))
+  const lines = ['\u0001', '"', '€'].map((character, index) => accessLogLine({ extendedRequestId: `X${index}`, path: character.repeat(20_000), userAgent: character.repeat(20_000) }))
   await handle(subscriptionEvent([...lines, accessLogLine({ extendedRequestId: 'X9', userAgent: '\u0001'.repeat(5_000) })]))
   for (const data of ['\u0001'.repeat(400_000), '"'.repeat(400_000), 'A'.repeat(400_001), { '"': '"'.repeat(400_000) }]) await handle({ awslogs: { data } })
   const messages = [...parking.parked.map(({ message }) => message), ...parking.buried]
