@@ -102,8 +102,10 @@ class Invocation {
     const outcomes = await this.#send(work)
     const left = outcomes.filter(outcome => outcome.result === 'left')
     const refused = outcomes.filter(outcome => outcome.result === 'refused')
-    this.#count(work, left.length, refused.length)
     const exhausted = work.attempt >= MAX_PARKINGS
+    this.#count(work)
+    this.#report.refused += refused.length
+    this.#report[exhausted ? 'dropped' : 'parked'] += left.length
     const kept = await Promise.allSettled([
       this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1), delaySeconds(work.attempt)),
       this.#options.parking.bury([
@@ -136,8 +138,7 @@ class Invocation {
     })
   }
 
-  #count (work: Work, left: number, refused: number): void {
-    const { calls, duplicates, skipped, unreadable, undecodable } = work
+  #count ({ calls, duplicates, skipped, unreadable, undecodable }: Work): void {
     const skippedCount = Object.values(skipped).reduce((sum, count) => sum + count, 0)
     const oldest = calls.reduce((min, { timestamp }) => Math.min(min, timestamp), Infinity)
     const report = this.#report
@@ -145,8 +146,6 @@ class Invocation {
     report.duplicates += duplicates
     report.skipped += skippedCount
     report.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
-    report.refused += refused
-    report.parked += left
     if (calls.length > 0) report.lagMs = Math.max(report.lagMs, this.#options.now() - oldest)
   }
 

@@ -12,6 +12,8 @@ export interface Report {
   unreadable: number
   /** Calls to be sent again later. */
   parked: number
+  /** Calls that were parked too often; they lie among the dead letters. */
+  dropped: number
   /** The platform asks for another key or another address: an operator has to act. */
   configFaults: number
   /** Age of the oldest call in milliseconds. */
@@ -19,7 +21,7 @@ export interface Report {
 }
 
 export function emptyReport (): Report {
-  return { received: 0, metered: 0, duplicates: 0, skipped: 0, refused: 0, unreadable: 0, parked: 0, configFaults: 0, lagMs: 0 }
+  return { received: 0, metered: 0, duplicates: 0, skipped: 0, refused: 0, unreadable: 0, parked: 0, dropped: 0, configFaults: 0, lagMs: 0 }
 }
 
 const NAMESPACE = 'Metering'
@@ -31,6 +33,7 @@ const METRICS: Record<keyof Report, [name: string, unit: string]> = {
   refused: ['Refused', 'Count'],
   unreadable: ['Unreadable', 'Count'],
   parked: ['Parked', 'Count'],
+  dropped: ['Dropped', 'Count'],
   configFaults: ['ConfigFaults', 'Count'],
   lagMs: ['Lag', 'Milliseconds']
 }

@@ -19,6 +19,9 @@ export interface Work {
 
 /** SQS takes 262,144 bytes; a payload that is larger is kept in its log group alone. */
 const MAX_KEPT_DATA = 200_000
+/** As JSON, a character that is not of base64 may have six. */
+const MAX_KEPT_TEXT = MAX_KEPT_DATA / 8
+const OF_BASE64 = /^[A-Za-z0-9+/=]*$/
 
 /** The event is none that this function knows. */
 export class UnknownEventError extends Error {
@@ -40,7 +43,7 @@ export async function readSubscriptionEvent (event: { awslogs: unknown }, filter
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     const text = typeof data === 'string' ? data : JSON.stringify(event)
-    return { ...NOTHING, undecodable: { data: text.slice(0, MAX_KEPT_DATA), message: error.message } }
+    return { ...NOTHING, undecodable: { data: text.slice(0, OF_BASE64.test(text) ? MAX_KEPT_DATA : MAX_KEPT_TEXT), message: error.message } }
   }
 }
 

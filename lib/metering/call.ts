@@ -5,6 +5,9 @@ import { brokenApplicationRule } from './client-id.js'
 /** What the platform shows as the origin of the usage. */
 export const SOURCE = 'AWS'
 
+/** Characters of one line. API Gateway takes 10,240 bytes of headers; a call this long still fits a message of a queue. */
+export const MAX_LINE_LENGTH = 32_768
+
 /** One call of an API, to be metered exactly once. */
 export interface MeteredCall {
   /** The same whenever and wherever the same call is read again. */
@@ -49,6 +52,7 @@ export interface LineOrigin {
  * @throws UnreadableLineError
  */
 export function readCall (line: string, origin: LineOrigin): MeteredCall {
+  if (line.length > MAX_LINE_LENGTH) throw new UnreadableLineError(`the line has more than ${MAX_LINE_LENGTH} characters`)
   const log = parseAccessLog(line)
   const { integrationLatency, responseLatency } = log
   const application = applicationOf(log)

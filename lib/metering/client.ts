@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, type BackoffSchedules } from '../backoff.js'
 import type { Failure } from '../failure.js'
@@ -95,6 +96,8 @@ class Sending {
     this.#options = options
     this.#post = post
     this.#send = send
+    // as many wait at once as calls are under way
+    setMaxListeners(0, this.#deadline.signal)
   }
 
   async all (calls: MeteredCall[]): Promise<SendOutcome[]> {

@@ -147,9 +147,10 @@ class PlatformEntitlement implements Entitlement {
     } catch (error) {
       return failureOfError(error)
     }
-    if (answer.status === 200) return 'entitled'
-    if (answer.status === 404) return 'denied'
-    return failureOfAnswer(answer) ?? { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
+    const failure = failureOfAnswer(answer)
+    if (answer.status === 200 && failure === null) return 'entitled'
+    if (answer.status === 404 && failure?.class === 'invalid') return 'denied'
+    return failure ?? { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
   }
 }
 

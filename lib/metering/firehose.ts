@@ -25,9 +25,10 @@ export async function readFirehoseDelivery ({ requestId, timestamp, records }: F
   for (let start = 0; start < records.length; start += CONCURRENCY) {
     const slice = records.slice(start, start + CONCURRENCY)
     const parts = await Promise.all(slice.map((data, index) => readRecord(data, (line = 0) => ({ key: JSON.stringify([requestId, start + index, line]), timestamp }))))
+    // one by one: a record may have more lines than a function takes arguments
     for (const { lines, unreadable } of parts) {
-      read.lines.push(...lines)
-      read.unreadable.push(...unreadable)
+      for (const line of lines) read.lines.push(line)
+      for (const line of unreadable) read.unreadable.push(line)
     }
   }
   return read

@@ -22,6 +22,7 @@ const CLASSES: Readonly<Record<number, FailureClass>> = {
 /** What an answer means for what was sent; null when it was taken. */
 export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
   const { status, headers } = answer
+  if (status < 500 && isPage(answer)) return { class: 'denied', message: `HTTP ${status} with a web page: this is not the address of the metering API` }
   if (status >= 200 && status < 300) return null
   const failure: Failure = { class: CLASSES[status] ?? classOfHundred(status), message: `HTTP ${status} from the metering platform${reasonOf(answer)}` }
   const retryAfterMs = readHint(headers)
@@ -33,6 +34,11 @@ export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
 export function failureOfError (error: unknown): Failure {
   const { message } = classifyFailure(error)
   return { class: 'unavailable', message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH) }
+}
+
+/** Whoever answers so knows nothing of calls and clients, whatever the status says. */
+function isPage ({ text }: PlatformAnswer): boolean {
+  return text.trimStart().startsWith('<')
 }
 
 function classOfHundred (status: number): FailureClass {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { pipeline } from 'node:stream/promises'
@@ -135,6 +136,8 @@ function withTimeout (timeoutMs: number, outer: AbortSignal | undefined): { sign
   const abort = (): void => controller.abort(outer!.reason)
   const timer = setTimeout(() => controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError')), timeoutMs)
   if (outer?.aborted === true) abort()
+  // one for each call under way, and each is removed
+  if (outer !== undefined) setMaxListeners(0, outer)
   outer?.addEventListener('abort', abort, { once: true })
   return {
     signal: controller.signal,

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -74,6 +75,8 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
   const recorder = new PlatformRecorder()
   const rules = new Rules<PlatformFaultRule, PlatformTarget>(matchesTarget)
   const closing = new AbortController()
+  // as many wait at once as calls are delayed
+  setMaxListeners(0, closing.signal)
   const clients = new Map<string, ClientStanding>()
   let apiKey = options.apiKey ?? DEFAULT_KEY
 

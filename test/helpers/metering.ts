@@ -96,3 +96,9 @@ export async function openTestPlatform (t: Teardown, options: TestPlatformOption
 }
 
 export const inOneMinute = (): number => Date.now() + 60_000
+
+/** Events that the platform has answered with a failure, or not at all. */
+export function failuresOf (sandbox: PlatformSandbox): number {
+  const statuses = Object.entries(sandbox.ledger().answers.meter ?? {})
+  return statuses.reduce((sum, [status, times]) => status === '200' ? sum : sum + times, 0)
+}

@@ -28,19 +28,25 @@ interface Resource {
 }
 
 interface Template {
+  Globals?: any
   Parameters: Record<string, any>
   Resources: Record<string, Resource>
 }
 
-async function read (name: string): Promise<Template> {
-  return parse(await readFile(join(FOLDER, `metering-${name}-api.yaml`), 'utf8'), { customTags: TAGS as never, schema: 'core' }) as Template
+const FILES = { http: 'metering-http-api.yaml', rest: 'metering-rest-api.yaml', sam: 'metering-sam.yaml' }
+type Name = keyof typeof FILES
+const NAMES = Object.keys(FILES) as Name[]
+
+async function read (name: Name): Promise<Template> {
+  return parse(await readFile(join(FOLDER, FILES[name]), 'utf8'), { customTags: TAGS as never, schema: 'core' }) as Template
 }
 
 const ofType = ({ Resources }: Template, type: string): Resource[] => Object.values(Resources).filter(resource => resource.Type === type)
-const formatOf = (template: Template): string => {
-  const { AccessLogSettings, AccessLogSetting } = template.Resources.Stage!.Properties
-  return (AccessLogSettings ?? AccessLogSetting).Format
+const accessLogOf = ({ Resources }: Template): { Format: string, DestinationArn: any } => {
+  const { AccessLogSettings, AccessLogSetting } = (Resources.Stage ?? Resources.Api!).Properties
+  return AccessLogSettings ?? AccessLogSetting
 }
+const formatOf = (template: Template): string => accessLogOf(template).Format
 
 t.test('cfn-lint finds nothing', async t => {
   const installed = await run('cfn-lint', ['--version']).then(() => true, () => false)
@@ -49,12 +55,12 @@ t.test('cfn-lint finds nothing', async t => {
     return
   }
   t.ok(installed, 'cfn-lint is installed')
-  const files = ['http', 'rest'].map(name => join(FOLDER, `metering-${name}-api.yaml`))
+  const files = Object.values(FILES).map(file => join(FOLDER, file))
   const found = await run('cfn-lint', ['--format', 'parseable', ...files]).then(({ stdout }) => stdout, (error: { stdout: string, message: string }) => error.stdout || error.message)
   t.equal(found, '')
 })
 
-for (const name of ['http', 'rest']) {
+for (const name of NAMES) {
   t.test(`${name}: the log format is one line of JSON with everything that is read from it`, async t => {
     const format = formatOf(await read(name))
     t.notMatch(format, /[\n\r]/)
@@ -96,6 +102,55 @@ for (const name of ['http', 'rest']) {
     }])
   })
 
+  t.test(`${name}: everything that is named is there`, async t => {
+    const template = await read(name)
+    const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Parameters)])
+    const text = JSON.stringify(template)
+    const names = [...text.matchAll(/"(?:Ref|GetAtt)":"([A-Za-z]+)/g), ...text.matchAll(/\$\{([A-Za-z]+)[.}]/g)].map(match => match[1]!)
+    t.ok(names.length > 40)
+    for (const found of new Set(names)) t.ok(known.has(found) || text.includes(`AWS::${found.slice(3)}`), found)
+  })
+
+  t.test(`${name}: each role may do what it has to, to what is its own`, async t => {
+    const { Resources } = await read(name)
+    const statements = (role: string): any[] => Resources[role]!.Properties.Policies.flatMap((policy: any) => policy.PolicyDocument.Statement)
+    const actions = (role: string): string[] => statements(role).flatMap(({ Action }) => Action).sort()
+    t.strictSame(actions('MeteringRole'), [
+      'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', 'sqs:SendMessage'
+    ])
+    t.strictSame(actions('AuthorizerRole'), ['logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'])
+    for (const role of ['MeteringRole', 'AuthorizerRole']) {
+      t.notOk('ManagedPolicyArns' in Resources[role]!.Properties)
+      for (const { Effect, Resource } of statements(role)) {
+        t.equal(Effect, 'Allow')
+        t.notMatch(JSON.stringify(Resource), /"\*"/)
+      }
+    }
+  })
+
+  t.test(`${name}: each function has its zip, a runtime that lives, its settings and a log of its own`, async t => {
+    const { Globals, Resources } = await read(name)
+    for (const fn of FUNCTIONS) {
+      const prefix = fn === 'metering' ? 'Metering' : 'Authorizer'
+      const Properties = { ...Globals?.Function, ...Resources[`${prefix}Function`]!.Properties }
+      const code = name === 'sam' ? { CodeUri: `../dist/lambda/${fn}.zip` } : { Code: { S3Key: { Sub: `\${CodePrefix}${fn}.zip` } } }
+      t.match(Properties, {
+        Handler: 'index.handler',
+        Runtime: 'nodejs24.x',
+        ...code,
+        Role: { GetAtt: `${prefix}Role.Arn` },
+        LoggingConfig: { LogGroup: { Ref: `${prefix}LogGroup` } }
+      })
+      t.ok(Resources[`${prefix}LogGroup`]!.Properties.RetentionInDays)
+      const source = await Promise.all([`${fn}.ts`, 'api-key.ts', 'client.ts'].map(file => readFile(join(FOLDER, '../lambda', file), 'utf8')))
+      for (const variable of Object.keys(Properties.Environment.Variables)) t.ok(source.join('').includes(`'${variable}'`), `${variable} is read`)
+      t.notOk('REVENIUM_PLATFORM_API_KEY' in Properties.Environment.Variables, 'the key itself is in no setting')
+    }
+    t.ok(Resources.AuthorizerFunction!.Properties.Timeout <= 10)
+  })
+}
+
+for (const name of ['http', 'rest'] as const) {
   t.test(`${name}: verdicts are kept for 30 s by client id`, async t => {
     const { Properties } = (await read(name)).Resources.Authorizer!
     t.equal(Properties.AuthorizerResultTtlInSeconds, 30)
@@ -117,8 +172,7 @@ for (const name of ['http', 'rest']) {
     const { Resources } = await read(name)
     t.ok(Resources.AccessLogGroup!.Properties.RetentionInDays)
     t.equal(Resources.AccessLogGroup!.DeletionPolicy, 'Retain')
-    const { AccessLogSettings, AccessLogSetting } = Resources.Stage!.Properties
-    t.match((AccessLogSettings ?? AccessLogSetting).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
+    t.match(accessLogOf({ Parameters: {}, Resources }).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
     t.match(Resources.AccessLogSubscription, {
       DependsOn: 'MeteringPermission', Properties: { LogGroupName: { Ref: 'AccessLogGroup' }, FilterPattern: '', DestinationArn: { GetAtt: 'MeteringFunction.Arn' } }
     })
@@ -144,52 +198,6 @@ for (const name of ['http', 'rest']) {
     t.match(Resources.DeadLetterAlarm!.Properties.Dimensions, [{ Value: { GetAtt: 'DeadLetterQueue.QueueName' } }])
     t.match(Resources.ConfigFaultAlarm!.Properties, { Namespace: 'Metering', MetricName: 'ConfigFaults' })
   })
-
-  t.test(`${name}: each function has its zip, a runtime that lives, its settings and a log of its own`, async t => {
-    const { Resources } = await read(name)
-    for (const fn of FUNCTIONS) {
-      const prefix = fn === 'metering' ? 'Metering' : 'Authorizer'
-      const { Properties } = Resources[`${prefix}Function`]!
-      t.match(Properties, {
-        Handler: 'index.handler',
-        Runtime: 'nodejs24.x',
-        Code: { S3Key: { Sub: `\${CodePrefix}${fn}.zip` } },
-        Role: { GetAtt: `${prefix}Role.Arn` },
-        LoggingConfig: { LogGroup: { Ref: `${prefix}LogGroup` } }
-      })
-      t.ok(Resources[`${prefix}LogGroup`]!.Properties.RetentionInDays)
-      const source = await Promise.all([`${fn}.ts`, 'api-key.ts'].map(file => readFile(join(FOLDER, '../lambda', file), 'utf8')))
-      for (const variable of Object.keys(Properties.Environment.Variables)) t.ok(source.join('').includes(`'${variable}'`), `${variable} is read`)
-      t.notOk('REVENIUM_PLATFORM_API_KEY' in Properties.Environment.Variables, 'the key itself is in no setting')
-    }
-    t.ok(Resources.AuthorizerFunction!.Properties.Timeout <= 10)
-  })
-
-  t.test(`${name}: each role may do what it has to, to what is its own`, async t => {
-    const { Resources } = await read(name)
-    const statements = (role: string): any[] => Resources[role]!.Properties.Policies.flatMap((policy: any) => policy.PolicyDocument.Statement)
-    const actions = (role: string): string[] => statements(role).flatMap(({ Action }) => Action).sort()
-    t.strictSame(actions('MeteringRole'), [
-      'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', 'sqs:SendMessage'
-    ])
-    t.strictSame(actions('AuthorizerRole'), ['logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'])
-    for (const role of ['MeteringRole', 'AuthorizerRole']) {
-      t.notOk('ManagedPolicyArns' in Resources[role]!.Properties)
-      for (const { Effect, Resource } of statements(role)) {
-        t.equal(Effect, 'Allow')
-        t.notMatch(JSON.stringify(Resource), /"\*"/)
-      }
-    }
-  })
-
-  t.test(`${name}: everything that is named is there`, async t => {
-    const template = await read(name)
-    const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Parameters)])
-    const text = JSON.stringify(template)
-    const names = [...text.matchAll(/"(?:Ref|GetAtt)":"([A-Za-z]+)/g), ...text.matchAll(/\$\{([A-Za-z]+)[.}]/g)].map(match => match[1]!)
-    t.ok(names.length > 40)
-    for (const found of new Set(names)) t.ok(known.has(found) || text.includes(`AWS::${found.slice(3)}`), found)
-  })
 }
 
 t.test('rest: a stage that logs waits for the account to have its role', async t => {
@@ -197,4 +205,40 @@ t.test('rest: a stage that logs waits for the account to have its role', async t
   t.match(JSON.stringify(Resources.Stage!.Properties.Description), /\$\{Account\}/)
   t.match(Resources.Account!.Properties.CloudWatchRoleArn, { GetAtt: 'AccountLogRole.Arn' })
   t.match(JSON.stringify(Resources.AccountLogRole!.Properties), /AmazonAPIGatewayPushToCloudWatchLogs/)
+})
+
+t.test('sam: the format is that of the HTTP API', async t => {
+  t.equal(formatOf(await read('sam')), formatOf(await read('http')))
+})
+
+t.test('sam: every path asks the authorizer, and verdicts are kept for 30 s by client id', async t => {
+  const { Auth, DefinitionBody } = (await read('sam')).Resources.Api!.Properties
+  t.strictSame(Object.keys(DefinitionBody.paths), ['/', '/{proxy+}'])
+  t.strictSame(Object.keys(Auth.Authorizers), [Auth.DefaultAuthorizer])
+  t.match(Auth.Authorizers[Auth.DefaultAuthorizer], {
+    FunctionArn: { GetAtt: 'AuthorizerFunction.Arn' },
+    EnableFunctionDefaultPermissions: true,
+    AuthorizerPayloadFormatVersion: '2.0',
+    EnableSimpleResponses: false,
+    Identity: { Headers: ['clientId'], ReauthorizeEvery: 30 }
+  })
+})
+
+t.test('sam: the access log leads to the metering function, and what fails is kept and looked at again', async t => {
+  const template = await read('sam')
+  const { AccessLogGroup, MeteringFunction, ParkingQueue, DeadLetterAlarm, ConfigFaultAlarm } = template.Resources
+  t.match(accessLogOf(template).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
+  t.equal(AccessLogGroup!.DeletionPolicy, 'Retain')
+  t.ok(AccessLogGroup!.Properties.RetentionInDays)
+  t.match(MeteringFunction!.Properties, {
+    Events: {
+      AccessLog: { Type: 'CloudWatchLogs', Properties: { LogGroupName: { Ref: 'AccessLogGroup' }, FilterPattern: '' } },
+      ParkedCalls: { Type: 'SQS', Properties: { Queue: { GetAtt: 'ParkingQueue.Arn' }, FunctionResponseTypes: ['ReportBatchItemFailures'] } }
+    },
+    EventInvokeConfig: { MaximumRetryAttempts: 2, DestinationConfig: { OnFailure: { Type: 'SQS', Destination: { GetAtt: 'ParkingQueue.Arn' } } } }
+  })
+  t.match(ParkingQueue!.Properties.RedrivePolicy, { deadLetterTargetArn: { GetAtt: 'DeadLetterQueue.Arn' } })
+  t.ok(ParkingQueue!.Properties.VisibilityTimeout >= 6 * MeteringFunction!.Properties.Timeout)
+  t.match(DeadLetterAlarm!.Properties.Dimensions, [{ Value: { GetAtt: 'DeadLetterQueue.QueueName' } }])
+  t.match(ConfigFaultAlarm!.Properties, { Namespace: 'Metering', MetricName: 'ConfigFaults' })
 })

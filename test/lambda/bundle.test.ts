@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { bundleFunctions, type Bundle, type FunctionName } from '../../scripts/lambda/bundle.js'
 import { measureColdStart } from '../../scripts/lambda/cold-start.js'
@@ -44,6 +46,16 @@ t.test('the zips are small, and the same source makes the same zip', async t => 
   const again = await mkdtemp(join(tmpdir(), 'bundles-'))
   t.teardown(() => rm(again, { recursive: true, force: true }))
   for (const { name, zip } of await bundleFunctions(again)) t.ok((await readFile(zip)).equals(await readFile(zipOf(name))), name)
+})
+
+t.test('the Node that LAMBDA_NODE names is that of the runtime of the templates', async t => {
+  const { LAMBDA_NODE } = process.env
+  if (LAMBDA_NODE === undefined) return t.comment(`SKIPPED: LAMBDA_NODE is not set, the functions run on ${process.version}`)
+  const { stdout } = await promisify(execFile)(LAMBDA_NODE, ['--version'])
+  for (const file of ['http-api', 'rest-api', 'sam']) {
+    const template = await readFile(join(import.meta.dirname, `../../infra/metering-${file}.yaml`), 'utf8')
+    for (const [, major] of template.matchAll(/Runtime: nodejs(\d+)\.x/g)) t.match(stdout, `v${major}.`, file)
+  }
 })
 
 t.test('a cold start is quick', async t => {
@@ -124,7 +136,7 @@ t.test('a wrong setting is named', async t => {
   const wrong: Array<[FunctionName, Record<string, string>, RegExp]> = [
     ['metering', { PARKING_QUEUE_URL: '' }, /PARKING_QUEUE_URL must be the URL of the queue/],
     ['metering', { REVENIUM_PLATFORM_API_KEY_SECRET: ' ' }, /REVENIUM_PLATFORM_API_KEY_SECRET must be the ARN/],
-    ['metering', { REVENIUM_PROFILE: 'v3' }, /REVENIUM_PROFILE must be one of v1-meter, v1-event, v2/],
+    ['metering', { METERING_PROFILE: 'v3' }, /METERING_PROFILE must be one of v1-meter, v1-event, v2/],
     ['metering', { METERING_CONCURRENCY: '0' }, /METERING_CONCURRENCY must be a whole number from 1 to 256/],
     ['metering', { REVENIUM_PLATFORM_API: 'example' }, /must be like https/],
     ['authorizer', { FAIL_MODE: 'ajar' }, /FAIL_MODE must be one of closed, open/]

@@ -71,7 +71,7 @@ t.test('6: one line that is not JSON stops the batch', async t => {
 t.test('7: a control message is metered as a call', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
-  await handle(subscriptionEvent(['{"status":"200","extendedRequestId":"x"}'], { messageType: 'CONTROL_MESSAGE' }))
+  await handle(subscriptionEvent([accessLogLine()], { messageType: 'CONTROL_MESSAGE' }))
   t.strictSame([test.sandbox.ledger().calls, parking.buried], [{}, []])
 })
 

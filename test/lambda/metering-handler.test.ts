@@ -8,7 +8,7 @@ t.test('every line of an event is metered', async t => {
   const { handle, logged } = openHandler(test)
   t.match(await handle(subscriptionEvent(accessLogLines(25))), { received: 25, metered: 25, parked: 0 })
   t.equal(test.sandbox.ledger().metered, 25)
-  t.match(logged, [{ _aws: { CloudWatchMetrics: [{ Namespace: 'Metering', Dimensions: [['FunctionName']] }] }, FunctionName: 'metering', Received: 25, Metered: 25, Parked: 0 }])
+  t.match(logged, [{ _aws: { CloudWatchMetrics: [{ Namespace: 'Metering', Dimensions: [['FunctionName']] }] }, FunctionName: 'metering', Received: 25, Metered: 25, Duplicates: 0, Skipped: 0, Refused: 0, Unreadable: 0, Parked: 0, Dropped: 0, ConfigFaults: 0, Lag: Number }])
 })
 
 t.test('the envelope of the documentation is read; its line is no access log', async t => {
@@ -53,6 +53,28 @@ t.test('one bad line costs no other', async t => {
   const lines = [accessLogLine({ extendedRequestId: 'A' }), '{"broken', accessLogLine({ extendedRequestId: 'B', status: '-' }), accessLogLine({ extendedRequestId: 'C' })]
   t.match(await handle(subscriptionEvent(lines)), { received: 4, metered: 2, unreadable: 2 })
   t.strictSame(parking.buried.map(({ reason, lines }) => [reason, lines?.length]), [['unreadable', 1], ['unreadable', 1]])
+})
+
+t.test('each client id has its outcome, however odd it is', async t => {
+  const test = await openTestPlatform(t)
+  const { handle, parking } = openHandler(test)
+  const ids = ['a&productKey=b', '100%', 'x'.repeat(10_240), 'a\u0007b', undefined, '-', 'acme']
+  const lines = ids.map((clientId, index) => accessLogLine({ extendedRequestId: `X${index}`, clientId, principalId: undefined }))
+  t.match(await handle(subscriptionEvent(lines)), { received: 7, metered: 3, skipped: 2, unreadable: 2 })
+  t.strictSame(test.sandbox.ledger().byApplication, { 'a&productKey=b': 1, '100%': 1, acme: 1 })
+  t.strictSame(parking.buried.map(({ message }) => message).sort(), ['the client id must be printable', 'the client id must have at most 256 characters'])
+})
+
+t.test('nothing that comes makes a message that no queue takes', async t => {
+  const test = await openTestPlatform(t)
+  test.sandbox.faults.set([{ kind: 'answer', status: 503 }])
+  const { handle, parking } = openHandler(test)
+  const lines = ['\u0001', '"', '€'].map((character, index) => accessLogLine({ extendedRequestId: `X${index}`, path: character.repeat(20_000), userAgent: character.repeat(20_000) }))
+  await handle(subscriptionEvent([...lines, accessLogLine({ extendedRequestId: 'X9', userAgent: '\u0001'.repeat(5_000) })]))
+  for (const data of ['\u0001'.repeat(400_000), '"'.repeat(400_000), 'A'.repeat(400_001), { '"': '"'.repeat(400_000) }]) await handle({ awslogs: { data } })
+  const messages = [...parking.parked.map(({ message }) => message), ...parking.buried]
+  t.ok(messages.length >= 6)
+  for (const message of messages) t.ok(Buffer.byteLength(JSON.stringify(message)) < 262_144, `${Buffer.byteLength(JSON.stringify(message))} bytes`)
 })
 
 t.test('calls of nobody and calls that were turned away are skipped and counted', async t => {
@@ -141,7 +163,7 @@ t.test('only when parking fails, too, the invocation fails, and the next one met
 t.test('parked calls wait longer each time, and are buried after about a day', async t => {
   const test = await openTestPlatform(t)
   test.sandbox.faults.set([{ kind: 'answer', status: 503 }])
-  const { handle, parking } = openHandler(test)
+  const { handle, parking, logged } = openHandler(test)
   await handle(subscriptionEvent(accessLogLines(1)))
   const message = parking.parked[0]!.message
   const delays: number[] = []
@@ -152,7 +174,9 @@ t.test('parked calls wait longer each time, and are buried after about a day', a
   }
   t.strictSame(delays, [120, 240, 480, 900, 900])
   const before = parking.parked.length
+  logged.length = 0
   await handle(queueEvent({ ...message, attempt: 100 }))
+  t.match(logged, [{ Received: 1, Parked: 0, Dropped: 1 }])
   t.equal(parking.parked.length, before)
   t.match(parking.buried, [{ reason: 'exhausted', message: /HTTP 503/, calls: [{ application: 'acme' }] }])
 })

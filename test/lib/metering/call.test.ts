@@ -1,6 +1,6 @@
 import t from 'tap'
 import { UnreadableLineError } from '../../../lib/metering/access-log.js'
-import { readCall } from '../../../lib/metering/call.js'
+import { MAX_LINE_LENGTH, readCall } from '../../../lib/metering/call.js'
 import { accessLogLine, CALLED_AT } from '../../helpers/metering.js'
 
 const ORIGIN = { key: 'line 1', timestamp: CALLED_AT + 1_000 }
@@ -72,4 +72,9 @@ t.test('a call that never reached the backend was turned away', async t => {
   t.equal(read({ ...refused, status: '401' }).turnedAway, true)
   t.equal(read({ status: '403' }).turnedAway, false, 'the backend has said it')
   t.equal(read({ ...refused, status: '500' }).turnedAway, false)
+})
+
+t.test('a line that no message of a queue could carry is unreadable, and one with all that a caller may send is not', async t => {
+  t.throws(() => read({ path: '/'.repeat(MAX_LINE_LENGTH) }), UnreadableLineError)
+  t.equal(read({ path: '/'.repeat(10_240), userAgent: '"'.repeat(5_000) }).url?.length, 10_240)
 })

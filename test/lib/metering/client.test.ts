@@ -132,3 +132,16 @@ t.test('backoff grows, is jittered, and is capped', async t => {
   t.equal(slept.length, 3, 'each pause is drawn')
   t.ok(Date.now() - startedAt < 5_000, 'and may be as short as none')
 })
+
+t.test('many calls at once, under way or waiting, are no leak that Node warns of', async t => {
+  const { client, sandbox } = await openTestPlatform(t, { maxSockets: 100 })
+  const warnings: string[] = []
+  const onWarning = ({ name }: Error): void => { warnings.push(name) }
+  process.on('warning', onWarning)
+  t.teardown(() => process.off('warning', onWarning))
+  sandbox.faults.set([{ kind: 'delay', delayMs: 50 }, { kind: 'answer', status: 503, count: 40 }])
+  await send(client, 60, 40)
+  const { signal } = new AbortController()
+  await Promise.all(calls(40).map(call => client.post(call, signal)))
+  t.strictSame(warnings, [])
+})

@@ -108,7 +108,7 @@ t.test('while the platform fails, its last word counts, whichever it was', async
 
 t.test('what nobody knows is refused, unless the operator wants it otherwise', async t => {
   for (const [failMode, allowed] of [['closed', false], ['open', true]] as const) {
-    for (const fault of [{ kind: 'answer', status: 503 }, { kind: 'answer', status: 401 }, { kind: 'reset' }, { kind: 'hang' }, { kind: 'answer', status: 302 }] as const) {
+    for (const fault of [{ kind: 'answer', status: 503 }, { kind: 'answer', status: 401 }, { kind: 'reset' }, { kind: 'hang' }, { kind: 'answer', status: 302 }, { kind: 'garbage' }] as const) {
       const { entitlement, sandbox } = await open(t, { failMode })
       sandbox.faults.set([fault])
       t.match(await entitlement.check('acme'), { allowed, verdict: 'unknown', basis: 'fail-mode' }, `${failMode} ${JSON.stringify(fault)}`)

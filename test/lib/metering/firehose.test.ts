@@ -31,3 +31,10 @@ t.test('a record that cannot be read costs no other', async t => {
   t.equal(unreadable.length, bad.length)
   for (const { line } of unreadable) t.ok(line.length < 10_000)
 })
+
+t.test('a record may have more lines than a function takes arguments', async t => {
+  const { lines } = await read(base64('x\n'.repeat(500_000)))
+  t.equal(lines.length, 500_000)
+  const { unreadable } = await read(pack({ messageType: 'DATA_MESSAGE', owner: '1', logGroup: 'g', logStream: 's', logEvents: new Array(200_000).fill(0).map((_, index) => index % 97) }))
+  t.equal(unreadable.length, 200_000)
+})

@@ -111,6 +111,13 @@ t.test('statuses have their classes', async t => {
   }
 })
 
+t.test('a web page is not an answer of the platform, whatever its status says', async t => {
+  for (const status of [200, 302, 404]) {
+    t.match(failureOfAnswer({ status, headers: {}, text: '\n<!doctype html>' }), { class: 'denied', message: /not the address/ }, String(status))
+  }
+  t.match(failureOfAnswer({ status: 502, headers: {}, text: '<html>' }), { class: 'unavailable' }, 'a proxy before it says that it is away')
+})
+
 t.test('hints are read, and messages are one line of limited length', async t => {
   t.equal(failureOfAnswer({ status: 429, headers: { 'retry-after': '2' }, text: '' })?.retryAfterMs, 2_000)
   t.equal(failureOfAnswer({ status: 429, headers: { 'retry-after': '2', 'retry-after-ms': '150' }, text: '' })?.retryAfterMs, 150)

@@ -70,6 +70,23 @@ t.test('a call is remembered after the answer of the platform, not before', asyn
   t.strictSame(added, ['c0', 'c1'])
 })
 
+t.test('a process that is killed between the answer of the platform and its own memory meters nothing twice', async t => {
+  const test = await openTestPlatform(t)
+  const memory = rememberDelivered({ max: 1_000, now: Date.now })
+  let reached = 0
+  const killed: DeliveredIds = { among: memory.among, add: async () => { reached++; return await new Promise(() => {}) } }
+  // What is killed never says how it went, and the spool gives out the same lease again.
+  openSink(test, { delivered: killed }).sink.deliver(lease(calls(4)), watchedContext()).catch(t.fail)
+  await until(() => reached === 4)
+  t.equal(test.sandbox.ledger().metered, 4)
+  t.equal((await memory.among(calls(4).map(({ id }) => id))).size, 0, 'nothing is remembered yet')
+
+  const { settlement } = await openSink(test, { delivered: memory }).sink.deliver(lease(calls(4)), watchedContext())
+  t.equal(settlement.delivered, 4)
+  t.match(test.sandbox.ledger(), { metered: 4, duplicates: 4 })
+  t.equal((await memory.among(calls(4).map(({ id }) => id))).size, 4)
+})
+
 t.test('a memory that fails costs no delivery', async t => {
   const test = await openTestPlatform(t)
   const away = async (): Promise<never> => { throw new Error('away') }

@@ -1,0 +1,35 @@
+import { ChangeMessageVisibilityCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+
+export interface QueuedMessage {
+  body: string
+  handle: string
+}
+
+/** Seconds for which nobody else sees a message: more than one piece of work takes. */
+const HIDDEN_SECONDS = 900
+const MAX_MESSAGES = 10
+
+export interface Queue {
+  /** Until none is left. */
+  messages (): AsyncGenerator<QueuedMessage>
+  delete (message: QueuedMessage): Promise<void>
+  /** Shows it to others again, at once. */
+  giveBack (message: QueuedMessage): Promise<void>
+  close (): void
+}
+
+export function openQueue (QueueUrl: string): Queue {
+  const client = new SQSClient({})
+  return {
+    async * messages () {
+      for (;;) {
+        const { Messages = [] } = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: MAX_MESSAGES, VisibilityTimeout: HIDDEN_SECONDS, WaitTimeSeconds: 1 }))
+        if (Messages.length === 0) return
+        for (const { Body, ReceiptHandle } of Messages) yield { body: Body!, handle: ReceiptHandle! }
+      }
+    },
+    delete: async ({ handle }) => { await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: handle })) },
+    giveBack: async ({ handle }) => { await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: handle, VisibilityTimeout: 0 })) },
+    close: () => client.destroy()
+  }
+}
