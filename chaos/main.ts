@@ -5,7 +5,7 @@ import { stopAllProcesses } from '../scripts/processes.js'
 import { runOutage, type OutageResult } from './outage.js'
 import { report, reportOutage } from './report.js'
 import { runChaos, type Result, type RunOptions } from './run.js'
-import { BACKENDS, type Backend } from './schedule.js'
+import { BACKENDS, FAULTS_PER_MINUTE, type Backend } from './schedule.js'
 
 const USAGE = `Usage: npm run chaos -- [options]
 
@@ -17,6 +17,7 @@ delivered twice without a fault that explains it.
   --seconds N      how long there are faults (60)
   --seed N         the same seed gives the same faults (1)
   --rate N         items per second (500)
+  --faults-per-minute N   on average (20); the calm between two waves of them stays
   --outage N       instead of these faults, CloudWatch is away for N seconds and then back
   --json FILE      writes the result as JSON, too
   --keep           keeps logs and stores, also when nothing has failed
@@ -42,6 +43,7 @@ function readOptions () {
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: '1' },
       rate: { type: 'string', default: '500' },
+      'faults-per-minute': { type: 'string', default: String(FAULTS_PER_MINUTE) },
       outage: { type: 'string' },
       json: { type: 'string' },
       keep: { type: 'boolean', default: false },
@@ -54,7 +56,8 @@ function readOptions () {
     backend: values.backend as Backend,
     keep: values.keep,
     seed: positive('seed', values.seed),
-    rate: positive('rate', values.rate)
+    rate: positive('rate', values.rate),
+    faultsPerMinute: positive('faults-per-minute', values['faults-per-minute'])
   }
   return {
     options,

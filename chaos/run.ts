@@ -40,6 +40,8 @@ export interface RunOptions {
   seed: number
   /** Items per second. */
   rate: number
+  /** On average; absent: as the schedule has it. */
+  faultsPerMinute?: number
 }
 
 export interface ChaosOptions extends RunOptions {

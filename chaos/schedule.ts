@@ -84,12 +84,16 @@ export interface ScheduleOptions {
   backend: Backend
   /** A disk of its own can be filled. */
   canFillDisk: boolean
+  /** On average; absent: FAULTS_PER_MINUTE. */
+  faultsPerMinute?: number
 }
 
 /** Faults come in waves, so that what needs quiet to recover gets it from time to time. */
 const WAVE_MS = [6_000, 12_000] as const
 const CALM_MS = 5_000
 const GAP_MS = [400, 3_600] as const
+/** What waves, calm and gaps come to. */
+export const FAULTS_PER_MINUTE = 20
 /** A run shorter than this has no faults after which the gateway waits for long. */
 const SLOW_RECOVERY_SECONDS = 45
 /** Beyond AWS_REQUEST_TIMEOUT_MS of the gateways of a run, or well below. */
@@ -97,7 +101,7 @@ const ANSWER_DELAYS_MS = [400, 1_200, 5_000]
 const PIECE_DELAYS_MS = [50, 150, 300]
 
 /** The same options give the same faults: every kind is dealt before any comes again. */
-export function planFaults ({ seed, seconds, backend, canFillDisk }: ScheduleOptions): PlannedFault[] {
+export function planFaults ({ seed, seconds, backend, canFillDisk, faultsPerMinute = FAULTS_PER_MINUTE }: ScheduleOptions): PlannedFault[] {
   const random = new Random(seed)
   const kinds = DEFINITIONS[backend].filter(({ blow, slowRecovery }) =>
     (canFillDisk || blow !== 'disk-full') && (slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS))
@@ -105,7 +109,8 @@ export function planFaults ({ seed, seconds, backend, canFillDisk }: ScheduleOpt
   const faults: PlannedFault[] = []
   let deck: FaultDefinition[] = []
   let waveEnd = random.int(...WAVE_MS)
-  for (let atMs = 1_000; atMs < endMs; atMs += random.int(...GAP_MS)) {
+  const gap = (): number => Math.round(random.int(...GAP_MS) * FAULTS_PER_MINUTE / faultsPerMinute)
+  for (let atMs = 1_000; atMs < endMs; atMs += gap()) {
     if (atMs > waveEnd) {
       atMs += CALM_MS
       waveEnd = atMs + random.int(...WAVE_MS)

@@ -14,7 +14,7 @@ export class Budget {
   readonly #stored = new Map<string, number>()
   #pending = 0
   #countedAt = -Infinity
-  #counting: Promise<void> | null = null
+  #counting: Promise<Error | null> | null = null
 
   /** @param count asks every shard and tells what it has heard */
   constructor (maxBytes: number, count: (heard: (shard: string, stored: number) => void) => Promise<unknown>) {
@@ -22,12 +22,16 @@ export class Budget {
     this.#count = count
   }
 
-  /** @throws SpoolFullError when the bytes do not fit; else they are counted until `release` */
+  /**
+   * Counts the bytes until `release`.
+   * @throws SpoolFullError when they do not fit, or what `count` has thrown when nobody can say
+   */
   async reserve (bytes: number): Promise<void> {
     if (Date.now() - this.#countedAt > REFRESH_MS) {
       const counting = this.#refresh()
       // Others may have made room, so only a fresh count says that it is full.
-      if (!this.#fits(bytes)) await counting
+      const failure = this.#fits(bytes) ? null : await counting
+      if (failure !== null) throw failure
     }
     if (!this.#fits(bytes)) throw this.error()
     this.#pending += bytes
@@ -52,10 +56,12 @@ export class Budget {
     return sum <= this.#maxBytes
   }
 
-  #refresh (): Promise<void> {
+  /** @returns why it could not be counted */
+  #refresh (): Promise<Error | null> {
     this.#counting ??= this.#count((shard, stored) => this.heard(shard, stored)).then(() => {
       this.#countedAt = Date.now()
-    }, () => {}).finally(() => { this.#counting = null })
+      return null
+    }, (error: Error) => error).finally(() => { this.#counting = null })
     return this.#counting
   }
 }

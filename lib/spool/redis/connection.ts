@@ -6,6 +6,10 @@ import type { Cluster, Redis } from 'ioredis'
 export class Connection {
   readonly client: SpoolClient
   readonly #timeoutMs: number
+  /** Those who wait for the connection; one pair of listeners serves them all. */
+  readonly #waiting = new Set<(error: Error | null) => void>()
+  readonly #onReady = (): void => this.#wake(null)
+  readonly #onEnd = (): void => this.#wake(new SpoolUnavailableError('the connection to Redis has ended'))
 
   constructor (redis: Redis | Cluster, timeoutMs: number) {
     this.client = withSpoolCommands(redis)
@@ -46,21 +50,23 @@ export class Connection {
   #ready (deadline: number): Promise<void> {
     const { client } = this
     return new Promise((resolve, reject) => {
-      const finish = (settle: () => void): void => {
+      const finish = (error: Error | null): void => {
         clearTimeout(timer)
-        client.off('ready', onReady)
-        client.off('end', onEnd)
-        settle()
+        this.#waiting.delete(finish)
+        if (this.#waiting.size === 0) client.off('ready', this.#onReady).off('end', this.#onEnd)
+        if (error === null) resolve()
+        else reject(error)
       }
-      const fail = (message: string): void => finish(() => reject(new SpoolUnavailableError(message)))
-      const onReady = (): void => finish(resolve)
-      const onEnd = (): void => fail('the connection to Redis has ended')
-      const timer = setTimeout(() => fail(`Redis could not be connected within ${this.#timeoutMs} ms`), deadline - Date.now())
-      client.once('ready', onReady)
-      client.once('end', onEnd)
-      if (client.status === 'end') onEnd()
-      if (client.status === 'wait') client.connect().catch(onEnd)
+      const timer = setTimeout(() => finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`)), deadline - Date.now())
+      if (this.#waiting.size === 0) client.on('ready', this.#onReady).on('end', this.#onEnd)
+      this.#waiting.add(finish)
+      if (client.status === 'end') this.#onEnd()
+      if (client.status === 'wait') client.connect().catch(this.#onEnd)
     })
+  }
+
+  #wake (error: Error | null): void {
+    for (const finish of [...this.#waiting]) finish(error)
   }
 }
 
