@@ -12,6 +12,8 @@ const MAX_CLIENT_TOKEN_LENGTH = 1_024
 const MAX_ACCESS_TOKEN_LENGTH = 4_096
 /** Verified access tokens remembered. */
 const CACHE_SIZE = 10_000
+/** Refused tokens that are remembered: a page repeats one until it has another. */
+const REFUSED_CACHE_SIZE = 1_000
 const KEY_ID_LENGTH = 8
 
 const MILLISECONDS = /^[1-9]\d{12}$/
@@ -128,6 +130,8 @@ function readKeyId (token: string): unknown {
 export class AccessTokens {
   readonly #options: AccessTokenOptions
   readonly #seen = new LRUCache<string, AccessClaims>({ max: CACHE_SIZE })
+  /** What is refused stays refused: keys change with the process only. */
+  readonly #refused = new LRUCache<string, true>({ max: REFUSED_CACHE_SIZE })
   readonly #verifiers: Map<unknown, Verifier>
 
   constructor (options: AccessTokenOptions) {
@@ -154,6 +158,7 @@ export class AccessTokens {
 
   /** Null for a token that is not ours, forged or expired. */
   verify (token: string): AccessClaims | null {
+    if (this.#refused.has(token)) return null
     const claims = this.#seen.get(token) ?? this.#read(token)
     return claims !== null && this.#options.now() < claims.expiresAt ? claims : null
   }
@@ -161,11 +166,16 @@ export class AccessTokens {
   /** Expiry is left to the caller, who asks its own clock each time. */
   #read (token: string): AccessClaims | null {
     if (token.length > MAX_ACCESS_TOKEN_LENGTH) return null
+    const claims = this.#verified(token)
+    if (claims === null) this.#refused.set(token, true)
+    else this.#seen.set(token, claims)
+    return claims
+  }
+
+  #verified (token: string): AccessClaims | null {
     try {
       const payload = this.#verifiers.get(readKeyId(token))?.(token)
-      const claims = payload === undefined ? null : toClaims(payload)
-      if (claims !== null) this.#seen.set(token, claims)
-      return claims
+      return payload === undefined ? null : toClaims(payload)
     } catch {
       return null
     }

@@ -27,12 +27,25 @@ function isMissing (token: unknown): boolean {
   return token === undefined || token === null || token === ''
 }
 
-/** The tokens in header and query; they are known before the body is read. */
-function tokensOutsideBody (request: FastifyRequest): unknown[] {
-  const { authorization } = request.headers
-  const bearer = authorization === undefined ? undefined : BEARER.exec(authorization)?.[1] ?? authorization
-  const { accessToken } = request.query as { accessToken?: unknown }
-  return accessToken === undefined ? [bearer] : [bearer, accessToken]
+/** What stands behind "Bearer", else the whole header, which is no token. */
+function bearerOf (authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : BEARER.exec(authorization)?.[1] ?? authorization
+}
+
+/** Given instead of a token where two places name two. */
+const TWO_TOKENS = Symbol('two tokens')
+/** Returned, and not thrown: V8 never optimizes a function that only ever throws, and a flood of refused tokens would pay for it. */
+const INVALID = new ApiError('accessTokenInvalid')
+
+/** Of two places that may hold the token: that of either, when they do not differ. */
+function sameToken (one: unknown, other: unknown): unknown {
+  if (isMissing(other)) return one
+  return isMissing(one) || one === other ? other : TWO_TOKENS
+}
+
+/** The token in header and query; it is known before the body is read. */
+function tokenOutsideBody ({ headers, query }: FastifyRequest): unknown {
+  return sameToken(bearerOf(headers.authorization), (query as { accessToken?: unknown }).accessToken)
 }
 
 /** A token of a page is that page's alone; an application may let pages through whose browser hides where they are from. */
@@ -51,12 +64,11 @@ function createTokens (fastify: FastifyInstance) {
     id: randomUUID
   })
 
-  /** @throws ApiError */
-  function toIdentity (token: string, request: FastifyRequest): Identity {
+  function toIdentity (token: string, request: FastifyRequest): Identity | ApiError {
     const claims = accessTokens.verify(token)
     const application = claims === null ? undefined : applications.get(claims.application)
     const { origin } = request.headers
-    if (claims === null || application === undefined || revocations.hasAccessToken(claims) || isBoundElsewhere(claims, origin, application)) throw new ApiError('accessTokenInvalid')
+    if (claims === null || application === undefined || revocations.hasAccessToken(claims) || isBoundElsewhere(claims, origin, application)) return INVALID
     requireOrigin(application, request)
     return { application, jti: claims.jti, scope: claims.scope }
   }
@@ -66,13 +78,10 @@ function createTokens (fastify: FastifyInstance) {
     if (origin !== undefined && !allowsOrigin(application, origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
   }
 
-  /** Null when none is given. @throws ApiError */
-  function identify (given: unknown[], request: FastifyRequest): Identity | null {
-    const tokens = given.filter(token => !isMissing(token))
-    if (tokens.length === 0) return null
-    const [token] = tokens
-    if (typeof token !== 'string' || tokens.some(other => other !== token)) throw new ApiError('accessTokenInvalid')
-    return toIdentity(token, request)
+  /** Null when none is given. @throws ApiError when pages of this origin may not use the application */
+  function identify (token: unknown, request: FastifyRequest): Identity | ApiError | null {
+    if (isMissing(token)) return null
+    return typeof token === 'string' ? toIdentity(token, request) : INVALID
   }
 
   /** Counts the request as soon as it is known whose it is. @throws ApiError */
@@ -120,14 +129,16 @@ function createTokens (fastify: FastifyInstance) {
     /** Spread into the options of a route that asks for an access token: sets `request.identity`. */
     required: {
       onRequest (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
-        const identity = identify(tokensOutsideBody(request), request)
+        const identity = identify(tokenOutsideBody(request), request)
+        if (identity instanceof ApiError) return done(identity)
         if (identity !== null) admit(request, reply, identity)
         done()
       },
       preValidation (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const accessToken = isObject(request.body) ? request.body.accessToken : undefined
         if (!isMissing(accessToken)) {
-          const identity = identify([...tokensOutsideBody(request), accessToken], request)!
+          const identity = identify(sameToken(tokenOutsideBody(request), accessToken), request)!
+          if (identity instanceof ApiError) return done(identity)
           if (request.identity === null) admit(request, reply, identity)
         }
         if (request.identity === null) throw new ApiError('accessTokenMissing')
