@@ -6,6 +6,8 @@ import { Redis } from 'ioredis'
 const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
 const LOADING_RETRY_MS = 250
+/** What a server answers that is the primary no more; the address leads to the one that is. */
+const NO_PRIMARY = /READONLY|MASTERDOWN/
 
 /** Where it is, without its password. */
 function address (url: string): string {
@@ -22,6 +24,7 @@ async function connect (url: string): Promise<Redis> {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
     maxLoadingRetryTime: LOADING_RETRY_MS,
+    reconnectOnError: error => NO_PRIMARY.test(error.message),
     // A request is answered 503 at once when Redis is away, and a command that was under way is never sent twice.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
