@@ -1,4 +1,3 @@
-import type { MetricDatum } from '../schemas/metric.js'
 import { PUT_METRIC_DATA as LIMIT, UNITS } from './limits.js'
 import type { StoredDatum } from './record.js'
 import { Refusal } from './refusal.js'
@@ -117,7 +116,7 @@ function readTimestamp (value: unknown, path: string, now: number): number {
 }
 
 /**
- * Checks one entry of MetricData against every rule of PutMetricData.
+ * Checks one entry of MetricData against every rule of PutMetricData, and gives it the time that is stored.
  * @param now Unix milliseconds
  * @throws Refusal
  */
@@ -131,5 +130,7 @@ export function readMetricDatum (datum: unknown, index: number, now: number): St
   checkMeasurement(datum, path)
   if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new Refusal('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
   if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new Refusal('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
-  return { ...(datum as MetricDatum), Timestamp: readTimestamp(datum.Timestamp, path, now) }
+  // To spread it would make a hidden class for each datum, which costs more than all checks.
+  datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
+  return datum as StoredDatum
 }
