@@ -6,7 +6,7 @@ import { serveSinks } from '../lib/sinks/thread/serve-sinks.js'
 import { createAwsSinks, type AwsSettings } from './aws-sinks.js'
 
 /** Where there are too few cores requests come first: somebody waits for them, while what is to be delivered is stored. */
-const NICENESS = 10
+const NICENESS = 5
 
 // On Linux the priority of process 0 is that of the calling thread; elsewhere it is everybody's, or may not be changed.
 if (process.platform === 'linux') setPriority(NICENESS)
