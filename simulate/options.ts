@@ -1,5 +1,5 @@
 import type { parseArgs, ParseArgsConfig } from 'node:util'
-import { plan } from './plan.js'
+import { plan, spoolBytesFor } from './plan.js'
 import { DEFAULT_FLOWS, DEFAULTS, FLOW_KINDS, type Flow, type FlowKind, type Outage, type Scenario } from './scenario.js'
 
 const GIB = 2 ** 30
@@ -116,9 +116,10 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
     redisMemoryBytes: positive('redis-memory', DEFAULTS.redisMemoryBytes / GIB) * GIB,
     flushIntervalMs: whole('flush', DEFAULTS.flushIntervalMs),
     concurrency: whole('concurrency', DEFAULTS.concurrency),
-    spoolMaxBytes: values.spool === 'auto' ? Infinity : positive('spool', DEFAULTS.spoolMaxBytes / GIB) * GIB,
+    spoolMaxBytes: values.spool === 'auto' ? DEFAULTS.spoolMaxBytes : positive('spool', DEFAULTS.spoolMaxBytes / GIB) * GIB,
     seed: whole('seed', DEFAULTS.seed)
   }
+  if (values.spool === 'auto') wanted.spoolMaxBytes = spoolBytesFor(wanted)
   const needed = plan(wanted)
   const scenario: Scenario = values.embedded === true
     ? { ...wanted, redisShards: 0, webs: 1, forwarders: 1 }

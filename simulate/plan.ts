@@ -1,3 +1,4 @@
+import { DEFAULT_BACKOFF } from '../lib/backoff.js'
 import { LEASE_LIMITS } from '../plugins/spool.js'
 import { leaseCost, requestMicros } from './lease-cost.js'
 import { RATES } from './rates.js'
@@ -5,8 +6,10 @@ import { FLOW_KINDS, sizesOf, type Flow, type Scenario } from './scenario.js'
 
 /** How busy a process may be on average. */
 const BUSY = 0.7
-/** How full the memory of Redis may be at the end of the longest outage. */
+/** How full spool and memory of Redis may be after the longest outage. */
 const FULL = 0.8
+/** A destination may be tried again as late as this after an outage. */
+const MAX_BACKOFF_SECONDS = DEFAULT_BACKOFF.retry.capMs / 1_000
 
 export interface Plan {
   webs: number
@@ -22,15 +25,25 @@ export interface Load {
   redis: number
   /** Deliveries under way at once, of the kind that has more of them. */
   slots: number
-  /** That are added to the spool. */
+  /** That are added to the spool, and to the memory of Redis. */
   bytes: number
+  memory: number
+}
+
+/** Bytes of the spool after the longest outage, and room to spare. */
+export function spoolBytesFor (scenario: Scenario): number {
+  return Math.ceil(loadOf(scenario).bytes * fillSeconds(scenario) / FULL)
+}
+
+/** How long items come in before the first of them leave. */
+function fillSeconds ({ outages, flushIntervalMs }: Scenario): number {
+  return Math.max(0, ...outages.map(({ from, to }) => to - from)) + MAX_BACKOFF_SECONDS + flushIntervalMs / 1_000
 }
 
 /** Processes and shards that carry what arrives, and the longest outage. */
 export function plan (scenario: Scenario): Plan {
   const load = loadOf(scenario)
-  const outageSeconds = Math.max(0, ...scenario.outages.map(({ from, to }) => to - from)) + scenario.flushIntervalMs / 1_000
-  const backlog = Math.min(scenario.spoolMaxBytes, load.bytes * outageSeconds) * RATES.redisMemory
+  const backlog = load.memory * Math.min(fillSeconds(scenario), scenario.spoolMaxBytes / load.bytes)
   const atLeastOne = (need: number): number => Math.max(1, Math.ceil(need))
   return {
     webs: atLeastOne(load.web / BUSY),
@@ -40,7 +53,7 @@ export function plan (scenario: Scenario): Plan {
 }
 
 export function loadOf ({ flows, flushIntervalMs, latencyMs }: Pick<Scenario, 'flows' | 'flushIntervalMs' | 'latencyMs'>): Load {
-  const load: Load = { web: 0, forwarder: 0, redis: 0, slots: 0, bytes: 0 }
+  const load: Load = { web: 0, forwarder: 0, redis: 0, slots: 0, bytes: 0, memory: 0 }
   const slots = Object.fromEntries(FLOW_KINDS.map(kind => [kind, 0])) as Record<Flow['kind'], number>
   for (const flow of flows) {
     const { leasesPerSecond, cost } = deliveryOf(flow, flushIntervalMs)
@@ -48,6 +61,7 @@ export function loadOf ({ flows, flushIntervalMs, latencyMs }: Pick<Scenario, 'f
     load.redis += (flow.requestsPerSecond * requestMicros(flow, RATES.redisAppend) + leasesPerSecond * cost.redisMicros) / 1e6
     load.forwarder += leasesPerSecond * cost.micros / 1e6
     load.bytes += flow.requestsPerSecond * flow.itemsPerRequest * sizesOf(flow).stored
+    load.memory += flow.requestsPerSecond * flow.itemsPerRequest * sizesOf(flow).memory
     slots[flow.kind] += leasesPerSecond * (cost.micros / 1e6 + cost.calls * latencyMs / 1_000)
   }
   load.slots = Math.max(...Object.values(slots))

@@ -20,8 +20,8 @@ export const RATES: {
   forwarder: Record<'logs' | 'metrics', { perItem: number, perByte: number, perDatum: number, perValue: number, perCall: number }>
   /** Redis, for the same. */
   redisDeliver: Record<'logs' | 'metrics', { perItem: number }>
-  /** Bytes of memory of Redis for each byte of the lines that wait in it. */
-  redisMemory: number
+  /** Bytes of memory of Redis for each request, and each byte of the lines, that wait in it. */
+  redisMemory: { perRequest: number, perByte: number }
 } = {
   web: {
     logs: { perRequest: 73, perItem: 4, perByte: 0 },
@@ -36,5 +36,5 @@ export const RATES: {
     metrics: { perItem: 4, perByte: 0, perDatum: 9, perValue: 0.7, perCall: 500 }
   },
   redisDeliver: { logs: { perItem: 0.3 }, metrics: { perItem: 0.3 } },
-  redisMemory: 1.2
+  redisMemory: { perRequest: 110, perByte: 1.15 }
 }

@@ -6,6 +6,7 @@ import { API, FLOW_KINDS, PACE_TPS, type Scenario } from './scenario.js'
 import { REFUSALS, type Refusal } from './simulation.js'
 
 const MIB = 2 ** 20
+const GIB = 2 ** 30
 
 const REFUSED_BY: Record<Refusal, string> = { web: 'web processes too slow', redis: 'Redis too slow', memory: 'memory of Redis full', spool: 'spool full' }
 
@@ -44,16 +45,16 @@ export function summaryRows ({ last: { totals }, p50, p99, maxBacklogItems, maxB
 
 export function sizeRows (scenario: Scenario, { last }: Result): string[][] {
   const { busy } = last
-  const { webs, forwarders, redisShards, redisMemoryBytes, concurrency } = scenario
+  const { webs, forwarders, redisShards, redisMemoryBytes, concurrency, spoolMaxBytes } = scenario
   const share = (ms: number): string => `${Math.round(ms / last.at / 10)} %`
   const rows = redisShards === 0
     ? [['web and forwarder, embedded spool', '1', share(busy.web)]]
     : [
         ['web processes', count(webs), share(busy.web)],
         ['forwarder processes', count(forwarders), share(busy.forwarder)],
-        [`Redis shards of ${short(redisMemoryBytes / 2 ** 30)} GiB`, count(redisShards), share(busy.redis)]
+        [`Redis shards of ${short(redisMemoryBytes / GIB)} GiB`, count(redisShards), share(busy.redis)]
       ]
-  return [['', '', 'busy'], ...rows, ['deliveries under way at once', count(concurrency * Math.max(1, redisShards === 0 ? 1 : forwarders)), share(busy.slots)]]
+  return [['', '', 'busy'], ...rows, ['deliveries of a kind under way at once', count(concurrency * (redisShards === 0 ? 1 : forwarders)), share(busy.slots)], ['SPOOL_MAX_BYTES', `${short(spoolMaxBytes / GIB)} GiB`, '']]
 }
 
 export function costRows ({ aggregated, direct, calls }: Costs): string[][] {

@@ -1,6 +1,7 @@
 import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../lib/limits.js'
 import { countDatum, countLogEvent, encodeRecords, type StoredDatum, type StoredLogEvent } from '../lib/record.js'
 import { ConfigSchema } from '../schemas/config.js'
+import { RATES } from './rates.js'
 
 export const FLOW_KINDS = ['logs', 'metrics'] as const
 export type FlowKind = typeof FLOW_KINDS[number]
@@ -80,9 +81,16 @@ export interface ItemSizes {
   counted: number
   /** In the spool, its share of the record included. */
   stored: number
+  /** In the memory of Redis. */
+  memory: number
 }
 
-export function sizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): ItemSizes {
+export function sizesOf (flow: Flow): ItemSizes {
+  const { counted, stored } = lineSizesOf(flow)
+  return { counted, stored, memory: stored * RATES.redisMemory.perByte + RATES.redisMemory.perRequest / flow.itemsPerRequest }
+}
+
+function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSizes, 'memory'> {
   if (kind === 'logs') {
     const event: StoredLogEvent = [Date.UTC(2026), 'x'.repeat(itemBytes)]
     return { counted: countLogEvent(event), stored: storedBytes(event, itemsPerRequest, countLogEvent) }

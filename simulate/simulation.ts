@@ -32,8 +32,9 @@ export interface Totals {
   /** Items that no forwarder has under way, and that one has. */
   waiting: number
   leased: number
-  /** Of the spool. */
+  /** Of the spool, and of the memory of Redis. */
   bytes: number
+  memory: number
   calls: Record<FlowKind, { made: number, taken: number, throttled: number, failed: number }>
   /** Milliseconds of all calls that waited for the pace. */
   paced: Record<FlowKind, number>
@@ -47,7 +48,7 @@ export interface Reading {
   delays: Delays
   /** Of the oldest item that is not delivered, in milliseconds. */
   oldestMs: number
-  /** Milliseconds that each was busy since the start, for one of them. */
+  /** Milliseconds that each was busy since the start, for one of them; `slots`: of the kind that has more under way. */
   busy: { web: number, forwarder: number, redis: number, slots: number }
   away: boolean
   /** Destinations with items that wait because a delivery has failed. */
@@ -93,6 +94,7 @@ export class Simulation {
     waiting: 0,
     leased: 0,
     bytes: 0,
+    memory: 0,
     calls: byKind(() => ({ made: 0, taken: 0, throttled: 0, failed: 0 })),
     paced: byKind(() => 0)
   }
@@ -101,6 +103,7 @@ export class Simulation {
   readonly #events = new DueQueue<Event>()
   readonly #due = byKind(() => new DueQueue<Destination>())
   readonly #idle: Record<FlowKind, Slot[]>
+  /** Of each kind. */
   readonly #slotCount: number
   readonly #wakes: Record<FlowKind, Event>
   readonly #paces: Record<FlowKind, LocalPace>
@@ -111,18 +114,21 @@ export class Simulation {
   readonly #sources: Source[]
   readonly #leases = new Set<Lease>()
   readonly #random: Random
+  /** Of all shards. */
+  readonly #memoryBytes: number
   #delays = new Delays()
   /** Milliseconds from the start. */
   #now = 0
-  #slotMs = 0
+  readonly #slotMs = byKind(() => 0)
 
   constructor (scenario: Scenario) {
     this.#scenario = scenario
-    const { redisShards, webs, forwarders, concurrency, quotaTps, outages, seed } = scenario
+    const { redisShards, redisMemoryBytes, webs, forwarders, concurrency, quotaTps, outages, seed } = scenario
     const embedded = redisShards === 0
     this.#web = new Server(embedded ? 1 : webs)
     this.#forwarders = embedded ? [this.#web] : Array.from({ length: forwarders }, () => new Server(1))
     this.#redis = Array.from({ length: redisShards }, () => new Server(1))
+    this.#memoryBytes = embedded ? Infinity : redisShards * redisMemoryBytes
     const slots = Array.from({ length: concurrency }, () => this.#forwarders.map(process => ({ process }))).flat()
     this.#slotCount = slots.length
     this.#idle = byKind(() => [...slots])
@@ -151,13 +157,14 @@ export class Simulation {
     this.#delays = new Delays()
     const now = this.#now
     const mean = (servers: Server[]): number => servers.length === 0 ? 0 : servers.reduce((sum, server) => sum + server.busy(now), 0) / servers.length
-    const open = [...this.#leases].reduce((sum, { takenAt }) => sum + now - takenAt, 0)
+    const slotMs = { ...this.#slotMs }
+    for (const { destination, takenAt } of this.#leases) slotMs[destination.flow.kind] += now - takenAt
     return {
       at: now / 1_000,
       totals: structuredClone(this.totals),
       delays,
       oldestMs: Math.max(0, now - this.#oldestAt()),
-      busy: { web: this.#web.busy(now), forwarder: mean(this.#forwarders), redis: mean(this.#redis), slots: (this.#slotMs + open) / this.#slotCount },
+      busy: { web: this.#web.busy(now), forwarder: mean(this.#forwarders), redis: mean(this.#redis), slots: Math.max(...Object.values(slotMs)) / this.#slotCount },
       away: this.#cloudwatch.isAway(now),
       held: this.#sources.reduce((sum, { destinations }) => sum + destinations.filter(destination => destination.isHeld(now)).length, 0)
     }
@@ -218,8 +225,11 @@ export class Simulation {
     const { flow, sizes } = destination
     const { itemsPerRequest } = flow
     const { totals } = this
-    const fitting = Math.max(0, Math.min(requests, Math.floor(this.#roomBytes() / (sizes.stored * itemsPerRequest))))
-    totals.refused[this.#isMemoryShort() ? 'memory' : 'spool'] += (requests - fitting) * itemsPerRequest
+    const { spoolMaxBytes } = this.#scenario
+    const fittingSpool = fits(requests, spoolMaxBytes - totals.bytes, sizes.stored * itemsPerRequest)
+    const fitting = fits(fittingSpool, this.#memoryBytes - totals.memory, sizes.memory * itemsPerRequest)
+    totals.refused.spool += (requests - fittingSpool) * itemsPerRequest
+    totals.refused.memory += (fittingSpool - fitting) * itemsPerRequest
     const redis = this.#redis[destination.shard]
     if (redis !== undefined && redis.queued(this.#now) > MAX_REDIS_QUEUE_MS) {
       totals.refused.redis += fitting * itemsPerRequest
@@ -231,22 +241,8 @@ export class Simulation {
     totals.accepted += items
     totals.waiting += items
     totals.bytes += items * sizes.stored
+    totals.memory += items * sizes.memory
     destination.append(items, this.#now)
-  }
-
-  /** Bytes that fit into the spool. */
-  #roomBytes (): number {
-    return Math.min(this.#scenario.spoolMaxBytes, this.#memoryBytes()) - this.totals.bytes
-  }
-
-  #isMemoryShort (): boolean {
-    return this.#memoryBytes() < this.#scenario.spoolMaxBytes
-  }
-
-  /** Bytes of lines that the shards can hold. */
-  #memoryBytes (): number {
-    const { redisShards, redisMemoryBytes } = this.#scenario
-    return redisShards === 0 ? Infinity : redisShards * redisMemoryBytes / RATES.redisMemory
   }
 
   /** Gives what is due to the forwarders that have nothing better to do. */
@@ -305,6 +301,7 @@ export class Simulation {
     this.totals.delivered += items
     this.totals.leased -= items
     this.totals.bytes -= items * lease.destination.sizes.stored
+    this.totals.memory -= items * lease.destination.sizes.memory
     while (items > 0) {
       const cohort = lease.left[0]!
       const part = Math.min(items, cohort.items)
@@ -329,10 +326,15 @@ export class Simulation {
     this.totals.waiting += items
     destination.settle(left, progress, delayMs, this.#now)
     this.#leases.delete(lease)
-    this.#slotMs += this.#now - takenAt
+    this.#slotMs[destination.flow.kind] += this.#now - takenAt
     this.#idle[destination.flow.kind].push(slot)
     this.#dispatch(destination.flow.kind)
   }
+}
+
+/** Of so many requests, those that fit into the room. */
+function fits (requests: number, room: number, requestBytes: number): number {
+  return Math.max(0, Math.min(requests, Math.floor(room / requestBytes)))
 }
 
 function itemsOf (cohorts: Cohort[]): number {
