@@ -9,8 +9,7 @@ export interface Cohort {
   items: number
 }
 
-/** In a queue of many cohorts, items that came within this time are one: a long queue need not be known to the millisecond. */
-const COARSE_MS = 500
+/** Above so many cohorts, those that came within one part in so many of the age of the queue become one. */
 const FINE_COHORTS = 128
 
 /** A queue of one log stream or namespace, due by the rules of the spool. */
@@ -56,7 +55,8 @@ export class Destination implements Due {
 
   append (items: number, now: number): void {
     const last = this.#fresh.at(-1)
-    if (last !== undefined && this.#head < this.#fresh.length && this.#fresh.length - this.#head > FINE_COHORTS && now - last.at < COARSE_MS) last.items += items
+    const isLong = this.#fresh.length - this.#head > FINE_COHORTS
+    if (isLong && now - last!.at < (now - this.oldestAt) / FINE_COHORTS) last!.items += items
     else this.#fresh.push({ at: now, items })
     this.waiting += items
     this.#schedule(this.#isPressing() ? now : now + this.#lingerMs)
@@ -95,7 +95,8 @@ export class Destination implements Due {
 
   /** As early as `dueAt`, but never before its hold ends. */
   #schedule (dueAt: number): void {
-    this.#queue.set(this, Math.max(Math.min(this.dueAt ?? Infinity, dueAt), this.#holdUntil))
+    const at = Math.max(Math.min(this.dueAt ?? Infinity, dueAt), this.#holdUntil)
+    if (at !== this.dueAt) this.#queue.set(this, at)
   }
 
   #isPressing (): boolean {

@@ -10,13 +10,23 @@ import { runScenario } from './run.js'
 const SIGINT_EXIT_CODE = 130
 const screen = createScreen(process.stdout)
 
+function readArguments () {
+  try {
+    return parseArgs({ options: OPTIONS })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
 async function main (): Promise<void> {
-  const { values } = parseArgs({ options: OPTIONS })
+  const { values } = readArguments()
   if (values.help) {
     process.stdout.write(USAGE)
     return
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  // Whoever reads no further, as `head` does.
+  process.stdout.once('error', () => process.exit())
   const { scenario, every } = readScenario(values)
   const progress = createProgress()
   const result = await runScenario(scenario, every, async at => {

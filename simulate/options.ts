@@ -129,7 +129,7 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
         forwarders: whole('forwarders', needed.forwarders),
         redisShards: whole('redis-shards', needed.redisShards)
       }
-  return { scenario, every: positive('every', Math.max(1, Math.ceil(seconds / MAX_LINES))) }
+  return { scenario, every: whole('every', Math.max(1, Math.ceil(seconds / MAX_LINES))) }
 }
 
 function outageOf (text: string): Outage {

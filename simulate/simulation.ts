@@ -12,8 +12,8 @@ import { RATES } from './rates.js'
 import { FLOW_KINDS, PACE_TPS, sizesOf, type Flow, type FlowKind, type Scenario } from './scenario.js'
 import { Server } from './server.js'
 
-/** Requests that came in this time are seen at its end. */
-const TICK_MS = 20
+/** Requests that came in one part of a flush interval are seen at its end. */
+const TICKS = 20
 /** A web process that is behind by more answers 503. */
 const MAX_WEB_QUEUE_MS: number = ConfigSchema.properties.MAX_EVENT_LOOP_DELAY_MS.default
 /** COMMAND_TIMEOUT_MS of the spool in Redis: a command that waits for longer is answered 503. */
@@ -100,6 +100,7 @@ export class Simulation {
   }
 
   readonly #scenario: Scenario
+  readonly #tickMs: number
   readonly #events = new DueQueue<Event>()
   readonly #due = byKind(() => new DueQueue<Destination>())
   readonly #idle: Record<FlowKind, Slot[]>
@@ -123,6 +124,7 @@ export class Simulation {
 
   constructor (scenario: Scenario) {
     this.#scenario = scenario
+    this.#tickMs = scenario.flushIntervalMs / TICKS
     const { redisShards, redisMemoryBytes, webs, forwarders, concurrency, quotaTps, outages, seed } = scenario
     const embedded = redisShards === 0
     this.#web = new Server(embedded ? 1 : webs)
@@ -137,7 +139,7 @@ export class Simulation {
     this.#cloudwatch = new CloudWatch(quotaTps, outages)
     this.#random = new Random(seed)
     this.#sources = scenario.flows.map(flow => ({ flow, destinations: this.#destinationsOf(flow), requests: 0, turn: 0 }))
-    this.#at(TICK_MS, () => this.#tick())
+    this.#at(this.#tickMs, () => this.#tick())
   }
 
   /** Lets time pass until so many seconds from the start. */
@@ -195,7 +197,7 @@ export class Simulation {
       source.requests = came
     }
     for (const kind of FLOW_KINDS) this.#dispatch(kind)
-    this.#at(this.#now + TICK_MS, () => this.#tick())
+    this.#at(this.#now + this.#tickMs, () => this.#tick())
   }
 
   /** Spreads requests over the destinations, each in turn. */
