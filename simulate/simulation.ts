@@ -12,8 +12,9 @@ import { RATES } from './rates.js'
 import { FLOW_KINDS, PACE_TPS, sizesOf, type Flow, type FlowKind, type Scenario } from './scenario.js'
 import { Server } from './server.js'
 
-/** Requests that came in one part of a flush interval are seen at its end. */
+/** Requests that came in one tick, a small part of a flush interval, are seen at its end. */
 const TICKS = 20
+const MAX_TICK_MS = 50
 /** A web process that is behind by more answers 503. */
 const MAX_WEB_QUEUE_MS: number = ConfigSchema.properties.MAX_EVENT_LOOP_DELAY_MS.default
 /** COMMAND_TIMEOUT_MS of the spool in Redis: a command that waits for longer is answered 503. */
@@ -124,7 +125,7 @@ export class Simulation {
 
   constructor (scenario: Scenario) {
     this.#scenario = scenario
-    this.#tickMs = scenario.flushIntervalMs / TICKS
+    this.#tickMs = Math.min(MAX_TICK_MS, scenario.flushIntervalMs / TICKS)
     const { redisShards, redisMemoryBytes, webs, forwarders, concurrency, quotaTps, outages, seed } = scenario
     const embedded = redisShards === 0
     this.#web = new Server(embedded ? 1 : webs)

@@ -13,8 +13,10 @@ const STREAMS = 16
 const LARGE_MESSAGE_BYTES = 1_000
 const REQUESTS_SHARE = 0.1
 const WARM_UP_SHARE = 0.2
+/** Of a backlog, what a worker delivers before it is measured: its code is compiled by then. */
+const COLD_SHARE = 0.5
 /** Of one case; what waits stays within SPOOL_MAX_BYTES. */
-const MAX_ITEMS = 500_000
+const MAX_ITEMS = 300_000
 
 interface Case {
   label: string
@@ -89,11 +91,12 @@ async function takeIn (bench: Bench, sandbox: Server, store: Store, redis: Redis
 
 async function deliver (bench: Bench, sandbox: Server, store: Store, items: number) {
   const worker = await startGateway(bench.processes, { sandbox, store, forwarder: 'only', ready: false })
+  await watchDrain(sandbox, items * COLD_SHARE)
   const before = cpuSeconds(store.redis!.pid)
   const drain = await watchDrain(sandbox, items, [worker.pid])
   const redis = cpuSeconds(store.redis!.pid) - before
   await worker.kill()
-  return { forwarder: 1e6 * drain.cpuSeconds / drain.items, redisDeliver: 1e6 * redis / items }
+  return { forwarder: 1e6 * drain.cpuSeconds / drain.items, redisDeliver: 1e6 * redis / drain.items }
 }
 
 export const capacity: Row = {
@@ -119,7 +122,7 @@ export const capacity: Row = {
       lines,
       notes: [
         `Web with FORWARDER=off, ${CONNECTIONS} connections, one Redis with appendfsync everysec; then what waits is delivered by one worker to the sandbox. Log events go to ${STREAMS} streams, data points to one namespace.`,
-        'CPU of all threads. A delivery is counted from the first items that arrive to the last, without the start of the worker.'
+        'CPU of all threads. Of a delivery, the second half is measured.'
       ]
     }]
   }

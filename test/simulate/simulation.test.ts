@@ -83,9 +83,10 @@ t.test('when nothing binds, no item waits for longer than the flush interval, it
 t.test('full batches do not linger', async t => {
   const flow = logs({ requestsPerSecond: 200, itemsPerRequest: 100, destinations: 1 })
   const { intervals, p99, last } = await runScenario(scenarioOf({ flows: [flow], flushIntervalMs: 60_000, seconds: 30 }), 30)
-  const full = PUT_LOG_EVENTS.MAX_BYTES / sizesOf(flow).counted
-  const underWay = last.totals.leased / Math.floor(full)
-  t.equal(last.totals.calls.logs.taken, last.totals.delivered / Math.floor(full) + underWay)
+  const { delivered, leased, calls } = last.totals
+  const full = Math.floor(PUT_LOG_EVENTS.MAX_BYTES / sizesOf(flow).counted)
+  t.ok(calls.logs.taken >= delivered / full)
+  t.ok(calls.logs.taken <= (delivered + leased) / full)
   t.ok(p99! < 1_000, `${p99} ms`)
   t.same(intervals[0]!.binds, [])
 })
