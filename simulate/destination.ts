@@ -53,13 +53,15 @@ export class Destination implements Due {
     return this.waiting > 0 && this.#holdUntil > now
   }
 
-  append (items: number, now: number): void {
+  /** @param firstAt when the first of them came; the last came just now */
+  append (items: number, firstAt: number, now: number): void {
+    const at = (firstAt + now) / 2
     const last = this.#fresh.at(-1)
     const isLong = this.#fresh.length - this.#head > FINE_COHORTS
-    if (isLong && now - last!.at < (now - this.oldestAt) / FINE_COHORTS) last!.items += items
-    else this.#fresh.push({ at: now, items })
+    if (isLong && at - last!.at < (now - this.oldestAt) / FINE_COHORTS) last!.items += items
+    else this.#fresh.push({ at, items })
     this.waiting += items
-    this.#schedule(this.#isPressing() ? now : now + this.#lingerMs)
+    this.#schedule(this.#isPressing() ? now : firstAt + this.#lingerMs)
   }
 
   /** The oldest items, as many as a lease may hold. */

@@ -34,6 +34,8 @@ export interface Outage {
 export interface Scenario {
   flows: Flow[]
   seconds: number
+  /** After which no more requests come. */
+  arrivalSeconds: number
   /** 0: one process is web and forwarder, on the embedded spool. */
   redisShards: number
   /** Of each shard. */
@@ -57,6 +59,7 @@ const { properties: CONFIG } = ConfigSchema
 export const DEFAULTS: Scenario = {
   flows: [],
   seconds: 60,
+  arrivalSeconds: Infinity,
   redisShards: 1,
   redisMemoryBytes: 8 * 2 ** 30,
   webs: 1,

@@ -193,7 +193,7 @@ export class Simulation {
 
   #tick (): void {
     for (const source of this.#sources) {
-      const came = Math.floor(source.flow.requestsPerSecond * this.#now / 1_000)
+      const came = Math.floor(source.flow.requestsPerSecond * Math.min(this.#now / 1_000, this.#scenario.arrivalSeconds))
       this.#receive(source, came - source.requests)
       source.requests = came
     }
@@ -245,7 +245,9 @@ export class Simulation {
     totals.waiting += items
     totals.bytes += items * sizes.stored
     totals.memory += items * sizes.memory
-    destination.append(items, this.#now)
+    // Spread evenly over the tick.
+    const firstAt = this.#now - this.#tickMs * fitting / (fitting + 1)
+    destination.append(items, firstAt, this.#now)
   }
 
   /** Gives what is due to the forwarders that have nothing better to do. */
