@@ -6,6 +6,7 @@ import { createProgress } from '../bench/progress.js'
 import { readScenario, UsageError, OPTIONS, USAGE } from './options.js'
 import { costRows, intervalRows, sizeRows, summaryRows } from './report.js'
 import { runScenario } from './run.js'
+import { scalingTables } from './tables.js'
 
 const SIGINT_EXIT_CODE = 130
 const screen = createScreen(process.stdout)
@@ -25,10 +26,17 @@ async function main (): Promise<void> {
     return
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  const progress = createProgress()
   // Whoever reads no further, as `head` does.
   process.stdout.once('error', () => process.exit())
+  if (values.tables) {
+    process.stdout.write(await scalingTables(async label => {
+      progress.show(label)
+      await turn()
+    }))
+    return
+  }
   const { scenario, every } = readScenario(values)
-  const progress = createProgress()
   const result = await runScenario(scenario, every, async at => {
     if (process.stderr.isTTY) progress.show(`simulated ${at} of ${scenario.seconds} s`)
     // So that Ctrl-C gets through.

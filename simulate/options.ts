@@ -37,6 +37,7 @@ are made, how late items are delivered, what is refused, which limit binds, and 
   --every SECONDS               between two lines of the table
   --seed N                      the same seed gives the same result (${DEFAULTS.seed})
   --json FILE                   writes the result to a file, too
+  --tables                      instead, prints the tables of docs/scaling.md
 `
 
 export const OPTIONS = {
@@ -66,11 +67,12 @@ export const OPTIONS = {
   every: { type: 'string' },
   seed: { type: 'string' },
   json: { type: 'string' },
+  tables: { type: 'boolean' },
   help: { type: 'boolean' }
 } as const satisfies ParseArgsConfig['options']
 
 export type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
-type NumberName = Exclude<keyof Values, 'outage' | 'embedded' | 'json' | 'help'>
+type NumberName = Exclude<keyof Values, 'outage' | 'embedded' | 'json' | 'tables' | 'help'>
 
 /**
  * What the options ask for.

@@ -4,8 +4,10 @@ import { leaseCost, requestMicros } from './lease-cost.js'
 import { RATES } from './rates.js'
 import { FLOW_KINDS, sizesOf, type Flow, type Scenario } from './scenario.js'
 
-/** How busy a process may be on average. */
+/** How busy a web process or Redis may be on average. */
 const BUSY = 0.7
+/** Forwarders, and Redis for them, can deliver so many times what arrives: a backlog drains in half the time it took to grow. */
+const DRAIN_FACTOR = 3
 /** How full spool and memory of Redis may be after the longest outage. */
 const FULL = 0.8
 /** A destination may be tried again as late as this after an outage. */
@@ -22,7 +24,8 @@ export interface Load {
   /** Cores. */
   web: number
   forwarder: number
-  redis: number
+  redisAppend: number
+  redisDeliver: number
   /** Deliveries under way at once, of the kind that has more of them. */
   slots: number
   /** That are added to the spool, and to the memory of Redis. */
@@ -47,18 +50,23 @@ export function plan (scenario: Scenario): Plan {
   const atLeastOne = (need: number): number => Math.max(1, Math.ceil(need))
   return {
     webs: atLeastOne(load.web / BUSY),
-    forwarders: atLeastOne(Math.max(load.forwarder, load.slots / scenario.concurrency) / BUSY),
-    redisShards: atLeastOne(Math.max(load.redis / BUSY, backlog / FULL / scenario.redisMemoryBytes))
+    forwarders: atLeastOne(DRAIN_FACTOR * Math.max(load.forwarder, load.slots / scenario.concurrency)),
+    redisShards: atLeastOne(Math.max(
+      (load.redisAppend + load.redisDeliver) / BUSY,
+      load.redisAppend + DRAIN_FACTOR * load.redisDeliver,
+      backlog / FULL / scenario.redisMemoryBytes
+    ))
   }
 }
 
 export function loadOf ({ flows, flushIntervalMs, latencyMs }: Pick<Scenario, 'flows' | 'flushIntervalMs' | 'latencyMs'>): Load {
-  const load: Load = { web: 0, forwarder: 0, redis: 0, slots: 0, bytes: 0, memory: 0 }
+  const load: Load = { web: 0, forwarder: 0, redisAppend: 0, redisDeliver: 0, slots: 0, bytes: 0, memory: 0 }
   const slots = Object.fromEntries(FLOW_KINDS.map(kind => [kind, 0])) as Record<Flow['kind'], number>
   for (const flow of flows) {
     const { leasesPerSecond, cost } = deliveryOf(flow, flushIntervalMs)
     load.web += flow.requestsPerSecond * requestMicros(flow, RATES.web) / 1e6
-    load.redis += (flow.requestsPerSecond * requestMicros(flow, RATES.redisAppend) + leasesPerSecond * cost.redisMicros) / 1e6
+    load.redisAppend += flow.requestsPerSecond * requestMicros(flow, RATES.redisAppend) / 1e6
+    load.redisDeliver += leasesPerSecond * cost.redisMicros / 1e6
     load.forwarder += leasesPerSecond * cost.micros / 1e6
     load.bytes += flow.requestsPerSecond * flow.itemsPerRequest * sizesOf(flow).stored
     load.memory += flow.requestsPerSecond * flow.itemsPerRequest * sizesOf(flow).memory
