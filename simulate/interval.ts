@@ -1,4 +1,4 @@
-import { API, FLOW_KINDS, type Scenario } from './scenario.js'
+import { API, FLOW_KINDS, PACE_TPS, type Scenario } from './scenario.js'
 import { REFUSALS, type Reading, type Refusal } from './simulation.js'
 
 const BUSY = 0.97
@@ -63,6 +63,7 @@ function bindsOf ({ redisShards }: Scenario, before: Reading, after: Reading, { 
   if (throttled > 0) binds.add('quota')
   for (const kind of FLOW_KINDS) {
     const calls = after.totals.calls[kind].made - before.totals.calls[kind].made
+    if (calls / (after.at - before.at) > BUSY * PACE_TPS[kind]) binds.add(`pace of ${API[kind]}`)
     if ((after.totals.paced[kind] - before.totals.paced[kind]) / calls > PACED_MS) binds.add(throttled > 0 ? 'quota' : `pace of ${API[kind]}`)
   }
   if (!after.away && after.held > 0) binds.add('backoff')
