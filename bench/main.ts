@@ -7,6 +7,7 @@ import { Processes } from './processes.js'
 import { createProgress } from './progress.js'
 import { describeTable, formatTable } from './report.js'
 import { calls } from './rows/calls.js'
+import { capacity } from './rows/capacity.js'
 import { delivery } from './rows/delivery.js'
 import { intake } from './rows/intake.js'
 import { latency } from './rows/latency.js'
@@ -16,7 +17,7 @@ import { scaling } from './rows/scaling.js'
 import { start } from './rows/start.js'
 import type { Table } from './table.js'
 
-const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling]
+const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling, capacity]
 const FULL = { rounds: 5, seconds: 2, items: 1_000_000 }
 const QUICK = { rounds: 1, seconds: 1, items: 50_000 }
 const SIGINT_EXIT_CODE = 130

@@ -59,11 +59,16 @@ export class LocalPace implements Pace {
   }
 
   async acquire (signal: AbortSignal): Promise<void> {
+    await wait(this.reserve(), signal)
+    this.countCall()
+  }
+
+  /** Takes the next place. @returns milliseconds until it, not above 0 for now */
+  reserve (): number {
     const now = this.#now()
     const slot = Math.max(this.#next, now - BURST_SECONDS * 1_000)
     this.#next = slot + 1_000 / this.rate
-    await wait(slot - now, signal)
-    this.countCall()
+    return slot - now
   }
 
   /** A call is made; to be told of those that another pace has let through. */

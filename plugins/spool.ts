@@ -7,7 +7,7 @@ declare module 'fastify' {
   interface FastifyInstance { spool: Spool }
 }
 
-const LEASE_LIMITS: Record<Kind, BatchLimits> = {
+export const LEASE_LIMITS: Record<Kind, BatchLimits> = {
   logs: { items: PUT_LOG_EVENTS.MAX_EVENTS, bytes: PUT_LOG_EVENTS.MAX_BYTES },
   // Many data points make one datum, so a lease holds more than a call; bounded by what a process may hold in memory.
   metrics: { items: 20_000, bytes: 3 * 1_048_576 },

@@ -1,0 +1,80 @@
+/**
+ * What the processes of this gateway can do. MEASURED is to be replaced after each `npm run bench -- capacity`, together
+ * with its table in docs/scaling.md; everything that simulates or plans reads what is made of it here.
+ */
+
+interface Measured {
+  /** Microseconds of CPU for a request, in a web process and in Redis. */
+  web: number
+  redisAppend: number
+  /** Bytes for an item that waits: of the memory of Redis, and of the lines that it stores. */
+  memory: number
+  stored: number
+  /** Microseconds of CPU for an item that is delivered, in a forwarder and in Redis. */
+  forwarder: number
+  redisDeliver: number
+}
+
+/** Medians of five rounds, 27 November 2026, 2 cores shared with other work. */
+export const MEASURED = {
+  /** Log events: items of a request × bytes of a message. */
+  '1 × 100': { web: 82.2, redisAppend: 39.6, memory: 232, stored: 134, forwarder: 11.5, redisDeliver: 8 },
+  '10 × 100': { web: 129, redisAppend: 55, memory: 143, stored: 122, forwarder: 5.92, redisDeliver: 2.07 },
+  '10 × 1000': { web: 191, redisAppend: 155, memory: 1_239, stored: 1_022, forwarder: 21.3, redisDeliver: 7.79 },
+  /** Data points of a request. */
+  '1 point': { web: 88.8, redisAppend: 16.1, memory: 195, stored: 149, forwarder: 8.25, redisDeliver: 0.999 },
+  '20 points': { web: 251, redisAppend: 43.3, memory: 157, stored: 136, forwarder: 4.62, redisDeliver: 0.492 }
+} satisfies Record<string, Measured>
+
+/** Microseconds of CPU that the SDK takes for a call, whatever is in it, for each datum, and for each of its Values. */
+export const SDK = { perCall: 1_300, perDatum: 9, perValue: 0.7 }
+
+/** Microseconds of CPU. */
+export interface Cost {
+  perRequest: number
+  perItem: number
+  /** For each byte of an item as it was sent. */
+  perByte: number
+}
+
+type Figure = keyof Measured
+
+/** What requests of few and of many items, and of small and of large ones, cost differently. */
+function logCost (figure: Figure): Cost {
+  const per = ITEM_FIGURES.has(figure) ? 10 : 1
+  const one = MEASURED['1 × 100'][figure]
+  const ten = MEASURED['10 × 100'][figure] * per
+  const large = MEASURED['10 × 1000'][figure] * per
+  const perByte = (large - ten) / (10 * (1_000 - 100))
+  const perItem = Math.max(0, (ten - one) / 9 - 100 * perByte)
+  return { perRequest: one - perItem - 100 * perByte, perItem, perByte }
+}
+
+function metricCost (figure: Figure): Cost {
+  const one = MEASURED['1 point'][figure]
+  const twenty = MEASURED['20 points'][figure] * (ITEM_FIGURES.has(figure) ? 20 : 1)
+  const perItem = (twenty - one) / 19
+  return { perRequest: one - perItem, perItem, perByte: 0 }
+}
+
+/** Measured for an item, not for a request. */
+const ITEM_FIGURES: ReadonlySet<Figure> = new Set(['forwarder', 'redisDeliver'])
+
+const costs = (figure: Figure) => ({ logs: logCost(figure), metrics: metricCost(figure) })
+
+export const RATES = {
+  /** A web process, from the request to the durable append, and Redis for the same. */
+  web: costs('web'),
+  redisAppend: costs('redisAppend'),
+  /** A forwarder, from the lease to its settlement, and Redis for the same. */
+  forwarder: costs('forwarder'),
+  redisDeliver: costs('redisDeliver'),
+  /** Bytes of the memory of Redis for what waits, of which `perByte` is for each byte of the lines. */
+  redisMemory: redisMemory()
+}
+
+function redisMemory (): { perRequest: number, perByte: number } {
+  const { '1 × 100': one, '10 × 100': ten, '10 × 1000': large } = MEASURED
+  const perByte = (large.memory - ten.memory) / (large.stored - ten.stored)
+  return { perRequest: one.memory - one.stored * perByte, perByte }
+}
