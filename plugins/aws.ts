@@ -9,19 +9,16 @@ declare module 'fastify' {
 
 const THREAD = new URL('../threads/deliver.js', import.meta.url)
 
-/** Owns `fastify.aws`: the sinks of both APIs. A process that takes requests, too, has them in a thread of their own, and does not load the SDK. */
+/** Owns `fastify.aws`: the sinks of both APIs, in a thread of their own, which alone loads the SDK. */
 async function aws (fastify: FastifyInstance): Promise<void> {
   const { config, applications, pace: paces, log } = fastify
-  const settings = { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS }
-  const retentionDaysFor = (group: string): number | undefined => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS
-  if (config.FORWARDER === 'only') {
-    const { createAwsSinks } = await import('../threads/aws-sinks.js')
-    const sinks = createAwsSinks({ ...settings, paces, retentionDaysFor })
-    fastify.decorate('aws', sinks)
-    fastify.addHook('onClose', () => sinks.close())
-    return
-  }
-  const thread = new SinkThread({ module: THREAD, data: settings, paces, retentionDaysFor, log })
+  const thread = new SinkThread({
+    module: THREAD,
+    data: { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS },
+    paces,
+    retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
+    log
+  })
   fastify.decorate('aws', { metrics: thread.sink('metrics'), logs: thread.sink('logs') })
   fastify.addHook('onClose', () => thread.close())
 }

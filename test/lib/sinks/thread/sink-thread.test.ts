@@ -3,7 +3,7 @@ import { API_TPS } from '../../../../lib/limits.js'
 import type { Pace } from '../../../../lib/pace.js'
 import { SinkThread } from '../../../../lib/sinks/thread/sink-thread.js'
 import { packRecords, unpackRecords } from '../../../../lib/sinks/thread/messages.js'
-import type { AwsSettings } from '../../../../threads/aws-sinks.js'
+import type { DeliverSettings } from '../../../../threads/deliver.js'
 import { accountedItems, leaseOf, logRecords, metricRecords, unlimited, watchedContext } from '../../../helpers/delivery.js'
 import { useSandbox } from '../../../helpers/app.js'
 import { until } from '../../../helpers/forwarder.js'
@@ -21,7 +21,7 @@ async function startThread (t: Test, pace: Pace = unlimited): Promise<Threaded> 
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
-  const data: AwsSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000 }
+  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000 }
   const thread = new SinkThread({
     module: new URL('../../../../threads/deliver.js', import.meta.url),
     data,
