@@ -17,6 +17,7 @@ async function aws (fastify: FastifyInstance): Promise<void> {
     data: { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS },
     paces,
     retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
+    concurrency: config.FORWARDER_CONCURRENCY,
     log
   })
   fastify.decorate('aws', { metrics: thread.sink('metrics'), logs: thread.sink('logs') })

@@ -13,6 +13,8 @@ export interface SinkThreadOptions {
   /** By API, as the sinks name them. */
   paces: Record<string, Pace>
   retentionDaysFor: (group: string) => number | undefined
+  /** Deliveries of each kind under way at once; the memory of the thread is bounded by it. */
+  concurrency: number
   log: Log
 }
 
@@ -23,7 +25,10 @@ interface UnderWay {
 }
 
 /** Young garbage is most of what a delivery makes; more room for it would only be held for longer. */
-const LIMITS = { maxYoungGenerationSizeMb: 16, maxOldGenerationSizeMb: 256 }
+const YOUNG_MIB = 16
+/** What the SDK and the code take, and at most each delivery of each kind. */
+const BASE_MIB = 128
+const DELIVERY_MIB = 64
 /** Never aborted: a call that nobody makes any more costs one turn. */
 const FOREVER = new AbortController().signal
 
@@ -82,8 +87,8 @@ export class SinkThread {
   }
 
   #start (): Worker {
-    const { module, data, log } = this.#options
-    const worker = new Worker(module, { workerData: data, resourceLimits: LIMITS })
+    const { module, data, concurrency, log } = this.#options
+    const worker = new Worker(module, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency } })
     worker.on('message', (message: FromSinks) => { this.#receive(worker, message) })
     worker.on('error', (error: Error) => { log.error({ err: error }, 'the thread that delivers has failed, another takes its place') })
     worker.on('exit', () => {

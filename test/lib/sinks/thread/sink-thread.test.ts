@@ -27,6 +27,7 @@ async function startThread (t: Test, pace: Pace = unlimited): Promise<Threaded> 
     data,
     paces: Object.fromEntries(Object.keys(API_TPS).map(api => [api, pace])),
     retentionDaysFor: group => group === '/app/web' ? 7 : undefined,
+    concurrency: 2,
     log: { info: log, warn: log, error: log }
   })
   t.teardown(() => thread.close())
