@@ -7,7 +7,10 @@ import connections from '../../plugins/connections.js'
 t.test('closing does not wait for a connection that was never used, but for a request under way', async t => {
   const app = Fastify()
   await app.register(connections)
+  let begun = (): void => {}
+  const underWay = new Promise<void>(resolve => { begun = resolve })
   app.get('/slow', async () => {
+    begun()
     await new Promise(resolve => setTimeout(resolve, 300))
     return 'done'
   })
@@ -17,7 +20,7 @@ t.test('closing does not wait for a connection that was never used, but for a re
   await once(unused, 'connect')
   const closed = once(unused, 'close')
   const slow = fetch(`${url}/slow`)
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await underWay
 
   await app.close()
   await closed
