@@ -1,5 +1,4 @@
 /** What a thread runs that delivers to AWS. */
-import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
@@ -14,12 +13,6 @@ export interface DeliverSettings {
   region: string
   requestTimeoutMs: number
 }
-
-/** Where there are too few cores requests come first: somebody waits for them, while what is to be delivered is stored. */
-const NICENESS = 5
-
-// On Linux the priority of process 0 is that of the calling thread; elsewhere it is everybody's, or may not be changed.
-if (process.platform === 'linux') setPriority(NICENESS)
 
 const { region, requestTimeoutMs } = workerData as DeliverSettings
 const options = { region, ...clientOptions({ ...DEFAULT_TIMEOUTS, requestTimeoutMs }) }
