@@ -29,8 +29,6 @@ const YOUNG_MIB = 16
 /** What the SDK and the code take, and at most each delivery of each kind. */
 const BASE_MIB = 128
 const DELIVERY_MIB = 64
-/** Never aborted: a call that nobody makes any more costs one turn. */
-const FOREVER = new AbortController().signal
 
 /**
  * Sinks in a thread of their own, so that to serialize, hash and compress a batch does not keep requests waiting. The
@@ -39,6 +37,7 @@ const FOREVER = new AbortController().signal
 export class SinkThread {
   readonly #options: SinkThreadOptions
   readonly #underWay = new Map<number, UnderWay>()
+  readonly #closing = new AbortController()
   #next = 0
   #worker: Worker | null = null
   #closed: Promise<void> | null = null
@@ -58,6 +57,7 @@ export class SinkThread {
   }
 
   async #close (): Promise<void> {
+    this.#closing.abort()
     await this.#worker?.terminate()
   }
 
@@ -101,7 +101,7 @@ export class SinkThread {
   #receive (worker: Worker, message: FromSinks): void {
     switch (message.type) {
       case 'acquire':
-        this.#options.paces[message.api]!.acquire(FOREVER).catch(() => {}).finally(() => this.#post(worker, { type: 'answer', question: message.question, held: true }))
+        this.#options.paces[message.api]!.acquire(this.#closing.signal).catch(() => {}).finally(() => this.#post(worker, { type: 'answer', question: message.question, held: true }))
         return
       case 'throttled':
         this.#options.paces[message.api]!.throttled(message.retryAfterMs)
