@@ -45,9 +45,8 @@ export class LmdbStore {
     this.#sync = sync
     const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
     try {
-      // Batching by event turn would leave a promise behind that nobody can await when a commit fails. A file that is
-      // mapped in chunks does not stay in the memory of the process as a whole once a backlog was read.
-      this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false, remapChunks: true })
+      // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
+      this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
       this.entries = this.#root.openDB('entries', { encoding: 'binary' })
       this.names = this.#root.openDB('names', { encoding: 'string' })
       this.state = this.#root.openDB('state', { encoding: 'string' })
