@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { Pace } from '../../pace.js'
 import type { DeliverContext, Sink } from '../sink.js'
-import { unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
+import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
 
 /** What the sinks of a thread are made with: they ask the thread that forwards. */
 export interface ServedOptions<Api extends string> {
@@ -15,48 +15,67 @@ export function serveSinks<Api extends string> (port: MessagePort, apis: readonl
   port.on('message', (message: ToSinks) => server.receive(message))
 }
 
+interface UnderWay {
+  /** Of log events; null for others. */
+  group: string | null
+  retentionDays: number | undefined
+  abort: AbortController
+}
+
 class SinkServer<Api extends string> {
   readonly #post: (message: FromSinks) => void
   readonly #sinks: Map<string, Sink>
-  readonly #aborts = new Map<number, AbortController>()
+  readonly #underWay = new Map<number, UnderWay>()
   readonly #questions = new Map<number, (held: boolean) => void>()
-  readonly #retentionDays = new Map<string, number | undefined>()
   #next = 0
 
   constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], post: (message: FromSinks) => void) {
     this.#post = post
     const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, Pace>
-    const sinks = createSinks({ paces, retentionDaysFor: group => this.#retentionDays.get(group) })
+    const sinks = createSinks({ paces, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
     this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
   }
 
   receive (message: ToSinks): void {
     if (message.type === 'deliver') this.#deliver(message.delivery, message.lease, message.retentionDays)
-    else if (message.type === 'abort') this.#aborts.get(message.delivery)?.abort()
+    else if (message.type === 'abort') this.#underWay.get(message.delivery)?.abort.abort()
     else this.#answered(message.question, message.held)
   }
 
   async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
     const { id, kind, destination, attempt } = lease
-    if (retentionDays !== undefined) this.#retentionDays.set(destination.slice(0, destination.indexOf(':')), retentionDays)
     const abort = new AbortController()
-    this.#aborts.set(delivery, abort)
+    this.#underWay.set(delivery, { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort })
     const context: DeliverContext = {
       signal: abort.signal,
       extend: () => this.#ask(question => ({ type: 'extend', delivery, question })),
       onCall: call => this.#post({ type: 'call', delivery, call }),
       onRejected: (...rejected) => this.#post({ type: 'rejected', delivery, rejected })
     }
-    const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records: unpackRecords(lease) }, context)
-    this.#aborts.delete(delivery)
-    this.#post({ type: 'delivered', delivery, outcome })
+    try {
+      const records = unpackRecords(lease)
+      const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records }, context)
+      const untouched = isUntouched(outcome, records)
+      if (untouched) outcome.settlement.remainder = []
+      this.#post({ type: 'delivered', delivery, outcome, untouched })
+    } catch (error) {
+      this.#post({ type: 'thrown', delivery, message: (error as Error).message })
+    } finally {
+      this.#underWay.delete(delivery)
+    }
+  }
+
+  /** Among deliveries under way, of which there are few. */
+  #find (wanted: (underWay: UnderWay) => boolean): [delivery: number, underWay: UnderWay] | undefined {
+    return [...this.#underWay].find(([, underWay]) => wanted(underWay))
   }
 
   #pace (api: string): Pace {
     return {
       acquire: async signal => {
         signal.throwIfAborted()
-        await this.#ask(question => ({ type: 'acquire', api, question }))
+        const [delivery] = this.#find(({ abort }) => abort.signal === signal)!
+        await this.#ask(question => ({ type: 'acquire', delivery, api, question }))
         signal.throwIfAborted()
       },
       throttled: retryAfterMs => this.#post({ type: 'throttled', api, retryAfterMs }),

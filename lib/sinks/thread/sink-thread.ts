@@ -3,7 +3,7 @@ import type { Log } from '../../forwarder.js'
 import type { Pace } from '../../pace.js'
 import type { Kind, Lease } from '../../spool/spool.js'
 import type { DeliverContext, Delivery, Sink } from '../sink.js'
-import { packRecords, type FromSinks, type ToSinks } from './messages.js'
+import { packRecords, remainderOf, type FromSinks, type ToSinks } from './messages.js'
 
 export interface SinkThreadOptions {
   /** The module that the thread runs; it calls `serveSinks`. */
@@ -21,7 +21,10 @@ export interface SinkThreadOptions {
 interface UnderWay {
   lease: Lease
   context: DeliverContext
+  /** Aborted when the delivery has to end, and when it has ended: nothing waits in its name. */
+  over: AbortSignal
   end: (outcome: Delivery) => void
+  fail: (error: Error) => void
 }
 
 /** Young garbage is most of what a delivery makes; more room for it would only be held for longer. */
@@ -37,7 +40,6 @@ const DELIVERY_MIB = 64
 export class SinkThread {
   readonly #options: SinkThreadOptions
   readonly #underWay = new Map<number, UnderWay>()
-  readonly #closing = new AbortController()
   #next = 0
   #worker: Worker | null = null
   #closed: Promise<void> | null = null
@@ -57,19 +59,24 @@ export class SinkThread {
   }
 
   async #close (): Promise<void> {
-    this.#closing.abort()
     await this.#worker?.terminate()
   }
 
   async #deliver (lease: Lease, context: DeliverContext): Promise<Delivery> {
+    if (this.#closed !== null) return nothingDelivered(lease)
     const worker = this.#worker ??= this.#start()
     const delivery = this.#next++
-    const abort = (): void => this.#post(worker, { type: 'abort', delivery })
+    const over = new AbortController()
+    const abort = (): void => {
+      // First, so that who waits for the pace there knows why it waits no longer.
+      this.#post(worker, { type: 'abort', delivery })
+      over.abort()
+    }
     context.signal.addEventListener('abort', abort, { once: true })
     worker.ref()
     try {
-      return await new Promise<Delivery>(resolve => {
-        this.#underWay.set(delivery, { lease, context, end: resolve })
+      return await new Promise<Delivery>((resolve, reject) => {
+        this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
         const { id, kind, destination, attempt } = lease
         const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
         this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, ...packRecords(lease.records) } })
@@ -78,6 +85,7 @@ export class SinkThread {
     } finally {
       context.signal.removeEventListener('abort', abort)
       this.#underWay.delete(delivery)
+      over.abort()
       if (this.#underWay.size === 0) worker.unref()
     }
   }
@@ -99,20 +107,19 @@ export class SinkThread {
   }
 
   #receive (worker: Worker, message: FromSinks): void {
+    const { paces } = this.#options
     switch (message.type) {
-      case 'acquire':
-        this.#options.paces[message.api]!.acquire(this.#closing.signal).catch(() => {}).finally(() => this.#post(worker, { type: 'answer', question: message.question, held: true }))
-        return
       case 'throttled':
-        this.#options.paces[message.api]!.throttled(message.retryAfterMs)
+        paces[message.api]!.throttled(message.retryAfterMs)
         return
       case 'succeeded':
-        this.#options.paces[message.api]!.succeeded()
+        paces[message.api]!.succeeded()
         return
     }
     const underWay = this.#underWay.get(message.delivery)
     if (underWay === undefined) return
-    const { context, end } = underWay
+    const { lease, context, over, end, fail } = underWay
+    const answer = (question: number, held: boolean): void => this.#post(worker, { type: 'answer', question, held })
     switch (message.type) {
       case 'call':
         context.onCall(message.call)
@@ -120,10 +127,17 @@ export class SinkThread {
       case 'rejected':
         context.onRejected(...message.rejected)
         return
+      case 'acquire':
+        paces[message.api]!.acquire(over).catch(() => {}).finally(() => answer(message.question, true))
+        return
       case 'extend':
-        context.extend().then(held => this.#post(worker, { type: 'answer', question: message.question, held }), () => {})
+        context.extend().then(held => answer(message.question, held), () => answer(message.question, false))
+        return
+      case 'thrown':
+        fail(new Error(message.message))
         return
       case 'delivered':
+        if (message.untouched) message.outcome.settlement.remainder = remainderOf(lease.records)
         end(message.outcome)
     }
   }
@@ -132,7 +146,7 @@ export class SinkThread {
 /** Whether CloudWatch has taken some of it, nobody knows: it is delivered again rather than lost. */
 function nothingDelivered ({ records }: Lease): Delivery {
   return {
-    settlement: { delivered: 0, remainder: records.map(({ line, items, bytes }) => ({ line, items, bytes })) },
+    settlement: { delivered: 0, remainder: remainderOf(records) },
     failure: { class: 'unavailable', message: 'the thread that delivers has ended' },
     receipts: []
   }

@@ -1,12 +1,15 @@
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { API_TPS } from '../../../../lib/limits.js'
 import type { Pace } from '../../../../lib/pace.js'
+import type { DeliverContext, Delivery } from '../../../../lib/sinks/sink.js'
 import { SinkThread } from '../../../../lib/sinks/thread/sink-thread.js'
 import { packRecords, unpackRecords } from '../../../../lib/sinks/thread/messages.js'
 import type { DeliverSettings } from '../../../../threads/deliver.js'
 import { accountedItems, leaseOf, logRecords, metricRecords, unlimited, watchedContext } from '../../../helpers/delivery.js'
 import { useSandbox } from '../../../helpers/app.js'
-import { until } from '../../../helpers/forwarder.js'
+import { appendMessages, checkBalance, isEmpty, named, openSpool, until, watchForwarder } from '../../../helpers/forwarder.js'
 import type { Sandbox } from '../../../../sandbox/server.js'
 
 const DESTINATION = '/app/web:page'
@@ -32,6 +35,40 @@ async function startThread (t: Test, pace: Pace = unlimited): Promise<Threaded> 
   })
   t.teardown(() => thread.close())
   return { thread, sandbox, logged }
+}
+
+/** A thread whose sink does what the destination says; and what it has logged. */
+function startOddThread (t: Test, pace: Pace = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
+  const logged: object[] = []
+  const log = (fields: object): void => { logged.push(fields) }
+  const thread = new SinkThread({
+    module: new URL('../../../helpers/odd-thread.js', import.meta.url),
+    data: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
+    paces: { PutLogEvents: pace },
+    retentionDaysFor,
+    concurrency: 2,
+    log: { info: log, warn: log, error: log }
+  })
+  t.teardown(() => thread.close())
+  const lease = (what: string) => leaseOf('logs', `${what}:stream`, logRecords([[1, 'a'], [2, 'b']]))
+  return { thread, logged, deliver: (what, context = watchedContext()) => thread.sink('logs').deliver(lease(what), context) }
+}
+
+/** Lets nothing through, and notes who waits and who has given up. */
+function closedPace (): Pace & { asked: number, given: number } {
+  const pace = {
+    asked: 0,
+    given: 0,
+    async acquire (signal: AbortSignal) {
+      pace.asked++
+      if (!signal.aborted) await once(signal, 'abort')
+      pace.given++
+      throw signal.reason
+    },
+    succeeded () {},
+    throttled () {}
+  }
+  return pace
 }
 
 t.test('records cross as they are', async t => {
@@ -89,20 +126,91 @@ t.test('sends nothing when the lease has run out', async t => {
   t.equal(sandbox.calls().length, 0)
 })
 
-t.test('what a thread had under way that fails is to be tried again, and another thread takes its place', async t => {
-  const { thread, sandbox, logged } = await startThread(t)
-  const broken = leaseOf('metering', 'no sink of this kind', logRecords([[1, 'a'], [2, 'b']]))
-  sandbox.faults.set([{ kind: 'hang', count: 1 }])
-  const hanging = thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext())
-  await until(() => sandbox.calls().length > 0)
-  for (const { settlement, failure } of await Promise.all([thread.sink('metering').deliver(broken, watchedContext()), hanging])) {
+t.test('an abort ends the wait for the pace, in both threads', async t => {
+  const pace = closedPace()
+  const { deliver } = startOddThread(t, pace)
+  const abort = new AbortController()
+  const delivering = deliver('waits', watchedContext(abort.signal))
+  await until(() => pace.asked > 0)
+  abort.abort()
+  t.match(await delivering, { failure: { message: 'AbortError' }, settlement: { delivered: 0 } })
+  await until(() => pace.given > 0)
+  t.equal(pace.given, 1)
+})
+
+t.test('what a thread that dies had under way is to be tried again, and another thread takes its place', async t => {
+  const pace = closedPace()
+  const { deliver, logged } = startOddThread(t, pace)
+  const waiting = deliver('waits')
+  await until(() => pace.asked > 0)
+  for (const { settlement, failure } of await Promise.all([waiting, deliver('dies')])) {
     t.match(failure, { class: 'unavailable' })
     t.equal(settlement.delivered, 0)
-    t.ok(accountedItems(settlement) > 0)
+    t.equal(accountedItems(settlement), 2)
   }
   t.equal(logged.length, 1)
-  sandbox.faults.clear()
-  t.match(await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext()), { failure: null, settlement: { delivered: 1 } })
+  await until(() => pace.given > 0)
+  t.equal(pace.given, 1, 'nothing waits for the pace in its name')
+  t.match(await deliver('extends'), { failure: null, settlement: { delivered: 2 } })
+})
+
+t.test('a forwarder whose thread dies in the middle loses nothing', async t => {
+  const { thread, logged } = startOddThread(t)
+  const spool = await openSpool(t)
+  const { forwarder, observed } = watchForwarder(t, spool, thread.sink('logs'))
+  await appendMessages(spool, 'dies-once:stream', named('message', 20))
+  forwarder.start()
+  await until(isEmpty(spool))
+  t.equal(logged.length, 1)
+  t.ok(observed.retries.unavailable! > 0)
+  await checkBalance(t, spool, { delivered: 20, inSpool: 0 })
+})
+
+t.test('a delivery that throws fails alone', async t => {
+  const { deliver, logged } = startOddThread(t, { ...unlimited, acquire: () => sleep(100) })
+  const other = deliver('paced')
+  await t.rejects(deliver('throws'), { message: 'a sink that throws' })
+  t.match(await other, { failure: null, settlement: { delivered: 2 } })
+  t.same(logged, [])
+})
+
+t.test('a lease that cannot be extended is not held', async t => {
+  const { deliver } = startOddThread(t)
+  const context = watchedContext()
+  context.extend = async () => { throw new Error('the spool is away') }
+  t.match(await deliver('extends', context), { failure: { message: 'not held' } })
+})
+
+t.test('a lease of which nothing has met its outcome comes back as it was', async t => {
+  const { deliver } = startOddThread(t)
+  const { settlement, failure } = await deliver('keeps')
+  t.match(failure, { message: 'not now' })
+  t.same(settlement, { delivered: 0, remainder: logRecords([[1, 'a'], [2, 'b']]) })
+})
+
+t.test('retention is asked for anew with every lease', async t => {
+  let days: number | undefined = 7
+  const { deliver } = startOddThread(t, unlimited, () => days)
+  t.match(await deliver('retention'), { failure: { message: '7' } })
+  days = undefined
+  t.match(await deliver('retention'), { failure: { message: 'undefined' } })
+})
+
+t.test('a namespace is no log group, whatever its name', async t => {
+  const pace = closedPace()
+  const { thread, deliver } = startOddThread(t, pace, () => 7)
+  const waiting = thread.sink('metrics').deliver(leaseOf('metrics', 'retention+', logRecords([[1, 'a']])), watchedContext())
+  await until(() => pace.asked > 0)
+  t.match(await deliver('retention'), { failure: { message: '7' } })
+  await thread.close()
+  await waiting
+})
+
+t.test('once closed it starts no other thread', async t => {
+  const { thread, deliver } = startOddThread(t)
+  t.match(await deliver('paced'), { failure: null })
+  await thread.close()
+  t.match(await deliver('paced'), { failure: { class: 'unavailable' }, settlement: { delivered: 0 } })
 })
 
 t.test('closing ends what is under way; it may be closed twice', async t => {
