@@ -3,6 +3,7 @@ import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
 import { mergeChunks, packChunks, type Chunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
+import { seal } from './seal.js'
 import { entryKey, type LmdbStore, type Writes } from './store.js'
 
 const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
@@ -85,7 +86,7 @@ export class Changes {
 
   #putEntry (destination: Destination, { value, ...sizes }: Chunk<Buffer | string>, seq: number, appendedAt: number): Entry {
     const entry = { seq, ...sizes, appendedAt }
-    this.#writes.push(writes => writes.put(this.#store.entries, entryKey(destination.id, entry), value))
+    this.#writes.push(writes => writes.put(this.#store.entries, entryKey(destination.id, entry), seal(value)))
     return entry
   }
 

@@ -1,6 +1,7 @@
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { Entry } from './destination.js'
+import { describeBytes, unseal } from './seal.js'
 
 /** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
 const MAP_SIZE_FACTOR = 4
@@ -26,6 +27,7 @@ export interface Writes {
  * ones gather; a power cut takes the file back to the last one that had reached it.
  */
 export class LmdbStore {
+  /** Sealed. */
   readonly entries: Database<Buffer, Key>
   /** Destination id → `[kind, destination]`. */
   readonly names: Database<string, number>
@@ -36,6 +38,8 @@ export class LmdbStore {
   readonly idempotency: Database<string, string>
   /** `[expiresAt, hash]` → ''. */
   readonly idempotencyExpiry: Database<string, [number, string]>
+  /** The same as they lie there, for those that cannot be read. */
+  readonly #rawEntries: Database<Buffer, Key>
   readonly #root: RootDatabase
   readonly #dataDir: string
   readonly #sync: 'commit' | 'always'
@@ -47,7 +51,9 @@ export class LmdbStore {
     try {
       // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
       this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
-      this.entries = this.#root.openDB('entries', { encoding: 'binary' })
+      // Pages of the file that were read stay mapped, and count as memory: compressed, an outage needs a fraction of them.
+      this.entries = this.#root.openDB('entries', { encoding: 'binary', compression: true })
+      this.#rawEntries = this.#root.openDB('entries', { encoding: 'binary' })
       this.names = this.#root.openDB('names', { encoding: 'string' })
       this.state = this.#root.openDB('state', { encoding: 'string' })
       this.deadLetters = this.#root.openDB('deadLetters', { encoding: 'string' })
@@ -76,7 +82,7 @@ export class LmdbStore {
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
   * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: string }> {
     for (const { key, value } of this.entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
-      yield { entry: toEntry(key as EntryKey), value: value.toString() }
+      yield { entry: toEntry(key as EntryKey), value: this.#textOf(key, value) }
     }
   }
 
@@ -88,7 +94,13 @@ export class LmdbStore {
   }
 
   readEntry (destinationId: number, entry: Entry): string {
-    return this.entries.get(entryKey(destinationId, entry))?.toString() ?? ''
+    const key = entryKey(destinationId, entry)
+    const value = this.entries.get(key)
+    return value === undefined ? '' : this.#textOf(key, value)
+  }
+
+  #textOf (key: Key, value: Buffer): string {
+    return unseal(value) ?? describeBytes(this.#rawEntries.get(key)!)
   }
 
   /** Every stored entry, by its key only. */

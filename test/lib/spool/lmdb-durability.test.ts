@@ -1,5 +1,7 @@
+import { open } from 'lmdb'
 import t from 'tap'
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbSpool } from '../../../lib/spool/lmdb-spool.js'
 import { toFrame } from '../../../lib/spool/lmdb/frame.js'
 import { Journal } from '../../../lib/spool/lmdb/journal.js'
-import { SpoolConfigurationError, SpoolFullError, type Spool, type SpoolOptions, type SpoolRecord } from '../../../lib/spool/spool.js'
+import { SpoolConfigurationError, SpoolFullError, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../lib/spool/spool.js'
 import { killAppender } from '../../helpers/kill-appender.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from './contract.js'
 
@@ -98,7 +100,8 @@ t.test('appends end before the disk is full, deliveries go on, and what they lea
   const dataDir = t.testdir()
   const spool = await openLmdbSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
   t.teardown(() => spool.close())
-  const large = { line: 'x'.repeat(1_000_000), items: 1, bytes: 1_000_000 }
+  // Nothing that could be compressed.
+  const large = { line: randomBytes(500_000).toString('hex'), items: 1, bytes: 1_000_000 }
   for (let i = 0; i < 80; i += 8) await append(spool, 'd', ...Array(8).fill(large))
   free = 60 * 2 ** 20
   await sleep(300)
@@ -115,6 +118,29 @@ t.test('appends end before the disk is full, deliveries go on, and what they lea
   free = 2 ** 40
   await sleep(300)
   t.same(await append(spool, 'd', record('a')), { stored: true })
+})
+
+t.test('an entry that was damaged where it lies comes back as its bytes, the others as they were', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  const line = '{"message":"GET /checkout/basket 200"}'.repeat(200)
+  for (const destination of ['d', 'e', 'f']) await append(spool, destination, { line, items: 3, bytes: line.length })
+  await spool.close()
+  const root = open({ path: dataDir, noSubdir: false })
+  const entries = root.openDB('entries', { encoding: 'binary' })
+  const [first, second] = Array.from(entries.getRange(), ({ key, value }) => ({ key, value: Buffer.from(value) }))
+  t.ok(first!.value.length < line.length / 3, 'they lie there compressed')
+  await entries.put(first!.key, Buffer.from(first!.value.fill(7, first!.value.length / 2)))
+  await entries.put(second!.key, second!.value.subarray(0, second!.value.length - 9))
+  await root.close()
+  const again = await launch(dataDir)
+  t.teardown(() => again.close())
+  const leases = [await takeSoon(again), await takeSoon(again), await takeSoon(again)]
+  t.same(leases.map(itemsOf), [3, 3, 3])
+  const linesOf = ({ records }: Lease): string[] => records.map(({ line }) => line)
+  t.same(linesOf(leases[0]!), [first!.value.toString('base64')])
+  t.same(linesOf(leases[1]!), [second!.value.subarray(0, second!.value.length - 9).toString('base64')])
+  t.same(linesOf(leases[2]!), [line])
 })
 
 t.test('forgets destinations that are empty', async t => {

@@ -1,0 +1,24 @@
+import { isUtf8 } from 'node:buffer'
+import { crc32 } from 'node:zlib'
+
+const SEAL_BYTES = 8
+
+/** Puts a checksum in front of a value: LMDB hands out whatever it made of a compressed value that was damaged. */
+export function seal (value: Buffer | string): Buffer {
+  return Buffer.concat([Buffer.from(checksum(value)), Buffer.from(value)])
+}
+
+/** The value; null when it is not what was sealed. */
+export function unseal (sealed: Buffer): string | null {
+  const value = sealed.subarray(SEAL_BYTES)
+  return sealed.toString('latin1', 0, SEAL_BYTES) === checksum(value) ? value.toString() : null
+}
+
+/** What can be kept of bytes that are not what was sealed: their text, or base64 where they are none. */
+export function describeBytes (bytes: Buffer): string {
+  return bytes.toString(isUtf8(bytes) ? 'utf8' : 'base64')
+}
+
+function checksum (value: Buffer | string): string {
+  return crc32(value).toString(16).padStart(SEAL_BYTES, '0')
+}

@@ -1,0 +1,19 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { describeBytes, seal, unseal } from '../../../../lib/spool/lmdb/seal.js'
+
+t.test('a sealed value comes back, and not when anything of it was changed', async t => {
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), fc.nat(), fc.integer({ min: 1, max: 255 }), (value, at, change) => {
+    const sealed = seal(value)
+    t.equal(unseal(sealed), Buffer.from(value).toString())
+    t.same(seal(Buffer.from(value)), sealed)
+    sealed[at % sealed.length]! ^= change
+    t.equal(unseal(sealed), null)
+    t.equal(unseal(sealed.subarray(0, at % sealed.length)), null)
+  }))
+})
+
+t.test('keeps text as text, and other bytes as base64', async t => {
+  t.equal(describeBytes(Buffer.from('naïve')), 'naïve')
+  t.equal(describeBytes(Buffer.from([0xfe, 0, 1])), '/gAB')
+})
