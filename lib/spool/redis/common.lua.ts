@@ -52,7 +52,7 @@ end
 local function schedule(dest, at)
   local before = tonumber(redis.call('ZSCORE', due, dest) or math.huge)
   local after = math.max(math.min(before, at), get('hold', dest))
-  redis.call('ZADD', due, string.format('%.0f', after), dest)
+  if after ~= before then redis.call('ZADD', due, string.format('%.0f', after), dest) end
   return after, before
 end
 
@@ -72,10 +72,11 @@ local function store(dest, appendedAt, i, count)
     i = i + 2
   end
   if count > 0 then
-    redis.pcall('XGROUP', 'CREATE', stream(dest), group, '0')
     addStored(records, items, lineBytes)
     addWaiting(dest, items, bytes, count)
-    redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest)
+    local isNew = redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest) == 1
+    -- May be there all the same, with what was stored when the server did not let a script finish.
+    if isNew then redis.pcall('XGROUP', 'CREATE', stream(dest), group, '0') end
   end
   return id, items
 end
