@@ -4,7 +4,7 @@ import { encodeRecords, type Measure } from './record.js'
 import { Refusal } from './refusal.js'
 import type { Receipts, RejectedItem } from './receipts.js'
 import type { RefusalReason } from './outcome.js'
-import type { Append, Kind, Spool } from './spool/spool.js'
+import type { Append, Kind, Spool, SpoolRecord } from './spool/spool.js'
 import type { Client } from './item-rules.js'
 import type { Identity } from './token.js'
 
@@ -20,6 +20,8 @@ export interface IntakeContext {
   idempotencyKey?: string | undefined
   /** Seconds to wait for the delivery; 0 to answer after the durable append. */
   wait: number
+  /** The JSON that the items were read from; absent or null when it is not at hand. */
+  bodyText?: string | null
 }
 
 export interface IntakeBatch<Item> {
@@ -30,6 +32,11 @@ export interface IntakeBatch<Item> {
   /** @throws Refusal */
   read: (item: unknown, index: number) => Item
   measure: Measure<Item>
+  /**
+   * Writes all items of the request as one record, for less than their measures cost; null when that cannot be. Not
+   * called when some were rejected, or somebody waits for them.
+   */
+  encodeAsCame?: (items: Item[]) => SpoolRecord | null
   /** Called with the good items before they are stored; may replace them in the array. */
   prepare?: (items: Item[]) => void | Promise<void>
   /** Called once these items are stored, not for a request that was stored before; must not throw. */
@@ -98,10 +105,11 @@ export class Intake {
     const answer: IntakeAnswer = { ResponseMetadata: { RequestId: context.requestId }, accepted: items.length, rejected }
     const waits = context.wait > 0
     const waiting = waits ? this.#receipts.wait(context.requestId, items.length, context.wait * 1000) : null
+    const asCame = rejected.length > 0 || waits ? null : batch.encodeAsCame?.(items) ?? null
     const append: Append = {
       kind: batch.kind,
       destination: batch.destination,
-      records: encodeRecords(items, batch.measure, waits ? { id: context.requestId, indexes } : undefined),
+      records: asCame !== null ? [asCame] : encodeRecords(items, batch.measure, waits ? { id: context.requestId, indexes } : undefined),
       urgent: waits
     }
     if (context.idempotencyKey !== undefined) {

@@ -1,5 +1,7 @@
 import type { MetricDatum } from '../schemas/metric.js'
 import { PUT_LOG_EVENTS } from './limits.js'
+import { readLogEvent } from './log-event.js'
+import { readMetricTimestamp } from './timestamp.js'
 import type { SpoolRecord } from './spool/spool.js'
 
 /** Version of the stored form; a record of another version is not read but dead-lettered. */
@@ -10,6 +12,9 @@ const VERSION = 1
  * almost to its limit.
  */
 const MAX_RECORD_BYTES = 32_768
+
+/** What a time adds to the JSON of a datum that came without. */
+const TIMESTAMP_BYTES = ',"Timestamp":1795330800123'.length
 
 /** `[timestamp in Unix milliseconds, message]` */
 export type StoredLogEvent = [number, string]
@@ -28,9 +33,12 @@ export interface DecodedRecord<Item> {
   receipt: ReceiptRef | null
 }
 
+/** Items, or the body of a request and when it came. */
 interface StoredRecord<Item> {
   v: number
-  e: Item[]
+  e?: Item[]
+  b?: { logEvents: unknown[] } | { params: { MetricData: MetricDatum[] } }
+  t?: number
   r?: string
   x?: number[]
 }
@@ -87,6 +95,28 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
 }
 
 /**
+ * Writes all items of a request as one record, as they came: to write them anew would cost as much as to have read them.
+ * @param body JSON of a request whose items were all good
+ * @param now Unix milliseconds, the time of items without one
+ * @param bytes of all items
+ * @returns null when they need more than one record, or the body does not fit into a line
+ */
+function encodeBody (body: string, now: number, items: number, bytes: number): SpoolRecord | null {
+  if (body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
+  return { line: `{"v":${VERSION},"t":${now},"b":${body}}`, items, bytes }
+}
+
+/** `encodeBody` of a request of which `readLogEvent` has made these events, with this `now`. */
+export function encodeLogBody (body: string, events: StoredLogEvent[], now: number): SpoolRecord | null {
+  return encodeBody(body, now, events.length, events.reduce((sum, event) => sum + countLogEvent(event), 0))
+}
+
+/** `encodeBody` of a request of which `readMetricDatum` has made so many data points, with this `now`; their bytes are an estimate. */
+export function encodeMetricBody (body: string, datums: number, now: number): SpoolRecord | null {
+  return encodeBody(body, now, datums, Buffer.byteLength(body) + datums * TIMESTAMP_BYTES)
+}
+
+/**
  * Reads a record back.
  * @throws CorruptRecordError when the line is truncated, of another version, or does not hold the items it says
  */
@@ -99,9 +129,28 @@ export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
   }
   if (stored === null || typeof stored !== 'object') throw new CorruptRecordError('stored record is not an object')
   if (stored.v !== VERSION) throw new CorruptRecordError(`stored record has version ${String(stored.v)}, this build reads version ${VERSION}`)
-  if (!Array.isArray(stored.e) || stored.e.length !== record.items) throw new CorruptRecordError('stored record does not hold the items it was stored with')
+  const items = stored.e ?? readBody<Item>(stored)
+  if (!Array.isArray(items) || items.length !== record.items) throw new CorruptRecordError('stored record does not hold the items it was stored with')
   return {
-    items: stored.e,
+    items,
     receipt: typeof stored.r === 'string' ? { id: stored.r, indexes: stored.x ?? [] } : null
   }
+}
+
+/** Null when it is none that `encodeBody` has written. */
+function readBody<Item> ({ b, t }: StoredRecord<Item>): Item[] | null {
+  try {
+    if ('logEvents' in b!) return b.logEvents.map((event, index) => readLogEvent(event, index, t!) as Item)
+    const { MetricData } = b!.params
+    for (const datum of MetricData) datum.Timestamp = readTime(datum.Timestamp, t!)
+    return MetricData as Item[]
+  } catch {
+    return null
+  }
+}
+
+function readTime (timestamp: MetricDatum['Timestamp'], now: number): number {
+  const time = timestamp === undefined ? now : readMetricTimestamp(timestamp)
+  if (time === null) throw new CorruptRecordError('a stored timestamp is none')
+  return time
 }

@@ -12,10 +12,16 @@ declare module 'fastify' {
      */
     acceptJsonLines: (toBody: (documents: unknown[], request: FastifyRequest) => unknown) => void
   }
+  interface FastifyRequest {
+    /** The JSON of the body; null when it is not one document. */
+    bodyText: string | null
+  }
 }
 
 /** No route takes less. */
 const LEAST_BODY_LIMIT = 1_024
+/** Pages send it as text/plain where a preflight would keep it from being sent. */
+const JSON_TYPES = ['application/json', 'text/plain']
 const JSON_LINES = ['application/x-ndjson', 'application/jsonl']
 
 function hasBody ({ headers }: FastifyRequest): boolean {
@@ -71,7 +77,12 @@ async function body (fastify: FastifyInstance): Promise<void> {
 
   fastify.addHook('onRequest', refuseUnread)
   fastify.addHook('preParsing', prepareBody)
-  fastify.addContentTypeParser('text/plain', { parseAs: 'string' }, readJson)
+  fastify.decorateRequest('bodyText', null)
+  fastify.removeContentTypeParser('application/json')
+  fastify.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
+    request.bodyText = text
+    readJson(request, text, done)
+  })
   fastify.decorate('acceptJsonLines', function acceptJsonLines (this: FastifyInstance, toBody) {
     this.addContentTypeParser(JSON_LINES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
       try {

@@ -19,7 +19,8 @@ function intakeContext (this: FastifyRequest): IntakeContext {
     identity: this.identity,
     client: this,
     idempotencyKey: idempotencyKey as string | undefined,
-    wait: readPreferWait(prefer as string | undefined)
+    wait: readPreferWait(prefer as string | undefined),
+    bodyText: this.bodyText
   }
 }
 
@@ -37,4 +38,4 @@ async function intake (fastify: FastifyInstance): Promise<void> {
   fastify.decorateReply('sendIntake', sendIntake)
 }
 
-export default fp(intake, { name: 'intake', dependencies: ['spool', 'receipts', 'token', 'observer'] })
+export default fp(intake, { name: 'intake', dependencies: ['body', 'spool', 'receipts', 'token', 'observer'] })

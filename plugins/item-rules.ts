@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { readClockSkew } from '../lib/clock-skew.js'
 import { ApiError } from '../lib/errors.js'
 import type { IntakeContext } from '../lib/intake.js'
-import { datumReader, logEventReader, type ItemReader } from '../lib/item-readers.js'
+import { datumReader, logEventReader, type Reading } from '../lib/item-readers.js'
 import { ItemRules } from '../lib/item-rules.js'
 import type { StoredDatum, StoredLogEvent } from '../lib/record.js'
 import type { Application } from '../schemas/applications.js'
@@ -40,13 +40,13 @@ function createItemRules ({ observer }: FastifyInstance) {
      * @param sentAt what the body says; undefined: nothing
      * @throws ApiError when it is no time
      */
-    datumReader (context: IntakeContext, sentAt: unknown): ItemReader<StoredDatum> {
+    datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
       const now = Date.now()
       return datumReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context)?.forDatums(context.client ?? null) ?? null })
     },
 
     /** How to read the log events of one request, likewise. */
-    logEventReader (context: IntakeContext, sentAt: unknown): ItemReader<StoredLogEvent> {
+    logEventReader (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent> {
       const now = Date.now()
       return logEventReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context)?.forLogEvents(context.client ?? null) ?? null })
     }

@@ -7,7 +7,7 @@ import type { IntakeContext, IntakeResult } from '../lib/intake.js'
 import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/log-documents.js'
 import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/log-event.js'
 import type { RefusalReason } from '../lib/outcome.js'
-import { countLogEvent } from '../lib/record.js'
+import { countLogEvent, encodeLogBody } from '../lib/record.js'
 import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
 
 declare module 'fastify' {
@@ -24,21 +24,23 @@ function brokenEnvelopeRule (document: unknown): string | null {
 
 function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstance) {
   /** @param indexOf where an event stands in the body */
-  function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
+  function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt, accessToken }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
     const groupRule = brokenLogGroupRule(logGroupName)
     if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
     const streamRule = brokenLogStreamRule(logStreamName)
     if (streamRule !== null) throw new ApiError('invalidRequest', { message: `logStreamName ${streamRule}.` })
-    const { identity = null } = context
+    const { identity = null, bodyText = null } = context
     requireScope(identity, 'logGroups', logGroupName)
     requireScope(identity, 'logStreams', logStreamName)
-    const read = itemRules.logEventReader(context, sentAt)
+    const { read, plainNow } = itemRules.logEventReader(context, sentAt)
     return intake.accept({
       kind: 'logs',
       destination: `${logGroupName}:${logStreamName}`,
       items: logEvents,
       read: (event, index) => read(event, indexOf(index)),
       measure: countLogEvent,
+      // A token is never stored.
+      encodeAsCame: events => bodyText === null || plainNow === null || accessToken !== undefined ? null : encodeLogBody(bodyText, events, plainNow),
       onStored (events, bytes) {
         if (identity !== null) usage.record(identity.application.id, 'logs', events.length, bytes)
       }

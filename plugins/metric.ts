@@ -5,7 +5,7 @@ import { requireScope } from '../lib/applications/scope.js'
 import { ApiError } from '../lib/errors.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake.js'
 import { brokenNamespaceRule } from '../lib/metric-datum.js'
-import { writeDatum } from '../lib/record.js'
+import { encodeMetricBody, writeDatum } from '../lib/record.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
 
 declare module 'fastify' {
@@ -18,19 +18,26 @@ const TEST_VALUES = 100
 const TEST_WAIT_SECONDS = 10
 
 function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstance) {
-  function accept ({ params, sentAt }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
+  function accept ({ params, sentAt, accessToken }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
     const { Namespace, MetricData } = params
     const rule = brokenNamespaceRule(Namespace)
     if (rule !== null) throw new ApiError('invalidRequest', { message: `params.Namespace ${rule}.` })
-    const { identity = null } = context
+    const { identity = null, bodyText = null } = context
     requireScope(identity, 'namespaces', Namespace)
+    const { read, plainNow } = itemRules.datumReader(context, sentAt)
     return intake.accept({
       kind: 'metrics',
       destination: Namespace,
       items: MetricData,
-      read: itemRules.datumReader(context, sentAt),
+      read,
       prepare: datums => seriesLimit.fold(context, Namespace, datums),
       measure: writeDatum,
+      encodeAsCame (datums) {
+        // A token is never stored.
+        if (bodyText === null || plainNow === null || accessToken !== undefined) return null
+        const isFolded = datums.some((datum, index) => datum !== MetricData[index])
+        return isFolded ? null : encodeMetricBody(bodyText, datums.length, plainNow)
+      },
       onStored (datums, bytes) {
         if (identity === null) return
         usage.record(identity.application.id, 'metrics', datums.length, bytes)

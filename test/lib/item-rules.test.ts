@@ -59,10 +59,10 @@ t.test('the gateway itself is no client', async t => {
 t.test('a skewed clock is mended before the rules see the item', async t => {
   const skew = 1_000_000_000
   const seen: number[] = []
-  const read = datumReader({ now: NOW, skew, rule: datum => { seen.push(datum.Timestamp); return datum } })
+  const { read } = datumReader({ now: NOW, skew, rule: datum => { seen.push(datum.Timestamp); return datum } })
   t.equal(read({ MetricName: 'm', Value: 1, Timestamp: (NOW - skew) / 1000 }, 0).Timestamp, NOW)
   t.equal(read({ MetricName: 'm', Value: 1 }, 0).Timestamp, NOW)
   t.same(seen, [NOW, NOW])
-  t.same(logEventReader({ now: NOW, skew: -skew, rule: null })({ message: 'x', timestamp: NOW + skew - 5 }, 0), [NOW - 5, 'x'])
-  t.same(datumReader({ now: NOW, skew: 0, rule: null })({ MetricName: 'm', Value: 1 }, 0), readMetricDatum({ MetricName: 'm', Value: 1 }, 0, NOW))
+  t.same(logEventReader({ now: NOW, skew: -skew, rule: null }).read({ message: 'x', timestamp: NOW + skew - 5 }, 0), [NOW - 5, 'x'])
+  t.same(datumReader({ now: NOW, skew: 0, rule: null }).read({ MetricName: 'm', Value: 1 }, 0), readMetricDatum({ MetricName: 'm', Value: 1 }, 0, NOW))
 })

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { CorruptRecordError, countLogEvent, decodeRecord, encodeRecords, type StoredLogEvent } from '../../lib/record.js'
+import { readLogEvent } from '../../lib/log-event.js'
+import { readMetricDatum } from '../../lib/metric-datum.js'
+import { CorruptRecordError, countLogEvent, decodeRecord, encodeLogBody, encodeMetricBody, encodeRecords, type StoredLogEvent } from '../../lib/record.js'
 
 const event = fc.tuple(fc.integer({ min: 0 }), fc.string({ minLength: 1, maxLength: 5_000, unit: 'grapheme' })).map(([time, message]): StoredLogEvent => [time, message.toWellFormed()])
 
@@ -30,5 +32,53 @@ t.test('a record that cannot be read is corrupt', async t => {
   const [record] = encodeRecords([[1, 'm'] as StoredLogEvent], countLogEvent)
   for (const line of [record!.line.slice(0, -3), '', 'null', '5', record!.line.replace('"v":1', '"v":9'), '{"v":1,"e":{}}', '{"v":1,"e":[]}']) {
     t.throws(() => decodeRecord({ ...record!, line }), CorruptRecordError, line)
+  }
+})
+
+const NOW = 1_795_330_800_123
+const sent = fc.record({
+  message: fc.string({ minLength: 1, maxLength: 200, unit: 'binary' }),
+  timestamp: fc.oneof(fc.integer({ min: NOW - 1_000, max: NOW }), fc.integer({ min: NOW - 1_000, max: NOW }).map(String))
+}, { requiredKeys: ['message'] })
+
+t.test('a body that is stored as it came holds the same events', async () => {
+  fc.assert(fc.property(fc.array(sent, { minLength: 1, maxLength: 30 }), fc.constantFrom('', ' '), (logEvents, space) => {
+    const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents }, null, space).replaceAll('\n', space)
+    const events = logEvents.map((event, index) => readLogEvent(event, index, NOW))
+    const record = encodeLogBody(body, events, NOW)!
+    return !record.line.includes('\n') && record.items === events.length && record.bytes === events.reduce((sum, event) => sum + countLogEvent(event), 0) &&
+      JSON.stringify(decodeRecord(record)) === JSON.stringify({ items: events, receipt: null })
+  }))
+})
+
+const datum = fc.record({
+  MetricName: fc.constantFrom('PageLoad', 'a "quoted" name'),
+  Value: fc.double({ noNaN: true, min: -1e100, max: 1e100 }),
+  Timestamp: fc.oneof(fc.constant(NOW / 1_000), fc.constant(NOW), fc.constant(new Date(NOW - 5).toISOString())),
+  Dimensions: fc.constant([{ Name: 'Page', Value: '/a' }])
+}, { requiredKeys: ['MetricName', 'Value'] })
+
+t.test('and the same data points', async () => {
+  fc.assert(fc.property(fc.array(datum, { minLength: 1, maxLength: 30 }), MetricData => {
+    const body = JSON.stringify({ params: { Namespace: 'n', MetricData } })
+    const datums = (JSON.parse(body) as { params: { MetricData: unknown[] } }).params.MetricData.map((datum, index) => readMetricDatum(datum, index, NOW))
+    const record = encodeMetricBody(body, datums.length, NOW)!
+    return record.bytes >= Buffer.byteLength(JSON.stringify(datums)) - 2 && JSON.stringify(decodeRecord(record).items) === JSON.stringify(datums)
+  }))
+})
+
+t.test('a body that is no single small line is not stored as it came', async t => {
+  const encode = (body: string, events: StoredLogEvent[] = [[NOW, 'm']]) => encodeLogBody(body, events, NOW)
+  const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: [{ message: 'm' }] })
+  t.not(encode(body), null)
+  for (const other of [body.replace(',', ',\n'), `\ufeff${body}`, ` ${body}`, body + ' '.repeat(32_768)]) t.equal(encode(other), null, JSON.stringify(other.slice(0, 60)))
+  t.equal(encode(body, Array.from({ length: 1_300 }, (): StoredLogEvent => [NOW, 'm'])), null, 'too many for one record')
+})
+
+t.test('a stored body that cannot be read is corrupt', async t => {
+  const record = encodeLogBody('{"logEvents":[{"message":"m"}]}', [[NOW, 'm']], NOW)!
+  t.same(decodeRecord(record).items, [[NOW, 'm']])
+  for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}', '{"v":1,"t":1,"b":{"params":{"MetricData":[{"Timestamp":"soon"}]}}}']) {
+    t.throws(() => decodeRecord({ ...record, line }), CorruptRecordError, line)
   }
 })
