@@ -37,7 +37,8 @@ export function toFrame (appends: Gathered[], limits: Record<Kind, BatchLimits>,
         // A string of as many units as bytes is ASCII, which is written faster when nobody has to look.
         body.write(chunk.value, at, chunk.value.length === valueBytes ? 'latin1' : 'utf8')
         at += valueBytes
-        return { ...chunk, value: body.subarray(at - valueBytes, at) }
+        const { records, items, bytes, lineBytes } = chunk
+        return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
       })
     }
   })
