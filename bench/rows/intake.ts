@@ -7,7 +7,8 @@ import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast, type Line, type Table } from '../table.js'
 import { cpuSeconds } from '../usage.js'
 
-const WARM_UP_SECONDS = 1
+/** For each case of the warm-up: in its first four seconds a process is still compiling what it runs most. */
+const WARM_UP_SECONDS = 2
 const LOGS_TARGET = 0.8
 const METRICS_TARGET = 0.75
 
