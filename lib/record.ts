@@ -13,6 +13,8 @@ const VERSION = 1
  */
 const MAX_RECORD_BYTES = 32_768
 
+/** Of fewer items, what a body has around them would take more of the spool than to write them anew takes of the CPU. */
+const MIN_ITEMS_AS_CAME = 8
 /** What a time adds to the JSON of a datum that came without. */
 const TIMESTAMP_BYTES = ',"Timestamp":1795330800123'.length
 
@@ -99,10 +101,10 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
  * @param body JSON of a request whose items were all good
  * @param now Unix milliseconds, the time of items without one
  * @param bytes of all items
- * @returns null when they need more than one record, or the body does not fit into a line
+ * @returns null when they are few, or need more than one record, or the body does not fit into a line
  */
 function encodeBody (body: string, now: number, items: number, bytes: number): SpoolRecord | null {
-  if (body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
+  if (items < MIN_ITEMS_AS_CAME || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
   return { line: `{"v":${VERSION},"t":${now},"b":${body}}`, items, bytes }
 }
 

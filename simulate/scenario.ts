@@ -1,5 +1,6 @@
 import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../lib/limits.js'
-import { countDatum, countLogEvent, encodeRecords, type StoredDatum, type StoredLogEvent } from '../lib/record.js'
+import { countDatum, countLogEvent, encodeLogBody, encodeMetricBody, encodeRecords, type StoredDatum, type StoredLogEvent } from '../lib/record.js'
+import type { SpoolRecord } from '../lib/spool/spool.js'
 import { ConfigSchema } from '../schemas/config.js'
 import { RATES } from './rates.js'
 
@@ -93,18 +94,27 @@ export function sizesOf (flow: Flow): ItemSizes {
   return { counted, stored, memory: stored * RATES.redisMemory.perByte + RATES.redisMemory.perRequest / flow.itemsPerRequest }
 }
 
+/** Measured on records as intake writes them. */
 function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSizes, 'memory'> {
+  const time = Date.UTC(2026)
   if (kind === 'logs') {
-    const event: StoredLogEvent = [Date.UTC(2026), 'x'.repeat(itemBytes)]
-    return { counted: countLogEvent(event), stored: storedBytes(event, itemsPerRequest, countLogEvent) }
+    const event: StoredLogEvent = [time, 'x'.repeat(itemBytes)]
+    const events = repeat(event, itemsPerRequest)
+    const body = JSON.stringify({ logGroupName: '/web/shop', logStreamName: 'browser', logEvents: repeat({ message: event[1] }, itemsPerRequest) })
+    return { counted: countLogEvent(event), stored: lineBytes(encodeLogBody(body, events, time) ?? encodeRecords(events, countLogEvent)) / itemsPerRequest }
   }
-  const bare: StoredDatum = { MetricName: '', Value: 1, Timestamp: Date.UTC(2026) }
+  const bare: StoredDatum = { MetricName: '', Value: 1, Timestamp: time }
   const datum = { ...bare, MetricName: 'x'.repeat(Math.max(1, itemBytes - countDatum(bare))) }
-  return { counted: countDatum(datum), stored: storedBytes(datum, itemsPerRequest, countDatum) }
+  const { Timestamp, ...sent } = datum
+  const body = JSON.stringify({ params: { Namespace: 'shop', MetricData: repeat(sent, itemsPerRequest) } })
+  const records = encodeMetricBody(body, itemsPerRequest, Timestamp) ?? encodeRecords(repeat(datum, itemsPerRequest), countDatum)
+  return { counted: countDatum(datum), stored: lineBytes(records) / itemsPerRequest }
 }
 
-/** Measured on records as intake writes them. */
-function storedBytes<Item> (item: Item, itemsPerRequest: number, count: (item: Item) => number): number {
-  const records = encodeRecords(Array.from({ length: itemsPerRequest }, () => item), count)
-  return records.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0) / itemsPerRequest
+function repeat<Item> (item: Item, times: number): Item[] {
+  return Array.from({ length: times }, () => item)
+}
+
+function lineBytes (records: SpoolRecord | SpoolRecord[]): number {
+  return [records].flat().reduce((sum, { line }) => sum + Buffer.byteLength(line), 0)
 }

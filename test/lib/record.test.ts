@@ -42,7 +42,7 @@ const sent = fc.record({
 }, { requiredKeys: ['message'] })
 
 t.test('a body that is stored as it came holds the same events', async () => {
-  fc.assert(fc.property(fc.array(sent, { minLength: 1, maxLength: 30 }), fc.constantFrom('', ' '), (logEvents, space) => {
+  fc.assert(fc.property(fc.array(sent, { minLength: 8, maxLength: 30 }), fc.constantFrom('', ' '), (logEvents, space) => {
     const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents }, null, space).replaceAll('\n', space)
     const events = logEvents.map((event, index) => readLogEvent(event, index, NOW))
     const record = encodeLogBody(body, events, NOW)!
@@ -59,7 +59,7 @@ const datum = fc.record({
 }, { requiredKeys: ['MetricName', 'Value'] })
 
 t.test('and the same data points', async () => {
-  fc.assert(fc.property(fc.array(datum, { minLength: 1, maxLength: 30 }), MetricData => {
+  fc.assert(fc.property(fc.array(datum, { minLength: 8, maxLength: 30 }), MetricData => {
     const body = JSON.stringify({ params: { Namespace: 'n', MetricData } })
     const datums = (JSON.parse(body) as { params: { MetricData: unknown[] } }).params.MetricData.map((datum, index) => readMetricDatum(datum, index, NOW))
     const record = encodeMetricBody(body, datums.length, NOW)!
@@ -67,17 +67,19 @@ t.test('and the same data points', async () => {
   }))
 })
 
-t.test('a body that is no single small line is not stored as it came', async t => {
-  const encode = (body: string, events: StoredLogEvent[] = [[NOW, 'm']]) => encodeLogBody(body, events, NOW)
-  const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: [{ message: 'm' }] })
+t.test('a body that is no single small line, or of few items, is not stored as it came', async t => {
+  const encode = (body: string, events = 8) => encodeLogBody(body, Array.from({ length: events }, (): StoredLogEvent => [NOW, 'm']), NOW)
+  const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: Array(8).fill({ message: 'm' }) })
   t.not(encode(body), null)
+  t.equal(encode(body, 7), null)
   for (const other of [body.replace(',', ',\n'), `\ufeff${body}`, ` ${body}`, body + ' '.repeat(32_768)]) t.equal(encode(other), null, JSON.stringify(other.slice(0, 60)))
-  t.equal(encode(body, Array.from({ length: 1_300 }, (): StoredLogEvent => [NOW, 'm'])), null, 'too many for one record')
+  t.equal(encode(body, 1_300), null, 'too many for one record')
 })
 
 t.test('a stored body that cannot be read is corrupt', async t => {
-  const record = encodeLogBody('{"logEvents":[{"message":"m"}]}', [[NOW, 'm']], NOW)!
-  t.same(decodeRecord(record).items, [[NOW, 'm']])
+  const events = Array.from({ length: 8 }, (): StoredLogEvent => [NOW, 'm'])
+  const record = encodeLogBody(`{"logEvents":[${Array(8).fill('{"message":"m"}').join()}]}`, events, NOW)!
+  t.same(decodeRecord(record).items, events)
   for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}', '{"v":1,"t":1,"b":{"params":{"MetricData":[{"Timestamp":"soon"}]}}}']) {
     t.throws(() => decodeRecord({ ...record, line }), CorruptRecordError, line)
   }

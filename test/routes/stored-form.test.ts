@@ -3,6 +3,8 @@ import { decodeRecord } from '../../lib/record.js'
 import type { Lease } from '../../lib/spool/spool.js'
 import { BACKENDS, startGateway } from '../helpers/app.js'
 
+/** So many that they are stored as they came. */
+const MANY = Array.from({ length: 8 }, (_, i) => `m${i}`)
 const at = (message: string, seconds = 0) => ({ message, timestamp: Date.now() - seconds * 1_000 })
 
 for (const backend of BACKENDS) {
@@ -21,11 +23,11 @@ for (const backend of BACKENDS) {
     const messagesOf = ({ records }: Lease): unknown[] => records.flatMap(record => decodeRecord<[number, string]>(record).items.map(([, message]) => message))
 
     t.test('its body as it came, when that is all there is to store', async t => {
-      const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: [at('a', 5), { message: 'b' }] })
+      const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: [at('a', 5), { message: 'b' }, ...MANY.map(message => at(message))] })
       const since = Date.now()
       const lease = await stored(body)
       t.ok(lease.records[0]!.line.includes(body))
-      const [[first], [second]] = decodeRecord<[number, string]>(lease.records[0]!).items as [[number, string], [number, string]]
+      const [[first], [second]] = decodeRecord<[number, string]>(lease.records[0]!).items as Array<[number, string]>
       t.equal(first, JSON.parse(body).logEvents[0].timestamp)
       t.ok(second >= since && second <= Date.now(), 'an event without a time has that of its request')
     })
@@ -33,22 +35,22 @@ for (const backend of BACKENDS) {
     for (const [what, change] of Object.entries<(body: { logGroupName: string, logEvents: unknown[] }) => object>({
       'a token in the body': body => ({ ...body, accessToken: token }),
       'an event that was refused': body => ({ ...body, logEvents: [...body.logEvents, { message: 5 }] }),
-      'a clock that is wrong': body => ({ ...body, sentAt: Date.now() - 3_600_000, logEvents: [{ message: 'a' }, { message: 'b' }] })
+      'a clock that is wrong': body => ({ ...body, sentAt: Date.now() - 3_600_000, logEvents: ['a', 'b', ...MANY].map(message => ({ message })) })
     })) {
       t.test(`its events, with ${what}`, async t => {
-        const body = JSON.stringify(change({ logGroupName: '/g', logStreamName: 's', logEvents: [at('a', 1), at('b')] } as never))
+        const body = JSON.stringify(change({ logGroupName: '/g', logStreamName: 's', logEvents: ['a', 'b', ...MANY].map(message => at(message)) } as never))
         const lease = await stored(body)
-        t.same(messagesOf(lease), ['a', 'b'])
+        t.same(messagesOf(lease), ['a', 'b', ...MANY])
         t.notOk(lease.records.some(({ line }) => line.includes('logGroupName') || line.includes(token)))
       })
     }
 
     t.test('its events, when it is written over several lines, begins with a mark, or is of several documents', async t => {
-      const request = { logGroupName: '/g', logStreamName: 's', logEvents: [{ message: 'a\nb' }, { message: 'c' }] }
-      t.same(messagesOf(await stored(JSON.stringify(request, null, 2))), ['a\nb', 'c'])
-      t.same(messagesOf(await stored(`\ufeff${JSON.stringify(request)}`)), ['a\nb', 'c'])
+      const request = { logGroupName: '/g', logStreamName: 's', logEvents: ['a\nb', ...MANY].map(message => ({ message })) }
+      t.same(messagesOf(await stored(JSON.stringify(request, null, 2))), ['a\nb', ...MANY])
+      t.same(messagesOf(await stored(`\ufeff${JSON.stringify(request)}`)), ['a\nb', ...MANY])
       const documents = request.logEvents.map(event => JSON.stringify({ ...request, logEvents: [event] })).join('\n')
-      t.same(messagesOf(await stored(documents, { 'content-type': 'application/x-ndjson' })), ['a\nb', 'c'])
+      t.same(messagesOf(await stored(documents, { 'content-type': 'application/x-ndjson' })), ['a\nb', ...MANY])
     })
   })
 
@@ -64,20 +66,20 @@ for (const backend of BACKENDS) {
     }
     const load = (page: string) => ({ MetricName: 'Load', Value: 1, Dimensions: [{ Name: 'Page', Value: page }] })
     const Timestamp = new Date().toISOString()
-    const body = { params: { Namespace: 'shop', MetricData: [load('a'), { ...load('b'), Timestamp }] } }
+    const body = { params: { Namespace: 'shop', MetricData: [load('a'), { ...load('b'), Timestamp }, ...MANY.map(() => load('b'))] } }
     const asItCame = await stored(body)
     t.ok(asItCame.records[0]!.line.includes(JSON.stringify(body)))
     t.match(decodeRecord(asItCame.records[0]!).items, [{ Timestamp: Number }, { Timestamp: Date.parse(Timestamp) }])
     const withToken = await stored({ ...body, accessToken: token })
     t.notOk(withToken.records[0]!.line.includes(token))
-    const folded = await stored({ params: { Namespace: 'shop', MetricData: [load('a'), load('c')] } })
+    const folded = await stored({ params: { Namespace: 'shop', MetricData: [load('a'), load('c'), ...MANY.map(() => load('b'))] } })
     t.match(decodeRecord(folded.records[0]!).items, [load('a'), load('__other__')])
   })
 
   t.test(`events that an application's rules change are stored changed, ${backend}`, async t => {
     const gateway = await startGateway(t, { FORWARDER: 'off', REDACT_PATTERNS: 'email' }, backend)
     const authorization = `Bearer ${await gateway.token()}`
-    const body = { logGroupName: '/g', logStreamName: 's', logEvents: [{ message: 'from ada@example.com' }] }
+    const body = { logGroupName: '/g', logStreamName: 's', logEvents: ['from ada@example.com', ...MANY].map(message => ({ message })) }
     t.equal((await gateway.post('/logEvents', body, { authorization })).status, 201)
     const { lease } = await gateway.app.spool.take('logs', { flush: true })
     t.notMatch(lease!.records[0]!.line, /ada@example/)
