@@ -3,6 +3,7 @@ import t from 'tap'
 import { readLogEvent } from '../../lib/log-event.js'
 import { readMetricDatum } from '../../lib/metric-datum.js'
 import { CorruptRecordError, countLogEvent, decodeRecord, encodeLogBody, encodeMetricBody, encodeRecords, type StoredLogEvent } from '../../lib/record.js'
+import type { SpoolRecord } from '../../lib/spool/spool.js'
 
 const event = fc.tuple(fc.integer({ min: 0 }), fc.string({ minLength: 1, maxLength: 5_000, unit: 'grapheme' })).map(([time, message]): StoredLogEvent => [time, message.toWellFormed()])
 
@@ -80,7 +81,10 @@ t.test('a stored body that cannot be read is corrupt', async t => {
   const events = Array.from({ length: 8 }, (): StoredLogEvent => [NOW, 'm'])
   const record = encodeLogBody(`{"logEvents":[${Array(8).fill('{"message":"m"}').join()}]}`, events, NOW)!
   t.same(decodeRecord(record).items, events)
-  for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}', '{"v":1,"t":1,"b":{"params":{"MetricData":[{"Timestamp":"soon"}]}}}']) {
+  for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}']) {
     t.throws(() => decodeRecord({ ...record, line }), CorruptRecordError, line)
   }
+  const datum = (rest: string): SpoolRecord => ({ line: `{"v":1,"t":${NOW},"b":{"params":{"MetricData":[{"MetricName":"m"${rest}}]}}}`, items: 1, bytes: 50 })
+  t.match(decodeRecord(datum('')).items, [{ Timestamp: NOW }])
+  t.throws(() => decodeRecord(datum(',"Timestamp":"soon"')), CorruptRecordError)
 })
