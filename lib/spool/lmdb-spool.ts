@@ -28,8 +28,8 @@ const MAX_FLUSH_OPS = 2_000
 const MAX_FLUSH_BYTES = 8 * 2 ** 20
 /** Destinations that one flush forgets at most. */
 const MAX_FORGET = 100
-/** What the journal has taken goes into the tables after this time at the latest, for a power cut may take the journal. */
-const STORE_MS = 100
+/** What the journal has taken goes into the tables after this time at the latest: the larger the portions, the less disk and memory they need. */
+const STORE_MS = 500
 /** Or at once, when it is this much. */
 const STORE_BYTES = 4 * 2 ** 20
 /** Appends wait while more than this is on its way from the journal to the tables. */

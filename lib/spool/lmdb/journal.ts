@@ -5,6 +5,8 @@ import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
 
 const FILE_NAME = /^journal-\d{15}$/
+/** What is written reaches the disk after this time at the latest, unless each frame waits for it. */
+const SYNC_MS = 100
 /** After this many bytes a file is followed by another, and goes when all of it is stored elsewhere. */
 const MAX_FILE_BYTES = 8 * 2 ** 20
 /** Begins every frame; UTF-8 never holds the first byte. */
@@ -15,6 +17,7 @@ const HEADER = { NUMBER: 4, BYTES: 12, ITEMS: 16, CHECKSUM: 20, SIZE: 24 } as co
 const writevAt = promisify(writev)
 const truncate = promisify(ftruncate)
 const sync = promisify(fdatasync)
+const closeLater = promisify(close)
 
 /** What one write has made durable. */
 export interface Frame {
@@ -38,21 +41,25 @@ interface JournalFile {
  * Files that take what has to be durable at once, in one write, for those that store it where it belongs later and in
  * larger portions.
  *
- * A frame that has been written survives the end of the process. What a write has left behind that did not come to its
- * end, because the process or the disk did, is not read back.
+ * A frame that has been written survives the end of the process, and a tenth of a second later a power cut too. What a
+ * write has left behind that did not come to its end, because the process or the disk did, is not read back.
  */
 export class Journal {
   readonly #directory: string
   readonly #sync: boolean
   /** Oldest first; the last one is written to while it has a descriptor. */
   readonly #files: JournalFile[] = []
-  readonly #removals = new Set<Promise<void>>()
+  /** Removals and syncs of files that nobody writes to any more. */
+  readonly #farewells = new Set<Promise<void>>()
   #position = 0
   #last: number
+  #syncTimer: NodeJS.Timeout | null = null
+  /** The disk has not confirmed what it was given; whoever appends next is told. */
+  #syncError: Error | null = null
 
   /**
    * @param stored the youngest frame that is stored elsewhere
-   * @param sync whether a frame waits for the disk
+   * @param sync whether each frame waits for the disk
    */
   constructor (directory: string, stored: number, sync: boolean) {
     this.#directory = directory
@@ -86,6 +93,7 @@ export class Journal {
    * @throws Error of the file system; nothing was written then
    */
   async append (body: Buffer, items: number): Promise<number> {
+    this.#throwSyncError()
     const number = this.#last + 1
     const frame = [header(number, body, items), body]
     const file = this.#current(number)
@@ -93,6 +101,7 @@ export class Journal {
       const { bytesWritten } = await writevAt(file.fd!, frame, this.#position)
       if (bytesWritten < HEADER.SIZE + body.length) throw new Error('no space left on the device')
       if (this.#sync) await sync(file.fd!)
+      else this.#syncSoon()
     } catch (error) {
       await truncate(file.fd!, this.#position).catch(() => {})
       throw error
@@ -105,30 +114,50 @@ export class Journal {
   /** Frames up to this one are stored elsewhere: files with no others go. */
   stored (number: number): void {
     while (this.#files[0] !== undefined && this.#files[0].fd === null && this.#files[0].last <= number) {
-      this.#remove(this.#files.shift()!)
+      this.#part(remove(this.#files.shift()!.path))
     }
   }
 
   /** Lets go of the files; those whose frames are all stored elsewhere are removed. */
   async close (stored: number): Promise<void> {
-    for (const file of this.#files.splice(0)) {
-      if (file.fd !== null) closeSync(file.fd)
-      if (file.last <= stored) this.#remove(file)
+    clearTimeout(this.#syncTimer ?? undefined)
+    await Promise.all(this.#farewells)
+    for (const { path, last, fd } of this.#files.splice(0)) {
+      if (fd !== null && last > stored) await this.#syncFile(fd)
+      if (fd !== null) closeSync(fd)
+      if (last <= stored) await remove(path)
     }
-    await Promise.all(this.#removals)
   }
 
-  /** A file that cannot be removed holds nothing that anybody would read. */
-  #remove ({ path }: JournalFile): void {
-    const removal = rm(path, { force: true }).catch(() => {}).finally(() => this.#removals.delete(removal))
-    this.#removals.add(removal)
+  #part (work: Promise<void>): void {
+    const farewell = work.finally(() => this.#farewells.delete(farewell))
+    this.#farewells.add(farewell)
+  }
+
+  #syncSoon (): void {
+    this.#syncTimer ??= setTimeout(() => {
+      this.#syncTimer = null
+      const fd = this.#files.at(-1)?.fd
+      if (fd != null) this.#part(this.#syncFile(fd))
+    }, SYNC_MS).unref()
+  }
+
+  async #syncFile (fd: number): Promise<void> {
+    await sync(fd).catch((error: Error) => { this.#syncError = error })
+  }
+
+  #throwSyncError (): void {
+    const error = this.#syncError
+    this.#syncError = null
+    if (error !== null) throw error
   }
 
   #current (number: number): JournalFile {
     const current = this.#files.at(-1)
     if (current !== undefined && current.fd !== null) {
       if (this.#position < MAX_FILE_BYTES) return current
-      close(current.fd, () => {})
+      const { fd } = current
+      this.#part(this.#syncFile(fd).then(() => closeLater(fd)).catch(() => {}))
       current.fd = null
     }
     const path = join(this.#directory, `journal-${String(number).padStart(15, '0')}`)
@@ -137,6 +166,11 @@ export class Journal {
     this.#position = 0
     return file
   }
+}
+
+/** A file that cannot be removed holds nothing that anybody would read. */
+function remove (path: string): Promise<void> {
+  return rm(path, { force: true }).catch(() => {})
 }
 
 function header (number: number, body: Buffer, items: number): Buffer {

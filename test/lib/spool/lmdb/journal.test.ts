@@ -1,6 +1,7 @@
 import t from 'tap'
 import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { Journal } from '../../../../lib/spool/lmdb/journal.js'
 
 const files = (directory: string): string[] => readdirSync(directory).sort()
@@ -96,6 +97,18 @@ t.test('a disk that takes no more is an error, and the number is used again', as
   await t.rejects(journal.append(Buffer.from('a'), 1), /no space left/)
   t.equal(journal.last, 0)
   await journal.close(0)
+})
+
+t.test('what waits for no disk is synced soon after, and who appends next hears of a disk that refuses', async t => {
+  const directory = t.testdir()
+  // Takes every write, and cannot be synced.
+  symlinkSync('/dev/null', join(directory, 'journal-000000000000001'))
+  const journal = new Journal(directory, 0, false)
+  t.equal(await journal.append(Buffer.from('a'), 1), 1)
+  await setTimeout(300)
+  await t.rejects(journal.append(Buffer.from('b'), 1), { code: 'EINVAL', syscall: 'fdatasync' })
+  t.equal(await journal.append(Buffer.from('b'), 1), 2)
+  await journal.close(2)
 })
 
 t.test('other files of the folder are left alone', async t => {
