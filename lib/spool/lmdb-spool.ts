@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import type { Ledger } from '../outcome.js'
 import { lineBytesOf, unpackChunk } from './chunk.js'
@@ -6,10 +7,10 @@ import { GroupCommit, type Pending } from './group-commit.js'
 import { createLedger } from './ledger.js'
 import { Changes, readCounters, readJournaled, type Counters } from './lmdb/changes.js'
 import { createLetterStore, letterId } from './lmdb/dead-letters.js'
-import type { Destination, HeldLease } from './lmdb/destination.js'
+import type { HeldLease } from './lmdb/destination.js'
 import { prepareDirectory } from './lmdb/directory.js'
 import { Disk } from './lmdb/disk.js'
-import { fromFrame, toFrame, type Journaled } from './lmdb/frame.js'
+import { fromFrame, toFrame, type Claim, type FrameContent } from './lmdb/frame.js'
 import { Gathering } from './lmdb/gathering.js'
 import { Journal, type Frame } from './lmdb/journal.js'
 import { lockDirectory } from './lmdb/lock.js'
@@ -21,7 +22,7 @@ import { countOutcomes, type Outcomes } from './settlement.js'
 import {
   SpoolFullError, SpoolUnavailableError,
   type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type Settlement, type Spool,
-  type SpoolOptions, type SpoolRecord, type TakeOptions, type TakeResult
+  type SpoolOptions, type TakeOptions, type TakeResult
 } from './spool.js'
 
 const MAX_FLUSH_OPS = 2_000
@@ -36,6 +37,7 @@ const STORE_BYTES = 4 * 2 ** 20
 const MAX_UNSTORED_BYTES = 32 * 2 ** 20
 /** Until what the tables did not take is tried again. */
 const STORE_RETRY_MS = 1_000
+const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
 
 export interface LmdbSpoolOptions extends SpoolOptions {
   /** Made when missing; one process at a time. */
@@ -49,11 +51,12 @@ export interface LmdbSpoolOptions extends SpoolOptions {
   diskFree?: (directory: string) => number
 }
 
-/** Something to be written with the next flush. */
-type Write = {
+/** Something to be written into the tables with the next flush. */
+interface Write {
   /** Bytes that it adds; zero for what makes room. */
   lineBytes: number
-} & ({ append: Append } | { append: null, prepare: (changes: Changes, now: number) => unknown })
+  prepare: (changes: Changes, now: number) => unknown
+}
 
 /** Something to be written to the journal. */
 interface SizedAppend {
@@ -85,7 +88,7 @@ export async function openLmdbSpool (options: LmdbSpoolOptions): Promise<Spool> 
 
 /**
  * Appends are durable once the journal has them, which takes one write; from there they go into the tables in larger
- * portions, before anything of them is due. What somebody waits for, or has to be looked up first, goes there at once.
+ * portions, before anything of them is due.
  */
 class LmdbSpool implements Spool {
   readonly deadLetters: DeadLetters
@@ -128,9 +131,11 @@ class LmdbSpool implements Spool {
     this.deadLetters = createDeadLetters(createLetterStore({
       store,
       counters: () => this.#counters,
-      write: (prepare, lineBytes) => this.#write({ append: null, prepare, lineBytes }),
+      write: (prepare, lineBytes) => this.#write({ prepare, lineBytes }),
       append: (changes, { kind, destination, line, items, bytes }, now) => {
-        this.#putRecords(changes, this.#scheduler.destination(kind, destination), [{ line, items, bytes }], false, now)
+        const queue = this.#scheduler.destination(kind, destination)
+        const entries = changes.putRecords(queue, [{ line, items, bytes }], now)
+        changes.whenDone(() => this.#scheduler.appended(queue, entries, false, now))
       }
     }), options)
   }
@@ -148,7 +153,6 @@ class LmdbSpool implements Spool {
 
   async append (append: Append): Promise<AppendResult> {
     const lineBytes = lineBytesOf(append.records)
-    if (append.urgent === true || append.idempotency !== undefined || append.records.length === 0) return await this.#write({ append, lineBytes })
     this.#reserve(lineBytes)
     return await this.#journaling.push({ append, lineBytes })
   }
@@ -180,7 +184,6 @@ class LmdbSpool implements Spool {
     held.settling = true
     try {
       await retryStore(() => this.#write({
-        append: null,
         lineBytes: 0,
         prepare: (changes, now) => this.#prepareSettlement(changes, now, held, settlement, outcomes)
       }), this.#options.leaseMs * 2, this.#closing.signal)
@@ -280,29 +283,45 @@ class LmdbSpool implements Spool {
 
   async #journalGroup (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
     const { dataDir, limits } = this.#options
+    const now = Date.now()
     const gathering = new Gathering()
+    const claims = new Map<string, Claim>()
     let items = 0
-    for (const { op: { append } } of group) {
-      gathering.add(append)
+    const results = group.map(({ op: { append } }): AppendResult => {
+      const answer = append.idempotency === undefined ? undefined : this.#claim(append.idempotency, claims, now)
+      if (answer !== undefined) return { stored: false, answer }
+      if (append.records.length > 0) gathering.add(append)
       for (const record of append.records) items += record.items
-    }
+      return STORED
+    })
     try {
       if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) await this.#store()
       if (this.#unstored.lineBytes > MAX_UNSTORED_BYTES) throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
-      const { body, journaled } = toFrame(gathering.all, limits, Date.now())
-      const frame = await this.#journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
-      this.#journaled(frame, journaled)
+      if (items > 0 || claims.size > 0) {
+        const claimed = [...claims.values()]
+        const { body, journaled } = toFrame(gathering.all, claimed, limits, now)
+        const frame = await this.#journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
+        this.#journaled(frame, { journaled, claims: claimed })
+      }
     } finally {
       for (const { op } of group) this.#pendingBytes -= op.lineBytes
     }
-    for (const { resolve } of group) resolve(STORED)
+    group.forEach(({ resolve }, i) => resolve(results[i]!))
+  }
+
+  /** The answer given to this key before; undefined for a key that is new, which is claimed with this answer. */
+  #claim ({ key, answer }: NonNullable<Append['idempotency']>, claims: Map<string, Claim>, now: number): string | undefined {
+    const hash = createHash('sha256').update(key).digest('base64url')
+    const known = claims.get(hash)?.[2] ?? this.#unstored.answer(hash) ?? this.#tables.answer(hash, now)
+    if (known === undefined) claims.set(hash, [hash, now + IDEMPOTENCY_TTL_MS, answer])
+    return known
   }
 
   /** The journal has it, and the tables are to have it. */
-  #journaled (frame: number, journaled: Journaled[]): void {
-    const pressed = this.#unstored.add(frame, journaled, (kind, destination) => this.#scheduler.waiting(kind, destination))
+  #journaled (frame: number, content: FrameContent): void {
+    const pressed = this.#unstored.add(frame, content, (kind, destination) => this.#scheduler.waiting(kind, destination))
     for (const kind of pressed) this.#events.emit('due', kind)
-    if (this.#unstored.lineBytes >= STORE_BYTES) this.#store().catch(() => {})
+    if (this.#unstored.lineBytes >= STORE_BYTES || content.journaled.some(({ urgent }) => urgent)) this.#store().catch(() => {})
     else this.#storeWithin(Math.min(STORE_MS, this.#options.lingerMs / 2))
   }
 
@@ -320,7 +339,7 @@ class LmdbSpool implements Spool {
   /** Moves what the journal has into the tables; while they do not take it, it stays where it is and is tried again. */
   async #store (): Promise<void> {
     if (this.#unstored.isEmpty) return
-    await this.#commits.push({ append: null, lineBytes: 0, prepare: () => {} }).catch(() => {})
+    await this.#commits.push({ lineBytes: 0, prepare: () => {} }).catch(() => {})
   }
 
   async #flush (group: Pending<Write, unknown>[]): Promise<void> {
@@ -341,11 +360,8 @@ class LmdbSpool implements Spool {
   async #commit (group: Pending<Write, unknown>[], moving: boolean): Promise<void> {
     const now = Date.now()
     const changes = new Changes(this.#tables, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
-    if (group.some(({ op }) => op.append?.idempotency !== undefined)) changes.sweepIdempotency()
     const moved = moving ? this.#moveJournaled(changes) : null
-    const appends = new Gathering()
-    const results = group.map(({ op }) => op.append === null ? op.prepare(changes, now) : this.#gather(op.append, changes, appends))
-    for (const { kind, destination, records, urgent } of appends.all) this.#putRecords(changes, this.#scheduler.destination(kind, destination), records, urgent, now)
+    const results = group.map(({ op }) => op.prepare(changes, now))
     this.#forgetEmpty(changes, now)
     try {
       await changes.commit()
@@ -361,38 +377,23 @@ class LmdbSpool implements Spool {
   /** @returns the youngest frame that the tables then have; null when the journal has nothing for them */
   #moveJournaled (changes: Changes): number | null {
     if (this.#unstored.isEmpty) return null
-    const { queues, frame } = this.#unstored.leave()
-    for (const { kind, destination: name, chunks, appendedAt } of queues) {
+    const { queues, claims, frame } = this.#unstored.leave()
+    for (const { kind, destination: name, chunks, appendedAt, urgent } of queues) {
       for (const { items } of chunks) changes.counters.accepted += items
       const destination = this.#scheduler.destination(kind, name)
       const entries = changes.putPacked(destination, chunks, appendedAt)
-      changes.whenDone(() => this.#scheduler.appended(destination, entries, false, appendedAt))
+      changes.whenDone(() => this.#scheduler.appended(destination, entries, urgent, appendedAt))
     }
+    changes.putClaims(claims)
     changes.putJournaled(frame)
     changes.whenDone(() => this.#unstored.stored())
     return frame
-  }
-
-  #gather (append: Append, changes: Changes, appends: Gathering): AppendResult {
-    const { records, idempotency } = append
-    const answer = idempotency === undefined ? null : changes.claim(idempotency.key, idempotency.answer)
-    if (answer !== null) return { stored: false, answer }
-    if (records.length === 0) return STORED
-    appends.add(append)
-    for (const { items } of records) changes.counters.accepted += items
-    return STORED
-  }
-
-  #putRecords (changes: Changes, destination: Destination, records: SpoolRecord[], urgent: boolean, now: number): void {
-    const entries = changes.putRecords(destination, records, now)
-    changes.whenDone(() => this.#scheduler.appended(destination, entries, urgent, now))
   }
 
   /** Keeps, as dead letters, what the journal has and nobody can read. */
   async #bury (frames: Frame[]): Promise<void> {
     const last = this.#unstored.isEmpty ? this.#journal.last : null
     await this.#write({
-      append: null,
       lineBytes: 0,
       prepare: (changes, at) => {
         for (const { items, body } of frames) {

@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
 import { mergeChunks, packChunks, type Chunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
-import { seal } from './seal.js'
-import { entryKey, type LmdbStore, type Writes } from './store.js'
+import type { Claim } from './frame.js'
+import type { LmdbStore, Writes } from './store.js'
 
-const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
 /** Expired idempotency keys that one flush sweeps at most. */
 const SWEEP_LIMIT = 200
 const LEDGER_KEY = 'ledger'
@@ -41,7 +39,6 @@ export class Changes {
   readonly #nextSeq: () => number
   readonly #writes: ((writes: Writes) => void)[] = []
   readonly #done: (() => void)[] = []
-  readonly #answers = new Map<string, string>()
   readonly #removedLetters = new Set<string>()
 
   constructor (store: LmdbStore, limits: Record<Kind, BatchLimits>, counters: Counters, nextSeq: () => number, now: number) {
@@ -79,14 +76,14 @@ export class Changes {
   /** Removes entries and puts records in their place, which are as old as the oldest of the entries. */
   replaceEntries (destination: Destination, entries: Entry[], records: SpoolRecord[]): Entry[] {
     this.touched.add(destination)
-    this.#writes.push(writes => { for (const entry of entries) writes.remove(this.#store.entries, entryKey(destination.id, entry)) })
+    this.#writes.push(writes => { for (const entry of entries) writes.removeEntry(destination.id, entry) })
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
     return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
   }
 
   #putEntry (destination: Destination, { value, ...sizes }: Chunk<Buffer | string>, seq: number, appendedAt: number): Entry {
     const entry = { seq, ...sizes, appendedAt }
-    this.#writes.push(writes => writes.put(this.#store.entries, entryKey(destination.id, entry), seal(value)))
+    this.#writes.push(writes => writes.putEntry(destination.id, entry, value))
     return entry
   }
 
@@ -94,29 +91,18 @@ export class Changes {
     this.#writes.push(writes => writes.remove(this.#store.names, destination.id))
   }
 
-  /** The answer given to this key before; null for a key that is new, which is claimed with this answer. */
-  claim (key: string, answer: string): string | null {
-    const hash = createHash('sha256').update(key).digest('hex')
-    const known = this.#answers.get(hash) ?? this.#storedAnswer(hash)
-    if (known !== null) return known
-    const expiresAt = this.#now + IDEMPOTENCY_TTL_MS
-    this.#answers.set(hash, answer)
+  putClaims (claims: Claim[]): void {
+    if (claims.length > 0) this.#sweepClaims()
     this.#writes.push(writes => {
-      writes.put(this.#store.idempotency, hash, JSON.stringify([expiresAt, answer]))
-      writes.put(this.#store.idempotencyExpiry, [expiresAt, hash], '')
+      for (const [hash, expiresAt, answer] of claims) {
+        writes.put(this.#store.idempotency, hash, JSON.stringify([expiresAt, answer]))
+        writes.put(this.#store.idempotencyExpiry, [expiresAt, hash], '')
+      }
     })
-    return null
   }
 
-  #storedAnswer (hash: string): string | null {
-    const stored = this.#store.idempotency.get(hash)
-    if (stored === undefined) return null
-    const [expiresAt, answer] = JSON.parse(stored) as [number, string]
-    return expiresAt > this.#now ? answer : null
-  }
-
-  /** Removes expired keys; to be called before the first claim, which may renew one of them. */
-  sweepIdempotency (): void {
+  /** Removes those that have expired; before new ones are written, which may renew one of them. */
+  #sweepClaims (): void {
     const expired = [...this.#store.idempotencyExpiry.getKeys({ end: [this.#now, ''], limit: SWEEP_LIMIT })]
     for (const [expiresAt, hash] of expired) {
       const stored = this.#store.idempotency.get(hash)

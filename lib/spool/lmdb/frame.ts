@@ -2,8 +2,11 @@ import { packChunks, valueBytesOf, type Chunk } from '../chunk.js'
 import type { BatchLimits, Kind } from '../spool.js'
 import type { Gathered } from './gathering.js'
 
-/** `[kind, destination, appendedAt, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
-type Head = [Kind, string, number, [number, number, number, number, number][]]
+/** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
+type Head = [Kind, string, number, boolean, [number, number, number, number, number][]]
+
+/** An idempotency key that was claimed: its hash, when it is forgotten in Unix milliseconds, its answer. */
+export type Claim = [hash: string, expiresAt: number, answer: string]
 
 const NEWLINE = 0x0a
 
@@ -15,24 +18,36 @@ export interface Journaled {
   chunks: Chunk<Buffer>[]
   /** Unix milliseconds. */
   appendedAt: number
+  urgent: boolean
 }
 
-/** Writes appends as the body of one frame: per destination a line that says what follows, then the values. */
-export function toFrame (appends: Gathered[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
-  const packed = appends.map(({ kind, destination, records }) => {
+/** All that one frame holds. */
+export interface FrameContent {
+  journaled: Journaled[]
+  claims: Claim[]
+}
+
+/**
+ * Writes appends as the body of one frame: a line with the keys that were claimed, if any, then per destination a line
+ * that says what follows, and the values.
+ */
+export function toFrame (appends: Gathered[], claims: Claim[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
+  const claimed = claims.length === 0 ? '' : `${JSON.stringify({ claims })}\n`
+  const packed = appends.map(({ kind, destination, records, urgent }) => {
     const chunks = packChunks(records, limits[kind]).map(chunk => ({ chunk, valueBytes: valueBytesOf(chunk) }))
     const sizes = chunks.map(({ chunk: { records, items, bytes, lineBytes }, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
-    return { kind, destination, chunks, head: `${JSON.stringify([kind, destination, appendedAt, sizes])}\n` }
+    return { kind, destination, urgent, chunks, head: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
   })
-  const size = packed.reduce((sum, { head, chunks }) => chunks.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(head)), 0)
+  const size = packed.reduce((sum, { head, chunks }) => chunks.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(head)), Buffer.byteLength(claimed))
   const body = Buffer.allocUnsafeSlow(size)
-  let at = 0
-  const journaled = packed.map(({ kind, destination, chunks, head }) => {
+  let at = body.write(claimed)
+  const journaled = packed.map(({ kind, destination, urgent, chunks, head }) => {
     at += body.write(head, at)
     return {
       kind,
       destination,
       appendedAt,
+      urgent,
       chunks: chunks.map(({ chunk, valueBytes }) => {
         // A string of as many units as bytes is ASCII, which is written faster when nobody has to look.
         body.write(chunk.value, at, chunk.value.length === valueBytes ? 'latin1' : 'utf8')
@@ -46,17 +61,22 @@ export function toFrame (appends: Gathered[], limits: Record<Kind, BatchLimits>,
 }
 
 /** Reads it back; the checksum of the frame has said that it is what was written. */
-export function fromFrame (body: Buffer): Journaled[] {
-  const all: Journaled[] = []
+export function fromFrame (body: Buffer): FrameContent {
+  const content: FrameContent = { journaled: [], claims: [] }
   for (let at = 0; at < body.length;) {
     const end = body.indexOf(NEWLINE, at)
-    const [kind, destination, appendedAt, sizes] = JSON.parse(body.toString('utf8', at, end)) as Head
+    const head = JSON.parse(body.toString('utf8', at, end)) as Head | { claims: Claim[] }
     at = end + 1
+    if ('claims' in head) {
+      content.claims = head.claims
+      continue
+    }
+    const [kind, destination, appendedAt, urgent, sizes] = head
     const chunks = sizes.map(([records, items, bytes, lineBytes, valueBytes]) => {
       at += valueBytes
       return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
     })
-    all.push({ kind, destination, appendedAt, chunks })
+    content.journaled.push({ kind, destination, appendedAt, urgent, chunks })
   }
-  return all
+  return content
 }

@@ -1,7 +1,7 @@
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { Entry } from './destination.js'
-import { describeBytes, unseal } from './seal.js'
+import { describeBytes, seal, unseal } from './seal.js'
 
 /** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
 const MAP_SIZE_FACTOR = 4
@@ -18,6 +18,8 @@ type EntryKey = [number, number, number, number, number, number, number]
 export interface Writes {
   put (table: Database, key: Key, value: string | Buffer): void
   remove (table: Database, key: Key): void
+  putEntry (destinationId: number, entry: Entry, value: string | Buffer): void
+  removeEntry (destinationId: number, entry: Entry): void
 }
 
 /**
@@ -27,8 +29,6 @@ export interface Writes {
  * ones gather; a power cut takes the file back to the last one that had reached it.
  */
 export class LmdbStore {
-  /** Sealed. */
-  readonly entries: Database<Buffer, Key>
   /** Destination id → `[kind, destination]`. */
   readonly names: Database<string, number>
   /** Key → JSON; the ledger is under LEDGER_KEY. */
@@ -38,11 +38,19 @@ export class LmdbStore {
   readonly idempotency: Database<string, string>
   /** `[expiresAt, hash]` → ''. */
   readonly idempotencyExpiry: Database<string, [number, string]>
+  /** Sealed. */
+  readonly #entries: Database<Buffer, Key>
   /** The same as they lie there, for those that cannot be read. */
   readonly #rawEntries: Database<Buffer, Key>
   readonly #root: RootDatabase
   readonly #dataDir: string
   readonly #sync: 'commit' | 'always'
+  readonly #writes: Writes = {
+    put: (table, key, value) => table.put(key, value),
+    remove: (table, key) => table.remove(key),
+    putEntry: (destinationId, entry, value) => this.#entries.put(entryKey(destinationId, entry), seal(value)),
+    removeEntry: (destinationId, entry) => this.#entries.remove(entryKey(destinationId, entry))
+  }
 
   constructor (dataDir: string, maxBytes: number, sync: 'commit' | 'always') {
     this.#dataDir = dataDir
@@ -52,7 +60,7 @@ export class LmdbStore {
       // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
       this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
       // Pages of the file that were read stay mapped, and count as memory: compressed, an outage needs a fraction of them.
-      this.entries = this.#root.openDB('entries', { encoding: 'binary', compression: true })
+      this.#entries = this.#root.openDB('entries', { encoding: 'binary', compression: true })
       this.#rawEntries = this.#root.openDB('entries', { encoding: 'binary' })
       this.names = this.#root.openDB('names', { encoding: 'string' })
       this.state = this.#root.openDB('state', { encoding: 'string' })
@@ -71,7 +79,7 @@ export class LmdbStore {
    */
   async commit (build: (writes: Writes) => void): Promise<void> {
     try {
-      await this.#root.batch(() => build(writes))
+      await this.#root.batch(() => build(this.#writes))
       if (this.#sync === 'always') await this.#root.flushed
     } catch (error) {
       const { commitError } = error as Error & { commitError?: Promise<unknown> }
@@ -81,22 +89,30 @@ export class LmdbStore {
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
   * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: string }> {
-    for (const { key, value } of this.entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
+    for (const { key, value } of this.#entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
       yield { entry: toEntry(key as EntryKey), value: this.#textOf(key, value) }
     }
   }
 
   /** The first of those that `readEntries` gives. */
   firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
-    const keys = this.entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
+    const keys = this.#entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
     const [key] = Array.from(keys)
     return key === undefined ? undefined : toEntry(key as EntryKey)
   }
 
   readEntry (destinationId: number, entry: Entry): string {
     const key = entryKey(destinationId, entry)
-    const value = this.entries.get(key)
+    const value = this.#entries.get(key)
     return value === undefined ? '' : this.#textOf(key, value)
+  }
+
+  /** The answer of a key that was claimed and has not expired, by the hash of the key. */
+  answer (hash: string, now: number): string | undefined {
+    const stored = this.idempotency.get(hash)
+    if (stored === undefined) return undefined
+    const [expiresAt, answer] = JSON.parse(stored) as [number, string]
+    return expiresAt > now ? answer : undefined
   }
 
   #textOf (key: Key, value: Buffer): string {
@@ -105,7 +121,7 @@ export class LmdbStore {
 
   /** Every stored entry, by its key only. */
   * scanEntries (): Generator<{ destinationId: number, entry: Entry }> {
-    for (const key of this.entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
+    for (const key of this.#entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
   }
 
   async close (): Promise<void> {
@@ -121,12 +137,7 @@ export function writeError (dataDir: string, cause: Error & { code?: number | st
     : new SpoolUnavailableError(`cannot write to the spool in ${dataDir}: ${cause.message}`, { cause })
 }
 
-const writes: Writes = {
-  put: (table, key, value) => table.put(key, value),
-  remove: (table, key) => table.remove(key)
-}
-
-export function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {
+function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {
   return [destinationId, seq, records, items, bytes, lineBytes, appendedAt]
 }
 

@@ -1,6 +1,6 @@
 import type { Chunk } from '../chunk.js'
 import type { BatchLimits, Depth, Kind } from '../spool.js'
-import type { Journaled } from './frame.js'
+import type { Claim, FrameContent, Journaled } from './frame.js'
 
 /** What waits of one destination. */
 export interface UnstoredQueue extends BatchLimits {
@@ -10,6 +10,15 @@ export interface UnstoredQueue extends BatchLimits {
   chunks: Chunk<Buffer>[]
   /** Unix milliseconds of the oldest. */
   appendedAt: number
+  urgent: boolean
+}
+
+/** What goes into the tables together. */
+export interface Leaving {
+  queues: UnstoredQueue[]
+  claims: Claim[]
+  /** The youngest frame that is in it. */
+  frame: number
 }
 
 /** What the journal holds and the tables do not yet: as durable as what they hold, and not to be leased before they do. */
@@ -17,8 +26,11 @@ export class Unstored {
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
   #queues = new Map<string, UnstoredQueue>()
+  /** By hash. */
+  #claims = new Map<string, Claim>()
   /** On their way into the tables. */
-  #leaving: UnstoredQueue[] = []
+  #leaving: Leaving = { queues: [], claims: [], frame: 0 }
+  #isLeaving = false
   #lineBytes = 0
   #items = 0
   /** Youngest frame of the journal that is in here, or was. */
@@ -32,7 +44,7 @@ export class Unstored {
   }
 
   get isEmpty (): boolean {
-    return this.#queues.size === 0 && this.#leaving.length === 0
+    return this.#queues.size === 0 && this.#claims.size === 0 && !this.#isLeaving
   }
 
   get items (): number {
@@ -48,7 +60,7 @@ export class Unstored {
    * @param storedOf what the tables have of a destination that no lease holds
    * @returns the kinds of which now a full batch waits
    */
-  add (frame: number, journaled: Journaled[], storedOf: (kind: Kind, destination: string) => BatchLimits): Kind[] {
+  add (frame: number, { journaled, claims }: FrameContent, storedOf: (kind: Kind, destination: string) => BatchLimits): Kind[] {
     const pressed: Kind[] = []
     for (const each of journaled) {
       const queue = this.#queueOf(each)
@@ -61,33 +73,47 @@ export class Unstored {
         pressed.push(each.kind)
       }
     }
+    for (const claim of claims) this.#claims.set(claim[0], claim)
     this.#frame = frame
     return pressed
   }
 
+  /** The answer of a key that was claimed, by the hash of the key. */
+  answer (hash: string): string | undefined {
+    return this.#claims.get(hash)?.[2]
+  }
+
   /** Hands all of it out, to be stored now; until `stored` or `failed` it counts as before. */
-  leave (): { queues: UnstoredQueue[], frame: number } {
-    this.#leaving = [...this.#queues.values()]
+  leave (): Leaving {
+    this.#leaving = { queues: [...this.#queues.values()], claims: [...this.#claims.values()], frame: this.#frame }
+    this.#isLeaving = true
     this.#queues = new Map()
     this.#pressing.clear()
-    return { queues: this.#leaving, frame: this.#frame }
+    return this.#leaving
   }
 
   /** What has left is in the tables. */
   stored (): void {
-    for (const { chunks } of this.#leaving) for (const chunk of chunks) this.#count(chunk, -1)
-    this.#leaving = []
+    for (const { chunks } of this.#leaving.queues) for (const chunk of chunks) this.#count(chunk, -1)
+    // One that was claimed again since, as it had expired, is a claim of its own.
+    for (const claim of this.#leaving.claims) if (this.#claims.get(claim[0]) === claim) this.#claims.delete(claim[0])
+    this.#left()
   }
 
   /** What has left is not in the tables; it goes before what has come since. */
   failed (): void {
     const since = [...this.#queues.values()]
     this.#queues = new Map()
-    for (const each of [...this.#leaving, ...since]) {
+    for (const each of [...this.#leaving.queues, ...since]) {
       const queue = this.#queueOf(each)
       for (const chunk of each.chunks) push(queue, chunk)
     }
-    this.#leaving = []
+    this.#left()
+  }
+
+  #left (): void {
+    this.#leaving = { queues: [], claims: [], frame: 0 }
+    this.#isLeaving = false
   }
 
   /** Milliseconds until something of this kind is due; null when there is nothing. */
@@ -113,7 +139,7 @@ export class Unstored {
   }
 
   #all (): UnstoredQueue[] {
-    return [...this.#leaving, ...this.#queues.values()]
+    return [...this.#leaving.queues, ...this.#queues.values()]
   }
 
   #count ({ items, lineBytes }: Chunk<Buffer>, sign: 1 | -1): void {
@@ -121,13 +147,14 @@ export class Unstored {
     this.#lineBytes += sign * lineBytes
   }
 
-  #queueOf ({ kind, destination, appendedAt }: Omit<Journaled, 'chunks'>): UnstoredQueue {
+  #queueOf ({ kind, destination, appendedAt, urgent }: Omit<Journaled, 'chunks'>): UnstoredQueue {
     const name = `${kind}:${destination}`
     let queue = this.#queues.get(name)
     if (queue === undefined) {
-      queue = { kind, destination, chunks: [], appendedAt, items: 0, bytes: 0 }
+      queue = { kind, destination, chunks: [], appendedAt, urgent, items: 0, bytes: 0 }
       this.#queues.set(name, queue)
     }
+    queue.urgent ||= urgent
     return queue
   }
 }

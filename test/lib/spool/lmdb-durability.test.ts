@@ -1,7 +1,7 @@
 import { open } from 'lmdb'
 import t from 'tap'
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openLmdbSpool } from '../../../lib/spool/lmdb-spool.js'
 import { toFrame } from '../../../lib/spool/lmdb/frame.js'
 import { Journal } from '../../../lib/spool/lmdb/journal.js'
-import { SpoolConfigurationError, SpoolFullError, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../lib/spool/spool.js'
+import { SpoolConfigurationError, SpoolFullError, type Append, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../lib/spool/spool.js'
 import { killAppender } from '../../helpers/kill-appender.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from './contract.js'
 
@@ -165,11 +165,26 @@ t.test('forgets destinations that are empty', async t => {
 async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
   const journal = new Journal(dataDir, 0, false)
   for (const each of all) {
-    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false }], LIMITS, Date.now())
+    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false }], [], LIMITS, Date.now())
     await journal.append(body, each.items)
   }
   await journal.close(0)
 }
+
+t.test('remembers an idempotency key that only the journal has', async t => {
+  const dataDir = t.testdir()
+  const journal = new Journal(dataDir, 0, false)
+  const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false }
+  const { body } = toFrame([given], [[createHash('sha256').update('k').digest('base64url'), Date.now() + 60_000, 'first']], LIMITS, Date.now())
+  await journal.append(body, 1)
+  await journal.close(0)
+  for (let opened = 0; opened < 2; opened++) {
+    const spool = await launch(dataDir)
+    t.same(await spool.append({ ...given, idempotency: { key: 'k', answer: 'second' } }), { stored: false, answer: 'first' })
+    t.match(await spool.ledger(), { accepted: 1, inSpool: 1 })
+    await spool.close()
+  }
+})
 
 t.test('has what only the journal has, once', async t => {
   const dataDir = t.testdir()
@@ -203,9 +218,13 @@ t.test('a journal that the disk does not take is a full spool, and nothing is ha
   const dataDir = t.testdir()
   const spool = await launch(dataDir)
   symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
-  t.teardown(() => spool.close())
   await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /takes no more: .*no space/ })
+  const keyed: Append = { kind: 'logs', destination: 'd', records: [record('b')], urgent: true, idempotency: { key: 'k', answer: 'first' } }
+  await t.rejects(spool.append(keyed), { name: 'SpoolFullError' })
   t.match(await spool.ledger(), { accepted: 0, inSpool: 0 })
-  t.same(await spool.append({ kind: 'logs', destination: 'd', records: [record('b')], urgent: true }), { stored: true })
-  t.same(await drain(spool), ['b'])
+  await spool.close()
+  const again = await launch(dataDir)
+  t.teardown(() => again.close())
+  t.same(await again.append(keyed), { stored: true })
+  t.same(await drain(again), ['b'])
 })

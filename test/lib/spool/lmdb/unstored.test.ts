@@ -7,8 +7,9 @@ const BATCH = { items: 10, bytes: 1_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const nothingStored = () => ({ items: 0, bytes: 0 })
 
-function journaled (destination: string, items: number, at: number, kind: Kind = 'logs') {
-  return toFrame([{ kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent: false }], LIMITS, at).journaled
+function journaled (destination: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
+  const append = { kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent }
+  return { journaled: toFrame([append], [], LIMITS, at).journaled, claims: [] }
 }
 
 t.test('counts what it holds until that is stored, on its way too', async t => {
@@ -47,4 +48,27 @@ t.test('a full batch is due at once, together with what is stored of its destina
   t.same(unstored.add(3, journaled('b', 1, 0), () => ({ items: 3, bytes: 0 })), ['logs'])
   t.same(unstored.add(4, journaled('b', 1, 0), () => ({ items: 3, bytes: 0 })), [])
   t.equal(unstored.nextDueMs('logs', 0), 0)
+})
+
+t.test('what somebody waits for stays urgent when it could not be stored', async t => {
+  const unstored = new Unstored(1_000, LIMITS)
+  unstored.add(1, journaled('a', 1, 0), nothingStored)
+  unstored.add(2, journaled('a', 1, 0, 'logs', true), nothingStored)
+  t.equal(unstored.leave().queues[0]!.urgent, true)
+  unstored.add(3, journaled('a', 1, 0), nothingStored)
+  unstored.failed()
+  t.equal(unstored.leave().queues[0]!.urgent, true)
+})
+
+t.test('knows the answer of a key that was claimed until the tables know it', async t => {
+  const unstored = new Unstored(1_000, LIMITS)
+  unstored.add(1, { journaled: [], claims: [['hash', 1, 'first']] }, nothingStored)
+  t.equal(unstored.isEmpty, false)
+  t.same(unstored.leave().claims, [['hash', 1, 'first']])
+  t.equal(unstored.answer('hash'), 'first')
+  unstored.failed()
+  t.same(unstored.leave().claims, [['hash', 1, 'first']])
+  unstored.stored()
+  t.equal(unstored.answer('hash'), undefined)
+  t.equal(unstored.isEmpty, true)
 })
