@@ -10,10 +10,6 @@ export interface MergedDatum<Source> {
   bytes: number
 }
 
-interface HasDatum {
-  readonly item: StoredDatum
-}
-
 type SeriesHead = Pick<StoredDatum, 'MetricName' | 'Dimensions' | 'Timestamp' | 'Unit' | 'StorageResolution'>
 type Dimensions = NonNullable<StoredDatum['Dimensions']>
 type StatisticSet = NonNullable<StoredDatum['StatisticValues']>
@@ -38,18 +34,19 @@ interface ValueSet<Source> {
  * unknown, merge with each other only. The time of a merged datum is the start of its bucket, which is what CloudWatch
  * stores. A point is never spread over two datums, so that it has one outcome.
  */
-export class Aggregator<Source extends HasDatum> {
+export class Aggregator<Source> {
   readonly #series = new Map<string, Series<Source>>()
 
-  add (source: Source): void {
-    const key = keyOf(source.item)
+  /** @param source stands for the data point in what it is merged into */
+  add (datum: StoredDatum, source: Source): void {
+    const key = keyOf(datum)
     let series = this.#series.get(key)
     if (series === undefined) {
-      series = { head: headOf(source.item), valueSets: [], homes: new Map(), statisticSets: [] }
+      series = { head: headOf(datum), valueSets: [], homes: new Map(), statisticSets: [] }
       this.#series.set(key, series)
     }
-    if (source.item.StatisticValues === undefined) addValues(series, source)
-    else addStatistics(series, source.item.StatisticValues, source)
+    if (datum.StatisticValues === undefined) addValues(series, datum, source)
+    else addStatistics(series, datum.StatisticValues, source)
   }
 
   /** In the order in which the series were first seen. */
@@ -58,10 +55,10 @@ export class Aggregator<Source extends HasDatum> {
   }
 }
 
-/** Merges few points at once. */
-export function aggregate<Source extends HasDatum> (sources: Iterable<Source>): Array<MergedDatum<Source>> {
+/** Merges few data points at once, each with its source. */
+export function aggregate<Source> (points: Iterable<readonly [StoredDatum, Source]>): Array<MergedDatum<Source>> {
   const aggregator = new Aggregator<Source>()
-  for (const source of sources) aggregator.add(source)
+  for (const [datum, source] of points) aggregator.add(datum, source)
   return aggregator.merged()
 }
 
@@ -98,8 +95,8 @@ function compare (a: string, b: string): number {
   return a < b ? -1 : 1
 }
 
-function addValues<Source extends HasDatum> (series: Series<Source>, source: Source): void {
-  const counts = countsOf(source.item)
+function addValues<Source> (series: Series<Source>, datum: StoredDatum, source: Source): void {
+  const counts = countsOf(datum)
   const home = counts.length === 1 ? series.homes.get(counts[0]![0]) : undefined
   let set = home ?? series.valueSets.at(-1)
   if (set === undefined || !fits(set, counts)) {

@@ -1,75 +1,87 @@
 import type { DeadLetterReason, RejectionReason } from '../outcome.js'
 import type { ReceiptUpdate } from '../receipts.js'
 import { CorruptRecordError, decodeRecord, encodeRecords, type ReceiptRef } from '../record.js'
-import type { Lease, NewDeadLetter, SpoolRecord } from '../spool/spool.js'
+import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord } from '../spool/spool.js'
 import type { Delivery, DeliveryFailure } from './sink.js'
 import { inSlices } from './slices.js'
 
 /** About 1 MB of lines, a few milliseconds. */
 const RECORDS_PER_SLICE = 32
 
-/** One item of a lease and where it comes from. */
-export interface Entry<Item> {
-  readonly item: Item
-  readonly record: OpenRecord
-  /** Index in the record. */
-  readonly position: number
-  /** True once its outcome is known. */
-  met: boolean
-}
-
 interface OpenRecord {
-  readonly stored: SpoolRecord
+  readonly stored: LeasedRecord
   readonly receipt: ReceiptRef | null
+  /** Index of its first item in the lease. */
+  readonly first: number
   /** Items whose outcome is not known yet. */
   open: number
 }
 
 /**
- * The items of one lease and what has become of each. Every item meets one outcome at most; what has met none when the
- * delivery ends is the remainder, in the order it was stored in.
+ * What has become of each item of one lease. An item goes by its index, in the order they were stored in. Every item
+ * meets one outcome at most; what has met none when the delivery ends is the remainder, in the same order.
+ *
+ * Items are not kept: a full lease has ten thousand, and to carry them through its delivery costs V8 more than to decode
+ * again the few that nobody takes.
  */
 export class LeaseItems<Item> {
-  readonly entries: Array<Entry<Item>> = []
   readonly #count: (item: Item) => number
   readonly #records: OpenRecord[] = []
+  /** The record of each item. */
+  readonly #homes: OpenRecord[] = []
+  /** 1 for items that have met their outcome. */
+  readonly #met: Uint8Array
   readonly #receipts = new Map<string, ReceiptUpdate>()
   readonly #deadLetters: NewDeadLetter[] = []
   readonly #rejected: Partial<Record<RejectionReason, number>> = {}
   #delivered = 0
+  #decoded: { record: OpenRecord, items: Item[] } | null = null
 
-  private constructor (count: (item: Item) => number) {
+  private constructor (items: number, count: (item: Item) => number) {
     this.#count = count
+    this.#met = new Uint8Array(items)
   }
 
   /**
    * Decodes the records; one that cannot be read back is a dead letter, and the others go on.
    * @param count bytes that an item counts against the limit of its kind
+   * @param visit is shown each item
    */
-  static async open<Item> (lease: Lease, count: (item: Item) => number): Promise<LeaseItems<Item>> {
-    const opened = new LeaseItems<Item>(count)
-    await inSlices(lease.records, RECORDS_PER_SLICE, ({ line, items, bytes }) => opened.#open({ line, items, bytes }))
+  static async open<Item> (lease: Lease, count: (item: Item) => number, visit: (item: Item, index: number) => void): Promise<LeaseItems<Item>> {
+    const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), count)
+    await inSlices(lease.records, RECORDS_PER_SLICE, record => opened.#open(record, visit))
     return opened
   }
 
-  #open (stored: SpoolRecord): void {
+  #open (stored: LeasedRecord, visit: (item: Item, index: number) => void): void {
     try {
       const { items, receipt } = decodeRecord<Item>(stored)
-      const record = { stored, receipt, open: items.length }
+      const record = { stored, receipt, first: this.#homes.length, open: items.length }
       this.#records.push(record)
-      items.forEach((item, position) => this.entries.push({ item, record, position, met: false }))
+      for (const item of items) visit(item, this.#homes.push(record) - 1)
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error
-      this.#deadLetters.push({ reason: 'corrupt', message: error.message, ...stored })
+      this.#deadLetters.push({ reason: 'corrupt', message: error.message, ...asStored(stored) })
     }
   }
 
+  /** Items that were decoded; indexes are below it. */
+  get size (): number {
+    return this.#homes.length
+  }
+
+  item (index: number): Item {
+    const record = this.#homes[index]!
+    if (this.#decoded?.record !== record) this.#decoded = { record, items: decodeRecord<Item>(record.stored).items }
+    return this.#decoded.items[index - record.first]!
+  }
+
   /** @param requestId AWS's id of the call that delivered them */
-  deliver (entries: Iterable<Entry<Item>>, requestId: string | undefined): void {
-    for (const entry of entries) {
-      this.#meet(entry)
+  deliver (indexes: Iterable<number>, requestId: string | undefined): void {
+    for (const index of indexes) {
+      this.#meet(index)
       this.#delivered++
-      const receipt = this.#receiptOf(entry)
+      const receipt = this.#receiptOf(index)
       if (receipt === null) continue
       receipt.delivered++
       receipt.requestId ??= requestId ?? null
@@ -77,19 +89,19 @@ export class LeaseItems<Item> {
   }
 
   /** CloudWatch took the call and rejected this item. */
-  reject (entry: Entry<Item>, reason: RejectionReason, message: string): void {
-    this.#meet(entry)
+  reject (index: number, reason: RejectionReason, message: string): void {
+    this.#meet(index)
     this.#rejected[reason] = (this.#rejected[reason] ?? 0) + 1
-    this.#tellRejected(entry, reason, message)
+    this.#tellRejected(index, reason, message)
   }
 
   /** The API refuses this very item, however often it is sent. */
-  refuse (entry: Entry<Item>, message: string): void {
-    this.#meet(entry)
-    for (const record of encodeRecords([entry.item], this.#count)) {
+  refuse (index: number, message: string): void {
+    this.#meet(index)
+    for (const record of encodeRecords([this.item(index)], this.#count)) {
       this.#deadLetters.push({ reason: 'refused', message, ...record })
     }
-    this.#tellRejected(entry, 'refused', message)
+    this.#tellRejected(index, 'refused', message)
   }
 
   /** Ends the delivery. */
@@ -99,47 +111,40 @@ export class LeaseItems<Item> {
         delivered: this.#delivered,
         rejected: this.#rejected,
         deadLetters: this.#deadLetters,
-        remainder: this.#remainder()
+        remainder: this.#records.flatMap(record => this.#remainderOf(record))
       },
       failure,
       receipts: [...this.#receipts.values()]
     }
   }
 
-  /** Records of which nothing has met its outcome go back as they were stored. */
-  #remainder (): SpoolRecord[] {
-    const left = new Map<OpenRecord, Array<Entry<Item>>>()
-    for (const entry of this.entries) {
-      if (entry.met || entry.record.open === entry.record.stored.items) continue
-      const siblings = left.get(entry.record)
-      if (siblings === undefined) left.set(entry.record, [entry])
-      else siblings.push(entry)
-    }
-    return this.#records.flatMap(record => {
-      if (record.open === record.stored.items) return [record.stored]
-      const entries = left.get(record) ?? []
-      const { receipt } = record
-      return encodeRecords(
-        entries.map(entry => entry.item),
-        this.#count,
-        receipt === null ? undefined : { id: receipt.id, indexes: entries.map(({ position }) => receipt.indexes[position]!) }
-      )
-    })
+  /** A record of which nothing has met its outcome goes back as it was stored. */
+  #remainderOf ({ stored, receipt, first, open }: OpenRecord): SpoolRecord[] {
+    if (open === 0) return []
+    if (open === stored.items) return [asStored(stored)]
+    const { items } = decodeRecord<Item>(stored)
+    const left = [...items.keys()].filter(position => this.#met[first + position] === 0)
+    return encodeRecords(
+      left.map(position => items[position]!),
+      this.#count,
+      receipt === null ? undefined : { id: receipt.id, indexes: left.map(position => receipt.indexes[position]!) }
+    )
   }
 
-  #meet (entry: Entry<Item>): void {
-    if (entry.met) throw new Error('an item meets exactly one outcome')
-    entry.met = true
-    entry.record.open--
+  #meet (index: number): void {
+    if (this.#met[index] === 1) throw new Error('an item meets exactly one outcome')
+    this.#met[index] = 1
+    this.#homes[index]!.open--
   }
 
-  #tellRejected (entry: Entry<Item>, reason: RejectionReason | DeadLetterReason, message: string): void {
-    const index = entry.record.receipt?.indexes[entry.position]
-    if (index !== undefined) this.#receiptOf(entry)?.rejected.push({ index, reason, message })
+  #tellRejected (index: number, reason: RejectionReason | DeadLetterReason, message: string): void {
+    const { receipt, first } = this.#homes[index]!
+    const place = receipt?.indexes[index - first]
+    if (place !== undefined) this.#receiptOf(index)?.rejected.push({ index: place, reason, message })
   }
 
-  #receiptOf (entry: Entry<Item>): ReceiptUpdate | null {
-    const { receipt } = entry.record
+  #receiptOf (index: number): ReceiptUpdate | null {
+    const { receipt } = this.#homes[index]!
     if (receipt === null) return null
     let update = this.#receipts.get(receipt.id)
     if (update === undefined) {
@@ -148,4 +153,8 @@ export class LeaseItems<Item> {
     }
     return update
   }
+}
+
+function asStored ({ line, items, bytes }: LeasedRecord): SpoolRecord {
+  return { line, items, bytes }
 }

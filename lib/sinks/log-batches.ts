@@ -1,21 +1,17 @@
 import { PUT_LOG_EVENTS as LIMIT } from '../limits.js'
-import { countLogEvent, type StoredLogEvent } from '../record.js'
-
-interface HasLogEvent {
-  readonly item: StoredLogEvent
-}
+import type { LogEventTexts } from './log-event-texts.js'
 
 /** What one call of PutLogEvents sends. */
-export interface LogBatch<Source> {
-  /** In chronological order. */
-  events: Source[]
+export interface LogBatch {
+  /** Indexes of its events, in chronological order. */
+  events: number[]
   /** Bytes counted against the limit of the call. */
   bytes: number
 }
 
 /** @param events in chronological order, within the limits together */
-export function logBatch<Source extends HasLogEvent> (events: Source[]): LogBatch<Source> {
-  return { events, bytes: events.reduce((sum, { item }) => sum + countLogEvent(item), 0) }
+export function logBatch (texts: LogEventTexts, events: number[]): LogBatch {
+  return { events, bytes: events.reduce((sum, index) => sum + texts.bytes(index), 0) }
 }
 
 /**
@@ -25,25 +21,34 @@ export function logBatch<Source extends HasLogEvent> (events: Source[]): LogBatc
  * CloudWatch measures the 24 hours between the valid events only. Which are valid is a matter of its clock, not of
  * ours, so all of them are counted here: an event that is about to be rejected may cost a call, never a batch.
  */
-export function cutLogBatches<Source extends HasLogEvent> (sources: Iterable<Source>): Array<LogBatch<Source>> {
-  const sorted = [...sources].sort((a, b) => a.item[0] - b.item[0])
-  const batches: Array<LogBatch<Source>> = []
-  let last: LogBatch<Source> | undefined
-  for (const source of sorted) {
-    const bytes = countLogEvent(source.item)
-    if (last === undefined || isFull(last, source, bytes)) {
-      last = { events: [source], bytes }
+export function cutLogBatches (texts: LogEventTexts): LogBatch[] {
+  const batches: LogBatch[] = []
+  let last: LogBatch | undefined
+  for (const index of byTime(texts)) {
+    const bytes = texts.bytes(index)
+    if (last === undefined || isFull(texts, last, index)) {
+      last = { events: [index], bytes }
       batches.push(last)
     } else {
-      last.events.push(source)
+      last.events.push(index)
       last.bytes += bytes
     }
   }
   return batches
 }
 
-function isFull<Source extends HasLogEvent> ({ events, bytes }: LogBatch<Source>, next: Source, nextBytes: number): boolean {
+function byTime (texts: LogEventTexts): number[] {
+  const indexes: number[] = []
+  let sorted = true
+  for (let index = 0; index < texts.size; index++) {
+    indexes.push(index)
+    if (index > 0 && texts.timestamp(index) < texts.timestamp(index - 1)) sorted = false
+  }
+  return sorted ? indexes : indexes.sort((a, b) => texts.timestamp(a) - texts.timestamp(b))
+}
+
+function isFull (texts: LogEventTexts, { events, bytes }: LogBatch, next: number): boolean {
   return events.length === LIMIT.MAX_EVENTS ||
-    bytes + nextBytes > LIMIT.MAX_BYTES ||
-    next.item[0] - events[0]!.item[0] > LIMIT.MAX_SPAN_MS
+    bytes + texts.bytes(next) > LIMIT.MAX_BYTES ||
+    texts.timestamp(next) - texts.timestamp(events[0]!) > LIMIT.MAX_SPAN_MS
 }

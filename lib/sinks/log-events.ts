@@ -6,12 +6,12 @@ import type { Pace } from '../pace.js'
 import { countLogEvent, type StoredLogEvent } from '../record.js'
 import { callApi } from './call.js'
 import { deliverBatches, halves } from './deliver-batches.js'
-import { LeaseItems, type Entry } from './lease-items.js'
+import { LeaseItems } from './lease-items.js'
 import { cutLogBatches, logBatch, type LogBatch } from './log-batches.js'
+import { LogEventTexts } from './log-event-texts.js'
 import { LogDestinations, type LogDestinationsOptions } from './log-destinations.js'
+import { withBody } from './ready-body.js'
 import type { DeliverContext, Sink } from './sink.js'
-
-type Batch = LogBatch<Entry<StoredLogEvent>>
 
 const REJECTION_MESSAGES: Record<RejectionReason, string> = {
   'too-old': 'the event is more than 14 days old',
@@ -29,19 +29,24 @@ export interface LogEventsSinkOptions extends LogDestinationsOptions {
 export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
   const { logs, paces } = options
   const destinations = new LogDestinations(options)
+  const free: LogEventTexts[] = []
   return {
     kind: 'logs',
     async deliver (lease, context) {
-      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent)
+      const texts = free.pop() ?? new LogEventTexts()
+      texts.clear()
+      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent, event => texts.add(event))
       const [group, stream] = splitDestination(lease.destination)
+      const names = { logGroupName: group, logStreamName: stream }
 
-      const put = async (batch: Batch): Promise<Failure | null> => {
+      const put = async (batch: LogBatch): Promise<Failure | null> => {
+        const body = texts.write(`${JSON.stringify(names).slice(0, -1)},"logEvents":`, batch.events, '}')
         const { output, failure } = await callApi({
           api: 'PutLogEvents',
           destination: lease.destination,
           items: batch.events.length,
           fill: Math.max(batch.events.length / LIMIT.MAX_EVENTS, batch.bytes / LIMIT.MAX_BYTES),
-          send: options => logs.send(new PutLogEventsCommand({ logGroupName: group, logStreamName: stream, logEvents: batch.events.map(forSdk) }), options)
+          send: options => logs.send(withBody(new PutLogEventsCommand({ ...names, logEvents: [] }), body), options)
         }, paces.PutLogEvents, context)
         if (failure === null) {
           settleTaken(items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context)
@@ -52,15 +57,17 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
         return null
       }
 
-      const failure = await deliverBatches<Batch>(cutLogBatches(items.entries), {
+      const failure = await deliverBatches<LogBatch>(cutLogBatches(texts), {
         async put (batch) {
           const failure = await put(batch)
           if (failure?.class !== 'missing') return failure
           return await destinations.create(group, stream, context) ?? await put(batch)
         },
-        split: ({ events }) => halves(events)?.map(logBatch) ?? null,
+        split: ({ events }) => halves(events)?.map(half => logBatch(texts, half)) ?? null,
         refuse: ({ events }, message) => items.refuse(events[0]!, message)
       }, context)
+      // After a failure somebody may still be writing its body to a socket.
+      if (failure === null) free.push(texts)
       return items.close(failure)
     }
   }
@@ -71,20 +78,16 @@ function splitDestination (destination: string): [group: string, stream: string]
   return [destination.slice(0, colon), destination.slice(colon + 1)]
 }
 
-function forSdk ({ item: [timestamp, message] }: Entry<StoredLogEvent>) {
-  return { timestamp, message }
-}
-
 /** CloudWatch took the call; it may still have rejected events at either end of it. */
 function settleTaken (
   items: LeaseItems<StoredLogEvent>,
-  { events }: Batch,
+  { events }: LogBatch,
   info: RejectedLogEventsInfo | undefined,
   requestId: string | undefined,
   destination: string,
   context: DeliverContext
 ): void {
-  const taken: Batch['events'] = []
+  const taken: number[] = []
   const rejected = new Map<RejectionReason, number>()
   events.forEach((event, index) => {
     const reason = rejectionOf(index, info)

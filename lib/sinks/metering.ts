@@ -4,7 +4,7 @@ import type { MeteringClient } from '../metering/client.js'
 import type { DeliveredIds } from '../metering/delivered-ids.js'
 import type { UnreadableLine } from '../metering/subscription.js'
 import { LEASE_RAN_OUT } from './call.js'
-import { LeaseItems, type Entry } from './lease-items.js'
+import { LeaseItems } from './lease-items.js'
 import type { DeliverContext, Sink } from './sink.js'
 
 /** An unreadable line is carried, too, so that it ends among the dead letters, where an operator finds it. */
@@ -36,25 +36,29 @@ export function createMeteringSink (options: MeteringSinkOptions): Sink {
   return {
     kind: 'metering',
     async deliver (lease, context) {
-      const items = await LeaseItems.open<StoredMetering>(lease, countMetering)
-      const delivery = new MeteringDelivery(options, items, lease.destination, context)
+      const stored: StoredMetering[] = []
+      const items = await LeaseItems.open<StoredMetering>(lease, countMetering, item => { stored.push(item) })
+      const delivery = new MeteringDelivery(options, stored, items, lease.destination, context)
       return items.close(await delivery.run())
     }
   }
 }
 
-type CallEntries = [MeteredCall, Array<Entry<StoredMetering>>]
+/** A call, and the indexes of the items that tell of it. */
+type CallIndexes = [MeteredCall, number[]]
 
 class MeteringDelivery {
   readonly #options: MeteringSinkOptions
+  readonly #stored: StoredMetering[]
   readonly #items: LeaseItems<StoredMetering>
   readonly #destination: string
   readonly #context: DeliverContext
   /** What has ended the delivery; calls under way are finished. */
   #failure: Failure | null = null
 
-  constructor (options: MeteringSinkOptions, items: LeaseItems<StoredMetering>, destination: string, context: DeliverContext) {
+  constructor (options: MeteringSinkOptions, stored: StoredMetering[], items: LeaseItems<StoredMetering>, destination: string, context: DeliverContext) {
     this.#options = options
+    this.#stored = stored
     this.#items = items
     this.#destination = destination
     this.#context = context
@@ -75,39 +79,38 @@ class MeteringDelivery {
   }
 
   /** One call is one event, however often it was stored. The last to be sent comes first. */
-  #byId (): CallEntries[] {
-    const byId = new Map<string, CallEntries>()
-    for (const entry of this.#items.entries) {
-      const { item } = entry
-      if ('line' in item) this.#items.refuse(entry, item.message)
-      else if (byId.has(item.id)) byId.get(item.id)![1].push(entry)
-      else byId.set(item.id, [item, [entry]])
+  #byId (): CallIndexes[] {
+    const byId = new Map<string, CallIndexes>()
+    for (const [index, item] of this.#stored.entries()) {
+      if ('line' in item) this.#items.refuse(index, item.message)
+      else if (byId.has(item.id)) byId.get(item.id)![1].push(index)
+      else byId.set(item.id, [item, [index]])
     }
     return [...byId.values()].reverse()
   }
 
-  async #withoutDelivered (calls: CallEntries[]): Promise<CallEntries[]> {
+  async #withoutDelivered (calls: CallIndexes[]): Promise<CallIndexes[]> {
     const known = await this.#options.delivered.among(calls.map(([{ id }]) => id)).catch((error: unknown) => {
       this.#options.onMemoryError(error)
       return new Set<string>()
     })
     const repeated = calls.filter(([{ id }]) => known.has(id))
-    for (const [, entries] of repeated) this.#items.deliver(entries, undefined)
-    const duplicates = this.#items.entries.filter(({ item }) => 'id' in item).length - calls.length + repeated.length
+    for (const [, indexes] of repeated) this.#items.deliver(indexes, undefined)
+    const duplicates = this.#stored.filter(item => 'id' in item).length - calls.length + repeated.length
     if (duplicates > 0) this.#options.onDuplicates(duplicates)
     return calls.filter(([{ id }]) => !known.has(id))
   }
 
-  async #send ([call, entries]: CallEntries): Promise<void> {
+  async #send ([call, indexes]: CallIndexes): Promise<void> {
     const { client, api, delivered, onMemoryError } = this.#options
     const startedAt = performance.now()
     const failure = await client.post(call, this.#context.signal)
     this.#context.onCall({ api, destination: this.#destination, items: 1, fill: 1, durationMs: performance.now() - startedAt, failure: failure?.class ?? null })
     if (failure === null) {
       await delivered.add([call.id]).catch(onMemoryError)
-      this.#items.deliver(entries, undefined)
+      this.#items.deliver(indexes, undefined)
     } else if (failure.class === 'invalid' || failure.class === 'conflict') {
-      for (const entry of entries) this.#items.refuse(entry, failure.message)
+      for (const index of indexes) this.#items.refuse(index, failure.message)
     } else {
       this.#failure ??= failure
     }

@@ -5,15 +5,12 @@ import { countDatum, type StoredDatum } from '../record.js'
 import { Aggregator, aggregate, type MergedDatum } from './aggregate.js'
 import { callApi } from './call.js'
 import { deliverBatches, halves } from './deliver-batches.js'
-import { LeaseItems, type Entry } from './lease-items.js'
+import { LeaseItems } from './lease-items.js'
 import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
 import type { Sink } from './sink.js'
-import { inSlices } from './slices.js'
 
-/** A few milliseconds of merging. */
-const POINTS_PER_SLICE = 4_000
-
-type Merged = MergedDatum<Entry<StoredDatum>>
+/** Its sources are indexes of the lease. */
+type Merged = MergedDatum<number>
 type Batch = MetricBatch<Merged>
 
 export interface MetricsSinkOptions {
@@ -33,9 +30,8 @@ export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Si
     kind: 'metrics',
     async deliver (lease, context) {
       const namespace = lease.destination
-      const items = await LeaseItems.open<StoredDatum>(lease, countDatum)
-      const aggregator = new Aggregator<Entry<StoredDatum>>()
-      await inSlices(items.entries, POINTS_PER_SLICE, entry => aggregator.add(entry))
+      const aggregator = new Aggregator<number>()
+      const items = await LeaseItems.open<StoredDatum>(lease, countDatum, (datum, index) => aggregator.add(datum, index))
       const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregator.merged()), {
         async put (batch) {
           const { output, failure } = await callApi({
@@ -50,7 +46,7 @@ export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Si
           }
           return failure
         },
-        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!))?.map(part => metricBatch(namespace, part)) ?? null,
+        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!, items))?.map(part => metricBatch(namespace, part)) ?? null,
         refuse: ({ datums }, message) => items.refuse(datums[0]!.sources[0]!, message)
       }, context)
       return items.close(failure)
@@ -59,8 +55,8 @@ export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Si
 }
 
 /** A datum that stands for several points, and is refused, is sent as these points. */
-function unmerge ({ sources }: Merged): Merged[][] | null {
-  return halves(sources.flatMap(source => aggregate([source])))
+function unmerge ({ sources }: Merged, items: LeaseItems<StoredDatum>): Merged[][] | null {
+  return halves(sources.flatMap(source => aggregate([[items.item(source), source]])))
 }
 
 function forSdk ({ datum }: Merged) {

@@ -2,8 +2,9 @@ import t from 'tap'
 import { Random } from '../../chaos/random.js'
 import { cutLogBatches } from '../../lib/sinks/log-batches.js'
 import { Aggregator } from '../../lib/sinks/aggregate.js'
+import { LogEventTexts } from '../../lib/sinks/log-event-texts.js'
 import { cutMetricBatches } from '../../lib/sinks/metric-batches.js'
-import { countDatum, type StoredDatum, type StoredLogEvent } from '../../lib/record.js'
+import { countDatum, type StoredDatum } from '../../lib/record.js'
 import { logRequest, metricRequest } from '../../simulate/merge.js'
 import { DEFAULT_FLOWS, sizesOf } from '../../simulate/scenario.js'
 
@@ -18,7 +19,7 @@ function near (actual: number, expected: number, tolerance: number): boolean {
 /** What the sink makes of points of random series and values. */
 function merge (series: number, values: number, minutes: number) {
   const random = new Random(1)
-  const aggregator = new Aggregator<{ item: StoredDatum }>()
+  const aggregator = new Aggregator<number>()
   let itemBytes = 0
   for (let i = 0; i < POINTS; i++) {
     const item: StoredDatum = {
@@ -29,7 +30,7 @@ function merge (series: number, values: number, minutes: number) {
       Timestamp: START + Math.floor(i * minutes * MINUTE_MS / POINTS)
     }
     itemBytes += countDatum(item)
-    aggregator.add({ item })
+    aggregator.add(item, i)
   }
   const merged = aggregator.merged()
   return { datums: merged.length, calls: cutMetricBatches('shop', merged).length, itemBytes: Math.round(itemBytes / POINTS) }
@@ -48,8 +49,8 @@ t.test('data points merge into as many datums and calls as the sink makes of the
 t.test('log events take as many calls as the sink makes of them', async t => {
   for (const itemBytes of [10, 100, 2_000]) {
     const flow = { ...DEFAULT_FLOWS.logs, itemBytes }
-    const item: StoredLogEvent = [START, 'x'.repeat(itemBytes)]
-    const batches = cutLogBatches(Array.from({ length: 12_000 }, () => ({ item })))
-    t.equal(logRequest(12_000, sizesOf(flow).counted).calls, batches.length)
+    const texts = new LogEventTexts()
+    for (let i = 0; i < 12_000; i++) texts.add([START, 'x'.repeat(itemBytes)])
+    t.equal(logRequest(12_000, sizesOf(flow).counted).calls, cutLogBatches(texts).length)
   }
 })

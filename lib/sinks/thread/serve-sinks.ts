@@ -11,7 +11,7 @@ export interface ServedOptions<Api extends string> {
 
 /** Answers a SinkThread: the part of it that runs in the thread that delivers. */
 export function serveSinks<Api extends string> (port: MessagePort, apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[]): void {
-  const server = new SinkServer(apis, createSinks, message => port.postMessage(message))
+  const server = new SinkServer(apis, createSinks, messages => port.postMessage(messages))
   port.on('message', (message: ToSinks) => server.receive(message))
 }
 
@@ -20,17 +20,20 @@ interface UnderWay {
   group: string | null
   retentionDays: number | undefined
   abort: AbortController
+  /** Whether the lease was held when the pace let a call through; null when nothing was let through since it was asked for. */
+  held: boolean | null
 }
 
 class SinkServer<Api extends string> {
-  readonly #post: (message: FromSinks) => void
+  readonly #send: (messages: FromSinks[]) => void
   readonly #sinks: Map<string, Sink>
   readonly #underWay = new Map<number, UnderWay>()
   readonly #questions = new Map<number, (held: boolean) => void>()
+  #outbox: FromSinks[] = []
   #next = 0
 
-  constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], post: (message: FromSinks) => void) {
-    this.#post = post
+  constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
+    this.#send = send
     const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, Pace>
     const sinks = createSinks({ paces, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
     this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
@@ -45,10 +48,15 @@ class SinkServer<Api extends string> {
   async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
     const { id, kind, destination, attempt } = lease
     const abort = new AbortController()
-    this.#underWay.set(delivery, { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort })
+    const underWay: UnderWay = { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort, held: null }
+    this.#underWay.set(delivery, underWay)
     const context: DeliverContext = {
       signal: abort.signal,
-      extend: () => this.#ask(question => ({ type: 'extend', delivery, question })),
+      extend: async () => {
+        const { held } = underWay
+        underWay.held = null
+        return held ?? await this.#ask(question => ({ type: 'extend', delivery, question }))
+      },
       onCall: call => this.#post({ type: 'call', delivery, call }),
       onRejected: (...rejected) => this.#post({ type: 'rejected', delivery, rejected })
     }
@@ -74,8 +82,8 @@ class SinkServer<Api extends string> {
     return {
       acquire: async signal => {
         signal.throwIfAborted()
-        const [delivery] = this.#find(({ abort }) => abort.signal === signal)!
-        await this.#ask(question => ({ type: 'acquire', delivery, api, question }))
+        const [delivery, underWay] = this.#find(({ abort }) => abort.signal === signal)!
+        underWay.held = await this.#ask(question => ({ type: 'acquire', delivery, api, question }))
         signal.throwIfAborted()
       },
       throttled: retryAfterMs => this.#post({ type: 'throttled', api, retryAfterMs }),
@@ -88,6 +96,16 @@ class SinkServer<Api extends string> {
     return new Promise(resolve => {
       this.#questions.set(question, resolve)
       this.#post(toMessage(question))
+    })
+  }
+
+  /** What one turn has to say crosses to the other thread at once: to wake it costs more than what it is told. */
+  #post (message: FromSinks): void {
+    if (this.#outbox.push(message) > 1) return
+    process.nextTick(() => {
+      const messages = this.#outbox
+      this.#outbox = []
+      this.#send(messages)
     })
   }
 

@@ -79,7 +79,8 @@ export class SinkThread {
         this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
         const { id, kind, destination, attempt } = lease
         const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
-        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, ...packRecords(lease.records) } })
+        const { lines, sizes } = packRecords(lease.records)
+        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, lines, sizes } }, [lines.buffer, sizes.buffer])
         if (context.signal.aborted) abort()
       })
     } finally {
@@ -90,14 +91,14 @@ export class SinkThread {
     }
   }
 
-  #post (worker: Worker, message: ToSinks): void {
-    worker.postMessage(message)
+  #post (worker: Worker, message: ToSinks, transferred: ArrayBuffer[] = []): void {
+    worker.postMessage(message, transferred)
   }
 
   #start (): Worker {
     const { module, data, concurrency, log } = this.#options
     const worker = new Worker(module, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency } })
-    worker.on('message', (message: FromSinks) => { this.#receive(worker, message) })
+    worker.on('message', (messages: FromSinks[]) => { for (const message of messages) this.#receive(worker, message) })
     worker.on('error', (error: Error) => { log.error({ err: error }, 'the thread that delivers has failed, another takes its place') })
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null
@@ -128,7 +129,7 @@ export class SinkThread {
         context.onRejected(...message.rejected)
         return
       case 'acquire':
-        paces[message.api]!.acquire(over).catch(() => {}).finally(() => answer(message.question, true))
+        paces[message.api]!.acquire(over).catch(() => {}).then(() => context.extend()).then(held => answer(message.question, held), () => answer(message.question, false))
         return
       case 'extend':
         context.extend().then(held => answer(message.question, held), () => answer(message.question, false))

@@ -17,11 +17,14 @@ t.test('whatever becomes of the items, each is accounted for once, and whoever w
       fates.map((fate, i): StoredLogEvent => [i, `${r} ${i} ${fate}`]),
       waits ? { id: `r${r}`, indexes: fates.map((_, i) => i + 100) } : undefined
     ))
-    const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', records), countLogEvent)
-    const fated = (fate: Fate) => items.entries.filter(({ item }) => item[1].endsWith(fate))
+    const messages: string[] = []
+    const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', records), countLogEvent, ([, message], index) => { messages[index] = message })
+    assert.equal(items.size, messages.length)
+    const fated = (fate: Fate): number[] => [...messages.keys()].filter(index => messages[index]!.endsWith(fate))
+    assert.deepEqual([...messages.keys()].map(index => items.item(index)[1]), messages)
     items.deliver(fated('delivered'), 'request-id')
-    for (const entry of fated('rejected')) items.reject(entry, 'too-old', 'old')
-    for (const entry of fated('refused')) items.refuse(entry, 'no')
+    for (const index of fated('rejected')) items.reject(index, 'too-old', 'old')
+    for (const index of fated('refused')) items.refuse(index, 'no')
     const { settlement, receipts } = items.close(null)
 
     const all = requests.flatMap(({ fates }, r) => fates.map((fate, i) => `${r} ${i} ${fate}`))
@@ -41,14 +44,14 @@ t.test('whatever becomes of the items, each is accounted for once, and whoever w
 })
 
 t.test('an item cannot meet two outcomes', async t => {
-  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'm']])), countLogEvent)
-  items.deliver(items.entries, undefined)
-  t.throws(() => items.refuse(items.entries[0]!, 'no'), /exactly one outcome/)
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'm']])), countLogEvent, () => {})
+  items.deliver([0], undefined)
+  t.throws(() => items.refuse(0, 'no'), /exactly one outcome/)
 })
 
 t.test('a dead letter can be appended again and has nobody waiting', async t => {
-  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'good'], [2, 'bad']], { id: 'r', indexes: [0, 1] })), countLogEvent)
-  items.refuse(items.entries[1]!, 'no')
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'good'], [2, 'bad']], { id: 'r', indexes: [0, 1] })), countLogEvent, () => {})
+  items.refuse(1, 'no')
   const [letter] = items.close(null).settlement.deadLetters!
   t.same(decodeRecord(letter!), { items: [[2, 'bad']], receipt: null })
   t.match(letter, { reason: 'refused', message: 'no', items: 1, bytes: 29 })

@@ -73,7 +73,8 @@ function closedPace (): Pace & { asked: number, given: number } {
 
 t.test('records cross as they are', async t => {
   const records = leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])).records.concat(leaseOf('logs', DESTINATION, [{ line: 'corrupt', items: 3, bytes: 7 }]).records)
-  t.same(unpackRecords(packRecords(records)), records)
+  const crossed = unpackRecords(packRecords(records)).map(({ line, items, bytes, appendedAt }) => ({ line, items, bytes, appendedAt }))
+  t.same(crossed, records)
 })
 
 t.test('delivers as its sinks do, and tells of every call', async t => {
