@@ -1,12 +1,14 @@
 import type { BatchLimits, LeasedRecord, SpoolRecord } from './spool.js'
+import { StoredLine } from './stored-line.js'
 
 /**
  * An entry holds at most this part of a batch, or one record: whole entries then fill a batch almost to its limit, and
  * small appends still share one.
  */
 const CHUNKS_PER_BATCH = 32
+const NEWLINE = 0x0a
 /** Between two portions of a value; no line is empty. */
-const SEPARATOR = '\n\n'
+const SEPARATOR = Buffer.of(NEWLINE, NEWLINE)
 
 /** Several records of one destination, stored as one entry. */
 export interface Chunk<Value = string> {
@@ -69,7 +71,7 @@ export function mergeChunks (chunks: Chunk<Buffer>[], batch: BatchLimits): Chunk
   }
   for (const { records, items, bytes, lineBytes, value } of chunks) {
     if (portions.length > 0 && !isFull(sum.items + items, sum.bytes + bytes, batch)) {
-      portions.push(Buffer.from(SEPARATOR), value)
+      portions.push(SEPARATOR, value)
       sum = { records: sum.records + records, items: sum.items + items, bytes: sum.bytes + bytes, lineBytes: sum.lineBytes + lineBytes }
       continue
     }
@@ -103,24 +105,44 @@ function packChunk (records: SpoolRecord[], start: number, end: number): Chunk {
  * record of its raw text, with the items and bytes that are known from outside the value, so that nobody reads it as
  * items and the ledger still balances.
  */
-export function unpackChunk (value: string, stored: { items: number, bytes: number, appendedAt: number }): LeasedRecord[] {
+export function unpackChunk (value: Buffer, stored: { items: number, bytes: number, appendedAt: number }): LeasedRecord[] {
   const { items, bytes, appendedAt } = stored
-  const records: LeasedRecord[] = []
-  let itemsLeft = items
-  let bytesLeft = bytes
-  for (const portion of value.split(SEPARATOR)) {
-    const [header, ...lines] = portion.split('\n')
-    const sizes = parseHeader(header!)
-    if (sizes?.length !== lines.length) return [{ line: value.replaceAll('\n', ' '), items, bytes, appendedAt }]
-    for (let i = 0; i < lines.length; i++) {
-      const [items, bytes] = sizes[i]!
-      records.push({ line: lines[i]!, items, bytes, appendedAt })
-      itemsLeft -= items
-      bytesLeft -= bytes
+  const records = unpackPortions(value, appendedAt)
+  if (records !== null) {
+    let itemsLeft = items
+    let bytesLeft = bytes
+    for (const record of records) {
+      itemsLeft -= record.items
+      bytesLeft -= record.bytes
     }
+    if (itemsLeft === 0 && bytesLeft === 0) return records
   }
-  if (itemsLeft === 0 && bytesLeft === 0) return records
-  return [{ line: value.replaceAll('\n', ' '), items, bytes, appendedAt }]
+  return [{ line: value.toString().replaceAll('\n', ' '), items, bytes, appendedAt }]
+}
+
+/** Null when a portion has not as many lines as its header says. */
+function unpackPortions (value: Buffer, appendedAt: number): StoredLine[] | null {
+  const records: StoredLine[] = []
+  for (let start = 0; start <= value.length;) {
+    const end = indexOrEnd(value, SEPARATOR, start, value.length)
+    let lineEnd = indexOrEnd(value, NEWLINE, start, end)
+    const sizes = parseHeader(value.toString('utf8', start, lineEnd))
+    if (sizes === null) return null
+    for (const [items, bytes] of sizes) {
+      const lineStart = lineEnd + 1
+      if (lineStart > end) return null
+      lineEnd = indexOrEnd(value, NEWLINE, lineStart, end)
+      records.push(new StoredLine(value, lineStart, lineEnd, { items, bytes, appendedAt }))
+    }
+    if (lineEnd !== end) return null
+    start = end + SEPARATOR.length
+  }
+  return records
+}
+
+function indexOrEnd (value: Buffer, wanted: Buffer | number, start: number, end: number): number {
+  const index = value.indexOf(wanted, start)
+  return index === -1 || index > end ? end : index
 }
 
 function parseHeader (header: string): [number, number][] | null {

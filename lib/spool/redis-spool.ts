@@ -252,13 +252,13 @@ class RedisSpool implements Spool {
   async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: number }> {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
-    const reply = await this.#connection.run(client => client.postmanTake(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
+    const reply = await this.#connection.run(client => client.postmanTakeBuffer(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
     const [, destination, attempt, entries] = reply
     const held: Held = { base, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
     const records: LeasedRecord[] = []
     for (let i = 0; i < entries.length; i += 2) {
-      const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.split(' ').map(Number)
+      const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.toString().split(' ').map(Number)
       held.entries++
       held.records += count
       held.items += items
@@ -268,7 +268,7 @@ class RedisSpool implements Spool {
       records.push(...unpackChunk(entries[i + 1]!, { items, bytes, appendedAt }))
     }
     this.#leases.set(id, held)
-    return { lease: { id, kind, destination, records, attempt }, waitMs: 0, now: 0 }
+    return { lease: { id, kind, destination: destination.toString(), records, attempt }, waitMs: 0, now: 0 }
   }
 
   /** For each dead letter its id, JSON and bytes. */

@@ -1,5 +1,6 @@
 import type { Pace } from '../../pace.js'
 import type { Kind, LeasedRecord, SpoolRecord } from '../../spool/spool.js'
+import { StoredLine } from '../../spool/stored-line.js'
 import type { DeliverContext, Delivery, SinkCall } from '../sink.js'
 
 /** Of a lease, what a sink needs; a few large values cross to another thread faster than many small ones. */
@@ -39,52 +40,25 @@ const NUMBERS = 4
 export function packRecords (records: readonly LeasedRecord[]): Pick<PackedLease, 'lines' | 'sizes'> {
   const sizes = new Float64Array(records.length * NUMBERS)
   let end = 0
-  records.forEach(({ line, items, bytes, appendedAt }, i) => {
-    end += Buffer.byteLength(line)
-    sizes.set([items, bytes, appendedAt, end], i * NUMBERS)
+  records.forEach((record, i) => {
+    end += record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line)
+    sizes.set([record.items, record.bytes, record.appendedAt, end], i * NUMBERS)
   })
   const lines = Buffer.from(new ArrayBuffer(end))
   let at = 0
-  records.forEach(({ line }, i) => {
-    const lineEnd = sizes[i * NUMBERS + 3]!
-    // A line of as many units as bytes is ASCII, which is written faster when nobody has to look.
-    at += lines.write(line, at, line.length === lineEnd - at ? 'latin1' : 'utf8')
-  })
+  for (const record of records) at += record instanceof StoredLine ? record.copyLine(lines, at) : lines.write(record.line, at)
   return { lines, sizes }
 }
 
-/** Each line is made when it is asked for, and not kept: few are asked for more than once. */
 export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'sizes'>): LeasedRecord[] {
   const text = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength)
   let start = 0
   return Array.from({ length: sizes.length / NUMBERS }, (_, i) => {
     const [items, bytes, appendedAt, end] = sizes.subarray(i * NUMBERS) as unknown as [number, number, number, number]
-    const record = new PackedRecord(text, start, end, items, bytes, appendedAt)
+    const record = new StoredLine(text, start, end, { items, bytes, appendedAt })
     start = end
     return record
   })
-}
-
-class PackedRecord implements LeasedRecord {
-  readonly #text: Buffer
-  readonly #start: number
-  readonly #end: number
-  readonly items: number
-  readonly bytes: number
-  readonly appendedAt: number
-
-  constructor (text: Buffer, start: number, end: number, items: number, bytes: number, appendedAt: number) {
-    this.#text = text
-    this.#start = start
-    this.#end = end
-    this.items = items
-    this.bytes = bytes
-    this.appendedAt = appendedAt
-  }
-
-  get line (): string {
-    return this.#text.toString('utf8', this.#start, this.#end)
-  }
 }
 
 /** The records of a lease as its remainder. */

@@ -9,12 +9,12 @@ const NOTHING: BatchLimits = { items: 0, bytes: 0 }
 type Totals = Record<'records' | 'items' | 'lineBytes', number>
 
 /** Reads the entries of a destination that were never leased, oldest first. */
-export type ReadEntries = (destination: Destination) => Iterable<{ entry: Entry, value: string }>
-export type ReadEntry = (destination: Destination, entry: Entry) => string
+export type ReadEntries = (destination: Destination) => Iterable<{ entry: Entry, value: Buffer }>
+export type ReadEntry = (destination: Destination, entry: Entry) => Buffer
 
 export interface Picked {
   entry: Entry
-  value: string
+  value: Buffer
 }
 
 /** Who is due when, and who holds what: the part of the embedded spool that lives in memory. */
@@ -241,7 +241,7 @@ export class Scheduler {
     const picked: Picked[] = []
     let items = 0
     let bytes = 0
-    const add = (entry: Entry, read: () => string): boolean => {
+    const add = (entry: Entry, read: () => Buffer): boolean => {
       if (picked.length > 0 && (items + entry.items > limits.items || bytes + entry.bytes > limits.bytes)) return false
       picked.push({ entry, value: read() })
       items += entry.items

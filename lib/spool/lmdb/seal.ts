@@ -9,9 +9,9 @@ export function seal (value: Buffer | string): Buffer {
 }
 
 /** The value; null when it is not what was sealed. */
-export function unseal (sealed: Buffer): string | null {
+export function unseal (sealed: Buffer): Buffer | null {
   const value = sealed.subarray(SEAL_BYTES)
-  return sealed.toString('latin1', 0, SEAL_BYTES) === checksum(value) ? value.toString() : null
+  return sealed.toString('latin1', 0, SEAL_BYTES) === checksum(value) ? value : null
 }
 
 /** What can be kept of bytes that are not what was sealed: their text, or base64 where they are none. */

@@ -88,9 +88,9 @@ export class LmdbStore {
   }
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
-  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: string }> {
+  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: Buffer }> {
     for (const { key, value } of this.#entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
-      yield { entry: toEntry(key as EntryKey), value: this.#textOf(key, value) }
+      yield { entry: toEntry(key as EntryKey), value: this.#valueOf(key, value) }
     }
   }
 
@@ -101,10 +101,10 @@ export class LmdbStore {
     return key === undefined ? undefined : toEntry(key as EntryKey)
   }
 
-  readEntry (destinationId: number, entry: Entry): string {
+  readEntry (destinationId: number, entry: Entry): Buffer {
     const key = entryKey(destinationId, entry)
     const value = this.#entries.get(key)
-    return value === undefined ? '' : this.#textOf(key, value)
+    return value === undefined ? Buffer.alloc(0) : this.#valueOf(key, value)
   }
 
   /** The answer of a key that was claimed and has not expired, by the hash of the key. */
@@ -115,8 +115,8 @@ export class LmdbStore {
     return expiresAt > now ? answer : undefined
   }
 
-  #textOf (key: Key, value: Buffer): string {
-    return unseal(value) ?? describeBytes(this.#rawEntries.get(key)!)
+  #valueOf (key: Key, sealed: Buffer): Buffer {
+    return unseal(sealed) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
   }
 
   /** Every stored entry, by its key only. */

@@ -8,12 +8,12 @@ import { TAKE } from './take.lua.js'
 type Argument = string | number
 
 /** `[milliseconds until due or -1, Unix milliseconds now]` or `[0, destination, attempt, entries]`. */
-export type TakeReply = [number, number] | [0, string, number, string[]]
+export type TakeReply = [number, number] | [0, Buffer, number, Buffer[]]
 
 /** The scripts as commands; the first argument is the base name of kind and shard. */
 export interface SpoolCommands {
   postmanAppend (base: string, ...args: Argument[]): Promise<string[]>
-  postmanTake (base: string, ...args: Argument[]): Promise<TakeReply>
+  postmanTakeBuffer (base: string, ...args: Argument[]): Promise<TakeReply>
   postmanSettle (base: string, ...args: Argument[]): Promise<number>
   postmanRelease (base: string, ...args: Argument[]): Promise<0 | 1>
   postmanExtend (base: string, ...args: Argument[]): Promise<0 | 1>
@@ -23,7 +23,8 @@ export interface SpoolCommands {
 
 export type SpoolClient = (Redis | Cluster) & SpoolCommands
 
-const SCRIPTS: Record<keyof SpoolCommands, string> = {
+/** Each is a command that answers with strings, and with `Buffer` behind its name one that answers with bytes. */
+const SCRIPTS = {
   postmanAppend: APPEND,
   postmanTake: TAKE,
   postmanSettle: SETTLE,
