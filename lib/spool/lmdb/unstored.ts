@@ -165,6 +165,11 @@ function push (queue: UnstoredQueue, chunk: Chunk<Buffer>): void {
   queue.bytes += chunk.bytes
 }
 
+/** Whether it makes a full batch of what is stored; where one is stored already, nobody waits for this. */
 function isPressing ({ items, bytes }: UnstoredQueue, stored: BatchLimits, limits: BatchLimits): boolean {
-  return items + stored.items >= limits.items || bytes + stored.bytes >= limits.bytes
+  return !isFull(stored, limits) && isFull({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
+}
+
+function isFull ({ items, bytes }: BatchLimits, limits: BatchLimits): boolean {
+  return items >= limits.items || bytes >= limits.bytes
 }

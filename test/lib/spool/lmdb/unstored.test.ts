@@ -50,6 +50,12 @@ t.test('a full batch is due at once, together with what is stored of its destina
   t.equal(unstored.nextDueMs('logs', 0), 0)
 })
 
+t.test('what comes behind a full batch that is stored has no hurry', async t => {
+  const unstored = new Unstored(1_000, LIMITS)
+  t.same(unstored.add(1, journaled('a', 6, 0), () => ({ items: 12, bytes: 0 })), [])
+  t.equal(unstored.nextDueMs('logs', 0), 1_000)
+})
+
 t.test('what somebody waits for stays urgent when it could not be stored', async t => {
   const unstored = new Unstored(1_000, LIMITS)
   unstored.add(1, journaled('a', 1, 0), nothingStored)
