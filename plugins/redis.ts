@@ -1,7 +1,6 @@
-import fastifyRedis from '@fastify/redis'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
@@ -20,6 +19,7 @@ function address (url: string): string {
 }
 
 async function connect (url: string): Promise<Redis> {
+  const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
@@ -46,7 +46,8 @@ async function connect (url: string): Promise<Redis> {
 async function redis (fastify: FastifyInstance): Promise<void> {
   const { REDIS_URL } = fastify.config
   if (REDIS_URL === undefined) return
-  const client = await connect(REDIS_URL)
+  // A twentieth of the start, and of no use without Redis.
+  const [client, { default: fastifyRedis }] = await Promise.all([connect(REDIS_URL), import('@fastify/redis')])
   let away = false
   client.on('error', error => {
     if (!away) fastify.log.error({ err: error }, 'Redis is away')
