@@ -31,8 +31,8 @@ const MAX_FLUSH_BYTES = 8 * 2 ** 20
 const MAX_FORGET = 100
 /** What the journal has taken goes into the tables after this time at the latest: the larger the portions, the less disk and memory they need. */
 const STORE_MS = 500
-/** Or at once, when it is this much. */
-const STORE_BYTES = 4 * 2 ** 20
+/** Or at once, when it is this much: a few milliseconds of merging and compressing, in which no request is answered. */
+const STORE_BYTES = 512 * 1_024
 /** Appends wait while more than this is on its way from the journal to the tables. */
 const MAX_UNSTORED_BYTES = 32 * 2 ** 20
 /** Until what the tables did not take is tried again. */
@@ -160,7 +160,7 @@ class LmdbSpool implements Spool {
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
     const now = Date.now()
-    if (flush || this.#unstored.nextDueMs(kind, now) === 0) await this.#store()
+    if (flush || this.#unstored.nextDueMs(kind, now) === 0 || this.#couldTakeMore(kind, now)) await this.#store()
     if (flush) this.#scheduler.flush(kind, now)
     const taken = this.#scheduler.take(
       kind, now,
@@ -170,6 +170,12 @@ class LmdbSpool implements Spool {
     if (taken === null) return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind, now), this.#unstored.nextDueMs(kind, now)) }
     const { lease: { id, destination }, picked } = taken
     return { lease: { id, kind, destination: destination.name, records: picked.flatMap(({ entry, value }) => unpackChunk(value, entry)), attempt: destination.attempt } }
+  }
+
+  /** Whether the journal has more for a destination that is due without a full batch: it shares the call. */
+  #couldTakeMore (kind: Kind, now: number): boolean {
+    const destination = this.#scheduler.lingered(kind, now)
+    return destination !== null && this.#unstored.has(kind, destination)
   }
 
   async extend (lease: Lease): Promise<void> {

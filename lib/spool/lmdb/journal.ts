@@ -49,8 +49,8 @@ export class Journal {
   readonly #sync: boolean
   /** Oldest first; the last one is written to while it has a descriptor. */
   readonly #files: JournalFile[] = []
-  /** Removals and syncs of files that nobody writes to any more. */
-  readonly #farewells = new Set<Promise<void>>()
+  /** Removals and syncs that are under way. */
+  readonly #chores = new Set<Promise<void>>()
   #position = 0
   #last: number
   #syncTimer: NodeJS.Timeout | null = null
@@ -114,14 +114,14 @@ export class Journal {
   /** Frames up to this one are stored elsewhere: files with no others go. */
   stored (number: number): void {
     while (this.#files[0] !== undefined && this.#files[0].fd === null && this.#files[0].last <= number) {
-      this.#part(remove(this.#files.shift()!.path))
+      this.#track(remove(this.#files.shift()!.path))
     }
   }
 
   /** Lets go of the files; those whose frames are all stored elsewhere are removed. */
   async close (stored: number): Promise<void> {
     clearTimeout(this.#syncTimer ?? undefined)
-    await Promise.all(this.#farewells)
+    await Promise.all(this.#chores)
     for (const { path, last, fd } of this.#files.splice(0)) {
       if (fd !== null && last > stored) await this.#syncFile(fd)
       if (fd !== null) closeSync(fd)
@@ -129,16 +129,16 @@ export class Journal {
     }
   }
 
-  #part (work: Promise<void>): void {
-    const farewell = work.finally(() => this.#farewells.delete(farewell))
-    this.#farewells.add(farewell)
+  #track (work: Promise<void>): void {
+    const chore = work.finally(() => this.#chores.delete(chore))
+    this.#chores.add(chore)
   }
 
   #syncSoon (): void {
     this.#syncTimer ??= setTimeout(() => {
       this.#syncTimer = null
       const fd = this.#files.at(-1)?.fd
-      if (fd != null) this.#part(this.#syncFile(fd))
+      if (fd != null) this.#track(this.#syncFile(fd))
     }, SYNC_MS).unref()
   }
 
@@ -157,7 +157,7 @@ export class Journal {
     if (current !== undefined && current.fd !== null) {
       if (this.#position < MAX_FILE_BYTES) return current
       const { fd } = current
-      this.#part(this.#syncFile(fd).then(() => closeLater(fd)).catch(() => {}))
+      this.#track(this.#syncFile(fd).then(() => closeLater(fd)).catch(() => {}))
       current.fd = null
     }
     const path = join(this.#directory, `journal-${String(number).padStart(15, '0')}`)

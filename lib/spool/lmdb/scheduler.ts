@@ -102,6 +102,12 @@ export class Scheduler {
     }
   }
 
+  /** The destination that has been due longest, when that is for its linger and not for a full batch. */
+  lingered (kind: Kind, now: number): string | null {
+    const next = this.#queues[kind].peek()
+    return next === undefined || next.dueAt! > now || isPressing(next, this.#options.limits[kind]) ? null : next.name
+  }
+
   nextDueMs (kind: Kind, now: number): number | null {
     const next = this.#queues[kind].peek()
     return next === undefined ? null : Math.max(0, next.dueAt! - now)

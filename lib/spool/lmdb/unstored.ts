@@ -116,6 +116,10 @@ export class Unstored {
     this.#isLeaving = false
   }
 
+  has (kind: Kind, destination: string): boolean {
+    return this.#all().some(queue => queue.kind === kind && queue.destination === destination)
+  }
+
   /** Milliseconds until something of this kind is due; null when there is nothing. */
   nextDueMs (kind: Kind, now: number): number | null {
     if (this.#pressing.has(kind)) return 0

@@ -163,6 +163,14 @@ export function spoolContract (open: OpenSpool): void {
     })
   }
 
+  t.test('what has come meanwhile goes with what has lingered', async t => {
+    const { spool } = await open(t, spoolOptions({ lingerMs: 600 }))
+    await append(spool, 'd', record('a'))
+    await sleep(450)
+    await append(spool, 'd', record('b'))
+    t.same(names(await takeSoon(spool)), ['a', 'b'])
+  })
+
   t.test('is due at once when urgent, and says so', async t => {
     const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
     const heard: Kind[] = []
