@@ -1,4 +1,5 @@
 /** What a thread runs that delivers to AWS. */
+import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
@@ -8,13 +9,20 @@ import { createLogEventsSink } from '../lib/sinks/log-events.js'
 import { createMetricsSink } from '../lib/sinks/metrics.js'
 import { serveSinks } from '../lib/sinks/thread/serve-sinks.js'
 
+/** Of this thread alone: a quarter to a third of a core that all want, and all of one that nobody does. */
+const BACKGROUND_NICENESS = 5
+
 /** What the thread is given; credentials and endpoints are found by the SDK's own rules. */
 export interface DeliverSettings {
   region: string
   requestTimeoutMs: number
+  /** The process takes requests too, which come first where there are not enough cores for both. */
+  background: boolean
 }
 
-const { region, requestTimeoutMs } = workerData as DeliverSettings
+const { region, requestTimeoutMs, background } = workerData as DeliverSettings
+// Linux alone gives every thread a priority of its own; elsewhere it would be that of the process.
+if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
 const options = { region, ...clientOptions({ ...DEFAULT_TIMEOUTS, requestTimeoutMs }) }
 
 serveSinks(parentPort!, Object.keys(API_TPS) as PacedApi[], ({ paces, retentionDaysFor }) => [

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { API_TPS } from '../../../../lib/limits.js'
@@ -20,11 +21,11 @@ interface Threaded {
   logged: object[]
 }
 
-async function startThread (t: Test, pace: Pace = unlimited): Promise<Threaded> {
+async function startThread (t: Test, pace: Pace = unlimited, background = false): Promise<Threaded> {
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
-  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000 }
+  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000, background }
   const thread = new SinkThread({
     module: new URL('../../../../threads/deliver.js', import.meta.url),
     data,
@@ -93,6 +94,16 @@ t.test('delivers as its sinks do, and tells of every call', async t => {
   const metrics = await thread.sink('metrics').deliver(leaseOf('metrics', 'App', metricRecords([{ MetricName: 'Load', Value: 1, Timestamp: now }])), watchedContext())
   t.match(metrics, { settlement: { delivered: 1 }, failure: null })
   t.equal(sandbox.ledger().dataPoints, 1)
+})
+
+t.test('comes after the requests of its process where it is to, and nothing else does', { skip: process.platform === 'linux' ? false : 'threads have no priority of their own' }, async t => {
+  const niceness = (): number[] => readdirSync('/proc/self/task').map(thread => Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[16]))
+  const before = niceness().filter(nice => nice > 0).length
+  for (const [background, more] of [[false, 0], [true, 1]] as const) {
+    const { thread } = await startThread(t, unlimited, background)
+    await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext())
+    t.equal(niceness().filter(nice => nice > 0).length, before + more)
+  }
 })
 
 t.test('waits for the pace of the thread that forwards, and tells it of throttles', async t => {
