@@ -14,7 +14,7 @@ export interface Verdict {
 export function judge (line: Line): Verdict | null {
   const { target } = line
   if (target === undefined) return null
-  const figure = spreadOf(target.of === 'ratio' ? line.ratios! : line.values).median
+  const figure = spreadOf({ ratio: line.ratios, cpuRatio: line.cpuRatios, value: line.values }[target.of]!).median
   const met = target.bound === 'at least' ? figure >= target.limit : figure <= target.limit
   if (met) return { met, text: 'met' }
   const missing = Math.abs(figure - target.limit)
@@ -22,7 +22,7 @@ export function judge (line: Line): Verdict | null {
 }
 
 function formatTarget ({ of, bound, limit }: Target): string {
-  return `${bound === 'at least' ? '≥' : '≤'} ${of === 'ratio' ? formatRatio(limit) : formatNumber(limit)}`
+  return `${bound === 'at least' ? '≥' : '≤'} ${of === 'value' ? formatNumber(limit) : formatRatio(limit)}${of === 'cpuRatio' ? ' per CPU-s' : ''}`
 }
 
 function formatSpread (values: number[], format: (value: number) => string): string {

@@ -1,7 +1,7 @@
 /** What a figure has to reach. */
 export interface Target {
-  /** The ratio to the reference, or the figure itself. */
-  of: 'ratio' | 'value'
+  /** The ratio to the reference, the same per CPU-second, or the figure itself. */
+  of: 'ratio' | 'cpuRatio' | 'value'
   bound: 'at least' | 'at most'
   limit: number
 }

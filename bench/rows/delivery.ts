@@ -50,7 +50,7 @@ function linesOf (drains: Map<Side, Drain[]>): Line[] {
     ...(side !== LOOP && {
       ratios: ratiosOf(rates(side), rates(LOOP)),
       cpuRatios: ratiosOf(cpuRates(side), cpuRates(LOOP)),
-      target: atLeast(TARGET)
+      target: atLeast(TARGET, 'cpuRatio')
     })
   }))
 }
