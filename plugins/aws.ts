@@ -2,7 +2,6 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Sink } from '../lib/sinks/sink.js'
 import { SinkThread } from '../lib/sinks/thread/sink-thread.js'
-import type { DeliverSettings } from '../threads/deliver.js'
 
 declare module 'fastify' {
   interface FastifyInstance { aws: { metrics: Sink, logs: Sink } }
@@ -13,10 +12,9 @@ const THREAD = new URL('../threads/deliver.js', import.meta.url)
 /** Owns `fastify.aws`: the sinks of both APIs, in a thread of their own, which alone loads the SDK. */
 async function aws (fastify: FastifyInstance): Promise<void> {
   const { config, applications, pace: paces, log } = fastify
-  const data: DeliverSettings = { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS, background: config.FORWARDER === 'on' }
   const thread = new SinkThread({
     module: THREAD,
-    data,
+    data: { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS, background: config.FORWARDER === 'on' },
     paces,
     retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
     concurrency: config.FORWARDER_CONCURRENCY,
