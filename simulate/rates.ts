@@ -15,15 +15,15 @@ interface Measured {
   redisDeliver: number
 }
 
-/** Medians of five rounds, 27 November 2026, 2 cores shared with other work. */
+/** Medians of five rounds, 28 November 2026, 2 cores. */
 export const MEASURED = {
   /** Log events: items of a request × bytes of a message. */
-  '1 × 100': { web: 82.2, redisAppend: 39.6, memory: 232, stored: 134, forwarder: 11.5, redisDeliver: 8 },
-  '10 × 100': { web: 129, redisAppend: 55, memory: 143, stored: 122, forwarder: 5.92, redisDeliver: 2.07 },
-  '10 × 1000': { web: 191, redisAppend: 155, memory: 1_239, stored: 1_022, forwarder: 21.3, redisDeliver: 7.79 },
+  '1 × 100': { web: 75.4, redisAppend: 32.8, memory: 241, stored: 134, forwarder: 9.67, redisDeliver: 7.83 },
+  '10 × 100': { web: 86, redisAppend: 45.7, memory: 147, stored: 127, forwarder: 4.24, redisDeliver: 2.03 },
+  '10 × 1000': { web: 153, redisAppend: 142, memory: 1_240, stored: 1_027, forwarder: 18.3, redisDeliver: 9.63 },
   /** Data points of a request. */
-  '1 point': { web: 88.8, redisAppend: 16.1, memory: 195, stored: 149, forwarder: 8.25, redisDeliver: 0.999 },
-  '20 points': { web: 251, redisAppend: 43.3, memory: 157, stored: 136, forwarder: 4.62, redisDeliver: 0.492 }
+  '1 point': { web: 94.6, redisAppend: 11.1, memory: 193, stored: 149, forwarder: 9.49, redisDeliver: 1.25 },
+  '20 points': { web: 149, redisAppend: 36, memory: 128, stored: 114, forwarder: 3.83, redisDeliver: 0.433 }
 } satisfies Record<string, Measured>
 
 /** Microseconds of CPU that the SDK takes for a call, whatever is in it, for each datum, and for each of its Values. */
