@@ -28,9 +28,8 @@ export class Unstored {
   #queues = new Map<string, UnstoredQueue>()
   /** By hash. */
   #claims = new Map<string, Claim>()
-  /** On their way into the tables. */
-  #leaving: Leaving = { queues: [], claims: [], frame: 0 }
-  #isLeaving = false
+  /** On its way into the tables. */
+  #leaving: Leaving | null = null
   #lineBytes = 0
   #items = 0
   /** Youngest frame of the journal that is in here, or was. */
@@ -44,7 +43,7 @@ export class Unstored {
   }
 
   get isEmpty (): boolean {
-    return this.#queues.size === 0 && this.#claims.size === 0 && !this.#isLeaving
+    return this.#queues.size === 0 && this.#claims.size === 0 && this.#leaving === null
   }
 
   get items (): number {
@@ -85,37 +84,34 @@ export class Unstored {
 
   /** Hands all of it out, to be stored now; until `stored` or `failed` it counts as before. */
   leave (): Leaving {
-    this.#leaving = { queues: [...this.#queues.values()], claims: [...this.#claims.values()], frame: this.#frame }
-    this.#isLeaving = true
+    const leaving = { queues: [...this.#queues.values()], claims: [...this.#claims.values()], frame: this.#frame }
+    this.#leaving = leaving
     this.#queues = new Map()
     this.#pressing.clear()
-    return this.#leaving
+    return leaving
   }
 
   /** What has left is in the tables. */
   stored (): void {
-    for (const { chunks } of this.#leaving.queues) for (const chunk of chunks) this.#count(chunk, -1)
+    const { queues, claims } = this.#leaving!
+    for (const { chunks } of queues) for (const chunk of chunks) this.#count(chunk, -1)
     // One that was claimed again since, as it had expired, is a claim of its own.
-    for (const claim of this.#leaving.claims) if (this.#claims.get(claim[0]) === claim) this.#claims.delete(claim[0])
-    this.#left()
+    for (const claim of claims) if (this.#claims.get(claim[0]) === claim) this.#claims.delete(claim[0])
+    this.#leaving = null
   }
 
   /** What has left is not in the tables; it goes before what has come since. */
   failed (): void {
-    const since = [...this.#queues.values()]
+    const all = this.#all()
     this.#queues = new Map()
-    for (const each of [...this.#leaving.queues, ...since]) {
+    for (const each of all) {
       const queue = this.#queueOf(each)
       for (const chunk of each.chunks) push(queue, chunk)
     }
-    this.#left()
+    this.#leaving = null
   }
 
-  #left (): void {
-    this.#leaving = { queues: [], claims: [], frame: 0 }
-    this.#isLeaving = false
-  }
-
+  /** Whether something of this destination is in here. */
   has (kind: Kind, destination: string): boolean {
     return this.#all().some(queue => queue.kind === kind && queue.destination === destination)
   }
@@ -143,7 +139,7 @@ export class Unstored {
   }
 
   #all (): UnstoredQueue[] {
-    return [...this.#leaving.queues, ...this.#queues.values()]
+    return [...this.#leaving?.queues ?? [], ...this.#queues.values()]
   }
 
   #count ({ items, lineBytes }: Chunk<Buffer>, sign: 1 | -1): void {
