@@ -7,6 +7,12 @@ import type { SpoolRecord } from './spool/spool.js'
 /** Version of the stored form; a record of another version is not read but dead-lettered. */
 const VERSION = 1
 
+/** What stands before the items of a record. */
+export const ITEMS_HEAD = `{"v":${VERSION},"e":`
+/** What stands before the time at which the body of a record came, and between that and the body. */
+export const BODY_HEAD = `{"v":${VERSION},"t":`
+export const TIME_TO_BODY = ',"b":'
+
 /**
  * Counted bytes after which items go into a new record. Small against a batch, so that whole records fill a batch
  * almost to its limit.
@@ -80,7 +86,7 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
   const push = (end: number): void => {
     const json = written.length > 0 ? `[${written.join(',')}]` : JSON.stringify(start === 0 && end === items.length ? items : items.slice(start, end))
     const rest = receipt === undefined ? '' : `,"r":${JSON.stringify(receipt.id)},"x":${JSON.stringify(receipt.indexes.slice(start, end))}`
-    records.push({ line: `{"v":${VERSION},"e":${json}${rest}}`, items: end - start, bytes })
+    records.push({ line: `${ITEMS_HEAD}${json}${rest}}`, items: end - start, bytes })
     start = end
     bytes = 0
     written = []
@@ -105,7 +111,7 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
  */
 function encodeBody (body: string, now: number, items: number, bytes: number): SpoolRecord | null {
   if (items < MIN_ITEMS_AS_CAME || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
-  return { line: `{"v":${VERSION},"t":${now},"b":${body}}`, items, bytes }
+  return { line: `${BODY_HEAD}${now}${TIME_TO_BODY}${body}}`, items, bytes }
 }
 
 /** `encodeBody` of a request of which `readLogEvent` has made these events, with this `now`. */

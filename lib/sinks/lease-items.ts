@@ -27,8 +27,9 @@ interface OpenRecord {
 export class LeaseItems<Item> {
   readonly #count: (item: Item) => number
   readonly #records: OpenRecord[] = []
-  /** The record of each item. */
-  readonly #homes: OpenRecord[] = []
+  /** Of each item, the place of its record among them. */
+  readonly #homes: Uint32Array
+  #size = 0
   /** 1 for items that have met their outcome. */
   readonly #met: Uint8Array
   readonly #receipts = new Map<string, ReceiptUpdate>()
@@ -39,6 +40,7 @@ export class LeaseItems<Item> {
 
   private constructor (items: number, count: (item: Item) => number) {
     this.#count = count
+    this.#homes = new Uint32Array(items)
     this.#met = new Uint8Array(items)
   }
 
@@ -46,32 +48,37 @@ export class LeaseItems<Item> {
    * Decodes the records; one that cannot be read back is a dead letter, and the others go on.
    * @param count bytes that an item counts against the limit of its kind
    * @param visit is shown each item
+   * @param take may take in the items of a record as they are stored, which visit is not shown then; false: it has not
    */
-  static async open<Item> (lease: Lease, count: (item: Item) => number, visit: (item: Item, index: number) => void): Promise<LeaseItems<Item>> {
+  static async open<Item> (lease: Lease, count: (item: Item) => number, visit: (item: Item, index: number) => void, take: (record: LeasedRecord) => boolean = () => false): Promise<LeaseItems<Item>> {
     const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), count)
-    await inSlices(lease.records, RECORDS_PER_SLICE, record => opened.#open(record, visit))
+    await inSlices(lease.records, RECORDS_PER_SLICE, record => {
+      if (take(record)) opened.#add(record, null)
+      else opened.#open(record, visit)
+    })
     return opened
   }
 
   #open (stored: LeasedRecord, visit: (item: Item, index: number) => void): void {
     try {
       const { items, receipt } = decodeRecord<Item>(stored)
-      const record = { stored, receipt, first: this.#homes.length, open: items.length }
-      this.#records.push(record)
-      for (const item of items) visit(item, this.#homes.push(record) - 1)
+      const { first } = this.#add(stored, receipt)
+      for (let i = 0; i < items.length; i++) visit(items[i]!, first + i)
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error
       this.#deadLetters.push({ reason: 'corrupt', message: error.message, ...asStored(stored) })
     }
   }
 
-  /** Items that were decoded; indexes are below it. */
-  get size (): number {
-    return this.#homes.length
+  #add (stored: LeasedRecord, receipt: ReceiptRef | null): OpenRecord {
+    const record = { stored, receipt, first: this.#size, open: stored.items }
+    this.#size += stored.items
+    this.#homes.fill(this.#records.push(record) - 1, record.first, this.#size)
+    return record
   }
 
   item (index: number): Item {
-    const record = this.#homes[index]!
+    const record = this.#recordOf(index)
     if (this.#decoded?.record !== record) this.#decoded = { record, items: decodeRecord<Item>(record.stored).items }
     return this.#decoded.items[index - record.first]!
   }
@@ -131,20 +138,24 @@ export class LeaseItems<Item> {
     )
   }
 
+  #recordOf (index: number): OpenRecord {
+    return this.#records[this.#homes[index]!]!
+  }
+
   #meet (index: number): void {
     if (this.#met[index] === 1) throw new Error('an item meets exactly one outcome')
     this.#met[index] = 1
-    this.#homes[index]!.open--
+    this.#recordOf(index).open--
   }
 
   #tellRejected (index: number, reason: RejectionReason | DeadLetterReason, message: string): void {
-    const { receipt, first } = this.#homes[index]!
+    const { receipt, first } = this.#recordOf(index)
     const place = receipt?.indexes[index - first]
     if (place !== undefined) this.#receiptOf(index)?.rejected.push({ index: place, reason, message })
   }
 
   #receiptOf (index: number): ReceiptUpdate | null {
-    const { receipt } = this.#homes[index]!
+    const { receipt } = this.#recordOf(index)
     if (receipt === null) return null
     let update = this.#receipts.get(receipt.id)
     if (update === undefined) {

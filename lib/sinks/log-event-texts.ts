@@ -1,5 +1,8 @@
 import { PUT_LOG_EVENTS as LIMIT } from '../limits.js'
 import type { StoredLogEvent } from '../record.js'
+import type { LeasedRecord } from '../spool/spool.js'
+import { StoredLine } from '../spool/stored-line.js'
+import { ADDED_BYTES, LogRecordScanner } from './log-record-scanner.js'
 
 const INITIAL_BYTES = 64 * 1_024
 
@@ -14,9 +17,7 @@ export class LogEventTexts {
   #body: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #end = 0
   #size = 0
-  /** What stands before the message of the last event: many come with one time. */
-  #head = ''
-  #last = NaN
+  readonly #scanner = new LogRecordScanner((timestamp, messageBytes, end) => this.#note(timestamp, messageBytes, end))
   #timestamps = new Float64Array(LIMIT.MAX_EVENTS)
   #counted = new Uint32Array(LIMIT.MAX_EVENTS)
   #ends = new Uint32Array(LIMIT.MAX_EVENTS)
@@ -32,17 +33,21 @@ export class LogEventTexts {
 
   /** Its index is the number of those before it. */
   add ([timestamp, message]: StoredLogEvent): void {
-    const messageBytes = Buffer.byteLength(message)
-    if (timestamp !== this.#last) this.#writeHead(timestamp)
-    const json = this.#head + JSON.stringify(message) + '},'
-    // What has as many units as bytes is ASCII, which is written faster when nobody has to look.
-    const isAscii = messageBytes === message.length
-    this.#text = withRoom(this.#text, this.#end, isAscii ? json.length : Buffer.byteLength(json))
-    this.#end += this.#text.write(json, this.#end, isAscii ? 'latin1' : 'utf8')
-    if (this.#size === this.#ends.length) this.#growTables()
-    this.#timestamps[this.#size] = timestamp
-    this.#counted[this.#size] = messageBytes + LIMIT.EVENT_OVERHEAD_BYTES
-    this.#ends[this.#size++] = this.#end
+    const json = `{"message":${JSON.stringify(message)},"timestamp":${timestamp}},`
+    this.#text = withRoom(this.#text, this.#end, Buffer.byteLength(json))
+    this.#end += this.#text.write(json, this.#end)
+    this.#note(timestamp, Buffer.byteLength(message), this.#end)
+  }
+
+  /** Adds the events of a record as they are stored. @returns false, having added none, when they have to be decoded */
+  addStored (record: LeasedRecord): boolean {
+    if (!(record instanceof StoredLine)) return false
+    this.#text = withRoom(this.#text, this.#end, record.lineBytes + record.items * ADDED_BYTES)
+    const before = this.#size
+    const added = this.#scanner.scan(record, this.#text, this.#end)
+    if (!added) this.#size = before
+    this.#end = this.#start(this.#size)
+    return added
   }
 
   /** Unix milliseconds. */
@@ -78,9 +83,11 @@ export class LogEventTexts {
     return index === 0 ? 0 : this.#ends[index - 1]!
   }
 
-  #writeHead (timestamp: number): void {
-    this.#last = timestamp
-    this.#head = `{"timestamp":${timestamp},"message":`
+  #note (timestamp: number, messageBytes: number, end: number): void {
+    if (this.#size === this.#ends.length) this.#growTables()
+    this.#timestamps[this.#size] = timestamp
+    this.#counted[this.#size] = messageBytes + LIMIT.EVENT_OVERHEAD_BYTES
+    this.#ends[this.#size++] = end
   }
 
   #growTables (): void {

@@ -35,7 +35,7 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
     async deliver (lease, context) {
       const texts = free.pop() ?? new LogEventTexts()
       texts.clear()
-      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent, event => texts.add(event))
+      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent, event => texts.add(event), record => texts.addStored(record))
       const [group, stream] = splitDestination(lease.destination)
       const names = { logGroupName: group, logStreamName: stream }
 
