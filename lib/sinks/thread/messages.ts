@@ -10,9 +10,9 @@ export interface PackedLease {
   id: string
   attempt: number
   /** UTF-8 of the lines of the records: one large string would take V8 longer to make than all else it is made of. */
-  lines: Uint8Array<ArrayBuffer>
-  /** Items, bytes and time of the append of each record, and where its line ends. */
-  sizes: Float64Array<ArrayBuffer>
+  lines: Uint8Array<SharedArrayBuffer>
+  /** Items, bytes and time of the append of each record, and where its line ends; in the same buffer. */
+  sizes: Float64Array<SharedArrayBuffer>
 }
 
 /** From the thread that forwards to the one that delivers. */
@@ -36,17 +36,22 @@ export type FromSinks =
 
 const NUMBERS = 4
 
-/** Neither buffer is shared, so both can be transferred. */
-export function packRecords (records: readonly LeasedRecord[]): Pick<PackedLease, 'lines' | 'sizes'> {
-  const sizes = new Float64Array(records.length * NUMBERS)
-  let end = 0
-  records.forEach((record, i) => {
-    end += record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line)
-    sizes.set([record.items, record.bytes, record.appendedAt, end], i * NUMBERS)
-  })
-  const lines = Buffer.from(new ArrayBuffer(end))
+/** @param bufferOf gives a buffer of so many bytes or more, which nobody else uses until the delivery is over */
+export function packRecords (records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer): Pick<PackedLease, 'lines' | 'sizes'> {
+  const lineBytes = records.map(record => record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line))
+  const numbers = records.length * NUMBERS
+  const sizesBytes = numbers * Float64Array.BYTES_PER_ELEMENT
+  const end = lineBytes.reduce((sum, bytes) => sum + bytes, 0)
+  const buffer = bufferOf(sizesBytes + end)
+  const sizes = new Float64Array(buffer, 0, numbers)
+  const lines = Buffer.from(buffer, sizesBytes, end)
   let at = 0
-  for (const record of records) at += record instanceof StoredLine ? record.copyLine(lines, at) : lines.write(record.line, at)
+  records.forEach((record, i) => {
+    if (record instanceof StoredLine) record.copyLine(lines, at)
+    else lines.write(record.line, at)
+    at += lineBytes[i]!
+    sizes.set([record.items, record.bytes, record.appendedAt, at], i * NUMBERS)
+  })
   return { lines, sizes }
 }
 

@@ -3,6 +3,7 @@ import type { Log } from '../../forwarder.js'
 import type { Pace } from '../../pace.js'
 import type { Kind, Lease } from '../../spool/spool.js'
 import type { DeliverContext, Delivery, Sink } from '../sink.js'
+import { LineBuffers } from './line-buffers.js'
 import { packRecords, remainderOf, type FromSinks, type ToSinks } from './messages.js'
 
 export interface SinkThreadOptions {
@@ -40,6 +41,7 @@ const DELIVERY_MIB = 64
 export class SinkThread {
   readonly #options: SinkThreadOptions
   readonly #underWay = new Map<number, UnderWay>()
+  readonly #buffers = new LineBuffers()
   #next = 0
   #worker: Worker | null = null
   #closed: Promise<void> | null = null
@@ -74,25 +76,28 @@ export class SinkThread {
     }
     context.signal.addEventListener('abort', abort, { once: true })
     worker.ref()
+    let buffer: SharedArrayBuffer | undefined
     try {
       return await new Promise<Delivery>((resolve, reject) => {
         this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
         const { id, kind, destination, attempt } = lease
         const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
-        const { lines, sizes } = packRecords(lease.records)
-        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, lines, sizes } }, [lines.buffer, sizes.buffer])
+        const packed = packRecords(lease.records, bytes => this.#buffers.take(bytes))
+        buffer = packed.lines.buffer
+        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, ...packed } })
         if (context.signal.aborted) abort()
       })
     } finally {
       context.signal.removeEventListener('abort', abort)
       this.#underWay.delete(delivery)
+      if (buffer !== undefined) this.#buffers.give(buffer)
       over.abort()
       if (this.#underWay.size === 0) worker.unref()
     }
   }
 
-  #post (worker: Worker, message: ToSinks, transferred: ArrayBuffer[] = []): void {
-    worker.postMessage(message, transferred)
+  #post (worker: Worker, message: ToSinks): void {
+    worker.postMessage(message)
   }
 
   #start (): Worker {
