@@ -10,15 +10,25 @@ const NEWLINE = 0x0a
 /** Between two portions of a value; no line is empty. */
 const SEPARATOR = Buffer.of(NEWLINE, NEWLINE)
 
-/** Several records of one destination, stored as one entry. */
-export interface Chunk<Value = string> {
+/** Sums over several records of one destination that are stored as one entry. */
+interface ChunkSizes {
   records: number
   items: number
   bytes: number
   /** UTF-8 bytes of the lines. */
   lineBytes: number
+}
+
+export interface Chunk extends ChunkSizes {
   /** Portions of `[[items,bytes],…]` of each record, then the lines, joined with newlines; between two an empty line. */
-  value: Value
+  value: Buffer
+}
+
+/** A chunk whose value is not written yet: as one string it would cost V8 more than as the bytes it has to become. */
+export interface PackedChunk extends ChunkSizes {
+  valueBytes: number
+  /** Writes the value, all of it. */
+  write (target: Buffer, at: number): void
 }
 
 export function lineBytesOf (records: SpoolRecord[]): number {
@@ -31,8 +41,8 @@ export function lineBytesOf (records: SpoolRecord[]): number {
  * @param batch the limits of a lease
  * @param maxChunks the last one takes what is left, whatever its size
  */
-export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): Chunk[] {
-  const chunks: Chunk[] = []
+export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): PackedChunk[] {
+  const chunks: PackedChunk[] = []
   let start = 0
   let items = 0
   let bytes = 0
@@ -56,14 +66,15 @@ function isFull (items: number, bytes: number, batch: BatchLimits): boolean {
   return items * CHUNKS_PER_BATCH > batch.items || bytes * CHUNKS_PER_BATCH > batch.bytes
 }
 
-/** UTF-8 bytes of the value of a chunk that packChunks has made. */
-export function valueBytesOf ({ records, lineBytes, value }: Chunk): number {
-  return value.indexOf('\n') + records + lineBytes
+export function writeChunk ({ valueBytes, write, ...sizes }: PackedChunk): Chunk {
+  const value = Buffer.allocUnsafe(valueBytes)
+  write(value, 0)
+  return { ...sizes, value }
 }
 
 /** Puts small chunks together, in this order. */
-export function mergeChunks (chunks: Chunk<Buffer>[], batch: BatchLimits): Chunk<Buffer>[] {
-  const merged: Chunk<Buffer>[] = []
+export function mergeChunks (chunks: Chunk[], batch: BatchLimits): Chunk[] {
+  const merged: Chunk[] = []
   let portions: Buffer[] = []
   let sum = { records: 0, items: 0, bytes: 0, lineBytes: 0 }
   const push = (): void => {
@@ -83,21 +94,26 @@ export function mergeChunks (chunks: Chunk<Buffer>[], batch: BatchLimits): Chunk
   return merged
 }
 
-function packChunk (records: SpoolRecord[], start: number, end: number): Chunk {
-  let header = ''
-  let lines = ''
-  let items = 0
-  let bytes = 0
-  let lineBytes = 0
-  for (let i = start; i < end; i++) {
-    const record = records[i]!
-    header += `${i > start ? ',' : ''}[${record.items},${record.bytes}]`
-    lines += `\n${record.line}`
-    items += record.items
-    bytes += record.bytes
-    lineBytes += Buffer.byteLength(record.line)
+function packChunk (all: SpoolRecord[], start: number, end: number): PackedChunk {
+  const records = all.slice(start, end)
+  const head = `[${records.map(({ items, bytes }) => `[${items},${bytes}]`).join()}]`
+  const bytesOfLines = records.map(({ line }) => Buffer.byteLength(line))
+  const lineBytes = bytesOfLines.reduce((sum, bytes) => sum + bytes, 0)
+  return {
+    records: records.length,
+    items: records.reduce((sum, { items }) => sum + items, 0),
+    bytes: records.reduce((sum, { bytes }) => sum + bytes, 0),
+    lineBytes,
+    valueBytes: head.length + records.length + lineBytes,
+    write (target, at) {
+      at += target.write(head, at, 'latin1')
+      records.forEach(({ line }, i) => {
+        target[at++] = NEWLINE
+        // A string of as many units as bytes is ASCII, which is written faster when nobody has to look.
+        at += target.write(line, at, line.length === bytesOfLines[i] ? 'latin1' : 'utf8')
+      })
+    }
   }
-  return { records: end - start, items, bytes, lineBytes, value: `[${header}]${lines}` }
 }
 
 /**

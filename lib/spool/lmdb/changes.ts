@@ -1,5 +1,5 @@
 import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
-import { mergeChunks, packChunks, type Chunk } from '../chunk.js'
+import { mergeChunks, packChunks, writeChunk, type Chunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
 import type { Claim } from './frame.js'
@@ -56,15 +56,15 @@ export class Changes {
 
   /** Adds records at the end of the queue. */
   putRecords (destination: Destination, records: SpoolRecord[], appendedAt: number): Entry[] {
-    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]), appendedAt)
+    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]).map(writeChunk), appendedAt)
   }
 
   /** Adds what was packed already. */
-  putPacked (destination: Destination, chunks: Chunk<Buffer>[], appendedAt: number): Entry[] {
+  putPacked (destination: Destination, chunks: Chunk[], appendedAt: number): Entry[] {
     return this.#putChunks(destination, mergeChunks(chunks, this.#limits[destination.kind]), appendedAt)
   }
 
-  #putChunks (destination: Destination, chunks: Chunk<Buffer | string>[], appendedAt: number): Entry[] {
+  #putChunks (destination: Destination, chunks: Chunk[], appendedAt: number): Entry[] {
     this.touched.add(destination)
     if (!destination.named) {
       this.#writes.push(writes => writes.put(this.#store.names, destination.id, JSON.stringify([destination.kind, destination.name])))
@@ -78,10 +78,10 @@ export class Changes {
     this.touched.add(destination)
     this.#writes.push(writes => { for (const entry of entries) writes.removeEntry(destination.id, entry) })
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
-    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, chunk, entries[i]!.seq, appendedAt))
+    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, writeChunk(chunk), entries[i]!.seq, appendedAt))
   }
 
-  #putEntry (destination: Destination, { value, ...sizes }: Chunk<Buffer | string>, seq: number, appendedAt: number): Entry {
+  #putEntry (destination: Destination, { value, ...sizes }: Chunk, seq: number, appendedAt: number): Entry {
     const entry = { seq, ...sizes, appendedAt }
     this.#writes.push(writes => writes.putEntry(destination.id, entry, value))
     return entry

@@ -1,4 +1,4 @@
-import { packChunks, valueBytesOf, type Chunk } from '../chunk.js'
+import { packChunks, type Chunk } from '../chunk.js'
 import type { BatchLimits, Kind } from '../spool.js'
 import type { Gathered } from './gathering.js'
 
@@ -15,7 +15,7 @@ export interface Journaled {
   kind: Kind
   destination: string
   /** Their values lie in the frame. */
-  chunks: Chunk<Buffer>[]
+  chunks: Chunk[]
   /** Unix milliseconds. */
   appendedAt: number
   urgent: boolean
@@ -34,8 +34,8 @@ export interface FrameContent {
 export function toFrame (appends: Gathered[], claims: Claim[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
   const claimed = claims.length === 0 ? '' : `${JSON.stringify({ claims })}\n`
   const packed = appends.map(({ kind, destination, records, urgent }) => {
-    const chunks = packChunks(records, limits[kind]).map(chunk => ({ chunk, valueBytes: valueBytesOf(chunk) }))
-    const sizes = chunks.map(({ chunk: { records, items, bytes, lineBytes }, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
+    const chunks = packChunks(records, limits[kind])
+    const sizes = chunks.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
     return { kind, destination, urgent, chunks, head: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
   })
   const size = packed.reduce((sum, { head, chunks }) => chunks.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(head)), Buffer.byteLength(claimed))
@@ -48,12 +48,10 @@ export function toFrame (appends: Gathered[], claims: Claim[], limits: Record<Ki
       destination,
       appendedAt,
       urgent,
-      chunks: chunks.map(({ chunk, valueBytes }) => {
-        // A string of as many units as bytes is ASCII, which is written faster when nobody has to look.
-        body.write(chunk.value, at, chunk.value.length === valueBytes ? 'latin1' : 'utf8')
+      chunks: chunks.map(({ valueBytes, write, ...sizes }) => {
+        write(body, at)
         at += valueBytes
-        const { records, items, bytes, lineBytes } = chunk
-        return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
+        return { ...sizes, value: body.subarray(at - valueBytes, at) }
       })
     }
   })

@@ -7,7 +7,7 @@ export interface UnstoredQueue extends BatchLimits {
   kind: Kind
   destination: string
   /** In the order in which they were appended. */
-  chunks: Chunk<Buffer>[]
+  chunks: Chunk[]
   /** Unix milliseconds of the oldest. */
   appendedAt: number
   urgent: boolean
@@ -142,7 +142,7 @@ export class Unstored {
     return [...this.#leaving?.queues ?? [], ...this.#queues.values()]
   }
 
-  #count ({ items, lineBytes }: Chunk<Buffer>, sign: 1 | -1): void {
+  #count ({ items, lineBytes }: Chunk, sign: 1 | -1): void {
     this.#items += sign * items
     this.#lineBytes += sign * lineBytes
   }
@@ -159,7 +159,7 @@ export class Unstored {
   }
 }
 
-function push (queue: UnstoredQueue, chunk: Chunk<Buffer>): void {
+function push (queue: UnstoredQueue, chunk: Chunk): void {
   queue.chunks.push(chunk)
   queue.items += chunk.items
   queue.bytes += chunk.bytes

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { packChunks, type Chunk } from '../chunk.js'
+import { packChunks, writeChunk, type PackedChunk } from '../chunk.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
   SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolRecord
 } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
-import type { SpoolClient } from './commands.js'
+import type { Argument, SpoolClient } from './commands.js'
 import type { Connection } from './connection.js'
 
 const IDEMPOTENCY_TTL_S = 24 * 3_600
@@ -72,7 +72,7 @@ export class Appender {
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
   }
 
-  async #send (client: SpoolClient, base: string, args: (string | number)[]): Promise<string[]> {
+  async #send (client: SpoolClient, base: string, args: Argument[]): Promise<string[]> {
     const { durability } = this.#options
     if (durability === 'none') return client.postmanAppend(base, ...args)
     // In one pipeline, so that the wait is for the very connection that has written.
@@ -115,13 +115,13 @@ function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
   return operations
 }
 
-function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): (string | number)[] {
+function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
   const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
   const chunks = packChunks(records, limits)
   return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...chunkArguments(chunks)]
 }
 
 /** "records items bytes lineBytes", value; for each. */
-export function chunkArguments (chunks: Chunk[]): string[] {
-  return chunks.flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
+export function chunkArguments (chunks: PackedChunk[]): Argument[] {
+  return chunks.map(writeChunk).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
 }

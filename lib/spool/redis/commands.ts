@@ -5,7 +5,7 @@ import { REDRIVE, REMOVE_LETTERS } from './letters.lua.js'
 import { SETTLE } from './settle.lua.js'
 import { TAKE } from './take.lua.js'
 
-type Argument = string | number
+export type Argument = string | number | Buffer
 
 /** `[milliseconds until due or -1, Unix milliseconds now]` or `[0, destination, attempt, entries]`. */
 export type TakeReply = [number, number] | [0, Buffer, number, Buffer[]]
