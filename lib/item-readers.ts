@@ -21,29 +21,28 @@ export interface Reading<Item> {
 }
 
 /** Reads the data points of one request: checked, their timestamps by the server's clock, the application's rules applied. */
-export function datumReader ({ now, skew, rule }: ReaderOptions<DatumRule>): Reading<StoredDatum> {
-  if (skew === 0 && rule === null) return { read: (item, index) => readMetricDatum(item, index, now), plainNow: now }
-  // A timestamp is as far from the client's time as the repaired one is from the server's.
-  const clientNow = now - skew
-  return {
-    read (item, index) {
-      const datum = readMetricDatum(item, index, clientNow)
-      datum.Timestamp += skew
-      return rule === null ? datum : rule(datum, index)
-    },
-    plainNow: null
-  }
+export function datumReader (options: ReaderOptions<DatumRule>): Reading<StoredDatum> {
+  return createReader(readMetricDatum, (datum, skew) => { datum.Timestamp += skew }, options)
 }
 
 /** Reads the log events of one request, likewise. */
-export function logEventReader ({ now, skew, rule }: ReaderOptions<LogEventRule>): Reading<StoredLogEvent> {
-  if (skew === 0 && rule === null) return { read: (item, index) => readLogEvent(item, index, now), plainNow: now }
+export function logEventReader (options: ReaderOptions<LogEventRule>): Reading<StoredLogEvent> {
+  return createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
+}
+
+function createReader<Item> (
+  read: (item: unknown, index: number, now: number) => Item,
+  repairTime: (item: Item, skew: number) => void,
+  { now, skew, rule }: ReaderOptions<(item: Item, index: number) => Item>
+): Reading<Item> {
+  if (skew === 0 && rule === null) return { read: (item, index) => read(item, index, now), plainNow: now }
+  // A timestamp is as far from the client's time as the repaired one is from the server's.
   const clientNow = now - skew
   return {
-    read (item, index) {
-      const event = readLogEvent(item, index, clientNow)
-      event[0] += skew
-      return rule === null ? event : rule(event, index)
+    read (unread, index) {
+      const item = read(unread, index, clientNow)
+      repairTime(item, skew)
+      return rule === null ? item : rule(item, index)
     },
     plainNow: null
   }

@@ -41,7 +41,8 @@ export class LogEventTexts {
 
   /** Adds the events of a record as they are stored. @returns false, having added none, when they have to be decoded */
   addStored (record: LeasedRecord): boolean {
-    if (!(record instanceof StoredLine)) return false
+    // No event is so short: whoever wrote this number of items must not say how much room to make.
+    if (!(record instanceof StoredLine) || record.items > record.lineBytes) return false
     this.#text = withRoom(this.#text, this.#end, record.lineBytes + record.items * ADDED_BYTES)
     const before = this.#size
     const added = this.#scanner.scan(record, this.#text, this.#end)
