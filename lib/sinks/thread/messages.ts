@@ -38,32 +38,38 @@ const NUMBERS = 4
 
 /** @param bufferOf gives a buffer of so many bytes or more, which nobody else uses until the delivery is over */
 export function packRecords (records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer): Pick<PackedLease, 'lines' | 'sizes'> {
-  const lineBytes = records.map(record => record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line))
   const numbers = records.length * NUMBERS
   const sizesBytes = numbers * Float64Array.BYTES_PER_ELEMENT
-  const end = lineBytes.reduce((sum, bytes) => sum + bytes, 0)
+  const end = records.reduce((sum, record) => sum + lineBytesOf(record), 0)
   const buffer = bufferOf(sizesBytes + end)
   const sizes = new Float64Array(buffer, 0, numbers)
   const lines = Buffer.from(buffer, sizesBytes, end)
   let at = 0
-  records.forEach((record, i) => {
-    if (record instanceof StoredLine) record.copyLine(lines, at)
-    else lines.write(record.line, at)
-    at += lineBytes[i]!
-    sizes.set([record.items, record.bytes, record.appendedAt, at], i * NUMBERS)
-  })
+  let number = 0
+  for (const record of records) {
+    at += record instanceof StoredLine ? record.copyLine(lines, at) : lines.write(record.line, at)
+    sizes[number++] = record.items
+    sizes[number++] = record.bytes
+    sizes[number++] = record.appendedAt
+    sizes[number++] = at
+  }
   return { lines, sizes }
 }
 
 export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'sizes'>): LeasedRecord[] {
   const text = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength)
+  const records: LeasedRecord[] = []
   let start = 0
-  return Array.from({ length: sizes.length / NUMBERS }, (_, i) => {
-    const [items, bytes, appendedAt, end] = sizes.subarray(i * NUMBERS) as unknown as [number, number, number, number]
-    const record = new StoredLine(text, start, end, { items, bytes, appendedAt })
+  for (let number = 0; number < sizes.length; number += NUMBERS) {
+    const end = sizes[number + 3]!
+    records.push(new StoredLine(text, start, end, { items: sizes[number]!, bytes: sizes[number + 1]!, appendedAt: sizes[number + 2]! }))
     start = end
-    return record
-  })
+  }
+  return records
+}
+
+function lineBytesOf (record: LeasedRecord): number {
+  return record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line)
 }
 
 /** The records of a lease as its remainder. */
