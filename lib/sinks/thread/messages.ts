@@ -40,7 +40,7 @@ const NUMBERS = 4
 export function packRecords (records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer): Pick<PackedLease, 'lines' | 'sizes'> {
   const numbers = records.length * NUMBERS
   const sizesBytes = numbers * Float64Array.BYTES_PER_ELEMENT
-  const end = records.reduce((sum, record) => sum + lineBytesOf(record), 0)
+  const end = records.reduce((sum, record) => sum + bytesOfLine(record), 0)
   const buffer = bufferOf(sizesBytes + end)
   const sizes = new Float64Array(buffer, 0, numbers)
   const lines = Buffer.from(buffer, sizesBytes, end)
@@ -68,7 +68,7 @@ export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'si
   return records
 }
 
-function lineBytesOf (record: LeasedRecord): number {
+function bytesOfLine (record: LeasedRecord): number {
   return record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line)
 }
 
