@@ -1,4 +1,4 @@
-import fastifyEnv from '@fastify/env'
+import { Value, ValueErrorType } from '@sinclair/typebox/value'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ConfigSchema, type Config } from '../schemas/config.js'
@@ -12,53 +12,56 @@ export interface ConfigOptions {
   environment?: Record<string, string | undefined>
 }
 
-interface EnvironmentError extends Error {
-  errors?: Array<{ instancePath: string, keyword: string, params: { missingProperty?: string } }>
-}
+type Name = keyof Config
+type Faults = Map<Name, 'is missing' | 'is wrong'>
+const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 
-/** An empty variable counts as one that is not set. */
-function readEnvironment (environment: Record<string, string | undefined>): Record<string, string> {
-  const known = Object.keys(ConfigSchema.properties)
-  return Object.fromEntries(known.flatMap(name => {
-    const value = environment[name]?.trim()
-    return value === undefined || value === '' ? [] : [[name, value]]
+/** An empty variable counts as one that is not set. What should be a number and is none stays as it is, for the schema to refuse. */
+function readEnvironment (environment: Record<string, string | undefined>): unknown {
+  const given = Object.fromEntries(NAMES.flatMap(name => {
+    const text = environment[name]?.trim()
+    if (text === undefined || text === '') return []
+    const number = ConfigSchema.properties[name].type === 'integer' ? Number(text) : NaN
+    return [[name, Number.isNaN(number) ? text : number]]
   }))
+  return Value.Default(ConfigSchema, given)
 }
 
 /** Names each variable and what it must be, and never shows its value. */
-function explain (error: EnvironmentError): Error {
-  const lines = (error.errors ?? []).map(({ instancePath, keyword, params }) => {
-    const name = (keyword === 'required' ? params.missingProperty! : instancePath.slice(1)) as keyof typeof ConfigSchema.properties
-    return `${name} ${keyword === 'required' ? 'is missing' : 'is wrong'}: it must be ${ConfigSchema.properties[name].description}`
-  })
-  return lines.length === 0 ? error : new Error(`The configuration cannot be used.\n  ${lines.join('\n  ')}\nSee .env.example.`)
+function refusal (faults: Faults): Error {
+  const lines = [...faults].map(([name, fault]) => `${name} ${fault}: it must be ${ConfigSchema.properties[name].description}`)
+  return new Error(`The configuration cannot be used.\n  ${lines.join('\n  ')}\nSee .env.example.`)
 }
 
-function missing (missingProperty: keyof Config): Error {
-  return explain(Object.assign(new Error(), { errors: [{ instancePath: '', keyword: 'required', params: { missingProperty } }] }))
+/** @throws Error that names every variable at fault */
+function check (given: unknown): Config {
+  const faults: Faults = new Map()
+  for (const { path, type } of Value.Errors(ConfigSchema, given)) {
+    const name = path.slice(1) as Name
+    // What is missing is wrong in other ways, too; the first says it.
+    if (!faults.has(name)) faults.set(name, type === ValueErrorType.ObjectRequiredProperty ? 'is missing' : 'is wrong')
+  }
+  if (faults.size > 0) throw refusal(faults)
+  return given as Config
+}
+
+function requirePresent (config: Config, name: Name): void {
+  if (config[name] === undefined) throw refusal(new Map([[name, 'is missing']]))
 }
 
 /** What one variable asks of another. */
 function checkTogether (config: Config): void {
-  if (config.APPS_FILE === undefined && config.CLIENT_SECRET_KEY === undefined) throw missing('CLIENT_SECRET_KEY')
-  const { METERING, ENTITLEMENT, AUTHORIZE_ROUTE, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY } = config
+  if (config.APPS_FILE === undefined) requirePresent(config, 'CLIENT_SECRET_KEY')
+  const { METERING, ENTITLEMENT, AUTHORIZE_ROUTE, METERING_ACCESS_KEY } = config
   const needsPlatform = METERING_ACCESS_KEY !== undefined || [METERING, ENTITLEMENT, AUTHORIZE_ROUTE].includes('on')
-  if (needsPlatform && REVENIUM_PLATFORM_API_KEY === undefined) throw missing('REVENIUM_PLATFORM_API_KEY')
+  if (needsPlatform) requirePresent(config, 'REVENIUM_PLATFORM_API_KEY')
 }
 
 /** Owns `fastify.config`: the environment, checked and typed. */
 async function config (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
-  try {
-    await fastify.register(fastifyEnv, {
-      schema: structuredClone(ConfigSchema),
-      data: readEnvironment(options.environment ?? process.env),
-      env: false,
-      dotenv: false
-    })
-  } catch (error) {
-    throw explain(error as EnvironmentError)
-  }
-  checkTogether(fastify.config)
+  const config = check(readEnvironment(options.environment ?? process.env))
+  checkTogether(config)
+  fastify.decorate('config', config)
 }
 
 export default fp(config, { name: 'config' })

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from '../lib/limits.js'
 import { REDACTION_PATTERNS, UNKNOWN_DIMENSIONS } from './applications.js'
-import { stringEnum } from './common.js'
+import { integerEnum, stringEnum } from './common.js'
 
 const MIB = 1_048_576
 const DAY_MS = 24 * 3_600_000
@@ -37,7 +37,7 @@ export const ConfigSchema = Type.Object({
 
   AWS_REGION: Type.String({ minLength: 1, description: 'the Region of CloudWatch, for example eu-west-1' }),
   AWS_REQUEST_TIMEOUT_MS: Type.Integer({ default: 15_000, minimum: 100, description: 'milliseconds after which a call to AWS is given up and repeated' }),
-  LOG_RETENTION_DAYS: Type.Optional(Type.Unsafe<typeof RETENTION_DAYS[number]>({ type: 'integer', enum: [...RETENTION_DAYS], description: `the retention of log groups that the gateway creates: ${RETENTION_DAYS.join(', ')} days` })),
+  LOG_RETENTION_DAYS: Type.Optional(integerEnum(RETENTION_DAYS, { description: `the retention of log groups that the gateway creates: ${RETENTION_DAYS.join(', ')} days` })),
 
   CORS_ALLOWED_ORIGIN: Type.String({ default: '*', minLength: 1, description: '* or a comma-separated list of origins; not used with APPS_FILE' }),
   TRUST_PROXY: Type.Optional(Type.String({ minLength: 1, description: 'whose X-Forwarded-For is believed: the number of proxies before the gateway, or a comma-separated list of addresses and CIDR ranges; absent: nobody\'s' })),
