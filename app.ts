@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { Server } from 'node:http'
 import { join } from 'node:path'
+import createValidators from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
+import createSerializers from '@fastify/fast-json-stringify-compiler'
 import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fastify'
+import { compileOnFirstUse } from './lib/compile-on-first-use.js'
 import { readTrustProxy } from './lib/trust-proxy.js'
 import { answerToRouterError, refuseClient } from './lib/unrouted.js'
 import type { ConfigOptions } from './plugins/config.js'
@@ -25,6 +28,13 @@ export const options: FastifyHttpOptions<Server> = {
   logController: new LogController({ disableRequestLogging: true }),
   // A logger per request costs more than to look its token up; what is logged of a request names it.
   childLoggerFactory: logger => logger,
+  // Headers are compared as the schema writes them, in lower case: Fastify does not change it for compilers it is given.
+  schemaController: {
+    compilersFactory: {
+      buildValidator: compileOnFirstUse(createValidators()),
+      buildSerializer: compileOnFirstUse(createSerializers())
+    }
+  },
   ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
   http: { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
   // What arrives on an open connection while the server closes is still taken, and answered in full.

@@ -13,7 +13,7 @@ const FOR_SERVERS = ['/metering/access-logs', '/metering/firehose', '/authorize'
 /** Firehose would lose for good what is answered with 413. */
 const WITHOUT_413 = ['/metering/firehose']
 
-interface Operation { operationId?: string, tags?: string[], summary?: string, responses: Record<string, unknown> }
+interface Operation { operationId?: string, parameters?: Array<{ in: string, name: string }>, tags?: string[], summary?: string, responses: Record<string, unknown> }
 
 t.test('openapi.json is the document of this source: npm run openapi writes it', async t => {
   t.equal(await readFile(join(ROOT, 'openapi.json'), 'utf8'), await openapiDocument())
@@ -40,6 +40,13 @@ t.test('every route has an operationId of its own, tags and error answers', asyn
     t.notMatch(name, /^def-/)
     if (!/Query|Headers/.test(name)) t.ok(schema.examples, `${name} has examples`)
   }
+})
+
+t.test('headers are written in lower case, as they are compared', async t => {
+  const { paths } = JSON.parse(await openapiDocument()) as { paths: Record<string, Record<string, Operation>> }
+  const names = Object.values(paths).flatMap(operations => Object.values(operations).flatMap(({ parameters = [] }) => parameters.filter(parameter => parameter.in === 'header').map(({ name }) => name)))
+  t.ok(names.length > 0)
+  t.same(names, names.map(name => name.toLowerCase()))
 })
 
 t.test('it lints clean', async t => {
