@@ -32,7 +32,8 @@ export interface WindowCount {
 export class WindowCounters {
   readonly #store: SharedStore
   readonly #now: () => number
-  readonly #windows = new LRUCache<string, Window>({ max: MAX_KEYS })
+  // With `max` it would take the room of them all when it is made, a sixtieth of a start.
+  readonly #windows = new LRUCache<string, Window>({ maxSize: MAX_KEYS, sizeCalculation: () => 1 })
   readonly #timer: NodeJS.Timeout | undefined
   #changed = new Set<Window>()
   #syncing: Promise<void> | null = null
