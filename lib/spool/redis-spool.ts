@@ -300,7 +300,9 @@ class RedisSpool implements Spool {
     // A connection that cannot be made is made again; until then the linger decides what is due.
     subscriber.on('error', () => {})
     subscriber.on('message', (_channel: string, kind: Kind) => this.#events.emit('due', kind))
-    subscriber.subscribe(this.#keys.channel).catch(() => {})
+    // Not before: a client that keeps no queue refuses what comes while it connects.
+    subscriber.on('ready', () => { subscriber.subscribe(this.#keys.channel).catch(() => {}) })
+    if (subscriber.status === 'wait') subscriber.connect().catch(() => {})
     this.#subscriber = subscriber
   }
 }
