@@ -1,12 +1,14 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody } from '../bodies.js'
+import type { LoadResult } from '../load/index.js'
 import { resetSandbox, watchDrain } from '../ledger.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf } from '../stats.js'
 import { atLeast, type Line } from '../table.js'
 
 const TARGET = 1.5
-const WARM_UP_SECONDS = 1
+/** For each side. */
+const WARM_UP_SECONDS = 2
 
 interface Rates {
   accepted: number[]
@@ -24,11 +26,14 @@ async function measureRound (bench: Bench, sandbox: Server, backend: Backend, ro
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder: 'on' })
   const token = await gateway.token()
-  const job = { port: gateway.port, path: '/logEvents', bodies: [logBody(1)], connections: CONNECTIONS }
-  let items = (await bench.load.peak({ ...job, token }, WARM_UP_SECONDS)).accepted
+  const tokens = { accepted: token, refused: forge(token) }
+  const load = (side: keyof typeof tokens, seconds: number): Promise<LoadResult> =>
+    bench.load.peak({ port: gateway.port, path: '/logEvents', token: tokens[side], bodies: [logBody(1)], connections: CONNECTIONS }, seconds)
+  await load('refused', WARM_UP_SECONDS)
+  let items = (await load('accepted', WARM_UP_SECONDS)).accepted
   await watchDrain(sandbox, items)
   for (const side of alternate(['accepted', 'refused'] as const, round)) {
-    const result = await bench.load.peak({ ...job, token: side === 'accepted' ? token : forge(token) }, bench.seconds)
+    const result = await load(side, bench.seconds)
     const expected = side === 'accepted' ? result.requests : 0
     if (result.accepted !== expected) throw new Error(`${result.accepted} of ${result.requests} requests were accepted, not ${expected}`)
     // What it has left behind is not the next one's to deliver.
