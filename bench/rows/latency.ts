@@ -1,5 +1,6 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody } from '../bodies.js'
+import { resetSandbox, watchDrain } from '../ledger.js'
 import type { LoadJob } from '../load/index.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
@@ -8,7 +9,8 @@ import { atMost, type Line } from '../table.js'
 const TARGET = 1.5
 const SHARE_OF_PEAK = 0.7
 const EVENTS = 10
-const WARM_UP_SECONDS = 1
+/** At the peak, then at the rate that is measured. */
+const WARM_UP_SECONDS = { peak: 4, paced: 1 }
 const FORWARDERS = ['off', 'on'] as const
 type Forwarder = typeof FORWARDERS[number]
 
@@ -23,10 +25,13 @@ async function withGateway<T> (bench: Bench, sandbox: Server, backend: Backend, 
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder })
   const job = { port: gateway.port, path: '/logEvents', token: await gateway.token(), bodies: [logBody(EVENTS)], connections: CONNECTIONS }
-  await bench.load.peak(job, WARM_UP_SECONDS)
+  const { accepted } = await bench.load.peak(job, WARM_UP_SECONDS.peak)
+  // What the warm-up has left behind would be delivered beside what is measured.
+  if (forwarder === 'on') await watchDrain(sandbox, accepted * EVENTS)
   const measured = await measure(job)
   await gateway.kill()
   await store.drop()
+  await resetSandbox(sandbox)
   return measured
 }
 
@@ -40,7 +45,7 @@ async function findPeak (bench: Bench, sandbox: Server, backend: Backend): Promi
 
 async function measure (bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, rate: number): Promise<Measured> {
   return await withGateway(bench, sandbox, backend, forwarder, async job => {
-    await bench.load.paced(job, rate, WARM_UP_SECONDS)
+    await bench.load.paced(job, rate, WARM_UP_SECONDS.paced)
     const { latency, requests, seconds, cpuSeconds } = await bench.load.paced(job, rate, 2 * bench.seconds)
     return { p99: latency.p99, rate: requests / seconds, generatorCores: cpuSeconds / seconds }
   })
@@ -76,6 +81,7 @@ export const latency: Row = {
       title: `Latency: p99 of POST /logEvents with ${EVENTS} events at ${100 * SHARE_OF_PEAK} % of the peak rate`,
       lines,
       notes: [
+        `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, and what it has left behind delivered before the row is measured.`,
         'The peak is that of the forwarder on, under the load generator of the other rows; the rate is the same for both sides.',
         `Sent at even intervals by a client of our own, as wrk knows no rate: ${CONNECTIONS} connections, a tick of 1 ms. Latency counts from when a request was due, so waiting for a free connection is in it.`,
         `That client used ${spreadOf(cores).median.toFixed(2)} of a core (at most ${Math.max(...cores).toFixed(2)}).`

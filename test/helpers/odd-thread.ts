@@ -32,6 +32,7 @@ async function deliver (lease: Lease, context: DeliverContext, pace: Pace, reten
     case 'dies-once': return Atomics.load(deaths, 0) === 0 ? await die() : delivered(lease)
     case 'keeps': return kept(lease, 'not now')
     case 'extends': return await context.extend() ? delivered(lease) : kept(lease, 'not held')
+    case 'reads-late': return await context.extend().then(() => kept(lease, lease.records.map(({ line }) => line).join('\n')))
     case 'retention': return kept(lease, String(retentionDaysFor(what)))
   }
   return await pace.acquire(context.signal).then(() => delivered(lease), (error: Error) => kept(lease, error.name))

@@ -200,6 +200,18 @@ t.test('a lease of which nothing has met its outcome comes back as it was', asyn
   t.same(settlement, { delivered: 0, remainder: logRecords([[1, 'a'], [2, 'b']]) })
 })
 
+t.test('what a delivery reads stays as it is until the delivery is over, whatever is delivered meanwhile', async t => {
+  const { thread, deliver } = startOddThread(t)
+  const records = logRecords([[1, 'first'], [2, 'second']])
+  let extend: (held: boolean) => void = () => {}
+  const context = watchedContext()
+  context.extend = () => new Promise(resolve => { extend = resolve })
+  const late = thread.sink('logs').deliver(leaseOf('logs', 'reads-late:stream', records), context)
+  for (let i = 0; i < 3; i++) t.match(await deliver('paced'), { failure: null })
+  extend(true)
+  t.match(await late, { failure: { message: records.map(({ line }) => line).join('\n') } })
+})
+
 t.test('retention is asked for anew with every lease', async t => {
   let days: number | undefined = 7
   const { deliver } = startOddThread(t, unlimited, () => days)
