@@ -18,12 +18,12 @@ interface Measured {
 /** Medians of five rounds, 28 November 2026, 2 cores. */
 export const MEASURED = {
   /** Log events: items of a request × bytes of a message. */
-  '1 × 100': { web: 94.5, redisAppend: 40.3, memory: 251, stored: 134, forwarder: 9.33, redisDeliver: 9.83 },
-  '10 × 100': { web: 116, redisAppend: 52.3, memory: 147, stored: 127, forwarder: 3.39, redisDeliver: 2.03 },
-  '10 × 1000': { web: 161, redisAppend: 138, memory: 1_240, stored: 1_027, forwarder: 14.4, redisDeliver: 9.52 },
+  '1 × 100': { web: 86.2, redisAppend: 39.3, memory: 249, stored: 134, forwarder: 7.67, redisDeliver: 8.5 },
+  '10 × 100': { web: 104, redisAppend: 48.3, memory: 147, stored: 127, forwarder: 3.61, redisDeliver: 2.13 },
+  '10 × 1000': { web: 157, redisAppend: 140, memory: 1_240, stored: 1_027, forwarder: 14.1, redisDeliver: 9.57 },
   /** Data points of a request. */
-  '1 point': { web: 78.7, redisAppend: 12.8, memory: 193, stored: 149, forwarder: 8.49, redisDeliver: 0.999 },
-  '20 points': { web: 151, redisAppend: 32, memory: 127, stored: 114, forwarder: 3.26, redisDeliver: 0.371 }
+  '1 point': { web: 73.7, redisAppend: 14, memory: 194, stored: 149, forwarder: 9.74, redisDeliver: 1.5 },
+  '20 points': { web: 143, redisAppend: 31.3, memory: 128, stored: 114, forwarder: 3.41, redisDeliver: 0.432 }
 } satisfies Record<string, Measured>
 
 /** Microseconds of CPU that the SDK takes for a call, whatever is in it, for each datum, and for each of its Values. */
