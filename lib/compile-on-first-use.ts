@@ -8,7 +8,7 @@ type Compile<Schema, C extends Compiled> = (schema: Schema) => C
 
 /**
  * A factory of compilers, of Fastify's `compilersFactory`, whose compilers do nothing until the data of a schema comes.
- * A start compiles the schemas of what it is asked, of some fifty; what is compiled once stays.
+ * A start compiles the schemas of what it is asked, a few of them; what is compiled once stays.
  */
 export function compileOnFirstUse<Options extends unknown[], Schema, C extends Compiled> (
   createCompiler: (...options: Options) => Compile<Schema, C>

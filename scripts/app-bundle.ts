@@ -3,8 +3,8 @@ import { basename, join } from 'node:path'
 import { build, type Plugin } from 'esbuild'
 import { ROOT } from './processes.js'
 
-/** The oldest Node that the gateway runs on. */
-const TARGET = 'node20'
+/** The oldest Node that what is built runs on. */
+export const OLDEST_NODE = 'node20'
 /** As deep as plugins/ and routes/, so that a URL relative to the module holds wherever the module ends up. */
 const CHUNKS = 'chunks'
 /** Packages of hundreds of small ES modules; the others stay where npm put them. */
@@ -28,8 +28,8 @@ async function entryPoints (): Promise<string[]> {
 }
 
 /**
- * Writes app.js, plugins, routes and threads with what they share in few files: a start opens some hundred modules
- * less. What was there of an earlier build and is not of this one is removed.
+ * Writes app.js, plugins, routes and threads, with what they share in few files, so that a start does not open each of
+ * some 400 small modules. Chunks of an earlier build that are not of this one are removed.
  */
 export async function bundleApp (outdir: string): Promise<void> {
   const { metafile } = await build({
@@ -43,7 +43,7 @@ export async function bundleApp (outdir: string): Promise<void> {
     plugins: [leavePackages],
     format: 'esm',
     platform: 'node',
-    target: TARGET,
+    target: OLDEST_NODE,
     mainFields: ['module', 'main'],
     logLevel: 'error',
     metafile: true

@@ -2,13 +2,12 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { build } from 'esbuild'
 import { zipSync } from 'fflate'
+import { OLDEST_NODE } from '../app-bundle.js'
 
 /** Functions, each a file of this name in lambda/ that exports `handler`. */
 export const FUNCTIONS = ['metering', 'authorizer'] as const
 export type FunctionName = typeof FUNCTIONS[number]
 
-/** The oldest Node that the bundles run on; that of the functions is newer. */
-const TARGET = 'node20'
 /** Of the file in the zip, so that the same source makes the same zip. */
 const MODIFIED = '1980-01-02T00:00:00'
 
@@ -47,7 +46,7 @@ async function bundle (name: FunctionName): Promise<Array<{ name: string, code: 
     // some packages are CommonJS and require modules of Node
     banner: { js: "import{createRequire as moduleRequire}from'node:module';const require=moduleRequire(import.meta.url);" },
     platform: 'node',
-    target: TARGET,
+    target: OLDEST_NODE,
     mainFields: ['module', 'main'],
     minify: true,
     legalComments: 'none',
