@@ -1,4 +1,4 @@
-import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, writev } from 'node:fs'
+import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, writev, writevSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,6 +9,11 @@ const FILE_NAME = /^journal-\d{15}$/
 const SYNC_MS = 100
 /** After this many bytes a file is followed by another, and goes when all of it is stored elsewhere. */
 const MAX_FILE_BYTES = 8 * 2 ** 20
+/** To hand a frame to another thread costs more than to write it, unless it is larger than this. */
+const MAX_BYTES_AT_ONCE = 2 ** 20
+/** A write that takes longer waits for a disk that cannot keep up; for a while, the next ones wait in another thread. */
+const SLOW_WRITE_MS = 10
+const SLOW_FOR_MS = 1_000
 /** Begins every frame; UTF-8 never holds the first byte. */
 const MAGIC = Buffer.from([0xff, 0x50, 0x4a, 0x01])
 /** Magic, number (double), bytes, items, checksum of all of it (32 bits each). */
@@ -47,6 +52,7 @@ interface JournalFile {
 export class Journal {
   readonly #directory: string
   readonly #sync: boolean
+  readonly #now: () => number
   /** Oldest first; the last one is written to while it has a descriptor. */
   readonly #files: JournalFile[] = []
   /** Removals and syncs that are under way. */
@@ -54,16 +60,21 @@ export class Journal {
   #position = 0
   #last: number
   #syncTimer: NodeJS.Timeout | null = null
+  #slowUntil = 0
+  /** Syncs that are under way. */
+  #syncing = 0
   /** The disk has not confirmed what it was given; whoever appends next is told. */
   #syncError: Error | null = null
 
   /**
    * @param stored the youngest frame that is stored elsewhere
    * @param sync whether each frame waits for the disk
+   * @param now milliseconds of a clock that is never set
    */
-  constructor (directory: string, stored: number, sync: boolean) {
+  constructor (directory: string, stored: number, sync: boolean, now = () => performance.now()) {
     this.#directory = directory
     this.#sync = sync
+    this.#now = now
     this.#last = stored
   }
 
@@ -95,10 +106,10 @@ export class Journal {
   async append (body: Buffer, items: number): Promise<number> {
     this.#throwSyncError()
     const number = this.#last + 1
-    const frame = [header(number, body, items), body]
+    const frame: [Buffer, Buffer] = [header(number, body, items), body]
     const file = this.#current(number)
     try {
-      const { bytesWritten } = await writevAt(file.fd!, frame, this.#position)
+      const bytesWritten = await this.#write(file.fd!, frame)
       if (bytesWritten < HEADER.SIZE + body.length) throw new Error('no space left on the device')
       if (this.#sync) await sync(file.fd!)
       else this.#syncSoon()
@@ -109,6 +120,19 @@ export class Journal {
     file.last = this.#last = number
     this.#position += HEADER.SIZE + body.length
     return number
+  }
+
+  /**
+   * While the disk is being waited for, a write may have to wait with it, and must not hold the event loop then.
+   * @returns bytes written
+   */
+  #write (fd: number, frame: [header: Buffer, body: Buffer]): number | Promise<number> {
+    const began = this.#now()
+    if (this.#syncing > 0 || began < this.#slowUntil || frame[1].length > MAX_BYTES_AT_ONCE) return writevAt(fd, frame, this.#position).then(({ bytesWritten }) => bytesWritten)
+    const bytesWritten = writevSync(fd, frame, this.#position)
+    const ended = this.#now()
+    if (ended - began > SLOW_WRITE_MS) this.#slowUntil = ended + SLOW_FOR_MS
+    return bytesWritten
   }
 
   /** Frames up to this one are stored elsewhere: files with no others go. */
@@ -143,7 +167,9 @@ export class Journal {
   }
 
   async #syncFile (fd: number): Promise<void> {
+    this.#syncing++
     await sync(fd).catch((error: Error) => { this.#syncError = error })
+    this.#syncing--
   }
 
   #throwSyncError (): void {

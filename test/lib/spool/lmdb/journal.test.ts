@@ -1,7 +1,9 @@
 import t from 'tap'
-import { readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { pbkdf2 } from 'node:crypto'
+import { readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { Journal } from '../../../../lib/spool/lmdb/journal.js'
 
 const files = (directory: string): string[] => readdirSync(directory).sort()
@@ -35,6 +37,43 @@ t.test('goes on behind what earlier processes wrote', async t => {
   await journal.close(2)
   t.same(recovered(directory, 2).map(({ text }) => text), ['c'])
   t.equal(files(directory).length, 1, 'the file that is stored elsewhere is gone')
+})
+
+t.test('a frame is written at once, and by another thread while the disk is slow', async t => {
+  let clock = 0
+  let writeMs = 0
+  const directory = t.testdir()
+  const journal = new Journal(directory, 0, false, () => { clock += writeMs; return clock })
+  await journal.append(Buffer.alloc(1), 1)
+  const size = (): number => statSync(join(directory, files(directory)[0]!)).size
+  /** Whether no turn of the event loop, and so no other thread, was needed. */
+  async function isWrittenAtOnce (bytes = 10): Promise<boolean> {
+    let written = false
+    const before = size()
+    const appended = journal.append(Buffer.alloc(bytes, 'x'), 1).then(() => { written = true })
+    for (let i = 0; i < 20; i++) await null
+    const atOnce = written
+    await appended
+    t.equal(size(), before + 24 + bytes)
+    return atOnce
+  }
+
+  t.equal(await isWrittenAtOnce(), true)
+  t.equal(await isWrittenAtOnce(2 ** 20 + 1), false, 'a large one would take too long')
+  writeMs = 11
+  await isWrittenAtOnce()
+  writeMs = 0
+  t.equal(await isWrittenAtOnce(), false, 'after a slow one')
+  clock += 1_000
+  t.equal(await isWrittenAtOnce(), true, 'and no longer')
+
+  // What the other threads are at keeps the sync waiting.
+  const busy = Array.from({ length: 4 }, () => promisify(pbkdf2)('', '', 500_000, 64, 'sha512'))
+  await setTimeout(150)
+  t.equal(await isWrittenAtOnce(), false, 'while the disk is being waited for')
+  await Promise.all(busy)
+  await journal.close(0)
+  t.equal(recovered(directory).length, 7)
 })
 
 t.test('a file goes when all of it is stored elsewhere, and not before', async t => {
