@@ -29,7 +29,7 @@ export async function openapiDocument (): Promise<string> {
       }
     })
     await fastify.ready()
-    return JSON.stringify(fastify.swagger(), null, 2) + '\n'
+    return JSON.stringify(await fastify.openapi(), null, 2) + '\n'
   } finally {
     await fastify.close()
     await rm(dataDir, { recursive: true, force: true })

@@ -1,0 +1,89 @@
+import helmet, { type FastifyHelmetOptions } from '@fastify/helmet'
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import Fastify, { type FastifyContextConfig, type FastifyInstance, type FastifySchema, type RouteOptions } from 'fastify'
+import { COMPONENTS } from '../schemas/index.js'
+
+/** What the document says of a route. */
+export type DocumentedRoute = Pick<RouteOptions, 'method' | 'url' | 'schema' | 'config'>
+
+/** For the pages. Whether they travel by HTTPS is for the proxy in front to say. */
+const HELMET: FastifyHelmetOptions = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: {
+      'default-src': ["'none'"],
+      'base-uri': ["'none'"],
+      'form-action': ["'none'"],
+      'frame-ancestors': ["'none'"],
+      'connect-src': ["'self'"],
+      'font-src': ["'self'", 'data:'],
+      'img-src': ["'self'", 'data:'],
+      'script-src': ["'self'"],
+      // Swagger UI sets styles on its elements.
+      'style-src': ["'self'", "'unsafe-inline'"]
+    }
+  },
+  strictTransportSecurity: false
+}
+
+/** The one body of a route under each name that it may be sent by. */
+function describeBody (body: unknown, config: FastifyContextConfig = {}): object {
+  const schema = config.body === undefined ? body : { $ref: `${config.body.$id}#` }
+  return {
+    content: {
+      'application/json': { schema },
+      'text/plain': { schema: { type: 'string', contentMediaType: 'application/json', description: 'The same as JSON text, as beacons send it.' } },
+      ...config.bodies
+    }
+  }
+}
+
+/**
+ * An application that has nothing but the OpenAPI document of these routes and its pages; asked with `inject`.
+ * @param routePrefix of the pages
+ */
+export async function createDocumentation (routes: DocumentedRoute[], routePrefix: string): Promise<FastifyInstance> {
+  const fastify = Fastify()
+  // No data ever comes to the documented routes.
+  fastify.setValidatorCompiler(() => () => true)
+  fastify.setSerializerCompiler(() => JSON.stringify)
+  for (const schema of COMPONENTS) fastify.addSchema(schema)
+  await fastify.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'cloudwatch-postman',
+        version: '5.0.0',
+        description: 'A telemetry gateway between browsers and Amazon CloudWatch: trade a client token for an access token, then post metrics and log events.',
+        license: { name: 'MIT', identifier: 'MIT' }
+      },
+      servers: [{ url: '/', description: 'This gateway' }],
+      tags: [
+        { name: 'tokens', description: 'Who may call.' },
+        { name: 'telemetry', description: 'Metrics and log events on their way to CloudWatch.' },
+        { name: 'metering', description: 'Usage on its way to a metering platform, and who is entitled to use.' },
+        { name: 'health', description: 'For load balancers and orchestrators.' },
+        { name: 'operations', description: 'For those who run the gateway; they ask for the admin token.' }
+      ],
+      components: {
+        securitySchemes: {
+          accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of POST /token.' },
+          accessTokenQuery: { type: 'apiKey', in: 'query', name: 'accessToken', description: 'For beacons, which can set no header.' },
+          meteringAccessKey: { type: 'http', scheme: 'bearer', description: 'METERING_ACCESS_KEY of the gateway.' },
+          firehoseAccessKey: { type: 'apiKey', in: 'header', name: 'X-Amz-Firehose-Access-Key', description: 'METERING_ACCESS_KEY of the gateway.' },
+          adminToken: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN of the gateway.' }
+        }
+      }
+    },
+    refResolver: { buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` },
+    transform: ({ schema, url, route }) => ({ url, schema: schema?.body === undefined ? schema : { ...schema, body: describeBody(schema.body, route.config) } as FastifySchema })
+  })
+  await fastify.register(async function pages (scope) {
+    await scope.register(helmet, HELMET)
+    await scope.register(swaggerUi, { routePrefix })
+  })
+  for (const route of routes) fastify.route({ ...route, handler () {} })
+  await fastify.ready()
+  return fastify
+}
