@@ -9,16 +9,19 @@ type Compile<Schema, C extends Compiled> = (schema: Schema) => C
 /**
  * A factory of compilers, of Fastify's `compilersFactory`, whose compilers do nothing until the data of a schema comes.
  * A start compiles the schemas of what it is asked, a few of them; what is compiled once stays.
+ * @param load gives the factory of the compilers that do the work; called once, when one is needed
  */
 export function compileOnFirstUse<Options extends unknown[], Schema, C extends Compiled> (
-  createCompiler: (...options: Options) => Compile<Schema, C>
+  load: () => (...options: Options) => Compile<Schema, C>
 ): (...options: Options) => Compile<Schema, C> {
+  let createCompiler: ReturnType<typeof load> | undefined
   return (...options) => {
     let compile: Compile<Schema, C> | undefined
     return schema => {
       let compiled: C | undefined
       const onUse: Compiled = data => {
         if (compiled === undefined) {
+          createCompiler ??= load()
           compile ??= createCompiler(...options)
           compiled = compile(schema)
         }

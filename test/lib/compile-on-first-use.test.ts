@@ -21,7 +21,11 @@ function typeChecks () {
       return check
     }
   }
-  return { made, createCompiler: compileOnFirstUse(createCompiler) }
+  const load = () => {
+    made.push('loaded')
+    return createCompiler
+  }
+  return { made, createCompiler: compileOnFirstUse(load) }
 }
 
 t.test('nothing is compiled before its first use, and nothing twice', async t => {
@@ -32,7 +36,7 @@ t.test('nothing is compiled before its first use, and nothing twice', async t =>
   t.same(made, [])
   t.equal(string('a'), true)
   t.equal(string('b'), true)
-  t.same(made, ['compiler of draft-07', 'string'])
+  t.same(made, ['loaded', 'compiler of draft-07', 'string'])
 })
 
 t.test('one compiler serves the schemas of one context', async t => {
@@ -40,7 +44,9 @@ t.test('one compiler serves the schemas of one context', async t => {
   const compile = createCompiler('draft-07')
   compile('string')('a')
   compile('number')(1)
-  t.same(made, ['compiler of draft-07', 'string', 'number'])
+  t.same(made, ['loaded', 'compiler of draft-07', 'string', 'number'])
+  createCompiler('2020-12')('string')('a')
+  t.same(made.slice(4), ['compiler of 2020-12', 'string'])
 })
 
 t.test('a check answers and leaves what it found, as the compiled one does', async t => {
@@ -53,7 +59,7 @@ t.test('a check answers and leaves what it found, as the compiled one does', asy
 })
 
 t.test('a schema that cannot be compiled fails each time that it is used', async t => {
-  const check = compileOnFirstUse(() => (): Check => { throw new Error('no such type') })()({})
+  const check = compileOnFirstUse(() => () => (): Check => { throw new Error('no such type') })()({})
   t.throws(() => check('a'), /no such type/)
   t.throws(() => check('a'), /no such type/)
 })
