@@ -24,6 +24,11 @@ export interface Chunk extends ChunkSizes {
   value: Buffer
 }
 
+/** Chunks that are stored as one entry, in this order; the value of it is their values, one after the other. */
+export interface MergedChunk extends ChunkSizes {
+  values: Buffer[]
+}
+
 /** A chunk whose value is not written yet: as one string it would cost V8 more than as the bytes it has to become. */
 export interface PackedChunk extends ChunkSizes {
   valueBytes: number
@@ -73,21 +78,21 @@ export function writeChunk ({ valueBytes, write, ...sizes }: PackedChunk): Chunk
 }
 
 /** Puts small chunks together, in this order. */
-export function mergeChunks (chunks: Chunk[], batch: BatchLimits): Chunk[] {
-  const merged: Chunk[] = []
-  let portions: Buffer[] = []
+export function mergeChunks (chunks: Chunk[], batch: BatchLimits): MergedChunk[] {
+  const merged: MergedChunk[] = []
+  let values: Buffer[] = []
   let sum = { records: 0, items: 0, bytes: 0, lineBytes: 0 }
   const push = (): void => {
-    if (portions.length > 0) merged.push({ ...sum, value: portions.length === 1 ? portions[0]! : Buffer.concat(portions) })
+    if (values.length > 0) merged.push({ ...sum, values })
   }
   for (const { records, items, bytes, lineBytes, value } of chunks) {
-    if (portions.length > 0 && !isFull(sum.items + items, sum.bytes + bytes, batch)) {
-      portions.push(SEPARATOR, value)
+    if (values.length > 0 && !isFull(sum.items + items, sum.bytes + bytes, batch)) {
+      values.push(SEPARATOR, value)
       sum = { records: sum.records + records, items: sum.items + items, bytes: sum.bytes + bytes, lineBytes: sum.lineBytes + lineBytes }
       continue
     }
     push()
-    portions = [value]
+    values = [value]
     sum = { records, items, bytes, lineBytes }
   }
   push()

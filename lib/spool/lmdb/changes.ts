@@ -1,5 +1,5 @@
 import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
-import { mergeChunks, packChunks, writeChunk, type Chunk } from '../chunk.js'
+import { mergeChunks, packChunks, writeChunk, type Chunk, type MergedChunk, type PackedChunk } from '../chunk.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
 import type { Claim } from './frame.js'
@@ -56,7 +56,7 @@ export class Changes {
 
   /** Adds records at the end of the queue. */
   putRecords (destination: Destination, records: SpoolRecord[], appendedAt: number): Entry[] {
-    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]).map(writeChunk), appendedAt)
+    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]).map(write), appendedAt)
   }
 
   /** Adds what was packed already. */
@@ -64,7 +64,7 @@ export class Changes {
     return this.#putChunks(destination, mergeChunks(chunks, this.#limits[destination.kind]), appendedAt)
   }
 
-  #putChunks (destination: Destination, chunks: Chunk[], appendedAt: number): Entry[] {
+  #putChunks (destination: Destination, chunks: MergedChunk[], appendedAt: number): Entry[] {
     this.touched.add(destination)
     if (!destination.named) {
       this.#writes.push(writes => writes.put(this.#store.names, destination.id, JSON.stringify([destination.kind, destination.name])))
@@ -78,12 +78,12 @@ export class Changes {
     this.touched.add(destination)
     this.#writes.push(writes => { for (const entry of entries) writes.removeEntry(destination.id, entry) })
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
-    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, writeChunk(chunk), entries[i]!.seq, appendedAt))
+    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, write(chunk), entries[i]!.seq, appendedAt))
   }
 
-  #putEntry (destination: Destination, { value, ...sizes }: Chunk, seq: number, appendedAt: number): Entry {
+  #putEntry (destination: Destination, { values, ...sizes }: MergedChunk, seq: number, appendedAt: number): Entry {
     const entry = { seq, ...sizes, appendedAt }
-    this.#writes.push(writes => writes.putEntry(destination.id, entry, value))
+    this.#writes.push(writes => writes.putEntry(destination.id, entry, values))
     return entry
   }
 
@@ -146,4 +146,9 @@ export class Changes {
     })
     for (const done of this.#done) done()
   }
+}
+
+function write (packed: PackedChunk): MergedChunk {
+  const { value, ...sizes } = writeChunk(packed)
+  return { ...sizes, values: [value] }
 }

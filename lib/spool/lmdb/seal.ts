@@ -3,15 +3,18 @@ import { crc32 } from 'node:zlib'
 
 const SEAL_BYTES = 8
 
-/** Puts a checksum in front of a value: LMDB hands out whatever it made of a compressed value that was damaged. */
-export function seal (value: Buffer | string): Buffer {
-  return Buffer.concat([Buffer.from(checksum(value)), Buffer.from(value)])
+/**
+ * Puts a checksum in front of a value: LMDB hands out whatever it made of a compressed value that was damaged.
+ * @param parts of the value, joined as they are copied
+ */
+export function seal (parts: Buffer[]): Buffer {
+  return Buffer.concat([Buffer.from(checksum(parts)), ...parts])
 }
 
 /** The value; null when it is not what was sealed. */
 export function unseal (sealed: Buffer): Buffer | null {
   const value = sealed.subarray(SEAL_BYTES)
-  return sealed.toString('latin1', 0, SEAL_BYTES) === checksum(value) ? value : null
+  return sealed.toString('latin1', 0, SEAL_BYTES) === checksum([value]) ? value : null
 }
 
 /** What can be kept of bytes that are not what was sealed: their text, or base64 where they are none. */
@@ -19,6 +22,6 @@ export function describeBytes (bytes: Buffer): string {
   return bytes.toString(isUtf8(bytes) ? 'utf8' : 'base64')
 }
 
-function checksum (value: Buffer | string): string {
-  return crc32(value).toString(16).padStart(SEAL_BYTES, '0')
+function checksum (parts: Buffer[]): string {
+  return parts.reduce((sum, part) => crc32(part, sum), 0).toString(16).padStart(SEAL_BYTES, '0')
 }

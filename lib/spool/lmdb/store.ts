@@ -18,7 +18,7 @@ type EntryKey = [number, number, number, number, number, number, number]
 export interface Writes {
   put (table: Database, key: Key, value: string | Buffer): void
   remove (table: Database, key: Key): void
-  putEntry (destinationId: number, entry: Entry, value: string | Buffer): void
+  putEntry (destinationId: number, entry: Entry, values: Buffer[]): void
   removeEntry (destinationId: number, entry: Entry): void
 }
 
@@ -48,7 +48,7 @@ export class LmdbStore {
   readonly #writes: Writes = {
     put: (table, key, value) => table.put(key, value),
     remove: (table, key) => table.remove(key),
-    putEntry: (destinationId, entry, value) => this.#entries.put(entryKey(destinationId, entry), seal(value)),
+    putEntry: (destinationId, entry, values) => this.#entries.put(entryKey(destinationId, entry), seal(values)),
     removeEntry: (destinationId, entry) => this.#entries.remove(entryKey(destinationId, entry))
   }
 

@@ -18,8 +18,9 @@ t.test('a frame gives back what it was made of, and so do its chunks when they a
     t.same(fromFrame(body), { journaled, claims })
     journaled.forEach(({ kind, destination, chunks, appendedAt, urgent }, i) => {
       t.same([kind, destination, appendedAt, urgent], [all[i]!.kind, all[i]!.destination, 7, all[i]!.urgent])
-      for (const given of [chunks, mergeChunks(chunks, BATCH)]) {
-        const records = given.flatMap(({ value, ...sizes }) => unpackChunk(Buffer.from(value), { ...sizes, appendedAt }))
+      const packed = chunks.map(({ value, ...sizes }) => ({ ...sizes, values: [value] }))
+      for (const given of [packed, mergeChunks(chunks, BATCH)]) {
+        const records = given.flatMap(({ values, ...sizes }) => unpackChunk(Buffer.concat(values), { ...sizes, appendedAt }))
           .map(({ line, items, bytes, appendedAt }) => ({ line, items, bytes, appendedAt }))
         t.same(records, all[i]!.records.map(record => ({ ...record, appendedAt })))
       }
