@@ -18,11 +18,12 @@ async function sources (folder: string): Promise<Array<{ file: string, imports: 
 /** Which imports of each folder are allowed; relative ones by the folder they lead to. */
 const RULES: Record<string, (path: string) => boolean> = {
   schemas: path => path === '@sinclair/typebox' || path.startsWith('./') || CONSTANTS.test(path),
-  lib: path => path.startsWith('node:') || path.startsWith('./') || /^(\.\.\/)+(?!plugins|routes|threads|sandbox|test|scripts|bench|app\.)/.test(path) ||
+  lib: path => path.startsWith('node:') || path.startsWith('./') || /^(\.\.\/)+(?!plugins|routes|documentation|threads|sandbox|test|scripts|bench|app\.)/.test(path) ||
     path.startsWith('@aws-sdk/') || ['fast-jwt', 'lru-cache', 'lmdb', 'ioredis'].includes(path),
   routes: path => /^(\.\.\/)+schemas\//.test(path) || path === '@sinclair/typebox' || path === '@fastify/type-provider-typebox',
   threads: path => /^\.(\.\/lib)?\//.test(path) || path.startsWith('node:') || path.startsWith('@aws-sdk/'),
-  plugins: path => /^\.\.\/(lib|schemas)\//.test(path) || !path.startsWith('.')
+  documentation: path => /^\.\.\/schemas\//.test(path) || !path.startsWith('.'),
+  plugins: path => /^\.\.\/(lib|schemas|documentation)\//.test(path) || !path.startsWith('.')
 }
 
 for (const [folder, allowed] of Object.entries(RULES)) {
