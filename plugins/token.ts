@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import { allowsOrigin } from '../lib/applications/applications.js'
 import { readGrant, type Grant } from '../lib/applications/client-tokens.js'
+import { EndOfTurn } from '../lib/end-of-turn.js'
 import { ApiError } from '../lib/errors.js'
 import { isObject } from '../lib/text.js'
 import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Identity } from '../lib/token.js'
@@ -57,6 +58,8 @@ function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | und
 function createTokens (fastify: FastifyInstance) {
   const { config, applications, revocations, sharedStore, quotas, usage, entitlement } = fastify
   const previous = config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',').map(secret => secret.trim()).filter(secret => secret !== '') ?? []
+  // Each answer that is written by itself wakes up the client or proxy, which then sends the next by itself.
+  const endOfTurn = new EndOfTurn()
   const accessTokens = new AccessTokens({
     secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...previous],
     ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
@@ -130,7 +133,7 @@ function createTokens (fastify: FastifyInstance) {
     required: {
       onRequest (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const identity = identify(tokenOutsideBody(request), request)
-        if (identity instanceof ApiError) return done(identity)
+        if (identity instanceof ApiError) return endOfTurn.run(() => done(identity))
         if (identity !== null) admit(request, reply, identity)
         done()
       },

@@ -1,0 +1,15 @@
+/** Runs what is given in one turn of the event loop together, in this order, when its other work is done. */
+export class EndOfTurn {
+  #waiting: Array<() => void> = []
+
+  /** @param work must not throw */
+  run (work: () => void): void {
+    if (this.#waiting.push(work) === 1) setImmediate(() => this.#runAll())
+  }
+
+  #runAll (): void {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const work of waiting) work()
+  }
+}
