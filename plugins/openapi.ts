@@ -2,6 +2,7 @@ import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { DocumentedRoute } from '../documentation/app.js'
+import { ApiError } from '../lib/errors.js'
 import { COMPONENTS } from '../schemas/index.js'
 
 declare module 'fastify' {
@@ -41,9 +42,9 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
   }
 
   async function show (request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
-    const { method, url, headers } = request
-    const { statusCode, headers: shown, rawPayload } = await (await documentation()).inject({ method: method as 'GET' | 'HEAD', url, headers })
-    if (statusCode === 404) return reply.callNotFound()
+    const { url, headers } = request
+    const { statusCode, headers: shown, rawPayload } = await (await documentation()).inject({ url, headers })
+    if (statusCode === 404) throw new ApiError('notFound')
     for (const name of HOP_BY_HOP) delete shown[name]
     return reply.code(statusCode).headers(shown).send(rawPayload)
   }
@@ -59,4 +60,4 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', async () => { await (await made)?.close() })
 }
 
-export default fp(openapi, { name: 'openapi' })
+export default fp(openapi, { name: 'openapi', dependencies: ['errors'] })

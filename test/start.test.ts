@@ -65,6 +65,26 @@ t.test('what cannot work stops the start with a message that says what and how t
   }
 })
 
+t.test('the first answer waits neither for the documentation nor for what compiles schemas', async t => {
+  const told = `
+    import { createRequire } from 'node:module'
+    import { Server } from 'node:net'
+    const { cache } = createRequire(import.meta.filename ?? '/')
+    const { listen } = Server.prototype
+    Server.prototype.listen = function (...options) {
+      process.stdout.write('loaded ' + Object.keys(cache).join() + '\\n')
+      return listen.apply(this, options)
+    }`
+  const port = await freePort()
+  const { output } = start({ PORT: String(port), DATA_DIR: await folder(), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}` })
+  await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
+  const loaded = output().match(/^loaded .*$/gm)!.at(-1)
+  t.match(loaded, /node_modules\/fastify\//)
+  for (const name of ['@fastify/swagger', '@fastify/swagger-ui', '@fastify/helmet', 'yaml', 'ajv', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) {
+    t.notMatch(loaded, `node_modules/${name}/`)
+  }
+})
+
 t.test('a second process on the same embedded spool is told so', async t => {
   const DATA_DIR = await folder()
   const port = await freePort()

@@ -1,5 +1,6 @@
-import { Writable } from 'node:stream'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { get, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
+import { Writable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
@@ -75,6 +76,27 @@ t.test('no input splits an answer, or pollutes a prototype', async t => {
   }
   for (const query of ['__proto__[polluted]=1', '__proto__=1', 'constructor.prototype.polluted=1', 'accessToken[__proto__]=1']) await fetch(`${url}/health/live?${query}`)
   t.equal(({} as { polluted?: number }).polluted, undefined)
+})
+
+t.test('the documentation is answered like anything else', async t => {
+  const { url } = await startGateway(t)
+  const [page, again] = await Promise.all(['/documentation/json', '/documentation/json'].map(async path => await (await fetch(url + path)).text()))
+  t.equal(page, again)
+  t.match(JSON.parse(page!), { openapi: '3.1.0', paths: { '/logEvents': {} } })
+  t.notOk(Object.keys(JSON.parse(page!).paths).some(path => path.startsWith('/documentation')), 'it does not speak of itself')
+
+  const head = await fetch(`${url}/documentation/json`, { method: 'HEAD' })
+  t.equal(head.status, 200)
+  t.equal(Number(head.headers.get('content-length')), Buffer.byteLength(page!))
+  const unknown = await fetch(`${url}/documentation/nothing`)
+  t.equal(unknown.status, 404)
+  t.same(await unknown.json(), await (await fetch(`${url}/nothing`)).json())
+  const ask = async (path: string, headers: OutgoingHttpHeaders): Promise<IncomingMessage> =>
+    await new Promise(resolve => get(url + path, { headers }, answer => resolve(answer.resume())))
+  const style = await ask('/documentation/static/swagger-ui.css', {})
+  t.equal((await ask('/documentation/static/swagger-ui.css', { 'if-none-match': style.headers.etag })).statusCode, 304)
+  const closing = await ask('/documentation/json', { connection: 'close' })
+  t.equal(closing.headers.connection, 'close')
 })
 
 t.test('the documentation is guarded by helmet, the rest by what matters to an API', async t => {
