@@ -18,12 +18,12 @@ interface Measured {
 /** Medians of five rounds, 28 November 2026, 2 cores. */
 export const MEASURED = {
   /** Log events: items of a request × bytes of a message. */
-  '1 × 100': { web: 86.2, redisAppend: 39.3, memory: 249, stored: 134, forwarder: 7.67, redisDeliver: 8.5 },
-  '10 × 100': { web: 104, redisAppend: 48.3, memory: 147, stored: 127, forwarder: 3.61, redisDeliver: 2.13 },
-  '10 × 1000': { web: 157, redisAppend: 140, memory: 1_240, stored: 1_027, forwarder: 14.1, redisDeliver: 9.57 },
+  '1 × 100': { web: 126, redisAppend: 44.7, memory: 252, stored: 134, forwarder: 9.33, redisDeliver: 13.7 },
+  '10 × 100': { web: 141, redisAppend: 66, memory: 147, stored: 127, forwarder: 3.62, redisDeliver: 2.67 },
+  '10 × 1000': { web: 179, redisAppend: 159, memory: 1_240, stored: 1_027, forwarder: 16.7, redisDeliver: 10 },
   /** Data points of a request. */
-  '1 point': { web: 73.7, redisAppend: 14, memory: 194, stored: 149, forwarder: 9.74, redisDeliver: 1.5 },
-  '20 points': { web: 143, redisAppend: 31.3, memory: 128, stored: 114, forwarder: 3.41, redisDeliver: 0.432 }
+  '1 point': { web: 102, redisAppend: 13.4, memory: 193, stored: 149, forwarder: 9.74, redisDeliver: 0.999 },
+  '20 points': { web: 145, redisAppend: 31.3, memory: 127, stored: 114, forwarder: 2.73, redisDeliver: 0.371 }
 } satisfies Record<string, Measured>
 
 /** Microseconds of CPU that the SDK takes for a call, whatever is in it, for each datum, and for each of its Values. */
