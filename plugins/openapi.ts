@@ -37,7 +37,11 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
   }
 
   function documentation (): Promise<FastifyInstance> {
-    made ??= make()
+    // One that failed is not kept: the next who looks tries again, and the end of the app does not fail with it.
+    made ??= make().catch((error: unknown) => {
+      made = null
+      throw error
+    })
     return made
   }
 

@@ -69,7 +69,7 @@ t.test('the first answer waits neither for the documentation nor for what compil
   const told = `
     import { createRequire } from 'node:module'
     import { Server } from 'node:net'
-    const { cache } = createRequire(import.meta.filename ?? '/')
+    const { cache } = createRequire('/')
     const { listen } = Server.prototype
     Server.prototype.listen = function (...options) {
       process.stdout.write('loaded ' + Object.keys(cache).join() + '\\n')

@@ -86,7 +86,7 @@ export const scaling: Row = {
       ],
       notes: [
         'So that the cores of this machine are not what is measured: events per CPU-second of the web and forwarder processes, times the pairs of them. Twice would be perfect.',
-        `Each pair takes ${CONNECTIONS_OF_EACH} connections, and as many events whether there is another or not, after a warm-up with four times as many.`,
+        `Each pair takes ${CONNECTIONS_OF_EACH} connections, and as many events whether there is another or not, after a warm-up with ${WARM_UP_SHARE / MEASURED_SHARE} times as many.`,
         'Redis is shared and not in it; its own figure says how far one Redis goes.'
       ]
     }]
