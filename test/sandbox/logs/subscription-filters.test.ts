@@ -18,8 +18,10 @@ async function open (t: Parameters<typeof openSandbox>[0]): Promise<{ sandbox: T
   return { sandbox, received }
 }
 
-async function subscribe ({ logs }: TestSandbox, fields: Partial<ConstructorParameters<typeof PutSubscriptionFilterCommand>[0]> = {}): Promise<void> {
+/** Resolves when the probe has been answered: a function's events come in no order that holds. */
+async function subscribe ({ logs, subscriptionsIdle }: TestSandbox, fields: Partial<ConstructorParameters<typeof PutSubscriptionFilterCommand>[0]> = {}): Promise<void> {
   await logs.send(new PutSubscriptionFilterCommand({ logGroupName: 'access', filterName: 'metering', filterPattern: '', destinationArn: arnOf('meter'), ...fields }))
+  await subscriptionsIdle()
 }
 
 async function put ({ logs }: TestSandbox, ...messages: string[]): Promise<void> {
@@ -61,7 +63,6 @@ t.test('a function that fails is tried twice more', async t => {
     if (outcomes[calls++] === false) throw new Error('failed')
   })
   await subscribe(sandbox)
-  await sandbox.subscriptionsIdle()
   t.equal(calls, 3, 'given up after the third')
   await put(sandbox, 'one')
   await sandbox.subscriptionsIdle()
@@ -87,7 +88,6 @@ t.test('a function may be at a URL, which is told over HTTP', async t => {
   t.equal(await tell({ remote: 'nowhere' }), 400)
   t.equal(await tell([7]), 400)
   await subscribe(sandbox, { destinationArn: arnOf('remote') })
-  await sandbox.subscriptionsIdle()
   t.equal(bodies.length, 2)
   t.match(await decode(bodies), [{ kind: 'probe' }, { kind: 'probe' }])
   server.closeAllConnections()
@@ -103,7 +103,6 @@ t.test('filters are listed, replaced and deleted', async t => {
   await t.rejects(subscribe(sandbox, { filterName: 'c' }), { name: 'LimitExceededException' })
   for (const filterName of ['a', 'b']) await sandbox.logs.send(new DeleteSubscriptionFilterCommand({ logGroupName: 'access', filterName }))
   t.strictSame(await list(), [])
-  await sandbox.subscriptionsIdle()
   received.length = 0
   await put(sandbox, 'x')
   await sandbox.subscriptionsIdle()
