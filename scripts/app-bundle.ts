@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import { build, type Plugin } from 'esbuild'
+import { join } from 'node:path'
+import { rolldown } from 'rolldown'
 import { ROOT } from './processes.js'
 
 /** The oldest Node that what is built runs on. */
@@ -10,45 +10,42 @@ const CHUNKS = 'chunks'
 /** Packages of hundreds of small ES modules; the others stay where npm put them. */
 const GATHERED = ['@sinclair/typebox']
 
-const leavePackages: Plugin = {
-  name: 'leave-packages',
-  setup ({ onResolve }) {
-    onResolve({ filter: /^[^.]/ }, ({ kind, path }) => {
-      if (kind === 'entry-point' || GATHERED.some(name => path === name || path.startsWith(`${name}/`))) return undefined
-      return { path, external: true }
-    })
-  }
+function isPackage (id: string): boolean {
+  return /^[^./]/.test(id) && !GATHERED.some(name => id === name || id.startsWith(`${name}/`))
 }
 
-/** What `fastify start` and autoload open by name. */
-async function entryPoints (): Promise<string[]> {
-  const folders = await Promise.all(['plugins', 'routes', 'threads'].map(async folder =>
-    (await readdir(join(ROOT, folder), { recursive: true })).filter(file => file.endsWith('.ts')).map(file => join(folder, file))))
-  return ['app.ts', ...folders.flat()]
+/** The modules of these folders, by the name that what is built of them has. */
+async function modulesIn (...folders: string[]): Promise<Record<string, string>> {
+  const files = await Promise.all(folders.map(async folder => (await readdir(join(ROOT, folder), { recursive: true })).map(file => join(folder, file))))
+  return Object.fromEntries(files.flat().filter(file => file.endsWith('.ts')).map(file => [file.replace(/\.ts$/, ''), join(ROOT, file)]))
+}
+
+/** Writes each module, with what two of them share in one file. */
+async function bundle (input: Record<string, string>, outdir: string): Promise<void> {
+  const modules = await rolldown({
+    cwd: ROOT,
+    input,
+    external: isPackage,
+    platform: 'node',
+    resolve: { extensionAlias: { '.js': ['.ts', '.js'] } },
+    transform: { target: OLDEST_NODE }
+  })
+  await modules.write({
+    dir: outdir,
+    entryFileNames: '[name].js',
+    chunkFileNames: `${CHUNKS}/[name]-[hash].js`,
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] }
+  })
+  await modules.close()
 }
 
 /**
- * Writes app.js, plugins, routes and threads, with what they share in few files, so that a start does not open each of
- * some 400 small modules. Chunks of an earlier build that are not of this one are removed.
+ * Writes app.js, plugins, routes and threads, so that a start does not open each of some 400 small modules. Threads
+ * share nothing with the app: they would load and keep all of it. Chunks of an earlier build are removed.
  */
 export async function bundleApp (outdir: string): Promise<void> {
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: await entryPoints(),
-    outdir,
-    outbase: '.',
-    bundle: true,
-    splitting: true,
-    chunkNames: `${CHUNKS}/[name]-[hash]`,
-    plugins: [leavePackages],
-    format: 'esm',
-    platform: 'node',
-    target: OLDEST_NODE,
-    mainFields: ['module', 'main'],
-    logLevel: 'error',
-    metafile: true
-  })
-  const written = new Set(Object.keys(metafile.outputs).map(file => basename(file)))
-  const chunks = join(outdir, CHUNKS)
-  await Promise.all((await readdir(chunks)).filter(file => !written.has(file)).map(file => rm(join(chunks, file))))
+  await rm(join(outdir, CHUNKS), { recursive: true, force: true })
+  // what `fastify start` and autoload open by name
+  await bundle({ app: join(ROOT, 'app.ts'), ...await modulesIn('plugins', 'routes') }, outdir)
+  await bundle(await modulesIn('threads'), outdir)
 }

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
-import { build } from 'esbuild'
+import { extname, join } from 'node:path'
 import { zipSync } from 'fflate'
+import { rolldown } from 'rolldown'
 import { OLDEST_NODE } from '../app-bundle.js'
 
 /** Functions, each a file of this name in lambda/ that exports `handler`. */
@@ -35,25 +35,16 @@ export async function bundleFunctions (outDir: string): Promise<Bundle[]> {
 }
 
 async function bundle (name: FunctionName): Promise<Array<{ name: string, code: Uint8Array }>> {
-  const { outputFiles } = await build({
+  const modules = await rolldown({
     // the sources when run from sources, what was built of them else
-    entryPoints: { index: join(import.meta.dirname, '../../lambda', `${name}${extname(import.meta.filename)}`) },
-    outdir: '/',
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    outExtension: { '.js': '.mjs' },
-    // some packages are CommonJS and require modules of Node
-    banner: { js: "import{createRequire as moduleRequire}from'node:module';const require=moduleRequire(import.meta.url);" },
+    input: { index: join(import.meta.dirname, '../../lambda', `${name}${extname(import.meta.filename)}`) },
     platform: 'node',
-    target: OLDEST_NODE,
-    mainFields: ['module', 'main'],
-    minify: true,
-    legalComments: 'none',
-    logLevel: 'error',
-    write: false
+    resolve: { extensionAlias: { '.js': ['.ts', '.js'] }, mainFields: ['module', 'main'] },
+    transform: { target: OLDEST_NODE }
   })
-  return outputFiles
-    .map(({ path, contents }) => ({ name: basename(path), code: contents }))
+  const { output } = await modules.generate({ entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs', minify: true, comments: false })
+  await modules.close()
+  return output
+    .map(file => ({ name: file.fileName, code: Buffer.from(file.type === 'chunk' ? file.code : file.source) }))
     .sort((a, b) => a.name < b.name ? -1 : 1)
 }
