@@ -7,6 +7,7 @@ import autoload from '@fastify/autoload'
 import type createSerializers from '@fastify/fast-json-stringify-compiler'
 import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fastify'
 import { compileOnFirstUse } from './lib/compile-on-first-use.js'
+import { loadLate, loadWaiting } from './lib/load-late.js'
 import { readTrustProxy } from './lib/trust-proxy.js'
 import { answerToRouterError, refuseClient } from './lib/unrouted.js'
 import type { ConfigOptions } from './plugins/config.js'
@@ -14,10 +15,10 @@ import type { ConfigOptions } from './plugins/config.js'
 const require = createRequire(import.meta.url)
 
 // Required, as Fastify does not wait for what compiles; and late, as to load them is an eighth of a start.
-const loadValidators = (): ReturnType<typeof createValidators> => (require('@fastify/ajv-compiler') as typeof createValidators)()
-const loadSerializers = (): ReturnType<typeof createSerializers> => (require('@fastify/fast-json-stringify-compiler') as typeof createSerializers)()
-/** From when the app listens until they are loaded, if no request has needed them by then. */
-const LOAD_COMPILERS_MS = 200
+const validators = loadLate(() => (require('@fastify/ajv-compiler') as typeof createValidators)())
+const serializers = loadLate(() => (require('@fastify/fast-json-stringify-compiler') as typeof createSerializers)())
+/** From when the app listens until everything is loaded that no request has needed by then. */
+const LOAD_WAITING_MS = 200
 
 /** Of URL and headers together. */
 const MAX_HEADER_BYTES = 16_384
@@ -40,8 +41,8 @@ export const options: FastifyHttpOptions<Server> = {
   // Headers are compared as the schema writes them, in lower case: Fastify does not change it for compilers it is given.
   schemaController: {
     compilersFactory: {
-      buildValidator: compileOnFirstUse(loadValidators),
-      buildSerializer: compileOnFirstUse(loadSerializers)
+      buildValidator: compileOnFirstUse(validators),
+      buildSerializer: compileOnFirstUse(serializers)
     }
   },
   ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
@@ -58,7 +59,7 @@ export const options: FastifyHttpOptions<Server> = {
 /** The composition: every plugin, then every route. */
 export default async function app (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
   fastify.addHook('onListen', async () => {
-    setTimeout(() => [loadValidators(), loadSerializers()], LOAD_COMPILERS_MS).unref()
+    setTimeout(loadWaiting, LOAD_WAITING_MS).unref()
   })
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),

@@ -1,8 +1,8 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { createSigner, createVerifier } from 'fast-jwt'
 import { LRUCache } from 'lru-cache'
 import type { Application } from '../schemas/applications.js'
 import { readScope, type Scope } from './applications/scope.js'
+import { jwt } from './jwt.js'
 
 /** A client token is valid for a day from its timestamp. */
 export const CLIENT_TOKEN_MAX_AGE_MS = 24 * 3_600_000
@@ -132,21 +132,16 @@ export class AccessTokens {
   readonly #seen = new LRUCache<string, AccessClaims>({ max: CACHE_SIZE })
   /** What is refused stays refused: keys change with the process only. */
   readonly #refused = new LRUCache<string, true>({ max: REFUSED_CACHE_SIZE })
-  readonly #verifiers: Map<unknown, Verifier>
+  /** Absent until the first token comes. */
+  #verifiers: Map<unknown, Verifier> | undefined
 
   constructor (options: AccessTokenOptions) {
     this.#options = options
-    this.#verifiers = new Map(options.secrets.map(secret => [keyId(secret), createVerifier({
-      key: secret,
-      algorithms: ['HS256'],
-      ignoreExpiration: true,
-      requiredClaims: ['sub', 'jti', 'iat', 'exp']
-    }) as Verifier]))
   }
 
   issue ({ application, scope = null, origin = null, parent = null }: NewAccessToken): string {
     const { secrets: [secret], ttlSeconds, now, id } = this.#options
-    const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
+    const sign = jwt().createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
     return sign({
       sub: application,
       jti: id(),
@@ -174,11 +169,21 @@ export class AccessTokens {
 
   #verified (token: string): AccessClaims | null {
     try {
-      const payload = this.#verifiers.get(readKeyId(token))?.(token)
+      const payload = this.#verifierOf(readKeyId(token))?.(token)
       return payload === undefined ? null : toClaims(payload)
     } catch {
       return null
     }
+  }
+
+  #verifierOf (id: unknown): Verifier | undefined {
+    this.#verifiers ??= new Map(this.#options.secrets.map(secret => [keyId(secret), jwt().createVerifier({
+      key: secret,
+      algorithms: ['HS256'],
+      ignoreExpiration: true,
+      requiredClaims: ['sub', 'jti', 'iat', 'exp']
+    }) as Verifier]))
+    return this.#verifiers.get(id)
   }
 }
 

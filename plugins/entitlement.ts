@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter } from 'prom-client'
 import { ApiError } from '../lib/errors.js'
 import { createEntitlement, type Decision } from '../lib/metering/entitlement.js'
 import { keepVerdicts } from '../lib/metering/kept-verdicts.js'
@@ -16,9 +15,9 @@ declare module 'fastify' {
 const RETRY_AFTER_SECONDS = 5
 
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
-  const { config, log, sharedStore, registry } = fastify
+  const { config, log, sharedStore, instruments } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
-  const decisions = new Counter({ registers: [registry], name: 'cloudwatch_postman_entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
+  const decisions = instruments.counter({ name: 'cloudwatch_postman_entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
   const entitlement = createEntitlement({
     platform,
     failMode: config.FAIL_MODE,
@@ -76,4 +75,4 @@ async function entitlement (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('entitlement', platform === null ? null : createQuestions(fastify, platform.entitlement))
 }
 
-export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'shared-store', 'observer', 'errors'] })
+export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'shared-store', 'instruments', 'errors'] })

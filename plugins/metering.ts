@@ -1,7 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter } from 'prom-client'
 import { ApiError } from '../lib/errors.js'
 import type { MeteredCall } from '../lib/metering/call.js'
 import { createMeteringClient } from '../lib/metering/client.js'
@@ -74,8 +73,8 @@ async function readPayload (payload: unknown, now: number): Promise<Lines> {
 }
 
 function createMetering (fastify: FastifyInstance) {
-  const { config, spool, observer, registry } = fastify
-  const outcomes = new Counter({ registers: [registry], name: 'cloudwatch_postman_metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
+  const { config, spool, observer, instruments } = fastify
+  const outcomes = instruments.counter({ name: 'cloudwatch_postman_metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
   const filter = filterOf(config)
   const accessKey = config.METERING_ACCESS_KEY === undefined ? null : digest(config.METERING_ACCESS_KEY)
 
@@ -144,8 +143,8 @@ function bearerOf ({ headers: { authorization } }: FastifyRequest): string | und
 }
 
 function addSink (fastify: FastifyInstance, platform: Platform): void {
-  const { config, log, registry, sharedStore } = fastify
-  const duplicates = new Counter({ registers: [registry], name: 'cloudwatch_postman_metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
+  const { config, log, instruments, sharedStore } = fastify
+  const duplicates = instruments.counter({ name: 'cloudwatch_postman_metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
   fastify.forwarding.add(createMeteringSink({
     client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: Date.now, random: Math.random }),
     delivered: keepDelivered(sharedStore),
@@ -163,4 +162,4 @@ async function metering (fastify: FastifyInstance): Promise<void> {
   if (platform !== null) addSink(fastify, platform.metering)
 }
 
-export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'shared-store', 'observer', 'forwarding', 'errors'] })
+export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'shared-store', 'instruments', 'observer', 'forwarding', 'errors'] })

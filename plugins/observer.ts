@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Counter } from 'prom-client'
 import type { ForwarderObserver } from '../lib/forwarder.js'
 import type { IntakeObserver } from '../lib/intake.js'
 import type { FoldCause } from '../lib/series/series-limit.js'
@@ -9,7 +9,6 @@ import { KINDS, type Kind } from '../lib/spool/spool.js'
 declare module 'fastify' {
   interface FastifyInstance {
     observer: Observer
-    registry: Registry
     /** Exists when ADMIN_TOKEN is set. */
     prometheus: { contentType: string, scrape: () => Promise<string> }
   }
@@ -29,20 +28,19 @@ const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const SHARES = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1]
 
 /** What intake and forwarders do, as Prometheus counts it. */
-function createObserver (registry: Registry): Observer {
-  const registers = [registry]
-  const accepted = new Counter({ registers, name: `${PREFIX}accepted_total`, help: 'Items stored for delivery.', labelNames: ['kind'] })
-  const refused = new Counter({ registers, name: `${PREFIX}refused_total`, help: 'Items refused before they were stored, by reason.', labelNames: ['kind', 'reason'] })
-  const calls = new Counter({ registers, name: `${PREFIX}aws_calls_total`, help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome'] })
-  const callSeconds = new Histogram({ registers, name: `${PREFIX}aws_call_seconds`, help: 'Latency of calls to AWS.', labelNames: ['api'], buckets: CALL_SECONDS })
-  const fill = new Histogram({ registers, name: `${PREFIX}aws_call_fill_ratio`, help: 'Share of the batch limit that a call used.', labelNames: ['api'], buckets: SHARES })
-  const delivered = new Counter({ registers, name: `${PREFIX}delivered_total`, help: 'Items that CloudWatch has taken.', labelNames: ['kind'] })
-  const delay = new Histogram({ registers, name: `${PREFIX}delivery_delay_seconds`, help: 'From the append of the oldest item of a batch to its delivery.', labelNames: ['kind'], buckets: DELAY_SECONDS })
-  const rejected = new Counter({ registers, name: `${PREFIX}rejected_total`, help: 'Items that CloudWatch has rejected, by reason.', labelNames: ['kind', 'reason'] })
-  const deadLettered = new Counter({ registers, name: `${PREFIX}dead_lettered_total`, help: 'Items kept as dead letters, by reason.', labelNames: ['kind', 'reason'] })
-  const retried = new Counter({ registers, name: `${PREFIX}retried_total`, help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
+function createObserver ({ instruments }: FastifyInstance): Observer {
+  const accepted = instruments.counter({ name: `${PREFIX}accepted_total`, help: 'Items stored for delivery.', labelNames: ['kind'] })
+  const refused = instruments.counter({ name: `${PREFIX}refused_total`, help: 'Items refused before they were stored, by reason.', labelNames: ['kind', 'reason'] })
+  const calls = instruments.counter({ name: `${PREFIX}aws_calls_total`, help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome'] })
+  const callSeconds = instruments.histogram({ name: `${PREFIX}aws_call_seconds`, help: 'Latency of calls to AWS.', labelNames: ['api'], buckets: CALL_SECONDS })
+  const fill = instruments.histogram({ name: `${PREFIX}aws_call_fill_ratio`, help: 'Share of the batch limit that a call used.', labelNames: ['api'], buckets: SHARES })
+  const delivered = instruments.counter({ name: `${PREFIX}delivered_total`, help: 'Items that CloudWatch has taken.', labelNames: ['kind'] })
+  const delay = instruments.histogram({ name: `${PREFIX}delivery_delay_seconds`, help: 'From the append of the oldest item of a batch to its delivery.', labelNames: ['kind'], buckets: DELAY_SECONDS })
+  const rejected = instruments.counter({ name: `${PREFIX}rejected_total`, help: 'Items that CloudWatch has rejected, by reason.', labelNames: ['kind', 'reason'] })
+  const deadLettered = instruments.counter({ name: `${PREFIX}dead_lettered_total`, help: 'Items kept as dead letters, by reason.', labelNames: ['kind', 'reason'] })
+  const retried = instruments.counter({ name: `${PREFIX}retried_total`, help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
 
-  const folded = new Counter({ registers, name: `${PREFIX}folded_total`, help: 'Data points folded into __other__, by application and cause.', labelNames: ['application', 'cause'] })
+  const folded = instruments.counter({ name: `${PREFIX}folded_total`, help: 'Data points folded into __other__, by application and cause.', labelNames: ['application', 'cause'] })
 
   /** Counted by every request, so they are looked up once. */
   const acceptedOf = Object.fromEntries(KINDS.map(kind => [kind, accepted.labels(kind)])) as Record<Kind, Counter.Internal>
@@ -70,15 +68,14 @@ function createObserver (registry: Registry): Observer {
  * What the store holds; shared by all processes of the store.
  * @returns asks the store
  */
-function observeSpool ({ spool, registry }: FastifyInstance): () => Promise<void> {
-  const registers = [registry]
-  const up = new Gauge({ registers, name: `${PREFIX}spool_up`, help: '1 while the store answers.' })
-  const records = new Gauge({ registers, name: `${PREFIX}spool_records`, help: 'Records that wait in the spool.', labelNames: ['kind'] })
-  const items = new Gauge({ registers, name: `${PREFIX}spool_items`, help: 'Items that wait in the spool.', labelNames: ['kind'] })
-  const bytes = new Gauge({ registers, name: `${PREFIX}spool_bytes`, help: 'Bytes that wait in the spool.', labelNames: ['kind'] })
-  const oldest = new Gauge({ registers, name: `${PREFIX}spool_oldest_seconds`, help: 'Age of the oldest record in the spool.', labelNames: ['kind'] })
-  const ledger = new Gauge({ registers, name: `${PREFIX}ledger_items`, help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
-  const letters = new Gauge({ registers, name: `${PREFIX}dead_letters`, help: 'Dead letters kept.' })
+function observeSpool ({ spool, instruments }: FastifyInstance): () => Promise<void> {
+  const up = instruments.gauge({ name: `${PREFIX}spool_up`, help: '1 while the store answers.' })
+  const records = instruments.gauge({ name: `${PREFIX}spool_records`, help: 'Records that wait in the spool.', labelNames: ['kind'] })
+  const items = instruments.gauge({ name: `${PREFIX}spool_items`, help: 'Items that wait in the spool.', labelNames: ['kind'] })
+  const bytes = instruments.gauge({ name: `${PREFIX}spool_bytes`, help: 'Bytes that wait in the spool.', labelNames: ['kind'] })
+  const oldest = instruments.gauge({ name: `${PREFIX}spool_oldest_seconds`, help: 'Age of the oldest record in the spool.', labelNames: ['kind'] })
+  const ledger = instruments.gauge({ name: `${PREFIX}ledger_items`, help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
+  const letters = instruments.gauge({ name: `${PREFIX}dead_letters`, help: 'Dead letters kept.' })
 
   return async function ask () {
     up.set(0)
@@ -99,7 +96,7 @@ function observeSpool ({ spool, registry }: FastifyInstance): () => Promise<void
 
 /** How long requests take, by route. */
 function observeRequests (fastify: FastifyInstance): void {
-  const seconds = new Histogram({ registers: [fastify.registry], name: `${PREFIX}http_request_seconds`, help: 'Latency of HTTP requests.', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS })
+  const seconds = fastify.instruments.histogram({ name: `${PREFIX}http_request_seconds`, help: 'Latency of HTTP requests.', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS })
   fastify.addHook('onResponse', (request, reply, done) => {
     seconds.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000)
     done()
@@ -108,11 +105,9 @@ function observeRequests (fastify: FastifyInstance): void {
 
 /** Owns `fastify.observer`, which counts, and `fastify.prometheus`, which tells. */
 async function observer (fastify: FastifyInstance): Promise<void> {
-  const registry = new Registry()
-  fastify.decorate('registry', registry)
-  fastify.decorate('observer', createObserver(registry))
-  if (fastify.config.ADMIN_TOKEN === undefined) return
-  collectDefaultMetrics({ register: registry })
+  const { registry } = fastify
+  fastify.decorate('observer', createObserver(fastify))
+  if (registry === null) return
   observeRequests(fastify)
   const askSpool = observeSpool(fastify)
   fastify.decorate('prometheus', {
@@ -125,4 +120,4 @@ async function observer (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(observer, { name: 'observer', dependencies: ['config', 'spool'] })
+export default fp(observer, { name: 'observer', dependencies: ['instruments', 'spool'] })

@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import { Counter, Gauge } from 'prom-client'
 import { ApiError } from '../lib/errors.js'
 import { dayOf, SharedStoreError } from '../lib/shared-store/shared-store.js'
 import type { BudgetState } from '../lib/usage/budget.js'
@@ -16,12 +15,11 @@ const PREFIX = 'cloudwatch_postman_'
 const RETRY_AFTER_SECONDS = 5
 
 function createUsage (fastify: FastifyInstance, usage: Usage) {
-  const { log, registry } = fastify
-  const registers = [registry]
+  const { log, instruments } = fastify
   const labelNames = ['application', 'budget']
-  const used = new Gauge({ registers, name: `${PREFIX}budget_used_ratio`, help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
-  const warnings = new Counter({ registers, name: `${PREFIX}budget_warnings_total`, help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
-  const refused = new Counter({ registers, name: `${PREFIX}budget_refused_total`, help: 'Requests that were refused as a daily budget was spent.', labelNames })
+  const used = instruments.gauge({ name: `${PREFIX}budget_used_ratio`, help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
+  const warnings = instruments.counter({ name: `${PREFIX}budget_warnings_total`, help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
+  const refused = instruments.counter({ name: `${PREFIX}budget_refused_total`, help: 'Requests that were refused as a daily budget was spent.', labelNames })
   /** What was logged of each application, to say it once. */
   const told = new Map<string, string>()
 
@@ -84,4 +82,4 @@ async function usage (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => usage.close())
 }
 
-export default fp(usage, { name: 'usage', dependencies: ['shared-store', 'applications', 'observer', 'errors'] })
+export default fp(usage, { name: 'usage', dependencies: ['shared-store', 'applications', 'instruments', 'errors'] })

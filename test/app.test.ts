@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { eventually, startGateway } from './helpers/app.js'
 
-const DECORATORS = ['config', 'aws', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'pace', 'observer', 'registry', 'health', 'admin', 'deadLetters', 'applications', 'sharedStore', 'revocations', 'quotas', 'usage']
+const DECORATORS = ['config', 'aws', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'pace', 'observer', 'instruments', 'registry', 'health', 'admin', 'deadLetters', 'applications', 'sharedStore', 'revocations', 'quotas', 'usage']
 
 t.test('every plugin is registered under the name of its file', async t => {
   const { app } = await startGateway(t)

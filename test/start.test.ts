@@ -65,24 +65,31 @@ t.test('what cannot work stops the start with a message that says what and how t
   }
 })
 
-t.test('the first answer waits neither for the documentation nor for what compiles schemas', async t => {
+t.test('the first answer waits for nothing that it does not need, and what requests need is loaded soon after', async t => {
   const told = `
     import { createRequire } from 'node:module'
     import { Server } from 'node:net'
     const { cache } = createRequire('/')
     const { listen } = Server.prototype
+    const tell = when => process.stdout.write(when + ' loaded ' + Object.keys(cache).join() + '\\n')
     Server.prototype.listen = function (...options) {
-      process.stdout.write('loaded ' + Object.keys(cache).join() + '\\n')
+      tell('first')
+      setInterval(tell, 100, 'then').unref()
       return listen.apply(this, options)
     }`
   const port = await freePort()
   const { output } = start({ PORT: String(port), DATA_DIR: await folder(), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}` })
   await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
-  const loaded = output().match(/^loaded .*$/gm)!.at(-1)
+  const loaded = output().match(/^first loaded .*$/gm)!.at(-1)
   t.match(loaded, /node_modules\/fastify\//)
-  for (const name of ['@fastify/swagger', '@fastify/swagger-ui', '@fastify/helmet', 'yaml', 'ajv', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler']) {
+  const needed = ['ajv', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'fast-jwt']
+  for (const name of [...needed, '@fastify/swagger', '@fastify/swagger-ui', '@fastify/helmet', 'yaml', 'prom-client', 'ioredis']) {
     t.notMatch(loaded, `node_modules/${name}/`)
   }
+  await eventually(async () => {
+    const last = output().match(/^then loaded .*$/gm)?.at(-1) ?? ''
+    return needed.every(name => last.includes(`node_modules/${name}/`)) || undefined
+  })
 })
 
 t.test('a second process on the same embedded spool is told so', async t => {
