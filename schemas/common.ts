@@ -14,12 +14,16 @@ TypeRegistry.Set<{ enum: unknown[] }>(ENUM, (schema, value) => schema.enum.inclu
 
 /** A string out of a closed list, as one `enum` and not as a union of constants. */
 export function stringEnum<const T extends readonly string[]> (values: T, options: object = {}) {
-  return Type.Unsafe<T[number]>({ [Kind]: ENUM, type: 'string', enum: [...values], ...options })
+  return closedList<T[number]>('string', values, options)
 }
 
 /** An integer out of a closed list. */
 export function integerEnum<const T extends readonly number[]> (values: T, options: object = {}) {
-  return Type.Unsafe<T[number]>({ [Kind]: ENUM, type: 'integer', enum: [...values], ...options })
+  return closedList<T[number]>('integer', values, options)
+}
+
+function closedList<T extends string | number> (type: 'string' | 'integer', values: readonly T[], options: object) {
+  return Type.Unsafe<T>({ [Kind]: ENUM, type, enum: [...values], ...options })
 }
 
 /** Absent or a string: what it holds is the token plugin's to judge. */
