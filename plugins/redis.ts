@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
@@ -5,6 +6,8 @@ import type { Redis } from 'ioredis'
 const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
 const LOADING_RETRY_MS = 250
+/** To say goodbye; a server that is away or hangs is left without. */
+const QUIT_MS = 1_000
 /** What a server answers that is the primary no more; the address leads to the one that is. */
 const NO_PRIMARY = /READONLY|MASTERDOWN/
 
@@ -42,6 +45,11 @@ async function connect (url: string): Promise<Redis> {
   return redis
 }
 
+async function disconnect (redis: Redis): Promise<void> {
+  await Promise.race([redis.quit().catch(() => {}), sleep(QUIT_MS, undefined, { ref: false })])
+  redis.disconnect()
+}
+
 /** Owns `fastify.redis`, the one connection that everything shares; it exists when REDIS_URL is set. */
 async function redis (fastify: FastifyInstance): Promise<void> {
   const { REDIS_URL } = fastify.config
@@ -57,7 +65,8 @@ async function redis (fastify: FastifyInstance): Promise<void> {
     if (away) fastify.log.info('Redis is back')
     away = false
   })
-  await fastify.register(fastifyRedis, { client, closeClient: true })
+  await fastify.register(fastifyRedis, { client })
+  fastify.addHook('onClose', () => disconnect(client))
 }
 
 export default fp(redis, { name: 'redis', dependencies: ['config'] })

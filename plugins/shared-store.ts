@@ -16,10 +16,7 @@ async function openStore ({ config, redis }: FastifyInstance): Promise<SharedSto
     return new LmdbSharedStore({ path: join(config.DATA_DIR, FOLDER), now: Date.now })
   }
   const { RedisSharedStore } = await import('../lib/shared-store/redis-shared-store.js')
-  const subscriber = redis.duplicate({ autoResubscribe: true })
-  subscriber.on('error', () => {})
-  await subscriber.connect()
-  return await RedisSharedStore.open({ redis, subscriber, prefix: config.REDIS_PREFIX, now: Date.now })
+  return await RedisSharedStore.open({ redis, prefix: config.REDIS_PREFIX, now: Date.now })
 }
 
 /** Owns `fastify.sharedStore`: what all processes know together, in Redis when there is one, else beside the spool on the local disk. */

@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Revocation } from '../applications/revocations.js'
+import { subscribe, type Subscription } from '../subscription.js'
 import type { Registers } from '../usage/sketch.js'
 import { DAY_MS, SharedStoreError, USAGE_DAYS, type Counts, type SharedStore, type WindowCount, type WindowTotal } from './shared-store.js'
 
@@ -46,8 +47,6 @@ redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
 export interface RedisSharedStoreOptions {
   /** Shared, not closed here. */
   redis: Redis
-  /** A connection for listening alone; closed here. */
-  subscriber: Redis
   /** What every key starts with. */
   prefix: string
   /** Unix milliseconds. */
@@ -66,16 +65,15 @@ function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
 export class RedisSharedStore implements SharedStore {
   readonly shared = true
   readonly #redis: Redis
-  readonly #subscriber: Redis
   readonly #prefix: string
   readonly #now: () => number
   readonly #listeners: Array<(revocation: Revocation) => void> = []
+  #subscription: Subscription | null = null
 
-  private constructor ({ redis, subscriber, prefix, now }: RedisSharedStoreOptions) {
+  private constructor ({ redis, prefix, now }: RedisSharedStoreOptions) {
     this.#redis = redis
     // As a command it is sent as a hash: there may be a count for each of many thousand addresses.
     if (!(COUNT_COMMAND in redis)) redis.defineCommand(COUNT_COMMAND, { numberOfKeys: 1, lua: COUNT })
-    this.#subscriber = subscriber
     this.#prefix = prefix
     this.#now = now
   }
@@ -83,13 +81,16 @@ export class RedisSharedStore implements SharedStore {
   /** Listens before it returns, so that no revocation is missed. */
   static async open (options: RedisSharedStoreOptions): Promise<RedisSharedStore> {
     const store = new RedisSharedStore(options)
-    const { subscriber } = options
-    subscriber.on('error', () => {})
-    subscriber.on('message', (_channel, message: string) => {
+    store.#subscription = subscribe(options.redis, store.#revocationsKey, message => {
       const revocation = JSON.parse(message) as Revocation
       for (const listener of store.#listeners) listener(revocation)
     })
-    await subscriber.subscribe(store.#revocationsKey)
+    try {
+      await store.#subscription.listening
+    } catch (error) {
+      await store.close()
+      throw error
+    }
     return store
   }
 
@@ -170,7 +171,7 @@ export class RedisSharedStore implements SharedStore {
   }
 
   async close (): Promise<void> {
-    this.#subscriber.disconnect()
+    this.#subscription?.close()
   }
 
   get #revocationsKey (): string {

@@ -3,6 +3,7 @@ import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
 import type { Ledger } from '../outcome.js'
+import { subscribe, type Subscription } from '../subscription.js'
 import { lineBytesOf, packChunks, unpackChunk } from './chunk.js'
 import { createDeadLetters } from './dead-letters.js'
 import { createLedger } from './ledger.js'
@@ -80,7 +81,7 @@ class RedisSpool implements Spool {
   readonly #leasePrefix: string
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
-  #subscriber: Redis | Cluster | null = null
+  #subscription: Subscription | null = null
   #closed: Promise<void> | null = null
   #nextLease = 1
   /** Whose turn it is among the shards. */
@@ -194,7 +195,7 @@ class RedisSpool implements Spool {
   async #close (): Promise<void> {
     this.#closing.abort()
     await Promise.all([...this.#appenders.values()].map(appender => appender.idle()))
-    this.#subscriber?.disconnect()
+    this.#subscription?.close()
   }
 
   #assertOpen (): void {
@@ -294,15 +295,9 @@ class RedisSpool implements Spool {
   }
 
   #subscribe (): void {
-    if (this.#subscriber !== null || this.#closed !== null) return
-    const { redis } = this.#options
-    const subscriber: Redis = redis.isCluster ? (redis as Cluster).duplicate() as unknown as Redis : (redis as Redis).duplicate()
-    // A connection that cannot be made is made again; until then the linger decides what is due.
-    subscriber.on('error', () => {})
-    subscriber.on('message', (_channel: string, kind: Kind) => this.#events.emit('due', kind))
-    // Not before: a client that keeps no queue refuses what comes while it connects.
-    subscriber.on('ready', () => { subscriber.subscribe(this.#keys.channel).catch(() => {}) })
-    if (subscriber.status === 'wait') subscriber.connect().catch(() => {})
-    this.#subscriber = subscriber
+    if (this.#subscription !== null || this.#closed !== null) return
+    this.#subscription = subscribe(this.#options.redis, this.#keys.channel, kind => this.#events.emit('due', kind))
+    // Until it listens the linger decides what is due.
+    this.#subscription.listening.catch(() => {})
   }
 }

@@ -31,9 +31,8 @@ export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise
   return {
     async open (now = Date.now) {
       const redis = new Redis(REDIS_URL!)
-      const subscriber = new Redis(REDIS_URL!)
-      for (const client of [redis, subscriber]) client.on('error', () => {})
-      const store = await RedisSharedStore.open({ redis, subscriber, prefix, now })
+      redis.on('error', () => {})
+      const store = await RedisSharedStore.open({ redis, prefix, now })
       t.teardown(async () => {
         await store.close()
         redis.disconnect()
