@@ -1,6 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { Revocation } from '../applications/revocations.js'
-import { subscribe, type Subscription } from '../subscription.js'
+import { subscribe, type Subscription } from '../redis-subscription.js'
 import type { Registers } from '../usage/sketch.js'
 import { DAY_MS, SharedStoreError, USAGE_DAYS, type Counts, type SharedStore, type WindowCount, type WindowTotal } from './shared-store.js'
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { subscribe } from '../../lib/subscription.js'
+import { subscribe } from '../../lib/redis-subscription.js'
 import { eventually, redisEnvironment, type Teardown } from '../helpers/app.js'
 
 /** As the gateway's own connection. */
