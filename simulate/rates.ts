@@ -18,12 +18,12 @@ interface Measured {
 /** Medians of five rounds, 28 November 2026, 2 cores. */
 export const MEASURED = {
   /** Log events: items of a request × bytes of a message. */
-  '1 × 100': { web: 126, redisAppend: 44.7, memory: 252, stored: 134, forwarder: 9.33, redisDeliver: 13.7 },
-  '10 × 100': { web: 141, redisAppend: 66, memory: 147, stored: 127, forwarder: 3.62, redisDeliver: 2.67 },
-  '10 × 1000': { web: 179, redisAppend: 159, memory: 1_240, stored: 1_027, forwarder: 16.7, redisDeliver: 10 },
+  '1 × 100': { web: 77.3, redisAppend: 32.9, memory: 242, stored: 134, forwarder: 7.67, redisDeliver: 7.33 },
+  '10 × 100': { web: 93.7, redisAppend: 46.3, memory: 147, stored: 127, forwarder: 3.26, redisDeliver: 2.13 },
+  '10 × 1000': { web: 139, redisAppend: 136, memory: 1_240, stored: 1_027, forwarder: 12.9, redisDeliver: 9.18 },
   /** Data points of a request. */
-  '1 point': { web: 102, redisAppend: 13.4, memory: 193, stored: 149, forwarder: 9.74, redisDeliver: 0.999 },
-  '20 points': { web: 145, redisAppend: 31.3, memory: 127, stored: 114, forwarder: 2.73, redisDeliver: 0.371 }
+  '1 point': { web: 64.7, redisAppend: 10.6, memory: 194, stored: 149, forwarder: 9.75, redisDeliver: 1 },
+  '20 points': { web: 126, redisAppend: 30, memory: 128, stored: 114, forwarder: 2.78, redisDeliver: 0.37 }
 } satisfies Record<string, Measured>
 
 /** Microseconds of CPU that the SDK takes for a call, whatever is in it, for each datum, and for each of its Values. */

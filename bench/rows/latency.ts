@@ -18,6 +18,8 @@ type Forwarder = typeof FORWARDERS[number]
 
 interface Measured {
   p99: number
+  /** Requests per second that were to be sent. */
+  due: number
   /** Requests per second that were answered. */
   rate: number
   generatorCores: number
@@ -45,11 +47,11 @@ async function findPeak (bench: Bench, sandbox: Server, backend: Backend): Promi
   })
 }
 
-async function measure (bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, rate: number): Promise<Measured> {
+async function measure (bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, due: number): Promise<Measured> {
   return await withGateway(bench, sandbox, backend, forwarder, async job => {
-    await bench.load.paced(job, rate, WARM_UP_SECONDS.paced)
-    const { latency, requests, seconds, cpuSeconds } = await bench.load.paced(job, rate, TIMES_AS_LONG * bench.seconds)
-    return { p99: latency.p99, rate: requests / seconds, generatorCores: cpuSeconds / seconds }
+    await bench.load.paced(job, due, WARM_UP_SECONDS.paced)
+    const { latency, requests, seconds, cpuSeconds } = await bench.load.paced(job, due, TIMES_AS_LONG * bench.seconds)
+    return { p99: latency.p99, due, rate: requests / seconds, generatorCores: cpuSeconds / seconds }
   })
 }
 
@@ -61,18 +63,19 @@ export const latency: Row = {
     const lines: Line[] = []
     const cores: number[] = []
     for (const backend of BACKENDS) {
-      bench.progress(`latency: peak rate, ${backend}`)
-      const rate = SHARE_OF_PEAK * await findPeak(bench, sandbox, backend)
       const measured: Record<Forwarder, Measured[]> = { on: [], off: [] }
       for (let round = 0; round < bench.rounds; round++) {
+        bench.progress(`latency: round ${round + 1} of ${bench.rounds}, ${backend}, peak rate`)
+        const due = SHARE_OF_PEAK * await findPeak(bench, sandbox, backend)
         for (const forwarder of alternate([...FORWARDERS], round)) {
           bench.progress(`latency: round ${round + 1} of ${bench.rounds}, ${backend}, FORWARDER=${forwarder}`)
-          measured[forwarder].push(await measure(bench, sandbox, backend, forwarder, rate))
+          measured[forwarder].push(await measure(bench, sandbox, backend, forwarder, due))
         }
       }
       cores.push(...[...measured.on, ...measured.off].map(({ generatorCores }) => generatorCores))
       const p99 = (forwarder: Forwarder): number[] => measured[forwarder].map(({ p99 }) => p99)
-      const note = (forwarder: Forwarder): string => `${Math.round(spreadOf(measured[forwarder].map(({ rate }) => rate)).median).toLocaleString('en')} of ${Math.round(rate).toLocaleString('en')} requests/s`
+      const medianOf = (forwarder: Forwarder, figure: 'due' | 'rate'): string => Math.round(spreadOf(measured[forwarder].map(each => each[figure])).median).toLocaleString('en')
+      const note = (forwarder: Forwarder): string => `${medianOf(forwarder, 'rate')} of ${medianOf(forwarder, 'due')} requests/s`
       lines.push(
         { label: `${backend}, FORWARDER=off`, unit: 'ms', values: p99('off'), note: note('off') },
         { label: `${backend}, forwarder on`, unit: 'ms', values: p99('on'), ratios: ratiosOf(p99('on'), p99('off')), target: atMost(TARGET), note: note('on') }
@@ -84,7 +87,7 @@ export const latency: Row = {
       lines,
       notes: [
         `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, and what it has left behind delivered before the row is measured.`,
-        'The peak is that of the forwarder on, under the load generator of the other rows; the rate is the same for both sides.',
+        'The peak is that of the forwarder on, under the load generator of the other rows, found anew each round, as the machine may be faster or slower by then; the rate is the same for both sides of a round.',
         `Sent at even intervals by a client of our own, as wrk knows no rate: ${CONNECTIONS} connections, a tick of 1 ms. Latency counts from when a request was due, so waiting for a free connection is in it.`,
         `That client used ${spreadOf(cores).median.toFixed(2)} of a core (at most ${Math.max(...cores).toFixed(2)}).`
       ]
