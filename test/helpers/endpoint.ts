@@ -6,10 +6,13 @@ export interface Endpoint {
   port: number
   /** New connections lead there from now on; those that are open stay where they are. */
   moveTo (port: number): void
+  /** Breaks the connections that are open. */
+  cut (): void
   close (): Promise<void>
 }
 
-export async function openEndpoint (port: number): Promise<Endpoint> {
+/** @param breaks whether the connection breaks at what a client has sent */
+export async function openEndpoint (port: number, breaks: (sent: Buffer) => boolean = () => false): Promise<Endpoint> {
   let target = port
   const sockets = new Set<Socket>()
   const server = createServer(client => {
@@ -21,16 +24,22 @@ export async function openEndpoint (port: number): Promise<Endpoint> {
         sockets.delete(socket)
         other.destroy()
       })
-      socket.pipe(other)
     }
+    client.on('data', sent => {
+      if (breaks(sent)) client.destroy()
+    })
+    client.pipe(upstream)
+    upstream.pipe(client)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
+  const cut = (): void => { for (const socket of sockets) socket.destroy() }
   return {
     port: (server.address() as AddressInfo).port,
     moveTo (port) { target = port },
+    cut,
     async close () {
       server.close()
-      for (const socket of sockets) socket.destroy()
+      cut()
       await once(server, 'close')
     }
   }

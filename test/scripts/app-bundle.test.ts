@@ -33,7 +33,15 @@ t.test('the modules of the gateway and of TypeBox are in the bundles, the packag
   }
   for (const name of imported) t.notMatch(name, /^\.\.?\/.*(?:lib|schemas)\/|typebox/)
   t.ok(imported.has('lmdb') && imported.has('ioredis'))
-  t.ok(written.length < 120, `${written.length} files`)
+  t.ok(written.length < 70, `${written.length} files`)
+})
+
+t.test('a thread does not load what only the app needs', async t => {
+  for (const file of await files(join(outdir, 'threads'))) {
+    const imported = [...(await readFile(file, 'utf8')).matchAll(IMPORT)].map(([, ...names]) => names.find(name => name !== undefined)!)
+    t.ok(imported.length > 0)
+    t.notOk(imported.some(name => name.startsWith('.')), imported.join())
+  }
 })
 
 t.test('what an earlier build left is removed', async t => {
