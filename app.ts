@@ -6,10 +6,10 @@ import type createValidators from '@fastify/ajv-compiler'
 import autoload from '@fastify/autoload'
 import type createSerializers from '@fastify/fast-json-stringify-compiler'
 import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fastify'
-import { compileOnFirstUse } from './lib/compile-on-first-use.js'
-import { loadLate, loadWaiting } from './lib/load-late.js'
-import { readTrustProxy } from './lib/trust-proxy.js'
-import { answerToRouterError, refuseClient } from './lib/unrouted.js'
+import { compileOnFirstUse } from './lib/http/compile-on-first-use.js'
+import { loadLate, loadWaiting } from './lib/http/load-late.js'
+import { readTrustProxy } from './lib/http/trust-proxy.js'
+import { answerToRouterError, refuseClient } from './lib/http/raw-errors.js'
 import type { ConfigOptions } from './plugins/config.js'
 
 const require = createRequire(import.meta.url)
@@ -24,10 +24,6 @@ const LOAD_WAITING_MS = 200
 const MAX_HEADER_BYTES = 16_384
 /** How often connections are looked at; a timeout is exact to this. */
 const CONNECTIONS_CHECK_MS = 1_000
-/** Routes of those who run the gateway; forwarders alone have no others. */
-const OPERATOR_ROUTES = /health|prometheus|admin/
-/** Routes that other servers call, under the same path whatever pages are told. */
-const SERVER_ROUTES = /metering|authorize/
 
 /** For `fastify start --options`. */
 export const options: FastifyHttpOptions<Server> = {
@@ -56,19 +52,23 @@ export const options: FastifyHttpOptions<Server> = {
   clientErrorHandler: refuseClient
 }
 
-/** The composition: every plugin, then every route. */
+/**
+ * The composition: every plugin, then the routes of operators, of other servers, and of pages. A process that only
+ * forwards has the operators' alone.
+ */
 export default async function app (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
   fastify.addHook('onListen', async () => {
     setTimeout(loadWaiting, LOAD_WAITING_MS).unref()
   })
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),
+    dirNameRoutePrefix: false,
     options: { environment: options.environment }
   })
-  const dir = join(import.meta.dirname, 'routes')
+  const routes = join(import.meta.dirname, 'routes')
   const { FORWARDER, ROUTE_PREFIX } = fastify.config
-  await fastify.register(autoload, { dir, matchFilter: OPERATOR_ROUTES })
+  await fastify.register(autoload, { dir: join(routes, 'operators') })
   if (FORWARDER === 'only') return
-  await fastify.register(autoload, { dir, matchFilter: SERVER_ROUTES })
-  await fastify.register(autoload, { dir, ignoreFilter: new RegExp(`${OPERATOR_ROUTES.source}|${SERVER_ROUTES.source}`), options: ROUTE_PREFIX === undefined ? {} : { prefix: ROUTE_PREFIX } })
+  await fastify.register(autoload, { dir: join(routes, 'servers') })
+  await fastify.register(autoload, { dir: join(routes, 'public'), options: ROUTE_PREFIX === undefined ? {} : { prefix: ROUTE_PREFIX } })
 }

@@ -1,5 +1,5 @@
 import { createFetchedKey, fixedKey, type ApiKey } from '../lib/metering/api-key.js'
-import { isObject } from '../lib/text.js'
+import { isObject } from '../lib/guards.js'
 import { requiredSetting, textSetting, type Environment } from './settings.js'
 
 /** A rotated key is in use after this time, or as soon as the platform refuses the old one. */

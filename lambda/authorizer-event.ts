@@ -1,4 +1,4 @@
-import { isObject } from '../lib/text.js'
+import { isObject } from '../lib/guards.js'
 
 /** What is asked of an authorizer, whichever API asks. */
 export interface AuthorizerRequest {

@@ -1,5 +1,5 @@
 import { rememberDelivered } from '../lib/metering/delivered-ids.js'
-import { concurrencyOf, openClient, openFilter } from './client.js'
+import { concurrencyOf, openClient, openFilter } from './metering-client.js'
 import { createMeteringHandler, type LambdaContext } from './metering-handler.js'
 import { createQueueParking } from './parking.js'
 import { writeLine } from './report.js'

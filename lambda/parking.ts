@@ -1,4 +1,4 @@
-import type { MeteredCall } from '../lib/metering/call.js'
+import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { LogLine } from '../lib/metering/subscription.js'
 
 /** What a message in one of the queues holds; each can be given to the metering function again. */

@@ -1,8 +1,8 @@
-import type { MeteredCall } from '../lib/metering/call.js'
-import type { Filter, SkipReason } from '../lib/metering/filter.js'
+import type { MeteredCall } from '../lib/metering/metered-call.js'
+import type { Filter, SkipReason } from '../lib/metering/call-filter.js'
 import { readCalls } from '../lib/metering/read-calls.js'
 import { decodeSubscription, SubscriptionError, type LogLine, type UnreadableLine } from '../lib/metering/subscription.js'
-import { isObject } from '../lib/text.js'
+import { isObject } from '../lib/guards.js'
 import type { ParkedMessage } from './parking.js'
 
 /** What one event, or one message of a queue, asks to be done. */

@@ -1,13 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Sink } from '../lib/sinks/sink.js'
-import { SinkThread } from '../lib/sinks/thread/sink-thread.js'
+import type { Sink } from '../lib/delivery/sinks/sink.js'
+import { SinkThread } from '../lib/delivery/thread/sink-thread.js'
 
 declare module 'fastify' {
   interface FastifyInstance { aws: { metrics: Sink, logs: Sink } }
 }
 
-const THREAD = new URL('../threads/deliver.js', import.meta.url)
+const THREAD = new URL('../lib/delivery/thread/deliver.js', import.meta.url)
 
 /** Owns `fastify.aws`: the sinks of both APIs, in a thread of their own, which alone loads the SDK. */
 async function aws (fastify: FastifyInstance): Promise<void> {
@@ -24,4 +24,4 @@ async function aws (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => thread.close())
 }
 
-export default fp(aws, { name: 'aws', dependencies: ['config', 'applications', 'pace'] })
+export default fp(aws, { name: 'aws', dependencies: ['config', 'applications', 'rate-limiters'] })

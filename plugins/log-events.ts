@@ -1,13 +1,13 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { requireScope } from '../lib/applications/scope.js'
-import { ApiError } from '../lib/errors.js'
-import type { IntakeContext, IntakeResult } from '../lib/intake.js'
-import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/log-documents.js'
-import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/log-event.js'
-import type { RefusalReason } from '../lib/outcome.js'
-import { countLogEvent, encodeLogBody } from '../lib/record.js'
+import { requireScope } from '../lib/access/scope.js'
+import { ApiError } from '../lib/http/api-error.js'
+import type { IntakeContext, IntakeResult } from '../lib/intake/intake.js'
+import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/intake/json-lines-request.js'
+import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/items/log-event.js'
+import type { RefusalReason } from '../schemas/reasons.js'
+import { countLogEvent, encodeLogBody } from '../lib/spool/record.js'
 import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
 
 declare module 'fastify' {
@@ -73,4 +73,4 @@ async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.forwarding.add(fastify.aws.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-rules', 'observer', 'aws', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'observer', 'aws', 'forwarding'] })

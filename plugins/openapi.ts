@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { DocumentedRoute } from '../documentation/app.js'
-import { ApiError } from '../lib/errors.js'
+import { ApiError } from '../lib/http/api-error.js'
 import { COMPONENTS } from '../schemas/index.js'
 
 declare module 'fastify' {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
-import { allowsOrigin } from '../lib/applications/applications.js'
-import { readGrant, type Grant } from '../lib/applications/client-tokens.js'
-import { EndOfTurn } from '../lib/end-of-turn.js'
-import { ApiError } from '../lib/errors.js'
-import { isObject } from '../lib/text.js'
-import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Identity } from '../lib/token.js'
+import { allowsOrigin } from '../lib/access/applications.js'
+import { readGrant, type Grant } from '../lib/access/client-tokens.js'
+import { EndOfTurn } from '../lib/http/tick-batch.js'
+import { ApiError } from '../lib/http/api-error.js'
+import { isObject } from '../lib/guards.js'
+import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Identity } from '../lib/access/access-tokens.js'
 
 declare module 'fastify' {
   interface FastifyInstance { tokens: Tokens }
@@ -158,4 +158,4 @@ async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'shared-store', 'revocations', 'rate-limit', 'usage', 'entitlement'] })
+export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'usage', 'entitlement'] })

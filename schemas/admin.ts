@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { DEAD_LETTER_REASONS } from '../lib/outcome.js'
+import { DEAD_LETTER_REASONS } from './reasons.js'
 import { ref, stringEnum } from './common.js'
 
 const KINDS = ['metrics', 'logs', 'metering'] as const

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA, RETENTION_DAYS } from '../lib/limits.js'
+import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA, RETENTION_DAYS } from './aws-limits.js'
 
 /** Client secrets of one application: a client token of the older form is tried against each. */
 const MAX_SECRETS = 8

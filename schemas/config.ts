@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { RETENTION_DAYS } from '../lib/limits.js'
+import { RETENTION_DAYS } from './aws-limits.js'
 import { REDACTION_PATTERNS, UNKNOWN_DIMENSIONS } from './applications.js'
 import { integerEnum, stringEnum } from './common.js'
 

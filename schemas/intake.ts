@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { DEAD_LETTER_REASONS, REFUSAL_REASONS, REJECTION_REASONS } from '../lib/outcome.js'
-import { API_ERRORS } from '../lib/errors.js'
+import { DEAD_LETTER_REASONS, REFUSAL_REASONS, REJECTION_REASONS } from './reasons.js'
+import { API_ERRORS } from '../lib/http/api-error.js'
 import { ref, stringEnum } from './common.js'
 
 const REASONS = [...new Set([...REFUSAL_REASONS, ...REJECTION_REASONS, ...DEAD_LETTER_REASONS])]

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { LOG_GROUP_NAME, LOG_STREAM_NAME } from '../lib/limits.js'
+import { LOG_GROUP_NAME, LOG_STREAM_NAME } from './aws-limits.js'
 import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref } from './common.js'
 
 export const LogEventSchema = Type.Object({

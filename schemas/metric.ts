@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { PUT_METRIC_DATA as LIMIT, UNITS } from '../lib/limits.js'
+import { PUT_METRIC_DATA as LIMIT, UNITS } from './aws-limits.js'
 import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref, stringEnum } from './common.js'
 
 export const DimensionSchema = Type.Object({

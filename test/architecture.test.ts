@@ -1,8 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
+import { ROOT } from '../tools/shared/root.js'
 
-const ROOT = join(import.meta.dirname, '..')
 const IMPORT = /^(?:import|export)[^']*? from '([^']+)'|^} from '([^']+)'|^import '([^']+)'/gm
 /** Constants that schemas are made of. */
 const CONSTANTS = /^\.\.\/lib\/(limits|outcome|errors)\.js$/

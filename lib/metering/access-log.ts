@@ -1,4 +1,4 @@
-import { isObject } from '../text.js'
+import { isObject } from '../guards.js'
 
 /**
  * The keys that are read from a line of a stage's access log, in the order in which a log format should have them:

@@ -1,5 +1,5 @@
-import type { Failure } from '../failure.js'
-import { Breaker } from './breaker.js'
+import type { Failure } from '../resilience/failure.js'
+import { Breaker } from '../resilience/circuit-breaker.js'
 import { brokenClientIdRule } from './client-id.js'
 import type { Platform, PlatformAnswer } from './platform.js'
 import { failureOfAnswer, failureOfError } from './platform-failure.js'

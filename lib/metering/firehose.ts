@@ -1,4 +1,4 @@
-import { isGzip } from './inflate.js'
+import { isGzip } from './gunzip.js'
 import { decodeEnvelope, keepLine, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
 
 /** One request of Firehose; its id is the same when it is tried again. */

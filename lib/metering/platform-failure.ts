@@ -1,4 +1,4 @@
-import { classifyFailure, readRetryAfter, type Failure, type FailureClass } from '../failure.js'
+import { classifyFailure, readRetryAfter, type Failure, type FailureClass } from '../resilience/failure.js'
 import type { PlatformAnswer } from './platform.js'
 
 const MAX_MESSAGE_LENGTH = 300

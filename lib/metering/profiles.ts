@@ -1,4 +1,4 @@
-import { SOURCE, type MeteredCall } from './call.js'
+import { SOURCE, type MeteredCall } from './metered-call.js'
 
 /** One POST to the platform. */
 export interface PlatformPost {

@@ -1,6 +1,6 @@
 import { UnreadableLineError } from './access-log.js'
-import { readCall, type MeteredCall } from './call.js'
-import { SKIP_REASONS, type Filter, type SkipReason } from './filter.js'
+import { readCall, type MeteredCall } from './metered-call.js'
+import { SKIP_REASONS, type Filter, type SkipReason } from './call-filter.js'
 import { keepLine, type LogLine, type UnreadableLine } from './subscription.js'
 
 /** What became of each line; together they are all lines. */

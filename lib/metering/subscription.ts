@@ -1,6 +1,6 @@
-import { isObject } from '../text.js'
-import type { LineOrigin } from './call.js'
-import { inflateCapped, InflateError, type InflateFault } from './inflate.js'
+import { isObject } from '../guards.js'
+import type { LineOrigin } from './metered-call.js'
+import { inflateCapped, InflateError, type InflateFault } from './gunzip.js'
 
 /** One line of a log, and where it was found. */
 export interface LogLine {

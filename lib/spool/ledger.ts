@@ -1,4 +1,4 @@
-import { REJECTION_REASONS, type Ledger, type RejectionReason } from '../outcome.js'
+import { REJECTION_REASONS, type Ledger, type RejectionReason } from '../../schemas/reasons.js'
 
 export interface StoredLedger {
   accepted: number

@@ -1,4 +1,4 @@
-import type { DeadLetterReason, Ledger, RejectionReason } from '../outcome.js'
+import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'
 
 /** What a record holds; each kind has its own sink and its own batch limits. */
 export const KINDS = ['metrics', 'logs', 'metering'] as const

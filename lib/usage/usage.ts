@@ -1,8 +1,8 @@
 import type { Application } from '../../schemas/applications.js'
-import { DAY_MS, dayOf, type SharedStore } from '../shared-store/shared-store.js'
+import { DAY_MS, dayOf, type SharedStore } from '../state/store.js'
 import { tightestBudget, hasBudget, type BudgetState } from './budget.js'
-import { UsageDay, type ApplicationUsage, type MeteredKind } from './day.js'
-import type { Series } from './sketch.js'
+import { UsageDay, type ApplicationUsage, type MeteredKind } from './usage-day.js'
+import type { Series } from './hyperloglog.js'
 
 /** How often the counts of the processes are brought together. */
 export const USAGE_SYNC_MS = 1_000

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { createClientToken } from '../../lib/token.js'
+import { createClientToken } from '../../lib/access/access-tokens.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
-import { findPort, startGatewayProcess } from '../../scripts/processes.js'
+import { findPort, startGatewayProcess } from '../../tools/shared/processes.js'
 
 const { env } = process
 

@@ -5,9 +5,9 @@ import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import app, { options } from '../../app.js'
-import { createClientToken } from '../../lib/token.js'
-import { readTrustProxy } from '../../lib/trust-proxy.js'
-import { startSandbox, type Sandbox } from '../../sandbox/server.js'
+import { createClientToken } from '../../lib/access/access-tokens.js'
+import { readTrustProxy } from '../../lib/http/trust-proxy.js'
+import { startSandbox, type Sandbox } from '../../tools/sandbox/server.js'
 import { startRedis } from './redis.js'
 
 /** For machines on which many test files start at once. */

@@ -5,8 +5,8 @@
  */
 import { Redis } from 'ioredis'
 import { writeSync } from 'node:fs'
-import { openLmdbSpool } from '../../lib/spool/lmdb-spool.js'
-import { openRedisSpool } from '../../lib/spool/redis-spool.js'
+import { openLmdbSpool } from '../../lib/spool/embedded/embedded-spool.js'
+import { openRedisSpool } from '../../lib/spool/redis/redis-spool.js'
 import type { SpoolOptions } from '../../lib/spool/spool.js'
 
 const CALLERS = 8

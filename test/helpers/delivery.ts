@@ -1,13 +1,13 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
-import type { RejectionReason } from '../../lib/outcome.js'
-import type { Pace } from '../../lib/pace.js'
-import { countDatum, countLogEvent, decodeRecord, encodeRecords, type ReceiptRef, type StoredDatum, type StoredLogEvent } from '../../lib/record.js'
-import { clientOptions } from '../../lib/sinks/client-options.js'
-import { LOG_DESTINATION_TPS } from '../../lib/limits.js'
-import type { DeliverContext, SinkCall } from '../../lib/sinks/sink.js'
+import type { RejectionReason } from '../../schemas/reasons.js'
+import type { Pace } from '../../lib/resilience/rate-limiter.js'
+import { countDatum, countLogEvent, decodeRecord, encodeRecords, type ReceiptRef, type StoredDatum, type StoredLogEvent } from '../../lib/spool/record.js'
+import { clientOptions } from '../../lib/delivery/aws-client-options.js'
+import { LOG_DESTINATION_TPS } from '../../schemas/aws-limits.js'
+import type { DeliverContext, SinkCall } from '../../lib/delivery/sinks/sink.js'
 import type { Kind, Lease, Settlement, SpoolRecord } from '../../lib/spool/spool.js'
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../sandbox/server.js'
+import { startSandbox, type Sandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
 
 interface Teardown {
   teardown (close: () => unknown): void

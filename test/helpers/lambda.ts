@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFilter, type FilterOptions } from '../../lib/metering/filter.js'
+import { createFilter, type FilterOptions } from '../../lib/metering/call-filter.js'
 import { rememberDelivered } from '../../lib/metering/delivered-ids.js'
 import { createMeteringHandler, type LambdaContext, type MeteringHandlerOptions } from '../../lambda/metering-handler.js'
 import type { ParkedMessage, Parking } from '../../lambda/parking.js'
 import type { TestPlatform } from './metering.js'
+import { ROOT } from '../../tools/shared/root.js'
 
 export async function recordedEvent (name: string): Promise<any> {
-  return JSON.parse(await readFile(join(import.meta.dirname, '../lambda/events', `${name}.json`), 'utf8'))
+  return JSON.parse(await readFile(join(ROOT, 'test/lambda/events', `${name}.json`), 'utf8'))
 }
 
 export function lambdaContext (remainingMs = 60_000): LambdaContext {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
-import { startPlatform, type PlatformSandbox } from '../../sandbox/platform/server.js'
+import { startPlatform, type PlatformSandbox } from '../../tools/sandbox/platform/server.js'
 import { eventually, redisEnvironment, startGateway, type Backend, type Gateway, type Teardown } from './app.js'
 
 export const ACCESS_KEY = 'access-key-of-the-tests'

@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib'
 import { fixedKey, type ApiKey } from '../../lib/metering/api-key.js'
-import type { MeteredCall } from '../../lib/metering/call.js'
-import { createMeteringClient, type MeteringClient } from '../../lib/metering/client.js'
+import type { MeteredCall } from '../../lib/metering/metered-call.js'
+import { createMeteringClient, type MeteringClient } from '../../lib/metering/metering-client.js'
 import { createPlatform, type Platform } from '../../lib/metering/platform.js'
 import { PROFILES, type ProfileName } from '../../lib/metering/profiles.js'
-import { startPlatform, type PlatformSandbox, type PlatformSandboxOptions } from '../../sandbox/platform/server.js'
+import { startPlatform, type PlatformSandbox, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
 
 interface Teardown {
   teardown (close: () => unknown): void

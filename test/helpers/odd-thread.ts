@@ -1,8 +1,8 @@
 /** What a thread of the tests runs in place of the sinks of AWS. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Pace } from '../../lib/pace.js'
-import { serveSinks, type ServedOptions } from '../../lib/sinks/thread/serve-sinks.js'
-import type { DeliverContext, Delivery, DeliveryFailure } from '../../lib/sinks/sink.js'
+import type { Pace } from '../../lib/resilience/rate-limiter.js'
+import { serveSinks, type ServedOptions } from '../../lib/delivery/thread/serve-sinks.js'
+import type { DeliverContext, Delivery, DeliveryFailure } from '../../lib/delivery/sinks/sink.js'
 import type { Lease } from '../../lib/spool/spool.js'
 
 /** Outlives the threads: how many of them have died. */

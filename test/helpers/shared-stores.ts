@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { LmdbSharedStore } from '../../lib/shared-store/lmdb-shared-store.js'
-import { RedisSharedStore } from '../../lib/shared-store/redis-shared-store.js'
-import type { SharedStore } from '../../lib/shared-store/shared-store.js'
+import { LmdbSharedStore } from '../../lib/state/lmdb-store.js'
+import { RedisSharedStore } from '../../lib/state/redis-store.js'
+import type { SharedStore } from '../../lib/state/store.js'
 import { redisEnvironment, type Backend, type Teardown } from './app.js'
 
 export interface StoreFolder {

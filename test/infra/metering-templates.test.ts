@@ -3,14 +3,15 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { ROOT } from '../../tools/shared/root.js'
 import { parse, type ScalarTag } from 'yaml'
 import { ACCESS_LOG_KEYS } from '../../lib/metering/access-log.js'
-import { createFilter } from '../../lib/metering/filter.js'
+import { createFilter } from '../../lib/metering/call-filter.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
-import { FUNCTIONS } from '../../scripts/lambda/bundle.js'
+import { FUNCTIONS } from '../../tools/build/lambda/bundle.js'
 
 const run = promisify(execFile)
-const FOLDER = join(import.meta.dirname, '../../infra')
+const FOLDER = join(ROOT, 'infra')
 const MAX_FORMAT_BYTES = 3_072
 
 /** The short forms of CloudFormation's functions, as objects. */

@@ -4,9 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { bundleFunctions, type Bundle, type FunctionName } from '../../scripts/lambda/bundle.js'
-import { measureColdStart } from '../../scripts/lambda/cold-start.js'
-import { startPlatform, type PlatformSandbox } from '../../sandbox/platform/server.js'
+import { ROOT } from '../../tools/shared/root.js'
+import { bundleFunctions, type Bundle, type FunctionName } from '../../tools/build/lambda/bundle.js'
+import { measureColdStart } from '../../tools/build/lambda/cold-start.js'
+import { startPlatform, type PlatformSandbox } from '../../tools/sandbox/platform/server.js'
 import { awsEnvironment, startAwsFakes, type AwsFakes } from '../helpers/aws-fakes.js'
 import { startFunction } from '../helpers/lambda-process.js'
 import { recordedEvent } from '../helpers/lambda.js'
@@ -53,7 +54,7 @@ t.test('the Node that LAMBDA_NODE names is that of the runtime of the templates'
   if (LAMBDA_NODE === undefined) return t.comment(`SKIPPED: LAMBDA_NODE is not set, the functions run on ${process.version}`)
   const { stdout } = await promisify(execFile)(LAMBDA_NODE, ['--version'])
   for (const file of ['http-api', 'rest-api', 'sam']) {
-    const template = await readFile(join(import.meta.dirname, `../../infra/metering-${file}.yaml`), 'utf8')
+    const template = await readFile(join(ROOT, `infra/metering-${file}.yaml`), 'utf8')
     for (const [, major] of template.matchAll(/Runtime: nodejs(\d+)\.x/g)) t.match(stdout, `v${major}.`, file)
   }
 })

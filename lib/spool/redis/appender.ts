@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { packChunks, writeChunk, type PackedChunk } from '../chunk.js'
+import { packChunks, writeChunk, type PackedChunk } from '../entry-codec.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
   SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolRecord

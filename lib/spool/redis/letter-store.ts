@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { packChunks } from '../chunk.js'
+import { packChunks } from '../entry-codec.js'
 import type { LetterStore } from '../dead-letters.js'
 import { KINDS, SpoolFullError, type BatchLimits, type DeadLetter, type Kind } from '../spool.js'
 import { chunkArguments } from './appender.js'

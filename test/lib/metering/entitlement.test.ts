@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Failure } from '../../../lib/failure.js'
+import type { Failure } from '../../../lib/resilience/failure.js'
 import { createEntitlement, type EntitlementOptions } from '../../../lib/metering/entitlement.js'
 import type { KnownVerdict, VerdictStore } from '../../../lib/metering/verdicts.js'
 import { openTestPlatform } from '../../helpers/metering.js'

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readCall } from '../../../lib/metering/call.js'
-import { brokenEventRule, type EventRoute } from '../../../sandbox/platform/events.js'
+import { readCall } from '../../../lib/metering/metered-call.js'
+import { brokenEventRule, type EventRoute } from '../../../tools/sandbox/platform/events.js'
 import { PROFILES } from '../../../lib/metering/profiles.js'
 import { accessLogLine, CALLED_AT } from '../../helpers/metering.js'
 

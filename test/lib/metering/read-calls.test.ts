@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createFilter } from '../../../lib/metering/filter.js'
+import { createFilter } from '../../../lib/metering/call-filter.js'
 import { readCalls } from '../../../lib/metering/read-calls.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 

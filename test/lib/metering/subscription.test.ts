@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { MAX_INFLATE_RATIO, MAX_INFLATED_BYTES } from '../../../lib/metering/inflate.js'
+import { MAX_INFLATE_RATIO, MAX_INFLATED_BYTES } from '../../../lib/metering/gunzip.js'
 import { decodeEnvelope, decodeSubscription, SubscriptionError } from '../../../lib/metering/subscription.js'
 import { envelope, pack } from '../../helpers/metering.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { dollarsOf, PRICES } from '../../../lib/prices.js'
+import { dollarsOf, PRICES } from '../../../lib/usage/aws-prices.js'
 import { Usage } from '../../../lib/usage/usage.js'
 import { tightestBudget } from '../../../lib/usage/budget.js'
 import { BACKENDS } from '../../helpers/app.js'

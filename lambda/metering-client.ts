@@ -1,0 +1,43 @@
+import { createMeteringClient, type MeteringClient } from '../lib/metering/metering-client.js'
+import { createFilter, type Filter } from '../lib/metering/call-filter.js'
+import { createPlatform, type Platform } from '../lib/metering/platform.js'
+import { DEFAULT_PROFILE, PROFILES, type Profile, type ProfileName } from '../lib/metering/profiles.js'
+import { openApiKey } from './api-key.js'
+import { choiceSetting, listSetting, numberSetting, textSetting, timeoutSetting, type Environment } from './settings.js'
+
+const DEFAULT_TIMEOUT_MS = 5_000
+const DEFAULT_CONCURRENCY = 16
+const YES_NO = ['true', 'false'] as const
+
+/** @throws SettingsError */
+export function profileOf (env: Environment): Profile {
+  return PROFILES[choiceSetting(env, 'METERING_PROFILE', Object.keys(PROFILES) as ProfileName[], DEFAULT_PROFILE)]
+}
+
+/** @throws SettingsError */
+export function concurrencyOf (env: Environment): number {
+  return numberSetting(env, 'METERING_CONCURRENCY', { otherwise: DEFAULT_CONCURRENCY, min: 1, max: 256 })
+}
+
+/** @throws SettingsError */
+export function openClient (env: Environment): { client: MeteringClient, platform: Platform } {
+  const profile = profileOf(env)
+  const platform = createPlatform({
+    baseUrl: textSetting(env, 'REVENIUM_PLATFORM_API') ?? profile.defaultUrl,
+    apiKey: openApiKey(env),
+    timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
+    maxSockets: concurrencyOf(env)
+  })
+  return { client: createMeteringClient({ platform, profile, now: Date.now, random: Math.random }), platform }
+}
+
+/** @throws SettingsError | TypeError */
+export function openFilter (env: Environment): Filter {
+  return createFilter({
+    turnedAway: choiceSetting(env, 'METER_TURNED_AWAY', YES_NO, 'false') === 'true',
+    anonymous: choiceSetting(env, 'METER_ANONYMOUS', YES_NO, 'false') === 'true',
+    excludeMethods: listSetting(env, 'METER_EXCLUDE_METHODS'),
+    excludePaths: listSetting(env, 'METER_EXCLUDE_PATHS'),
+    excludeStatuses: listSetting(env, 'METER_EXCLUDE_STATUSES')
+  })
+}

@@ -1,0 +1,203 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { Application } from '../../schemas/applications.js'
+import { readScope, type Scope } from './scope.js'
+import { jwt } from './jwt.js'
+
+/** A client token is valid for a day from its timestamp. */
+export const CLIENT_TOKEN_MAX_AGE_MS = 24 * 3_600_000
+/** How far a client's clock may run ahead. */
+export const CLIENT_TOKEN_MAX_FUTURE_MS = 5 * 60_000
+const MAX_CLIENT_TOKEN_LENGTH = 1_024
+const MAX_ACCESS_TOKEN_LENGTH = 4_096
+/** Verified access tokens remembered. */
+const CACHE_SIZE = 10_000
+/** Refused tokens that are remembered: a page repeats one until it has another. */
+const REFUSED_CACHE_SIZE = 1_000
+const KEY_ID_LENGTH = 8
+
+const MILLISECONDS = /^[1-9]\d{12}$/
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
+
+/** Whose items these are; taken from the token, never from the payload. */
+export interface Identity {
+  application: Application
+  /** The access token's id. */
+  jti: string
+  /** Null when the token may do all that its application may. */
+  scope: Scope | null
+}
+
+function hashClientToken (timestamp: string, salt: string, secret: string): Buffer {
+  return createHash('sha256').update(`${timestamp}${salt}${secret}`).digest()
+}
+
+/**
+ * `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`
+ * @param now Unix milliseconds
+ * @param salt any string without `::`
+ */
+export function createClientToken (secret: string, now: number, salt: string): string {
+  const timestamp = String(now)
+  const hash = hashClientToken(timestamp, salt, secret).toString('base64')
+  return Buffer.from(`${timestamp}::${salt}::${hash}`).toString('base64')
+}
+
+export interface ClientToken {
+  /** Unix milliseconds. */
+  issuedAt: number
+  /** What it says, whichever way its base64 was written. */
+  content: string
+  madeWith (secret: string): boolean
+}
+
+/**
+ * Reads strictly, for the hash covers a bare concatenation: digits that move from the salt to the timestamp keep it.
+ * So the timestamp must be exactly the 13 digits of a plausible millisecond value.
+ * @returns null when it is no client token, or none of now
+ */
+export function readClientToken (token: string, now: number): ClientToken | null {
+  if (token.length > MAX_CLIENT_TOKEN_LENGTH || !BASE64.test(token)) return null
+  const content = Buffer.from(token, 'base64').toString('utf8')
+  const parts = content.split('::')
+  if (parts.length !== 3) return null
+  const [timestamp, salt, hash] = parts as [string, string, string]
+  if (!MILLISECONDS.test(timestamp)) return null
+  const issuedAt = Number(timestamp)
+  if (now - issuedAt > CLIENT_TOKEN_MAX_AGE_MS || issuedAt - now > CLIENT_TOKEN_MAX_FUTURE_MS) return null
+  const given = Buffer.from(hash)
+  return {
+    issuedAt,
+    content,
+    madeWith (secret) {
+      const expected = Buffer.from(hashClientToken(timestamp, salt, secret).toString('base64'))
+      return given.length === expected.length && timingSafeEqual(given, expected)
+    }
+  }
+}
+
+/** What an access token says. */
+export interface AccessClaims {
+  /** Its application's id. */
+  application: string
+  jti: string
+  scope: Scope | null
+  /** The origin of the page that it was issued to, which alone may use it; null: it was issued to no page. */
+  origin: string | null
+  /** `jti` of the client token that it was traded for; null when that had none. */
+  parent: string | null
+  /** Unix milliseconds, to the second. */
+  issuedAt: number
+  /** Unix milliseconds. */
+  expiresAt: number
+}
+
+export type NewAccessToken = Pick<AccessClaims, 'application'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent'>>
+
+export interface AccessTokenOptions {
+  /** The first signs, each verifies. */
+  secrets: [string, ...string[]]
+  ttlSeconds: number
+  /** Unix milliseconds. */
+  now: () => number
+  /** Makes a `jti`. */
+  id: () => string
+}
+
+interface Payload {
+  sub?: unknown
+  jti?: unknown
+  iat?: unknown
+  exp?: unknown
+  /** Scope, origin, parent. */
+  scp?: unknown
+  org?: unknown
+  par?: unknown
+}
+type Verifier = (token: string) => Payload
+
+/** Names a key without telling it. */
+function keyId (secret: string): string {
+  return createHash('sha256').update(`kid ${secret}`).digest('base64url').slice(0, KEY_ID_LENGTH)
+}
+
+function readKeyId (token: string): unknown {
+  const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()) as { kid?: unknown }
+  return header.kid
+}
+
+/** Issues access tokens (JWT, HS256) and verifies them; a token seen before costs a look-up. */
+export class AccessTokens {
+  readonly #options: AccessTokenOptions
+  readonly #seen = new LRUCache<string, AccessClaims>({ max: CACHE_SIZE })
+  /** What is refused stays refused: keys change with the process only. */
+  readonly #refused = new LRUCache<string, true>({ max: REFUSED_CACHE_SIZE })
+  /** Absent until the first token comes. */
+  #verifiers: Map<unknown, Verifier> | undefined
+
+  constructor (options: AccessTokenOptions) {
+    this.#options = options
+  }
+
+  issue ({ application, scope = null, origin = null, parent = null }: NewAccessToken): string {
+    const { secrets: [secret], ttlSeconds, now, id } = this.#options
+    const sign = jwt().createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
+    return sign({
+      sub: application,
+      jti: id(),
+      ...(scope === null ? {} : { scp: scope }),
+      ...(origin === null ? {} : { org: origin }),
+      ...(parent === null ? {} : { par: parent })
+    })
+  }
+
+  /** Null for a token that is not ours, forged or expired. */
+  verify (token: string): AccessClaims | null {
+    if (this.#refused.has(token)) return null
+    const claims = this.#seen.get(token) ?? this.#read(token)
+    return claims !== null && this.#options.now() < claims.expiresAt ? claims : null
+  }
+
+  /** Expiry is left to the caller, who asks its own clock each time. */
+  #read (token: string): AccessClaims | null {
+    if (token.length > MAX_ACCESS_TOKEN_LENGTH) return null
+    const claims = this.#verified(token)
+    if (claims === null) this.#refused.set(token, true)
+    else this.#seen.set(token, claims)
+    return claims
+  }
+
+  #verified (token: string): AccessClaims | null {
+    try {
+      const payload = this.#verifierOf(readKeyId(token))?.(token)
+      return payload === undefined ? null : toClaims(payload)
+    } catch {
+      return null
+    }
+  }
+
+  #verifierOf (id: unknown): Verifier | undefined {
+    this.#verifiers ??= new Map(this.#options.secrets.map(secret => [keyId(secret), jwt().createVerifier({
+      key: secret,
+      algorithms: ['HS256'],
+      ignoreExpiration: true,
+      requiredClaims: ['sub', 'jti', 'iat', 'exp']
+    }) as Verifier]))
+    return this.#verifiers.get(id)
+  }
+}
+
+function toClaims ({ sub, jti, iat, exp, scp, org, par }: Payload): AccessClaims | null {
+  if (typeof sub !== 'string' || typeof jti !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') return null
+  const scope = scp === undefined ? null : readScope(scp)
+  if (scp !== undefined && scope === null) return null
+  return {
+    application: sub,
+    jti,
+    scope,
+    origin: typeof org === 'string' ? org : null,
+    parent: typeof par === 'string' ? par : null,
+    issuedAt: iat * 1000,
+    expiresAt: exp * 1000
+  }
+}

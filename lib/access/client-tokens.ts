@@ -1,0 +1,131 @@
+import { createHash } from 'node:crypto'
+import type { Application } from '../../schemas/applications.js'
+import { jwt } from './jwt.js'
+import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, readClientToken } from './access-tokens.js'
+import type { Applications } from './applications.js'
+import { readScope, type Scope } from './scope.js'
+
+const MAX_JWT_LENGTH = 4_096
+
+/** What a client token has proved. */
+export interface Grant {
+  application: Application
+  /** Null: all that the application may. */
+  scope: Scope | null
+  jti: string | null
+  /** Unix milliseconds. */
+  issuedAt: number
+  /** Unix milliseconds. */
+  expiresAt: number
+  /** The same for every way of writing this very token. */
+  id: string
+}
+
+interface Payload {
+  iss?: unknown
+  sub?: unknown
+  jti?: unknown
+  iat?: unknown
+  nbf?: unknown
+  exp?: unknown
+  scope?: unknown
+}
+type Verifier = (token: string) => Payload
+
+const verifiers = new WeakMap<Application, Verifier[]>()
+
+function verifiersOf (application: Application): Verifier[] {
+  const known = verifiers.get(application)
+  if (known !== undefined) return known
+  const made = application.clientSecrets.map(key => jwt().createVerifier({ key, algorithms: ['HS256'], ignoreExpiration: true, ignoreNotBefore: true, requiredClaims: ['exp'] }) as Verifier)
+  verifiers.set(application, made)
+  return made
+}
+
+function verified (verify: Verifier, token: string): Payload | null {
+  try {
+    return verify(token)
+  } catch {
+    return null
+  }
+}
+
+function digest (...parts: string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
+}
+
+/** Seconds, as a claim holds them, in milliseconds; undefined when it is absent, null when it is no time. */
+function readTime (claim: unknown): number | null | undefined {
+  if (claim === undefined) return undefined
+  return typeof claim === 'number' && Number.isFinite(claim) ? claim * 1000 : null
+}
+
+/**
+ * Reads the times strictly: at most a day of life, nothing of the future. A token that does not say when it was made is
+ * taken to be as old as it can be.
+ */
+function readTimes ({ iat, nbf, exp }: Payload, now: number): { issuedAt: number, expiresAt: number } | null {
+  const [expiresAt, notBefore, issued] = [readTime(exp), readTime(nbf), readTime(iat)]
+  if (typeof expiresAt !== 'number' || notBefore === null || issued === null) return null
+  if (expiresAt <= now || expiresAt > now + CLIENT_TOKEN_MAX_AGE_MS) return null
+  const latest = now + CLIENT_TOKEN_MAX_FUTURE_MS
+  if ((notBefore ?? now) > latest || (issued ?? now) > latest) return null
+  return { issuedAt: issued ?? expiresAt - CLIENT_TOKEN_MAX_AGE_MS, expiresAt }
+}
+
+/** The claims that say whose token this is, before anybody knows whether that is true. */
+function claimedApplication (token: string, applications: Applications): Application | undefined {
+  try {
+    const { iss, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Payload
+    return [iss, sub].flatMap(id => typeof id === 'string' ? [applications.get(id)] : []).find(application => application !== undefined)
+  } catch {
+    return undefined
+  }
+}
+
+/** HS256 alone, signed with a client secret of the application that `iss` or `sub` names. */
+function readJwt (token: string, applications: Applications, now: number): Grant | null {
+  if (token.length > MAX_JWT_LENGTH) return null
+  const application = claimedApplication(token, applications)
+  if (application === undefined) return null
+  for (const verify of verifiersOf(application)) {
+    const payload = verified(verify, token)
+    if (payload !== null) return toGrant(payload, token, application, now)
+  }
+  return null
+}
+
+function toGrant (payload: Payload, token: string, application: Application, now: number): Grant | null {
+  const times = readTimes(payload, now)
+  const scope = payload.scope === undefined ? null : readScope(payload.scope)
+  if (times === null || (payload.scope !== undefined && scope === null)) return null
+  const jti = typeof payload.jti === 'string' && payload.jti !== '' ? payload.jti : null
+  // The signature can be written in several ways, what it signs cannot.
+  const id = jti === null ? digest(application.id, 'content', token.slice(0, token.lastIndexOf('.'))) : digest(application.id, 'jti', jti)
+  return { application, scope, jti, id, ...times }
+}
+
+/** The older form names no application, so every secret is tried; their number is bounded. */
+function readBare (token: string, applications: Applications, now: number): Grant | null {
+  const read = readClientToken(token, now)
+  if (read === null) return null
+  const application = applications.list().find(({ clientSecrets }) => clientSecrets.some(secret => read.madeWith(secret)))
+  if (application === undefined) return null
+  return {
+    application,
+    scope: null,
+    jti: null,
+    issuedAt: read.issuedAt,
+    expiresAt: read.issuedAt + CLIENT_TOKEN_MAX_AGE_MS,
+    id: digest(application.id, 'content', read.content)
+  }
+}
+
+/**
+ * Reads a client token of either form.
+ * @param now Unix milliseconds
+ * @returns null when it proves nothing
+ */
+export function readGrant (token: string, applications: Applications, now: number): Grant | null {
+  return token.includes('.') ? readJwt(token, applications, now) : readBare(token, applications, now)
+}

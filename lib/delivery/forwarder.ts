@@ -1,0 +1,325 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { backoffMs, type BackoffSchedules } from '../resilience/backoff.js'
+import { createHealth, type Health } from './forwarder-health.js'
+import type { FailureClass } from '../resilience/failure.js'
+import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js'
+import type { ReceiptUpdate } from './receipts.js'
+import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
+import { SpoolFullError, SpoolUnavailableError, type Kind, type Lease, type Settlement, type Spool } from '../spool/spool.js'
+
+/** The longest sleep of a forwarder whose spool lets items linger for longer. */
+const MAX_SLEEP_MS = 1_000
+/** The shortest sleep. */
+const MIN_SLEEP_MS = 5
+/** While stopping, a destination that may be tried again within this time is waited for. */
+const STOP_PATIENCE_MS = 1_000
+
+export interface Log {
+  info (fields: object, message: string): void
+  warn (fields: object, message: string): void
+  error (fields: object, message: string): void
+}
+
+/** Counts what happens; called synchronously, must not throw. */
+export interface ForwarderObserver {
+  onCall (call: SinkCall): void
+  /** @param delayMs from the append of the oldest of these items to their delivery */
+  onDelivered (kind: Kind, destination: string, items: number, delayMs: number): void
+  onRejected (kind: Kind, reason: RejectionReason, items: number): void
+  onDeadLettered (kind: Kind, reason: DeadLetterReason, items: number): void
+  /** These items will be sent again. */
+  onRetry (kind: Kind, failure: FailureClass, items: number): void
+}
+
+export interface ForwarderOptions {
+  spool: Spool
+  sink: Sink
+  /** Deliveries under way at once. Full batches need few: each costs tens of milliseconds of CPU. */
+  concurrency: number
+  /** That of the spool. */
+  leaseMs: number
+  /** That of the spool: an idle forwarder looks this often, as an append that is not urgent does not wake it. */
+  lingerMs: number
+  backoff: BackoffSchedules
+  log: Log
+  observer: ForwarderObserver
+  receipts: { publish (update: ReceiptUpdate): void }
+  /** Unix milliseconds. */
+  now: () => number
+  /** In [0, 1). */
+  random: () => number
+}
+
+export interface Forwarder {
+  start (): void
+  /**
+   * Takes and delivers what waits, lingering or not, until nothing is left or graceMs are over; then aborts what is
+   * under way and gives it back to the spool. What is left is delivered by the next process. May be called twice.
+   */
+  stop (graceMs: number): Promise<void>
+  health (): Health
+}
+
+/** Moves what one kind has in the spool to its sink. */
+export function createForwarder (options: ForwarderOptions): Forwarder {
+  return new SpoolForwarder(options)
+}
+
+class SpoolForwarder implements Forwarder {
+  readonly #options: ForwarderOptions
+  readonly #kind: Kind
+  readonly #health
+  readonly #underWay = new Set<Promise<void>>()
+  /** Aborted when the grace of a stop is over. */
+  readonly #abort = new AbortController()
+  #running: Promise<void> | null = null
+  #stopped: Promise<void> | null = null
+  /** Unix milliseconds of the stop. */
+  #stoppedAt: number | null = null
+  /** Failures of the spool in a row. */
+  #spoolFailures = 0
+  #wake: () => void = () => {}
+  /** Something became due while nobody slept. */
+  #woken = false
+
+  constructor (options: ForwarderOptions) {
+    this.#options = options
+    this.#kind = options.sink.kind
+    this.#health = createHealth({ now: options.now, forgetMs: 3 * options.backoff.denied.capMs })
+  }
+
+  start (): void {
+    this.#running ??= this.#stopped === null ? this.#run() : Promise.resolve()
+  }
+
+  stop (graceMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs)
+    return this.#stopped
+  }
+
+  health (): Health {
+    return this.#health.read()
+  }
+
+  async #stop (graceMs: number): Promise<void> {
+    this.#stoppedAt = this.#options.now()
+    this.#wakeUp()
+    const timer = setTimeout(() => {
+      this.#abort.abort()
+      this.#wakeUp()
+    }, graceMs)
+    await this.#running
+    clearTimeout(timer)
+  }
+
+  async #run (): Promise<void> {
+    const stopListening = this.#options.spool.onDue(kind => { if (kind === this.#kind) this.#wakeUp() })
+    while (!this.#abort.signal.aborted) {
+      if (this.#underWay.size >= this.#options.concurrency) {
+        await Promise.race(this.#underWay)
+        continue
+      }
+      const next = await this.#takeNext()
+      if (next === 'stop') break
+      if (next !== 'again') await this.#sleep(next.sleepMs)
+    }
+    await Promise.all(this.#underWay)
+    stopListening()
+  }
+
+  async #takeNext (): Promise<'again' | 'stop' | { sleepMs: number }> {
+    const stopping = this.#stoppedAt !== null
+    this.#woken = false
+    const askedAt = this.#options.now()
+    let taken
+    try {
+      taken = await this.#options.spool.take(this.#kind, { flush: stopping })
+      this.#spoolWorked()
+    } catch (error) {
+      return { sleepMs: this.#spoolFailed(error) }
+    }
+    if (taken.lease !== null) {
+      this.#deliverAside(taken.lease, askedAt)
+      // What came later than the stop belongs to the processes that go on.
+      const newer = this.#stoppedAt !== null && taken.lease.records.every(({ appendedAt }) => appendedAt > this.#stoppedAt!)
+      return newer ? 'stop' : 'again'
+    }
+    const dueMs = taken.nextDueMs ?? Infinity
+    if (stopping && this.#underWay.size === 0 && dueMs > STOP_PATIENCE_MS) return 'stop'
+    return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
+  }
+
+  #deliverAside (lease: Lease, takenAt: number): void {
+    const delivery = this.#deliver(lease, takenAt)
+      .catch(error => this.#options.log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'a delivery has thrown, which it never should'))
+      .finally(() => {
+        this.#underWay.delete(delivery)
+        this.#wakeUp()
+      })
+    this.#underWay.add(delivery)
+  }
+
+  async #deliver (lease: Lease, takenAt: number): Promise<void> {
+    const keeper = this.#keep(lease, takenAt)
+    try {
+      const delivery = await this.#callSink(lease, keeper.extend)
+      await this.#settle(lease, delivery)
+    } finally {
+      keeper.stop()
+    }
+  }
+
+  /**
+   * Holds the lease while its delivery takes its time. Extended by the clock of this process, from before the spool was
+   * asked; a process that stood still for longer than that has lost it.
+   */
+  #keep (lease: Lease, takenAt: number): { extend: () => Promise<boolean>, stop: () => void } {
+    const { spool, leaseMs, now } = this.#options
+    const everyMs = leaseMs / 3
+    let triedAt = takenAt
+    let heldUntil = takenAt + leaseMs
+    const extend = async (): Promise<boolean> => {
+      const askedAt = now()
+      if (askedAt >= heldUntil) return false
+      if (askedAt - triedAt < everyMs / 2) return true
+      triedAt = askedAt
+      try {
+        await spool.extend(lease)
+        heldUntil = askedAt + leaseMs
+      } catch (error) {
+        this.#spoolFailed(error)
+      }
+      return now() < heldUntil
+    }
+    const timer = setInterval(extend, everyMs).unref()
+    return { extend, stop: () => clearInterval(timer) }
+  }
+
+  async #callSink (lease: Lease, extend: () => Promise<boolean>): Promise<Delivery | DeliveryFailure> {
+    const { sink, observer, log } = this.#options
+    const context: DeliverContext = {
+      signal: this.#abort.signal,
+      extend,
+      onCall: call => observer.onCall(call),
+      onRejected: (_destination, reason, count) => observer.onRejected(this.#kind, reason, count)
+    }
+    try {
+      return await sink.deliver(lease, context)
+    } catch (error) {
+      log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the sink has thrown, which it never should')
+      return { class: 'unavailable', message: (error as Error).message }
+    }
+  }
+
+  async #settle (lease: Lease, outcome: Delivery | DeliveryFailure): Promise<void> {
+    const { spool } = this.#options
+    const delivery = 'settlement' in outcome ? outcome : null
+    const failure = delivery === null ? outcome as DeliveryFailure : delivery.failure
+    const delayMs = failure === null ? 0 : this.#reportFailure(lease, failure, delivery)
+
+    if (delivery === null || metNothing(delivery.settlement)) {
+      await this.#untilStored(lease, () => spool.release(lease, delayMs))
+      return
+    }
+    const settlement = failure === null ? delivery.settlement : { ...delivery.settlement, delayMs }
+    if (await this.#untilStored(lease, () => spool.settle(lease, settlement))) this.#reportOutcomes(lease, delivery)
+  }
+
+  /** @returns milliseconds until the next attempt */
+  #reportFailure (lease: Lease, failure: DeliveryFailure, delivery: Delivery | null): number {
+    const { backoff, random, log, observer } = this.#options
+    if (this.#abort.signal.aborted) return 0
+    const nextTryMs = backoffMs(failure, lease.attempt, backoff, random)
+    const items = itemsOf(delivery?.settlement.remainder ?? lease.records)
+    const denied = failure.class === 'denied'
+    if (denied) this.#health.denied(lease.destination, failure.message)
+    observer.onRetry(this.#kind, failure.class, items)
+    log[denied ? 'error' : 'warn']({
+      kind: this.#kind,
+      destination: lease.destination,
+      class: failure.class,
+      attempt: lease.attempt,
+      nextTryMs,
+      items,
+      reason: failure.message
+    }, 'delivery failed, will be tried again')
+    return nextTryMs
+  }
+
+  #reportOutcomes (lease: Lease, { settlement, failure, receipts }: Delivery): void {
+    const { observer, log, now } = this.#options
+    if (settlement.delivered > 0) {
+      const oldest = Math.min(...lease.records.map(({ appendedAt }) => appendedAt))
+      observer.onDelivered(this.#kind, lease.destination, settlement.delivered, Math.max(0, now() - oldest))
+    }
+    if (failure?.class !== 'denied') this.#health.answered(lease.destination)
+    for (const reason of new Set(settlement.deadLetters?.map(letter => letter.reason))) {
+      const items = itemsOf(settlement.deadLetters!.filter(letter => letter.reason === reason))
+      observer.onDeadLettered(this.#kind, reason, items)
+      log.warn({ kind: this.#kind, destination: lease.destination, class: reason, items }, 'items are kept as dead letters')
+    }
+    for (const update of receipts) this.#options.receipts.publish(update)
+  }
+
+  /**
+   * What CloudWatch has answered must not be forgotten because the store is away or full for a moment: tried until it is
+   * stored, or until the process has to end and the lease runs out.
+   */
+  async #untilStored (lease: Lease, store: () => Promise<void>): Promise<boolean> {
+    for (;;) {
+      try {
+        await store()
+        this.#spoolWorked()
+        return true
+      } catch (error) {
+        if (!(error instanceof SpoolUnavailableError || error instanceof SpoolFullError)) return await this.#giveUp(lease, error)
+        const sleepMs = this.#spoolFailed(error)
+        if (this.#abort.signal.aborted) return false
+        await sleep(sleepMs, undefined, { signal: this.#abort.signal }).catch(() => {})
+      }
+    }
+  }
+
+  /** The settlement itself is refused: the records are delivered again rather than lost. */
+  async #giveUp (lease: Lease, error: unknown): Promise<false> {
+    const { spool, log, backoff, random } = this.#options
+    log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the spool refuses how a delivery has ended, which it never should')
+    await spool.release(lease, backoffMs({ class: 'unavailable' }, lease.attempt, backoff, random)).catch(() => {})
+    return false
+  }
+
+  #spoolWorked (): void {
+    if (this.#spoolFailures > 0) this.#options.log.info({ kind: this.#kind }, 'the spool works again')
+    this.#spoolFailures = 0
+  }
+
+  /** @returns milliseconds to wait before the spool is asked again */
+  #spoolFailed (error: unknown): number {
+    const { log, backoff, random } = this.#options
+    if (this.#spoolFailures === 0) log.error({ kind: this.#kind, err: error }, 'the spool fails')
+    return backoffMs({ class: 'unavailable' }, Math.min(this.#spoolFailures++, 4), backoff, random)
+  }
+
+  #wakeUp (): void {
+    this.#woken = true
+    this.#wake()
+  }
+
+  async #sleep (ms: number): Promise<void> {
+    if (this.#woken) return
+    await new Promise<void>(resolve => {
+      this.#wake = resolve
+      const timer = setTimeout(resolve, ms)
+      timer.unref()
+    })
+    this.#wake = () => {}
+  }
+}
+
+function metNothing ({ delivered, rejected = {}, deadLetters = [] }: Settlement): boolean {
+  return delivered === 0 && deadLetters.length === 0 && Object.keys(rejected).length === 0
+}
+
+function itemsOf (records: Array<{ items: number }>): number {
+  return records.reduce((sum, { items }) => sum + items, 0)
+}

@@ -1,0 +1,87 @@
+import { EventEmitter } from 'node:events'
+import type { RejectionReason, DeadLetterReason } from '../../schemas/reasons.js'
+
+export interface RejectedItem {
+  /** Index in the request. */
+  index: number
+  reason: RejectionReason | DeadLetterReason
+  message: string
+}
+
+/** Some items of one request have met their outcome. */
+export interface ReceiptUpdate {
+  id: string
+  delivered: number
+  /** AWS's id of the call that delivered them. */
+  requestId: string | null
+  rejected: RejectedItem[]
+}
+
+/** What became of one request's items. */
+export interface Receipt {
+  /** False when the time ran out first; the items are then still on their way. */
+  settled: boolean
+  requestId: string | null
+  rejected: RejectedItem[]
+}
+
+/** Carries updates from the process that delivers to the process where somebody waits. */
+export interface ReceiptChannel {
+  publish (update: ReceiptUpdate): void
+  subscribe (listener: (update: ReceiptUpdate) => void): void
+}
+
+/** Forwarder and web are one process. */
+export function createLocalChannel (): ReceiptChannel {
+  const emitter = new EventEmitter()
+  return {
+    publish: update => { emitter.emit('update', update) },
+    subscribe: listener => { emitter.on('update', listener) }
+  }
+}
+
+/** Lets a request wait for the delivery of its items. */
+export class Receipts {
+  readonly #channel: ReceiptChannel
+  readonly #waiting = new Map<string, (update: ReceiptUpdate) => void>()
+
+  constructor (channel: ReceiptChannel) {
+    this.#channel = channel
+    channel.subscribe(update => this.#waiting.get(update.id)?.(update))
+  }
+
+  publish (update: ReceiptUpdate): void {
+    this.#channel.publish(update)
+  }
+
+  /**
+   * Start before the append, or the delivery may come first.
+   * @param items how many items have to meet their outcome
+   * @returns the receipt, and a way to stop waiting when the append fails
+   */
+  wait (id: string, items: number, timeoutMs: number): { receipt: Promise<Receipt>, cancel: () => void } {
+    let cancel = (): void => {}
+    const receipt = new Promise<Receipt>(resolve => {
+      const state: Receipt = { settled: false, requestId: null, rejected: [] }
+      let open = items
+      const finish = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(id)
+        resolve(state)
+      }
+      const timer = setTimeout(finish, timeoutMs)
+      timer.unref()
+      cancel = finish
+      this.#waiting.set(id, update => {
+        open -= update.delivered + update.rejected.length
+        state.requestId ??= update.requestId
+        state.rejected.push(...update.rejected)
+        if (open <= 0) {
+          state.settled = true
+          finish()
+        }
+      })
+    })
+    return { receipt, cancel }
+  }
+}

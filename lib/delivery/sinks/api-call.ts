@@ -1,0 +1,33 @@
+import { classifyFailure, type Failure } from '../../resilience/failure.js'
+import type { Pace } from '../../resilience/rate-limiter.js'
+import type { DeliverContext, SinkCall } from './sink.js'
+
+export type ApiAnswer<Output> = { output: Output, failure: null } | { output: null, failure: Failure }
+
+export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 'items' | 'fill'> {
+  send (options: { abortSignal: AbortSignal }): Promise<Output>
+}
+
+export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
+
+/** One call: waits for the pace, makes sure of the lease, sends, classifies, reports. Never throws. */
+export async function callApi<Output> (call: ApiCall<Output>, pace: Pace, context: DeliverContext): Promise<ApiAnswer<Output>> {
+  try {
+    await pace.acquire(context.signal)
+  } catch (error) {
+    return { output: null, failure: classifyFailure(error) }
+  }
+  if (!await context.extend()) return { output: null, failure: LEASE_RAN_OUT }
+  const { send, ...what } = call
+  const startedAt = performance.now()
+  let answer: ApiAnswer<Output>
+  try {
+    answer = { output: await send({ abortSignal: context.signal }), failure: null }
+    pace.succeeded()
+  } catch (error) {
+    answer = { output: null, failure: classifyFailure(error) }
+    if (answer.failure.class === 'throttle') pace.throttled(answer.failure.retryAfterMs)
+  }
+  context.onCall({ ...what, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
+  return answer
+}

@@ -1,0 +1,111 @@
+import { PutLogEventsCommand, type CloudWatchLogsClient, type RejectedLogEventsInfo } from '@aws-sdk/client-cloudwatch-logs'
+import { PUT_LOG_EVENTS as LIMIT } from '../../../../schemas/aws-limits.js'
+import type { RejectionReason } from '../../../../schemas/reasons.js'
+import type { Failure } from '../../../resilience/failure.js'
+import type { Pace } from '../../../resilience/rate-limiter.js'
+import { countLogEvent, type StoredLogEvent } from '../../../spool/record.js'
+import { callApi } from '../api-call.js'
+import { deliverBatches, halves } from '../deliver-batches.js'
+import { LeaseItems } from '../lease-items.js'
+import { cutLogBatches, logBatch, type LogBatch } from './log-batches.js'
+import { LogEventTexts } from './log-event-texts.js'
+import { LogDestinations, type LogDestinationsOptions } from './log-destinations.js'
+import { withBody } from './ready-body.js'
+import type { DeliverContext, Sink } from '../sink.js'
+
+const REJECTION_MESSAGES: Record<RejectionReason, string> = {
+  'too-old': 'the event is more than 14 days old',
+  'too-new': 'the event is more than 2 hours in the future',
+  expired: 'the event is older than the retention period of the log group'
+}
+
+export interface LogEventsSinkOptions extends LogDestinationsOptions {
+  /** Built with clientOptions(). */
+  logs: CloudWatchLogsClient
+  paces: LogDestinationsOptions['paces'] & { PutLogEvents: Pace }
+}
+
+/** PutLogEvents; the destination of a lease is `logGroup:logStream`, and neither name can contain a colon. */
+export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
+  const { logs, paces } = options
+  const destinations = new LogDestinations(options)
+  const free: LogEventTexts[] = []
+  return {
+    kind: 'logs',
+    async deliver (lease, context) {
+      const texts = free.pop() ?? new LogEventTexts()
+      texts.clear()
+      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent, event => texts.add(event), record => texts.addStored(record))
+      const [group, stream] = splitDestination(lease.destination)
+      const names = { logGroupName: group, logStreamName: stream }
+
+      const put = async (batch: LogBatch): Promise<Failure | null> => {
+        const body = texts.write(`${JSON.stringify(names).slice(0, -1)},"logEvents":`, batch.events, '}')
+        const { output, failure } = await callApi({
+          api: 'PutLogEvents',
+          destination: lease.destination,
+          items: batch.events.length,
+          fill: Math.max(batch.events.length / LIMIT.MAX_EVENTS, batch.bytes / LIMIT.MAX_BYTES),
+          send: options => logs.send(withBody(new PutLogEventsCommand({ ...names, logEvents: [] }), body), options)
+        }, paces.PutLogEvents, context)
+        if (failure === null) {
+          settleTaken(items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context)
+          return null
+        }
+        if (failure.class !== 'already-accepted') return failure
+        items.deliver(batch.events, undefined)
+        return null
+      }
+
+      const failure = await deliverBatches<LogBatch>(cutLogBatches(texts), {
+        async put (batch) {
+          const failure = await put(batch)
+          if (failure?.class !== 'missing') return failure
+          return await destinations.create(group, stream, context) ?? await put(batch)
+        },
+        split: ({ events }) => halves(events)?.map(half => logBatch(texts, half)) ?? null,
+        refuse: ({ events }, message) => items.refuse(events[0]!, message)
+      }, context)
+      // After a failure somebody may still be writing its body to a socket.
+      if (failure === null) free.push(texts)
+      return items.close(failure)
+    }
+  }
+}
+
+function splitDestination (destination: string): [group: string, stream: string] {
+  const colon = destination.indexOf(':')
+  return [destination.slice(0, colon), destination.slice(colon + 1)]
+}
+
+/** CloudWatch took the call; it may still have rejected events at either end of it. */
+function settleTaken (
+  items: LeaseItems<StoredLogEvent>,
+  { events }: LogBatch,
+  info: RejectedLogEventsInfo | undefined,
+  requestId: string | undefined,
+  destination: string,
+  context: DeliverContext
+): void {
+  const taken: number[] = []
+  const rejected = new Map<RejectionReason, number>()
+  events.forEach((event, index) => {
+    const reason = rejectionOf(index, info)
+    if (reason === null) {
+      taken.push(event)
+      return
+    }
+    items.reject(event, reason, REJECTION_MESSAGES[reason])
+    rejected.set(reason, (rejected.get(reason) ?? 0) + 1)
+  })
+  items.deliver(taken, requestId)
+  for (const [reason, count] of rejected) context.onRejected(destination, reason, count)
+}
+
+/** The two end indexes are those of the first event that is not meant, the start index that of the first that is. */
+function rejectionOf (index: number, info: RejectedLogEventsInfo = {}): RejectionReason | null {
+  if (index < (info.tooOldLogEventEndIndex ?? 0)) return 'too-old'
+  if (index < (info.expiredLogEventEndIndex ?? 0)) return 'expired'
+  if (index >= (info.tooNewLogEventStartIndex ?? Infinity)) return 'too-new'
+  return null
+}

@@ -1,0 +1,64 @@
+import { PutMetricDataCommand, type CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
+import type { Pace } from '../../../resilience/rate-limiter.js'
+import { countDatum, type StoredDatum } from '../../../spool/record.js'
+import { Aggregator, aggregate, type MergedDatum } from './aggregate.js'
+import { callApi } from '../api-call.js'
+import { deliverBatches, halves } from '../deliver-batches.js'
+import { LeaseItems } from '../lease-items.js'
+import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
+import type { Sink } from '../sink.js'
+
+/** Its sources are indexes of the lease. */
+type Merged = MergedDatum<number>
+type Batch = MetricBatch<Merged>
+
+export interface MetricsSinkOptions {
+  /** Built with clientOptions(). */
+  cloudwatch: CloudWatchClient
+  pace: Pace
+}
+
+/**
+ * PutMetricData; the destination of a lease is its namespace.
+ *
+ * Every data point is in one datum of one call, so a call that fails gives back the points it stands for, as they were
+ * stored, and no other call's.
+ */
+export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Sink {
+  return {
+    kind: 'metrics',
+    async deliver (lease, context) {
+      const namespace = lease.destination
+      const aggregator = new Aggregator<number>()
+      const items = await LeaseItems.open<StoredDatum>(lease, countDatum, (datum, index) => aggregator.add(datum, index))
+      const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregator.merged()), {
+        async put (batch) {
+          const { output, failure } = await callApi({
+            api: 'PutMetricData',
+            destination: namespace,
+            items: batch.datums.reduce((sum, { sources }) => sum + sources.length, 0),
+            fill: Math.max(batch.datums.length / LIMIT.MAX_DATUMS, batch.bytes / LIMIT.MAX_BYTES),
+            send: options => cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: batch.datums.map(forSdk) }), options)
+          }, pace, context)
+          if (failure === null) {
+            for (const { sources } of batch.datums) items.deliver(sources, output.$metadata.requestId)
+          }
+          return failure
+        },
+        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!, items))?.map(part => metricBatch(namespace, part)) ?? null,
+        refuse: ({ datums }, message) => items.refuse(datums[0]!.sources[0]!, message)
+      }, context)
+      return items.close(failure)
+    }
+  }
+}
+
+/** A datum that stands for several points, and is refused, is sent as these points. */
+function unmerge ({ sources }: Merged, items: LeaseItems<StoredDatum>): Merged[][] | null {
+  return halves(sources.flatMap(source => aggregate([[items.item(source), source]])))
+}
+
+function forSdk ({ datum }: Merged) {
+  return { ...datum, Timestamp: new Date(datum.Timestamp) }
+}

@@ -1,0 +1,56 @@
+import type { FailureClass } from '../../resilience/failure.js'
+import type { RejectionReason } from '../../../schemas/reasons.js'
+import type { ReceiptUpdate } from '../receipts.js'
+import type { Kind, Lease, Settlement } from '../../spool/spool.js'
+
+/** One call to the API behind a sink, for metrics and logs; never holds a payload. */
+export interface SinkCall {
+  /** The API's own name of the action: PutLogEvents, PutMetricData, CreateLogGroup … */
+  api: string
+  destination: string
+  items: number
+  /** Share of the batch limit that was used, 0 to 1; 0 for calls that carry no items. */
+  fill: number
+  durationMs: number
+  /** Null when the call succeeded. */
+  failure: FailureClass | null
+}
+
+export interface DeliveryFailure {
+  class: FailureClass
+  /** The API's own message. */
+  message: string
+  /** The server's hint, in milliseconds. */
+  retryAfterMs?: number
+}
+
+export interface Delivery {
+  /** Accounts for every item of the lease; what is to be tried again is in its remainder. */
+  settlement: Settlement
+  /** What stopped the delivery; null when nothing is left to be tried again. */
+  failure: DeliveryFailure | null
+  /** What to tell those who wait for these items. */
+  receipts: ReceiptUpdate[]
+}
+
+export interface DeliverContext {
+  /** Aborted when the process has to end: stop at the next safe point and put what is not delivered into the remainder. */
+  signal: AbortSignal
+  /**
+   * Called right before each API call, so that the lease does not run out meanwhile. False when it has: this process did
+   * not run for a while, others may have the records, and nothing of them must be sent.
+   */
+  extend (): Promise<boolean>
+  onCall (call: SinkCall): void
+  /** Events that CloudWatch rejected one by one. */
+  onRejected (destination: string, reason: RejectionReason, count: number): void
+}
+
+/**
+ * Delivers the records of one lease. Never throws for anything that the API, the network or a stored record can do:
+ * each of these ends in the settlement.
+ */
+export interface Sink {
+  kind: Kind
+  deliver (lease: Lease, context: DeliverContext): Promise<Delivery>
+}

@@ -1,0 +1,87 @@
+import type { Pace } from '../../resilience/rate-limiter.js'
+import type { Kind, LeasedRecord, SpoolRecord } from '../../spool/spool.js'
+import { StoredLine } from '../../spool/stored-line.js'
+import type { DeliverContext, Delivery, SinkCall } from '../sinks/sink.js'
+
+/** Of a lease, what a sink needs; a few large values cross to another thread faster than many small ones. */
+export interface PackedLease {
+  kind: Kind
+  destination: string
+  id: string
+  attempt: number
+  /** UTF-8 of the lines of the records: one large string would take V8 longer to make than all else it is made of. */
+  lines: Uint8Array<SharedArrayBuffer>
+  /** Items, bytes and time of the append of each record, and where its line ends; in the same buffer. */
+  sizes: Float64Array<SharedArrayBuffer>
+}
+
+/** From the thread that forwards to the one that delivers. */
+export type ToSinks =
+  | { type: 'deliver', delivery: number, lease: PackedLease, retentionDays: number | undefined }
+  | { type: 'abort', delivery: number }
+  /** Answer to `extend`, and to `acquire`: whether the lease is held from now on. */
+  | { type: 'answer', question: number, held: boolean }
+
+/** The other way, in arrays. */
+export type FromSinks =
+  | { type: 'call', delivery: number, call: SinkCall }
+  | { type: 'rejected', delivery: number, rejected: Parameters<DeliverContext['onRejected']> }
+  | { type: 'extend', delivery: number, question: number }
+  | { type: 'acquire', delivery: number, api: string, question: number }
+  | { type: 'throttled', api: string, retryAfterMs: Parameters<Pace['throttled']>[0] }
+  | { type: 'succeeded', api: string }
+  /** Untouched: nothing of the lease has met its outcome, and the remainder, all of it, stays on the other side. */
+  | { type: 'delivered', delivery: number, outcome: Delivery, untouched: boolean }
+  | { type: 'thrown', delivery: number, message: string }
+
+const NUMBERS = 4
+
+/** @param bufferOf gives a buffer of so many bytes or more, which nobody else uses until the delivery is over */
+export function packRecords (records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer): Pick<PackedLease, 'lines' | 'sizes'> {
+  const numbers = records.length * NUMBERS
+  const sizesBytes = numbers * Float64Array.BYTES_PER_ELEMENT
+  const end = records.reduce((sum, record) => sum + bytesOfLine(record), 0)
+  const buffer = bufferOf(sizesBytes + end)
+  const sizes = new Float64Array(buffer, 0, numbers)
+  const lines = Buffer.from(buffer, sizesBytes, end)
+  let at = 0
+  let number = 0
+  for (const record of records) {
+    at += record instanceof StoredLine ? record.copyLine(lines, at) : lines.write(record.line, at)
+    sizes[number++] = record.items
+    sizes[number++] = record.bytes
+    sizes[number++] = record.appendedAt
+    sizes[number++] = at
+  }
+  return { lines, sizes }
+}
+
+export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'sizes'>): LeasedRecord[] {
+  const text = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength)
+  const records: LeasedRecord[] = []
+  let start = 0
+  for (let number = 0; number < sizes.length; number += NUMBERS) {
+    const end = sizes[number + 3]!
+    records.push(new StoredLine(text, start, end, { items: sizes[number]!, bytes: sizes[number + 1]!, appendedAt: sizes[number + 2]! }))
+    start = end
+  }
+  return records
+}
+
+function bytesOfLine (record: LeasedRecord): number {
+  return record instanceof StoredLine ? record.lineBytes : Buffer.byteLength(record.line)
+}
+
+/** The records of a lease as its remainder. */
+export function remainderOf (records: readonly LeasedRecord[]): SpoolRecord[] {
+  return records.map(({ line, items, bytes }) => ({ line, items, bytes }))
+}
+
+/** Whether all that was leased is in the remainder. */
+export function isUntouched ({ settlement: { remainder = [] } }: Delivery, records: readonly LeasedRecord[]): boolean {
+  return sumOf(remainder) === sumOf(records)
+}
+
+function sumOf (records: ReadonlyArray<{ items: number }>): number {
+  return records.reduce((sum, { items }) => sum + items, 0)
+}

@@ -1,0 +1,116 @@
+import type { MessagePort } from 'node:worker_threads'
+import type { Pace } from '../../resilience/rate-limiter.js'
+import type { DeliverContext, Sink } from '../sinks/sink.js'
+import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
+
+/** What the sinks of a thread are made with: they ask the thread that forwards. */
+export interface ServedOptions<Api extends string> {
+  paces: Record<Api, Pace>
+  retentionDaysFor: (group: string) => number | undefined
+}
+
+/** Answers a SinkThread: the part of it that runs in the thread that delivers. */
+export function serveSinks<Api extends string> (port: MessagePort, apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[]): void {
+  const server = new SinkServer(apis, createSinks, messages => port.postMessage(messages))
+  port.on('message', (message: ToSinks) => server.receive(message))
+}
+
+interface UnderWay {
+  /** Of log events; null for others. */
+  group: string | null
+  retentionDays: number | undefined
+  abort: AbortController
+  /** Whether the lease was held when the pace let a call through; null when nothing was let through since it was asked for. */
+  held: boolean | null
+}
+
+class SinkServer<Api extends string> {
+  readonly #send: (messages: FromSinks[]) => void
+  readonly #sinks: Map<string, Sink>
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #questions = new Map<number, (held: boolean) => void>()
+  #outbox: FromSinks[] = []
+  #next = 0
+
+  constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
+    this.#send = send
+    const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, Pace>
+    const sinks = createSinks({ paces, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
+    this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
+  }
+
+  receive (message: ToSinks): void {
+    if (message.type === 'deliver') this.#deliver(message.delivery, message.lease, message.retentionDays)
+    else if (message.type === 'abort') this.#underWay.get(message.delivery)?.abort.abort()
+    else this.#answered(message.question, message.held)
+  }
+
+  async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
+    const { id, kind, destination, attempt } = lease
+    const abort = new AbortController()
+    const underWay: UnderWay = { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort, held: null }
+    this.#underWay.set(delivery, underWay)
+    const context: DeliverContext = {
+      signal: abort.signal,
+      extend: async () => {
+        const { held } = underWay
+        underWay.held = null
+        return held ?? await this.#ask(question => ({ type: 'extend', delivery, question }))
+      },
+      onCall: call => this.#post({ type: 'call', delivery, call }),
+      onRejected: (...rejected) => this.#post({ type: 'rejected', delivery, rejected })
+    }
+    try {
+      const records = unpackRecords(lease)
+      const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records }, context)
+      const untouched = isUntouched(outcome, records)
+      if (untouched) outcome.settlement.remainder = []
+      this.#post({ type: 'delivered', delivery, outcome, untouched })
+    } catch (error) {
+      this.#post({ type: 'thrown', delivery, message: (error as Error).message })
+    } finally {
+      this.#underWay.delete(delivery)
+    }
+  }
+
+  /** Among deliveries under way, of which there are few. */
+  #find (wanted: (underWay: UnderWay) => boolean): [delivery: number, underWay: UnderWay] | undefined {
+    return [...this.#underWay].find(([, underWay]) => wanted(underWay))
+  }
+
+  #pace (api: string): Pace {
+    return {
+      acquire: async signal => {
+        signal.throwIfAborted()
+        const [delivery, underWay] = this.#find(({ abort }) => abort.signal === signal)!
+        underWay.held = await this.#ask(question => ({ type: 'acquire', delivery, api, question }))
+        signal.throwIfAborted()
+      },
+      throttled: retryAfterMs => this.#post({ type: 'throttled', api, retryAfterMs }),
+      succeeded: () => this.#post({ type: 'succeeded', api })
+    }
+  }
+
+  #ask (toMessage: (question: number) => FromSinks): Promise<boolean> {
+    const question = this.#next++
+    return new Promise(resolve => {
+      this.#questions.set(question, resolve)
+      this.#post(toMessage(question))
+    })
+  }
+
+  /** What one turn has to say crosses to the other thread at once: to wake it costs more than what it is told. */
+  #post (message: FromSinks): void {
+    if (this.#outbox.push(message) > 1) return
+    process.nextTick(() => {
+      const messages = this.#outbox
+      this.#outbox = []
+      this.#send(messages)
+    })
+  }
+
+  #answered (question: number, held: boolean): void {
+    this.#questions.get(question)?.(held)
+    this.#questions.delete(question)
+  }
+}

@@ -1,0 +1,159 @@
+import { Worker } from 'node:worker_threads'
+import type { Log } from '../forwarder.js'
+import type { Pace } from '../../resilience/rate-limiter.js'
+import type { Kind, Lease } from '../../spool/spool.js'
+import type { DeliverContext, Delivery, Sink } from '../sinks/sink.js'
+import { LineBuffers } from './line-buffers.js'
+import { packRecords, remainderOf, type FromSinks, type ToSinks } from './messages.js'
+
+export interface SinkThreadOptions {
+  /** The module that the thread runs; it calls `serveSinks`. */
+  module: URL
+  /** What that module is given. */
+  data: unknown
+  /** By API, as the sinks name them. */
+  paces: Record<string, Pace>
+  retentionDaysFor: (group: string) => number | undefined
+  /** Deliveries of each kind under way at once; the memory of the thread is bounded by it. */
+  concurrency: number
+  log: Log
+}
+
+interface UnderWay {
+  lease: Lease
+  context: DeliverContext
+  /** Aborted when the delivery has to end, and when it has ended: nothing waits in its name. */
+  over: AbortSignal
+  end: (outcome: Delivery) => void
+  fail: (error: Error) => void
+}
+
+/** Young garbage is most of what a delivery makes; more room for it would only be held for longer. */
+const YOUNG_MIB = 16
+/** What the SDK and the code take, and at most each delivery of each kind. */
+const BASE_MIB = 128
+const DELIVERY_MIB = 64
+
+/**
+ * Sinks in a thread of their own, so that to serialize, hash and compress a batch does not keep requests waiting. The
+ * thread starts with the first delivery. When it ends before its time, what it had under way is tried again.
+ */
+export class SinkThread {
+  readonly #options: SinkThreadOptions
+  readonly #underWay = new Map<number, UnderWay>()
+  readonly #buffers = new LineBuffers()
+  #next = 0
+  #worker: Worker | null = null
+  #closed: Promise<void> | null = null
+
+  constructor (options: SinkThreadOptions) {
+    this.#options = options
+  }
+
+  sink (kind: Kind): Sink {
+    return { kind, deliver: (lease, context) => this.#deliver(lease, context) }
+  }
+
+  /** Ends the thread; deliveries under way come to nothing. May be called twice. */
+  close (): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close (): Promise<void> {
+    await this.#worker?.terminate()
+  }
+
+  async #deliver (lease: Lease, context: DeliverContext): Promise<Delivery> {
+    if (this.#closed !== null) return nothingDelivered(lease)
+    const worker = this.#worker ??= this.#start()
+    const delivery = this.#next++
+    const over = new AbortController()
+    const abort = (): void => {
+      // First, so that who waits for the pace there knows why it waits no longer.
+      this.#post(worker, { type: 'abort', delivery })
+      over.abort()
+    }
+    context.signal.addEventListener('abort', abort, { once: true })
+    worker.ref()
+    let buffer: SharedArrayBuffer | undefined
+    try {
+      return await new Promise<Delivery>((resolve, reject) => {
+        this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
+        const { id, kind, destination, attempt } = lease
+        const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
+        const packed = packRecords(lease.records, bytes => this.#buffers.take(bytes))
+        buffer = packed.lines.buffer
+        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, ...packed } })
+        if (context.signal.aborted) abort()
+      })
+    } finally {
+      context.signal.removeEventListener('abort', abort)
+      this.#underWay.delete(delivery)
+      if (buffer !== undefined) this.#buffers.give(buffer)
+      over.abort()
+      if (this.#underWay.size === 0) worker.unref()
+    }
+  }
+
+  #post (worker: Worker, message: ToSinks): void {
+    worker.postMessage(message)
+  }
+
+  #start (): Worker {
+    const { module, data, concurrency, log } = this.#options
+    const worker = new Worker(module, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency } })
+    worker.on('message', (messages: FromSinks[]) => { for (const message of messages) this.#receive(worker, message) })
+    worker.on('error', (error: Error) => { log.error({ err: error }, 'the thread that delivers has failed, another takes its place') })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#worker = null
+      for (const { lease, end } of this.#underWay.values()) end(nothingDelivered(lease))
+    })
+    return worker
+  }
+
+  #receive (worker: Worker, message: FromSinks): void {
+    const { paces } = this.#options
+    switch (message.type) {
+      case 'throttled':
+        paces[message.api]!.throttled(message.retryAfterMs)
+        return
+      case 'succeeded':
+        paces[message.api]!.succeeded()
+        return
+    }
+    const underWay = this.#underWay.get(message.delivery)
+    if (underWay === undefined) return
+    const { lease, context, over, end, fail } = underWay
+    const answer = (question: number, held: boolean): void => this.#post(worker, { type: 'answer', question, held })
+    switch (message.type) {
+      case 'call':
+        context.onCall(message.call)
+        return
+      case 'rejected':
+        context.onRejected(...message.rejected)
+        return
+      case 'acquire':
+        paces[message.api]!.acquire(over).catch(() => {}).then(() => context.extend()).then(held => answer(message.question, held), () => answer(message.question, false))
+        return
+      case 'extend':
+        context.extend().then(held => answer(message.question, held), () => answer(message.question, false))
+        return
+      case 'thrown':
+        fail(new Error(message.message))
+        return
+      case 'delivered':
+        if (message.untouched) message.outcome.settlement.remainder = remainderOf(lease.records)
+        end(message.outcome)
+    }
+  }
+}
+
+/** Whether CloudWatch has taken some of it, nobody knows: it is delivered again rather than lost. */
+function nothingDelivered ({ records }: Lease): Delivery {
+  return {
+    settlement: { delivered: 0, remainder: remainderOf(records) },
+    failure: { class: 'unavailable', message: 'the thread that delivers has ended' },
+    receipts: []
+  }
+}

@@ -1,0 +1,90 @@
+import { Transform, type Readable, type TransformCallback } from 'node:stream'
+import zlib from 'node:zlib'
+import { ApiError } from './api-error.js'
+
+/** Telemetry shrinks to a tenth or a twentieth; what inflates to more than this is made to hurt. */
+export const MAX_INFLATE_RATIO = 250
+/** Inflated bytes below which the ratio says nothing: a few equal items shrink to next to nothing. */
+export const INFLATE_RATIO_FLOOR_BYTES = 262_144
+/** 2^23 bytes, the window that RFC 8878 asks every decoder to take; a larger one would be the sender's choice of our memory. */
+const MAX_ZSTD_WINDOW_LOG = 23
+
+type Decoder = () => Transform
+
+/** Node has zstd from 22.15 on. */
+function zstdDecoder (): Decoder | undefined {
+  const { createZstdDecompress, constants } = zlib as unknown as { createZstdDecompress?: (options: object) => Transform, constants: { ZSTD_d_windowLogMax: number } }
+  if (createZstdDecompress === undefined) return undefined
+  return () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG } })
+}
+
+const DECODERS = new Map<string, Decoder>([
+  ['gzip', () => zlib.createGunzip()],
+  ['deflate', () => zlib.createInflate()],
+  ['br', () => zlib.createBrotliDecompress()]
+])
+const zstd = zstdDecoder()
+if (zstd !== undefined) DECODERS.set('zstd', zstd)
+
+/** What `inflate` takes. */
+export const ENCODINGS = [...DECODERS.keys()]
+
+/** Passes what was inflated on, and ends both at the first byte too many. */
+class InflatedBody extends Transform {
+  /** Compressed bytes read so far; Fastify compares them with Content-Length. */
+  receivedEncodedLength = 0
+  #inflated = 0
+  readonly #maxBytes: number
+
+  constructor (maxBytes: number) {
+    super()
+    this.#maxBytes = maxBytes
+  }
+
+  override _transform (chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#inflated += chunk.length
+    if (this.#inflated > this.#maxBytes) callback(new ApiError('bodyTooLarge', { message: `The body inflates to more than ${this.#maxBytes} bytes: send fewer items in a request.` }))
+    else if (this.#inflated > INFLATE_RATIO_FLOOR_BYTES && this.#inflated > MAX_INFLATE_RATIO * this.receivedEncodedLength) callback(new ApiError('bodyTooLarge', { message: `The body inflates to more than ${MAX_INFLATE_RATIO} times its size.` }))
+    else callback(null, chunk)
+  }
+}
+
+/** What a Content-Encoding header asks for; null when it asks for nothing. */
+export function readContentEncoding (header: string | undefined): string | null {
+  if (header === undefined) return null
+  const encoding = header.trim().toLowerCase()
+  if (encoding === '' || encoding === 'identity') return null
+  return encoding === 'x-gzip' ? 'gzip' : encoding
+}
+
+/**
+ * Inflates a body chunk by chunk. It fails with an ApiError: bodyTooLarge as soon as more than `maxBytes` came out, or
+ * far more than went in; malformedBody when the data is corrupt or ends too early. The source is never destroyed, as
+ * the answer travels on its socket.
+ * @throws ApiError unsupportedMediaType for an encoding that is not known
+ */
+export function inflate (source: Readable, encoding: string, maxBytes: number): Readable {
+  const create = DECODERS.get(encoding)
+  if (create === undefined) throw new ApiError('unsupportedMediaType', { message: `The content encoding is not supported: send ${ENCODINGS.join(', ')} or none.` })
+  const decoder = create()
+  const body = new InflatedBody(maxBytes)
+
+  function stop (error: Error): void {
+    source.unpipe(decoder)
+    source.off('data', count)
+    source.pause()
+    decoder.destroy()
+    body.destroy(error)
+  }
+  function count (chunk: Buffer): void {
+    body.receivedEncodedLength += chunk.length
+    if (body.receivedEncodedLength > maxBytes) stop(new ApiError('bodyTooLarge'))
+  }
+
+  source.on('data', count)
+  source.once('error', stop)
+  decoder.once('error', () => stop(new ApiError('malformedBody', { message: `The body cannot be read as ${encoding}.` })))
+  body.once('error', stop)
+  source.pipe(decoder).pipe(body)
+  return body
+}

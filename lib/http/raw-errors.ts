@@ -1,0 +1,55 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { API_ERRORS, type ApiErrorName } from './api-error.js'
+
+/**
+ * Answers to requests that never reach a route, so that no hook can have its say. Any page may read them: they hold
+ * nothing that depends on the request.
+ */
+const HEADERS = {
+  'Content-Type': 'application/json; charset=utf-8',
+  'Access-Control-Allow-Origin': '*',
+  'X-Content-Type-Options': 'nosniff',
+  'Cross-Origin-Resource-Policy': 'cross-origin',
+  Connection: 'close'
+}
+
+export interface UnroutedAnswer {
+  statusCode: number
+  headers: Record<string, string>
+  body: string
+}
+
+function answer (name: ApiErrorName): UnroutedAnswer {
+  const { statusCode, code, message } = API_ERRORS[name]
+  return { statusCode, headers: HEADERS, body: JSON.stringify({ error: { code, message } }) }
+}
+
+/** For an error of the router: a path that cannot be decoded, or a parameter that is too long. */
+export function answerToRouterError (error: { statusCode?: number | undefined }): UnroutedAnswer {
+  return answer(error.statusCode === 414 ? 'urlTooLong' : 'malformedRequest')
+}
+
+const BY_CODE: Record<string, ApiErrorName> = {
+  HPE_HEADER_OVERFLOW: 'headersTooLarge',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'bodyTooLarge',
+  ERR_HTTP_REQUEST_TIMEOUT: 'requestTimeout'
+}
+
+function isAnswering (socket: Socket): boolean {
+  const { _httpMessage: message } = socket as Socket & { _httpMessage?: ServerResponse | null }
+  return message?.headersSent === true
+}
+
+/** Answers what cannot be read as HTTP, or did not come in time, and ends the connection. */
+export function refuseClient (error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+    socket.destroy()
+    return
+  }
+  const { statusCode, headers, body } = answer(BY_CODE[error.code ?? ''] ?? 'malformedRequest')
+  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body) }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.write(`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\n${lines.join('')}\r\n${body}`)
+  // Not end(): who does not read must not keep the connection.
+  socket.destroySoon()
+}

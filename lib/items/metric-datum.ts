@@ -1,0 +1,136 @@
+import { PUT_METRIC_DATA as LIMIT, UNITS } from '../../schemas/aws-limits.js'
+import type { StoredDatum } from '../spool/record.js'
+import { Refusal } from './item-error.js'
+import { brokenTextRule, isObject, unknownField } from '../guards.js'
+import { daysOrHours, readMetricTimestamp } from './timestamp.js'
+
+const DATUM_FIELDS = new Set(['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution'])
+const DIMENSION_FIELDS = new Set(['Name', 'Value'])
+const STATISTIC_FIELDS = new Set(['SampleCount', 'Sum', 'Minimum', 'Maximum'])
+const KNOWN_UNITS: ReadonlySet<unknown> = new Set(UNITS)
+const KNOWN_RESOLUTIONS: ReadonlySet<unknown> = new Set(LIMIT.STORAGE_RESOLUTIONS)
+const RESERVED_NAMESPACE = 'AWS/'
+
+/** Null when CloudWatch takes metrics in this namespace, else the rule it breaks. */
+export function brokenNamespaceRule (namespace: string): string | null {
+  if (namespace.startsWith(RESERVED_NAMESPACE)) return `must not start with "${RESERVED_NAMESPACE}", which is AWS's own`
+  if (namespace.startsWith(':')) return 'must not start with a colon'
+  return brokenTextRule(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
+}
+
+/**
+ * Names of what is wrong are put together when something is: a path of the datum, and the field in it.
+ * @throws Refusal
+ */
+export function checkMetricName (value: unknown, path: string, field = '.MetricName'): void {
+  if (typeof value !== 'string') throw new Refusal('invalid-item', `${path}${field} must be a string.`)
+  const rule = brokenTextRule(value, LIMIT.MAX_METRIC_NAME_LENGTH)
+  if (rule !== null) throw new Refusal('invalid-name', `${path}${field} ${rule}.`)
+}
+
+/** Null for a value that CloudWatch takes, else the rule it breaks. */
+function brokenValueRule (value: unknown): string | null {
+  if (typeof value !== 'number') return 'must be a number'
+  return Math.abs(value) <= LIMIT.MAX_ABSOLUTE_VALUE ? null : 'must be a number from -2^360 to 2^360'
+}
+
+function checkValue (value: unknown, path: string, field: string, index?: number): void {
+  const rule = brokenValueRule(value)
+  if (rule !== null) throw new Refusal('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${rule}.`)
+}
+
+/** @throws Refusal invalid-dimension */
+export function checkDimensions (dimensions: unknown, path: string, field = '.Dimensions'): void {
+  if (!Array.isArray(dimensions)) throw new Refusal('invalid-dimension', `${path}${field} must be an array.`)
+  if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new Refusal('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
+  for (let i = 0; i < dimensions.length; i++) {
+    const rule = brokenDimensionRule(dimensions[i]) ?? brokenRepetitionRule(dimensions, i)
+    if (rule !== null) throw new Refusal('invalid-dimension', `${path}${field}[${i}]${rule}.`)
+  }
+}
+
+/** Null for a dimension that CloudWatch takes, else the field of it and the rule it breaks. */
+function brokenDimensionRule (dimension: unknown): string | null {
+  if (!isObject(dimension)) return ' must be an object'
+  const unknown = unknownField(dimension, DIMENSION_FIELDS)
+  if (unknown !== undefined) return ` has the unknown field "${unknown}"`
+  const { Name, Value } = dimension
+  const nameRule = brokenDimensionTextRule(Name, LIMIT.MAX_DIMENSION_NAME_LENGTH)
+  if (nameRule !== null) return `.Name ${nameRule}`
+  if ((Name as string).startsWith(':')) return '.Name must not start with a colon'
+  const valueRule = brokenDimensionTextRule(Value, LIMIT.MAX_DIMENSION_VALUE_LENGTH)
+  return valueRule === null ? null : `.Value ${valueRule}`
+}
+
+/** They are few: to compare them costs less than a set. */
+function brokenRepetitionRule (dimensions: Array<{ Name: string }>, index: number): string | null {
+  for (let i = 0; i < index; i++) {
+    if (dimensions[i]!.Name === dimensions[index]!.Name) return '.Name must not repeat the name of another dimension'
+  }
+  return null
+}
+
+function brokenDimensionTextRule (value: unknown, maxLength: number): string | null {
+  return typeof value === 'string' ? brokenTextRule(value, maxLength) : 'must be a string'
+}
+
+function checkValues (values: unknown, counts: unknown, path: string): void {
+  if (!Array.isArray(values) || values.length === 0 || values.length > LIMIT.MAX_VALUES) {
+    throw new Refusal('invalid-value', `${path}.Values must be an array of 1 to ${LIMIT.MAX_VALUES} numbers.`)
+  }
+  for (let i = 0; i < values.length; i++) checkValue(values[i], path, '.Values', i)
+  if (counts === undefined) return
+  if (!Array.isArray(counts) || counts.length !== values.length) throw new Refusal('invalid-value', `${path}.Counts must be an array as long as Values.`)
+  for (let i = 0; i < counts.length; i++) {
+    checkValue(counts[i], path, '.Counts', i)
+    if (counts[i] < 0) throw new Refusal('invalid-value', `${path}.Counts[${i}] must not be negative.`)
+  }
+}
+
+function checkStatistics (statistics: unknown, path: string): void {
+  if (!isObject(statistics)) throw new Refusal('invalid-value', `${path}.StatisticValues must be an object.`)
+  const unknown = unknownField(statistics, STATISTIC_FIELDS)
+  if (unknown !== undefined) throw new Refusal('invalid-item', `${path}.StatisticValues has the unknown field "${unknown}".`)
+  for (const field of STATISTIC_FIELDS) checkValue(statistics[field], path, `.StatisticValues.${field}`)
+  if ((statistics.SampleCount as number) <= 0) throw new Refusal('invalid-value', `${path}.StatisticValues.SampleCount must be above 0.`)
+  if ((statistics.Minimum as number) > (statistics.Maximum as number)) throw new Refusal('invalid-value', `${path}.StatisticValues.Minimum must not be above Maximum.`)
+}
+
+function checkMeasurement (datum: Record<string, unknown>, path: string): void {
+  const { Value, Values, Counts, StatisticValues } = datum
+  const given = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
+  if (given !== 1) throw new Refusal('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
+  if (Counts !== undefined && Values === undefined) throw new Refusal('invalid-value', `${path}.Counts must come with Values.`)
+  if (Value !== undefined) checkValue(Value, path, '.Value')
+  else if (Values !== undefined) checkValues(Values, Counts, path)
+  else checkStatistics(StatisticValues, path)
+}
+
+function readTimestamp (value: unknown, path: string, now: number): number {
+  if (value === undefined) return now
+  const timestamp = readMetricTimestamp(value)
+  if (timestamp === null) throw new Refusal('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
+  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  return timestamp
+}
+
+/**
+ * Checks one entry of MetricData against every rule of PutMetricData, and gives it the time that is stored.
+ * @param now Unix milliseconds
+ * @throws Refusal
+ */
+export function readMetricDatum (datum: unknown, index: number, now: number): StoredDatum {
+  const path = `MetricData[${index}]`
+  if (!isObject(datum)) throw new Refusal('invalid-item', `${path} must be an object.`)
+  const unknown = unknownField(datum, DATUM_FIELDS)
+  if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
+  checkMetricName(datum.MetricName, path)
+  if (datum.Dimensions !== undefined) checkDimensions(datum.Dimensions, path)
+  checkMeasurement(datum, path)
+  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new Refusal('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
+  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new Refusal('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
+  // To spread it would make a hidden class for each datum, which costs more than all checks.
+  datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
+  return datum as StoredDatum
+}

@@ -1,0 +1,146 @@
+import { open, type Database, type Key, type RootDatabase } from 'lmdb'
+import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
+import type { Entry } from './destination.js'
+import { describeBytes, seal, unseal } from './checksum.js'
+
+/** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
+const MAP_SIZE_FACTOR = 4
+const MIN_MAP_SIZE = 256 * 2 ** 20
+
+/** Error codes of a full disk: LMDB's own, ENOSPC, EFBIG, EDQUOT. */
+const FULL_CODES = new Set([-30792, 28, 27, 122])
+const FULL_MESSAGE = /no space|too large|quota|MAP_FULL/i
+
+/** `[destination id, sequence, records, items, bytes, lineBytes, appendedAt]`: all the scheduler has to know. */
+type EntryKey = [number, number, number, number, number, number, number]
+
+/** Puts and removals that become durable in one transaction. */
+export interface Writes {
+  put (table: Database, key: Key, value: string | Buffer): void
+  remove (table: Database, key: Key): void
+  putEntry (destinationId: number, entry: Entry, values: Buffer[]): void
+  removeEntry (destinationId: number, entry: Entry): void
+}
+
+/**
+ * The tables of the embedded spool in one LMDB environment.
+ *
+ * A commit that has been answered survives the end of the process. Every commit is synced to the disk, while the next
+ * ones gather; a power cut takes the file back to the last one that had reached it.
+ */
+export class LmdbStore {
+  /** Destination id → `[kind, destination]`. */
+  readonly names: Database<string, number>
+  /** Key → JSON; the ledger is under LEDGER_KEY. */
+  readonly state: Database<string, string>
+  readonly deadLetters: Database<string, string>
+  /** Hash of an idempotency key → `[expiresAt, answer]`. */
+  readonly idempotency: Database<string, string>
+  /** `[expiresAt, hash]` → ''. */
+  readonly idempotencyExpiry: Database<string, [number, string]>
+  /** Sealed. */
+  readonly #entries: Database<Buffer, Key>
+  /** The same as they lie there, for those that cannot be read. */
+  readonly #rawEntries: Database<Buffer, Key>
+  readonly #root: RootDatabase
+  readonly #dataDir: string
+  readonly #sync: 'commit' | 'always'
+  readonly #writes: Writes = {
+    put: (table, key, value) => table.put(key, value),
+    remove: (table, key) => table.remove(key),
+    putEntry: (destinationId, entry, values) => this.#entries.put(entryKey(destinationId, entry), seal(values)),
+    removeEntry: (destinationId, entry) => this.#entries.remove(entryKey(destinationId, entry))
+  }
+
+  constructor (dataDir: string, maxBytes: number, sync: 'commit' | 'always') {
+    this.#dataDir = dataDir
+    this.#sync = sync
+    const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
+    try {
+      // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
+      this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
+      // Pages of the file that were read stay mapped, and count as memory: compressed, an outage needs a fraction of them.
+      this.#entries = this.#root.openDB('entries', { encoding: 'binary', compression: true })
+      this.#rawEntries = this.#root.openDB('entries', { encoding: 'binary' })
+      this.names = this.#root.openDB('names', { encoding: 'string' })
+      this.state = this.#root.openDB('state', { encoding: 'string' })
+      this.deadLetters = this.#root.openDB('deadLetters', { encoding: 'string' })
+      this.idempotency = this.#root.openDB('idempotency', { encoding: 'string' })
+      this.idempotencyExpiry = this.#root.openDB('idempotencyExpiry', { encoding: 'string' })
+    } catch (error) {
+      throw new SpoolConfigurationError(`cannot open the spool in ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  /**
+   * Runs `build` and makes what it has written durable, all or nothing.
+   * @throws SpoolFullError when the disk is full
+   * @throws SpoolUnavailableError when it fails otherwise
+   */
+  async commit (build: (writes: Writes) => void): Promise<void> {
+    try {
+      await this.#root.batch(() => build(this.#writes))
+      if (this.#sync === 'always') await this.#root.flushed
+    } catch (error) {
+      const { commitError } = error as Error & { commitError?: Promise<unknown> }
+      throw writeError(this.#dataDir, await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason))
+    }
+  }
+
+  /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
+  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: Buffer }> {
+    for (const { key, value } of this.#entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
+      yield { entry: toEntry(key as EntryKey), value: this.#valueOf(key, value) }
+    }
+  }
+
+  /** The first of those that `readEntries` gives. */
+  firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
+    const keys = this.#entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
+    const [key] = Array.from(keys)
+    return key === undefined ? undefined : toEntry(key as EntryKey)
+  }
+
+  readEntry (destinationId: number, entry: Entry): Buffer {
+    const key = entryKey(destinationId, entry)
+    const value = this.#entries.get(key)
+    return value === undefined ? Buffer.alloc(0) : this.#valueOf(key, value)
+  }
+
+  /** The answer of a key that was claimed and has not expired, by the hash of the key. */
+  answer (hash: string, now: number): string | undefined {
+    const stored = this.idempotency.get(hash)
+    if (stored === undefined) return undefined
+    const [expiresAt, answer] = JSON.parse(stored) as [number, string]
+    return expiresAt > now ? answer : undefined
+  }
+
+  #valueOf (key: Key, sealed: Buffer): Buffer {
+    return unseal(sealed) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
+  }
+
+  /** Every stored entry, by its key only. */
+  * scanEntries (): Generator<{ destinationId: number, entry: Entry }> {
+    for (const key of this.#entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
+  }
+
+  async close (): Promise<void> {
+    await this.#root.flushed
+    await this.#root.close()
+  }
+}
+
+/** What a failed write to the directory means to whoever appends. */
+export function writeError (dataDir: string, cause: Error & { code?: number | string }): Error {
+  return FULL_CODES.has(cause.code as number) || FULL_MESSAGE.test(cause.message)
+    ? new SpoolFullError(`the disk under ${dataDir} takes no more: ${cause.message}`, { cause })
+    : new SpoolUnavailableError(`cannot write to the spool in ${dataDir}: ${cause.message}`, { cause })
+}
+
+function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {
+  return [destinationId, seq, records, items, bytes, lineBytes, appendedAt]
+}
+
+function toEntry ([, seq, records, items, bytes, lineBytes, appendedAt]: EntryKey): Entry {
+  return { seq, records, items, bytes, lineBytes, appendedAt }
+}

@@ -1,0 +1,164 @@
+import type { MetricDatum } from '../../schemas/metric.js'
+import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
+import { readLogEvent } from '../items/log-event.js'
+import { readMetricTimestamp } from '../items/timestamp.js'
+import type { SpoolRecord } from './spool.js'
+
+/** Version of the stored form; a record of another version is not read but dead-lettered. */
+const VERSION = 1
+
+/** What stands before the items of a record. */
+export const ITEMS_HEAD = `{"v":${VERSION},"e":`
+/** What stands before the time at which the body of a record came, and between that and the body. */
+export const BODY_HEAD = `{"v":${VERSION},"t":`
+export const TIME_TO_BODY = ',"b":'
+
+/**
+ * Counted bytes after which items go into a new record. Small against a batch, so that whole records fill a batch
+ * almost to its limit.
+ */
+const MAX_RECORD_BYTES = 32_768
+
+/** Of fewer items, what a body has around them would take more of the spool than to write them anew takes of the CPU. */
+const MIN_ITEMS_AS_CAME = 8
+/** What a time adds to the JSON of a datum that came without. */
+const TIMESTAMP_BYTES = ',"Timestamp":1795330800123'.length
+
+/** `[timestamp in Unix milliseconds, message]` */
+export type StoredLogEvent = [number, string]
+/** Timestamp in Unix milliseconds, always set. */
+export type StoredDatum = Omit<MetricDatum, 'Timestamp'> & { Timestamp: number }
+
+/** Somebody waits for the delivery of these items. */
+export interface ReceiptRef {
+  id: string
+  /** Of each item of the record, its index in the request. */
+  indexes: number[]
+}
+
+export interface DecodedRecord<Item> {
+  items: Item[]
+  receipt: ReceiptRef | null
+}
+
+/** Items, or the body of a request and when it came. */
+interface StoredRecord<Item> {
+  v: number
+  e?: Item[]
+  b?: { logEvents: unknown[] } | { params: { MetricData: MetricDatum[] } }
+  t?: number
+  r?: string
+  x?: number[]
+}
+
+/** The record cannot be read back; the spool keeps it as a dead letter. */
+export class CorruptRecordError extends Error {
+  override name = 'CorruptRecordError'
+}
+
+/** Bytes that one log event counts against the limit of PutLogEvents. */
+export function countLogEvent (event: StoredLogEvent): number {
+  return Buffer.byteLength(event[1]) + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES
+}
+
+/** Bytes that one datum counts: those of its JSON, which is what PutMetricData is sent. */
+export function countDatum (datum: StoredDatum): number {
+  return Buffer.byteLength(JSON.stringify(datum))
+}
+
+/** The JSON of a datum, which is what it counts. */
+export function writeDatum (datum: StoredDatum): string {
+  return JSON.stringify(datum)
+}
+
+/** Bytes that an item counts against the batch limit of its kind; or its JSON, when that is what counts. */
+export type Measure<Item> = (item: Item) => number | string
+
+/**
+ * Writes items as records of about MAX_RECORD_BYTES each.
+ * @param receipt when given, its indexes are those of the items, in the same order
+ */
+export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, receipt?: ReceiptRef): SpoolRecord[] {
+  const records: SpoolRecord[] = []
+  let start = 0
+  let bytes = 0
+  let written: string[] = []
+  const push = (end: number): void => {
+    const json = written.length > 0 ? `[${written.join(',')}]` : JSON.stringify(start === 0 && end === items.length ? items : items.slice(start, end))
+    const rest = receipt === undefined ? '' : `,"r":${JSON.stringify(receipt.id)},"x":${JSON.stringify(receipt.indexes.slice(start, end))}`
+    records.push({ line: `${ITEMS_HEAD}${json}${rest}}`, items: end - start, bytes })
+    start = end
+    bytes = 0
+    written = []
+  }
+  for (let i = 0; i < items.length; i++) {
+    const measured = measure(items[i]!)
+    const size = typeof measured === 'string' ? Buffer.byteLength(measured) : measured
+    if (bytes > 0 && bytes + size > MAX_RECORD_BYTES) push(i)
+    if (typeof measured === 'string') written.push(measured)
+    bytes += size
+  }
+  if (start < items.length) push(items.length)
+  return records
+}
+
+/**
+ * Writes all items of a request as one record, as they came: to write them anew would cost as much as to have read them.
+ * @param body JSON of a request whose items were all good
+ * @param now Unix milliseconds, the time of items without one
+ * @param bytes of all items
+ * @returns null when they are few, or need more than one record, or the body does not fit into a line
+ */
+function encodeBody (body: string, now: number, items: number, bytes: number): SpoolRecord | null {
+  if (items < MIN_ITEMS_AS_CAME || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
+  return { line: `${BODY_HEAD}${now}${TIME_TO_BODY}${body}}`, items, bytes }
+}
+
+/** `encodeBody` of a request of which `readLogEvent` has made these events, with this `now`. */
+export function encodeLogBody (body: string, events: StoredLogEvent[], now: number): SpoolRecord | null {
+  return encodeBody(body, now, events.length, events.reduce((sum, event) => sum + countLogEvent(event), 0))
+}
+
+/** `encodeBody` of a request of which `readMetricDatum` has made so many data points, with this `now`; their bytes are an estimate. */
+export function encodeMetricBody (body: string, datums: number, now: number): SpoolRecord | null {
+  return encodeBody(body, now, datums, Buffer.byteLength(body) + datums * TIMESTAMP_BYTES)
+}
+
+/**
+ * Reads a record back.
+ * @throws CorruptRecordError when the line is truncated, of another version, or does not hold the items it says
+ */
+export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
+  let stored: StoredRecord<Item>
+  try {
+    stored = JSON.parse(record.line) as StoredRecord<Item>
+  } catch (error) {
+    throw new CorruptRecordError(`stored record is not JSON: ${(error as Error).message}`)
+  }
+  if (stored === null || typeof stored !== 'object') throw new CorruptRecordError('stored record is not an object')
+  if (stored.v !== VERSION) throw new CorruptRecordError(`stored record has version ${String(stored.v)}, this build reads version ${VERSION}`)
+  const items = stored.e ?? readBody<Item>(stored)
+  if (!Array.isArray(items) || items.length !== record.items) throw new CorruptRecordError('stored record does not hold the items it was stored with')
+  return {
+    items,
+    receipt: typeof stored.r === 'string' ? { id: stored.r, indexes: stored.x ?? [] } : null
+  }
+}
+
+/** Null when it is none that `encodeBody` has written. */
+function readBody<Item> ({ b, t }: StoredRecord<Item>): Item[] | null {
+  try {
+    if ('logEvents' in b!) return b.logEvents.map((event, index) => readLogEvent(event, index, t!) as Item)
+    const { MetricData } = b!.params
+    for (const datum of MetricData) datum.Timestamp = readTime(datum.Timestamp, t!)
+    return MetricData as Item[]
+  } catch {
+    return null
+  }
+}
+
+function readTime (timestamp: MetricDatum['Timestamp'], now: number): number {
+  const time = timestamp === undefined ? now : readMetricTimestamp(timestamp)
+  if (time === null) throw new CorruptRecordError('a stored timestamp is none')
+  return time
+}

@@ -1,0 +1,303 @@
+import { randomBytes } from 'node:crypto'
+import { EventEmitter } from 'node:events'
+import { hostname } from 'node:os'
+import type { Cluster, Redis } from 'ioredis'
+import type { Ledger } from '../../../schemas/reasons.js'
+import { subscribe, type Subscription } from '../../redis/subscription.js'
+import { lineBytesOf, packChunks, unpackChunk } from '../entry-codec.js'
+import { createDeadLetters } from '../dead-letters.js'
+import { createLedger } from '../ledger.js'
+import { Appender, chunkArguments } from './appender.js'
+import { Budget } from './budget.js'
+import { checkServer, type Durability } from './checks.js'
+import { Connection } from './connection.js'
+import { Keys } from './keys.js'
+import { createRedisLetterStore, redisLetterId } from './letter-store.js'
+import { retryStore } from '../retry.js'
+import { countOutcomes } from '../settlement.js'
+import {
+  SpoolUnavailableError,
+  type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type LeasedRecord, type Settlement, type Spool,
+  type SpoolOptions, type TakeOptions, type TakeResult
+} from '../spool.js'
+
+const COMMAND_TIMEOUT_MS = 5_000
+
+export interface RedisSpoolOptions extends SpoolOptions {
+  /** Shared; stays open when the spool closes. */
+  redis: Redis | Cluster
+  /** Start of every key; `cloudwatch-postman` unless given. */
+  prefix?: string
+  /** Over how many slots the destinations of a kind are spread; the same for all processes. May be raised and lowered. */
+  shards: number
+  /**
+   * `commit`: Redis has what is appended. `always`: a disk or a replica has it too, which needs `appendfsync always`,
+   * or an append-only file on Redis 7.2, or a replica.
+   */
+  sync: 'commit' | 'always'
+  /** Start of the names of leases, to tell processes apart; host and process id unless given. */
+  consumer?: string
+  /** How long Redis may take to answer; 5,000 unless given. */
+  commandTimeoutMs?: number
+  /** Told about a server that is configured in a way that may lose records. */
+  onWarning?: (message: string) => void
+}
+
+/** What a lease holds, as far as the scripts have to know. */
+interface Held {
+  base: string
+  entries: number
+  records: number
+  items: number
+  bytes: number
+  lineBytes: number
+  oldestAt: number
+}
+
+/**
+ * Opens the spool in Redis, for any number of processes.
+ * @throws SpoolConfigurationError when the server is too old, or cannot give what `sync` asks for
+ * @throws SpoolUnavailableError when it does not answer
+ */
+export async function openRedisSpool (options: RedisSpoolOptions): Promise<Spool> {
+  const { redis, prefix = 'cloudwatch-postman', shards, sync, onWarning = () => {}, commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
+  const connection = new Connection(redis, commandTimeoutMs)
+  const durability = await checkServer(connection, sync, onWarning)
+  const { shardCount } = new Keys(prefix, shards)
+  const stored = Number(await connection.run(client => client.get(shardCount)) ?? 0)
+  if (shards > stored) await connection.run(client => client.set(shardCount, shards))
+  return new RedisSpool(options, connection, new Keys(prefix, shards, stored), durability)
+}
+
+class RedisSpool implements Spool {
+  readonly deadLetters: DeadLetters
+  readonly #options: RedisSpoolOptions
+  readonly #connection: Connection
+  readonly #keys: Keys
+  readonly #durability: Durability
+  readonly #budget: Budget
+  readonly #appenders = new Map<string, Appender>()
+  readonly #leases = new Map<string, Held>()
+  readonly #leasePrefix: string
+  readonly #events = new EventEmitter().setMaxListeners(0)
+  readonly #closing = new AbortController()
+  #subscription: Subscription | null = null
+  #closed: Promise<void> | null = null
+  #nextLease = 1
+  /** Whose turn it is among the shards. */
+  #turn = 0
+
+  constructor (options: RedisSpoolOptions, connection: Connection, keys: Keys, durability: Durability) {
+    this.#options = options
+    this.#connection = connection
+    this.#keys = keys
+    this.#durability = durability
+    this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
+    this.#budget = new Budget(options.maxBytes, heard => Promise.all(keys.all().map(async base => heard(base, await this.#counter(base, 'lineBytes')))))
+    const { lingerMs, limits, maxBytes } = options
+    this.deadLetters = createDeadLetters(createRedisLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
+  }
+
+  async append (append: Append): Promise<AppendResult> {
+    this.#assertOpen()
+    const lineBytes = lineBytesOf(append.records)
+    await this.#budget.reserve(lineBytes)
+    try {
+      return await this.#appender(append.kind, append.destination).append(append, lineBytes)
+    } finally {
+      this.#budget.release(lineBytes)
+    }
+  }
+
+  async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
+    this.#assertOpen()
+    if (flush) return await this.#takeLingering(kind)
+    const all = this.#keys.all(kind)
+    const turn = this.#turn++ % all.length
+    const [first, ...others] = [...all.slice(turn), ...all.slice(0, turn)]
+    const { lease, waitMs, now } = await this.#takeFrom(kind, first!)
+    if (lease !== null || others.length === 0) return lease !== null ? { lease } : { lease: null, nextDueMs: waitMs }
+    return await this.#takeFromDue(kind, others, now, waitMs)
+  }
+
+  async extend (lease: Lease): Promise<void> {
+    const held = this.#leases.get(lease.id)
+    if (held === undefined) return
+    await this.#connection.run(client => client.postmanExtend(held.base, lease.id, lease.destination, held.entries))
+  }
+
+  async settle (lease: Lease, settlement: Settlement): Promise<void> {
+    const { delivered, rejected, deadLettered } = countOutcomes(lease, settlement)
+    const held = this.#leases.get(lease.id)
+    if (held === undefined) return
+    const ledger: Record<string, number> = { delivered, deadLettered }
+    for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
+    const remainder = packChunks(settlement.remainder ?? [], this.#options.limits[lease.kind])
+    const letters = this.#letters(lease, held, settlement)
+    const args = [
+      lease.id, lease.destination, held.entries, held.records, held.items, held.lineBytes,
+      settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel, lease.kind,
+      Object.keys(ledger).length, ...Object.entries(ledger).flat(), letters.length / 3, ...letters,
+      remainder.length, ...chunkArguments(remainder)
+    ]
+    const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
+    this.#leases.delete(lease.id)
+    if (stored >= 0) this.#budget.heard(held.base, stored)
+  }
+
+  async release (lease: Lease, delayMs: number): Promise<void> {
+    const held = this.#leases.get(lease.id)
+    if (held === undefined) return
+    await this.#retry(() => this.#connection.run(client =>
+      client.postmanRelease(held.base, lease.id, lease.destination, held.entries, held.items, held.bytes, delayMs)))
+    this.#leases.delete(lease.id)
+  }
+
+  async depth (kind?: Kind): Promise<Depth> {
+    const bases = this.#keys.all(kind)
+    const total = async (name: string): Promise<number> => {
+      const counts = await Promise.all(bases.map(base => this.#counter(base, name)))
+      return counts.reduce((sum, count) => sum + count, 0)
+    }
+    const [records, items, bytes, ages] = await Promise.all([
+      total('records'), total('items'), total('lineBytes'), Promise.all(bases.map(base => this.#oldestAge(base)))
+    ])
+    return { records, items, bytes, oldestAgeMs: Math.max(0, ...ages) }
+  }
+
+  async ledger (): Promise<Ledger> {
+    const totals: Record<string, number> = {}
+    const shards = await Promise.all(this.#keys.all().map(base => this.#connection.run(client => client.hgetall(`${base}:counters`))))
+    for (const shard of shards) {
+      for (const [name, count] of Object.entries(shard)) totals[name] = (totals[name] ?? 0) + Number(count)
+    }
+    const { accepted = 0, delivered = 0, deadLettered = 0, evicted = 0, items = 0 } = totals
+    const rejected = Object.fromEntries(Object.entries(totals).map(([name, count]) => [name.replace(/^rejected:/, ''), count]))
+    return createLedger({ accepted, delivered, rejected, deadLettered, evicted }, items)
+  }
+
+  onDue (listener: (kind: Kind) => void): () => void {
+    this.#subscribe()
+    this.#events.on('due', listener)
+    return () => { this.#events.off('due', listener) }
+  }
+
+  async ping (): Promise<void> {
+    this.#assertOpen()
+    await this.#connection.run(client => client.ping())
+  }
+
+  close (): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close (): Promise<void> {
+    this.#closing.abort()
+    await Promise.all([...this.#appenders.values()].map(appender => appender.idle()))
+    this.#subscription?.close()
+  }
+
+  #assertOpen (): void {
+    if (this.#closed !== null) throw new SpoolUnavailableError('the spool is closed')
+  }
+
+  #appender (kind: Kind, destination: string): Appender {
+    const base = this.#keys.base(kind, this.#keys.shardOf(destination))
+    let appender = this.#appenders.get(base)
+    if (appender === undefined) {
+      const { lingerMs, limits, maxBytes } = this.#options
+      appender = new Appender({
+        connection: this.#connection,
+        base,
+        kind,
+        channel: this.#keys.channel,
+        lingerMs,
+        limits: limits[kind],
+        maxBytes,
+        durability: this.#durability,
+        budget: this.#budget
+      })
+      this.#appenders.set(base, appender)
+    }
+    return appender
+  }
+
+  /** Looks which of the shards have something due before it asks them for it. */
+  async #takeFromDue (kind: Kind, bases: string[], now: number, waitMs: number | null): Promise<TakeResult> {
+    const heads = await Promise.all(bases.map(base => this.#connection.lowest(`${base}:due`)))
+    const dues = bases.map((base, i) => ({ base, dueAt: heads[i]?.score ?? Infinity }))
+    let nextDueMs = waitMs
+    for (const { base, dueAt } of dues.sort((a, b) => a.dueAt - b.dueAt)) {
+      if (dueAt > now) {
+        if (dueAt < Infinity) nextDueMs = Math.min(nextDueMs ?? Infinity, dueAt - now)
+        break
+      }
+      const taken = await this.#takeFrom(kind, base)
+      if (taken.lease !== null) return { lease: taken.lease }
+      if (taken.waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, taken.waitMs)
+    }
+    return { lease: null, nextDueMs }
+  }
+
+  async #takeLingering (kind: Kind): Promise<TakeResult> {
+    let nextDueMs: number | null = null
+    for (const base of this.#keys.all(kind)) {
+      const { lease, waitMs } = await this.#takeFrom(kind, base, true)
+      if (lease !== null) return { lease }
+      if (waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, waitMs)
+    }
+    return { lease: null, nextDueMs }
+  }
+
+  async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: number }> {
+    const { leaseMs, lingerMs, limits } = this.#options
+    const id = `${this.#leasePrefix}-${this.#nextLease++}`
+    const reply = await this.#connection.run(client => client.postmanTakeBuffer(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
+    if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
+    const [, destination, attempt, entries] = reply
+    const held: Held = { base, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
+    const records: LeasedRecord[] = []
+    for (let i = 0; i < entries.length; i += 2) {
+      const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.toString().split(' ').map(Number)
+      held.entries++
+      held.records += count
+      held.items += items
+      held.bytes += bytes
+      held.lineBytes += lineBytes
+      held.oldestAt = Math.min(held.oldestAt, appendedAt)
+      records.push(...unpackChunk(entries[i + 1]!, { items, bytes, appendedAt }))
+    }
+    this.#leases.set(id, held)
+    return { lease: { id, kind, destination: destination.toString(), records, attempt }, waitMs: 0, now: 0 }
+  }
+
+  /** For each dead letter its id, JSON and bytes. */
+  #letters ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
+    const at = Date.now()
+    return deadLetters.flatMap(letter => {
+      const id = redisLetterId(at, base)
+      return [id, JSON.stringify({ ...letter, id, kind, destination, at }), Buffer.byteLength(letter.line)]
+    })
+  }
+
+  async #counter (base: string, name: string): Promise<number> {
+    return Number(await this.#connection.run(client => client.hget(`${base}:counters`, name)) ?? 0)
+  }
+
+  async #oldestAge (base: string): Promise<number> {
+    const oldest = await this.#connection.lowest(`${base}:oldest`)
+    return oldest === null ? 0 : Date.now() - oldest.score
+  }
+
+  #retry<T> (operation: () => Promise<T>): Promise<T> {
+    return retryStore(operation, this.#options.leaseMs * 2, this.#closing.signal)
+  }
+
+  #subscribe (): void {
+    if (this.#subscription !== null || this.#closed !== null) return
+    this.#subscription = subscribe(this.#options.redis, this.#keys.channel, kind => this.#events.emit('due', kind))
+    // Until it listens the linger decides what is due.
+    this.#subscription.listening.catch(() => {})
+  }
+}

@@ -1,0 +1,126 @@
+import { watchFile, unwatchFile } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { Value, type ValueError } from '@sinclair/typebox/value'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { Applications, findFault } from '../../lib/access/applications.js'
+import { ApplicationsFileSchema, REDACTION_PATTERNS, type Application, type ApplicationsFile } from '../../schemas/applications.js'
+import type { Config } from '../../schemas/config.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { applications: Applications }
+}
+
+/** How often the file is looked at; by name, as a mounted file is changed by being replaced. */
+const WATCH_MS = 1_000
+const DEFAULT_ID = 'default'
+const INDEX = /\.(\d+)(?=\.|$)/g
+const POSITION = /position (\d+)/
+
+/** Of every instance in this process. */
+const reloaders = new WeakSet<() => void>()
+
+function splitList (list: string): string[] {
+  return list.split(',').map(entry => entry.trim()).filter(entry => entry !== '')
+}
+
+function dimensionsFromConfig ({ REQUIRED_DIMENSIONS, ALLOWED_DIMENSIONS, UNKNOWN_DIMENSIONS: unknown }: Config): Application['dimensions'] {
+  return {
+    required: splitList(REQUIRED_DIMENSIONS ?? ''),
+    ...(ALLOWED_DIMENSIONS === undefined ? {} : { allowed: splitList(ALLOWED_DIMENSIONS) }),
+    unknown
+  }
+}
+
+/** The one application of a gateway without a file; it may do what its predecessor could. */
+function fromConfig (config: Config): Application {
+  return {
+    id: DEFAULT_ID,
+    clientSecrets: [config.CLIENT_SECRET_KEY!],
+    allowedOrigins: splitList(config.CORS_ALLOWED_ORIGIN),
+    namespaces: splitList(config.ALLOWED_NAMESPACES),
+    logGroups: splitList(config.ALLOWED_LOG_GROUPS),
+    logStreams: ['*'],
+    dimensions: dimensionsFromConfig(config),
+    rateLimits: {},
+    budgets: { soft: 1, daily: {} },
+    redaction: {
+      fields: splitList(config.REDACT_FIELDS ?? ''),
+      patterns: REDACTION_PATTERNS.filter(pattern => splitList(config.REDACT_PATTERNS ?? '').includes(pattern)),
+      urlQueries: config.REDACT_URL_QUERIES === 'on'
+    },
+    context: { ip: config.ADD_IP === 'on', userAgent: config.ADD_USER_AGENT === 'on' },
+    singleUseClientTokens: false
+  }
+}
+
+/** Where it is, and never what is there: that may be a secret. */
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const position = POSITION.exec((error as Error).message)?.[1]
+    const line = position === undefined ? '' : ` (line ${text.slice(0, Number(position)).split('\n').length})`
+    throw new Error(`it is not JSON${line}`)
+  }
+}
+
+function explain ({ path, message, schema }: ValueError): string {
+  const where = path.slice(1).replaceAll('/', '.').replace(INDEX, '[$1]')
+  const values = (schema.anyOf as Array<{ const?: unknown }> | undefined)?.map(({ const: value }) => value)
+  return `${where === '' ? 'the file' : where}: ${values === undefined ? message : `Expected one of ${values.join(', ')}`}`
+}
+
+/** @throws Error that says where the fault is */
+async function load (file: string): Promise<Application[]> {
+  const given = Value.Default(ApplicationsFileSchema, parse(await readFile(file, 'utf8')))
+  const error = Value.Errors(ApplicationsFileSchema, given).First()
+  if (error !== undefined) throw new Error(explain(error))
+  const { applications } = given as ApplicationsFile
+  const fault = findFault(applications)
+  if (fault !== null) throw new Error(`${fault.path}: ${fault.message}`)
+  return applications
+}
+
+async function loadFirst (file: string): Promise<Application[]> {
+  try {
+    return await load(file)
+  } catch (error) {
+    throw new Error(`The applications in ${file} (APPS_FILE) cannot be used.\n  ${(error as Error).message}`)
+  }
+}
+
+/** Reads the file again on SIGHUP, and when it has changed. */
+function keepLoaded (fastify: FastifyInstance, file: string): void {
+  const { applications, log } = fastify
+  let loading = Promise.resolve()
+  const reload = (): void => {
+    loading = loading.then(() => load(file)).then(loaded => {
+      applications.replace(loaded)
+      log.info({ file, applications: loaded.length }, 'the applications were read again')
+    }, (error: Error) => log.error({ file, fault: error.message }, 'the applications cannot be used; those read before stay in force'))
+  }
+  reloaders.add(reload)
+
+  fastify.addHook('onReady', async () => {
+    // fastify-cli takes SIGHUP for the end.
+    for (const listener of process.listeners('SIGHUP')) {
+      if (!reloaders.has(listener as () => void)) process.off('SIGHUP', listener)
+    }
+    process.on('SIGHUP', reload)
+    watchFile(file, { interval: WATCH_MS, persistent: false }, reload)
+  })
+  fastify.addHook('onClose', async () => {
+    process.off('SIGHUP', reload)
+    unwatchFile(file, reload)
+  })
+}
+
+/** Owns `fastify.applications`: who may write what, from where, and how much. */
+async function applications (fastify: FastifyInstance): Promise<void> {
+  const { APPS_FILE } = fastify.config
+  fastify.decorate('applications', new Applications(APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE)))
+  if (APPS_FILE !== undefined) keepLoaded(fastify, APPS_FILE)
+}
+
+export default fp(applications, { name: 'applications', dependencies: ['config'] })

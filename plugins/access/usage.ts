@@ -1,0 +1,85 @@
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
+import { ApiError } from '../../lib/http/api-error.js'
+import { dayOf, SharedStoreError } from '../../lib/state/store.js'
+import type { BudgetState } from '../../lib/usage/budget.js'
+import { Usage } from '../../lib/usage/usage.js'
+import type { Application } from '../../schemas/applications.js'
+import type { UsageReport } from '../../schemas/usage.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { usage: ReturnType<typeof createUsage> }
+}
+
+const PREFIX = 'cloudwatch_postman_'
+const RETRY_AFTER_SECONDS = 5
+
+function createUsage (fastify: FastifyInstance, usage: Usage) {
+  const { log, instruments } = fastify
+  const labelNames = ['application', 'budget']
+  const used = instruments.gauge({ name: `${PREFIX}budget_used_ratio`, help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
+  const warnings = instruments.counter({ name: `${PREFIX}budget_warnings_total`, help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
+  const refused = instruments.counter({ name: `${PREFIX}budget_refused_total`, help: 'Requests that were refused as a daily budget was spent.', labelNames })
+  /** What was logged of each application, to say it once. */
+  const told = new Map<string, string>()
+
+  function tellUsed (): void {
+    used.reset()
+    for (const application of fastify.applications.list()) {
+      const state = usage.budgetOf(application)
+      if (state !== null) used.set({ application: application.id, budget: state.budget }, state.share)
+    }
+  }
+
+  function tell (application: string, { budget, limit, share }: BudgetState): void {
+    const what = `${dayOf(Date.now())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
+    if (told.get(application) === what) return
+    told.set(application, what)
+    log.warn({ application, budget, limit, share }, share >= 1 ? 'a daily budget is spent: requests are refused until midnight UTC' : 'a daily budget has reached its soft limit')
+  }
+
+  return {
+    record: usage.record.bind(usage),
+    recordSeries: usage.recordSeries.bind(usage),
+    recordCall: usage.recordCall.bind(usage),
+
+    /**
+     * Warns from the soft limit of a daily budget on.
+     * @throws ApiError budgetSpent
+     */
+    admit (application: Application, reply: FastifyReply): void {
+      const state = usage.budgetOf(application)
+      if (state === null) return
+      const { id } = application
+      const { budget, limit, share } = state
+      tell(id, state)
+      if (share >= 1) {
+        refused.inc({ application: id, budget })
+        throw new ApiError('budgetSpent', {
+          message: `The daily budget of ${limit} ${budget} of the application "${id}" is spent: it starts anew at midnight UTC.`,
+          retryAfter: usage.secondsToMidnight()
+        })
+      }
+      warnings.inc({ application: id, budget })
+      reply.header('X-Budget-Warning', `${budget}; used=${share.toFixed(2)}`)
+    },
+
+    /** @throws ApiError when the store cannot be reached */
+    async report (days: number): Promise<UsageReport> {
+      try {
+        return { usage: await usage.report(days) }
+      } catch (error) {
+        throw error instanceof SharedStoreError ? new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS }) : error
+      }
+    }
+  }
+}
+
+/** Owns `fastify.usage`: what each application uses a day, and whether its budgets allow more. */
+async function usage (fastify: FastifyInstance): Promise<void> {
+  const usage = await Usage.open({ store: fastify.sharedStore, now: Date.now })
+  fastify.decorate('usage', createUsage(fastify, usage))
+  fastify.addHook('onClose', () => usage.close())
+}
+
+export default fp(usage, { name: 'usage', dependencies: ['state', 'applications', 'instruments', 'errors'] })

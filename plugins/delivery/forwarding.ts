@@ -1,0 +1,76 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
+import { createForwarder, type Forwarder, type ForwarderObserver } from '../../lib/delivery/forwarder.js'
+import type { Sink } from '../../lib/delivery/sinks/sink.js'
+import type { Kind } from '../../lib/spool/spool.js'
+import type { Health } from '../../schemas/health.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { forwarding: ReturnType<typeof createForwarding> }
+}
+
+/** Calls that AWS has taken are what it bills. */
+function withUsage ({ observer, usage }: FastifyInstance): ForwarderObserver {
+  return {
+    ...observer,
+    onCall (call) {
+      observer.onCall(call)
+      if (call.failure === null) usage.recordCall(call.api)
+    }
+  }
+}
+
+function createForwarding (fastify: FastifyInstance) {
+  const { config, spool, log, receipts } = fastify
+  const observer = withUsage(fastify)
+  const forwarders = new Map<Kind, Forwarder>()
+
+  return {
+    /** Forwards what waits for this sink, from when the app is ready. */
+    add (sink: Sink): void {
+      forwarders.set(sink.kind, createForwarder({
+        spool,
+        sink,
+        concurrency: config.FORWARDER_CONCURRENCY,
+        leaseMs: config.LEASE_MS,
+        lingerMs: config.FLUSH_INTERVAL_MS,
+        backoff: DEFAULT_BACKOFF,
+        log,
+        observer,
+        receipts,
+        now: Date.now,
+        random: Math.random
+      }))
+    },
+
+    start (): void {
+      for (const forwarder of forwarders.values()) forwarder.start()
+    },
+
+    /** Side by side, so that each has the whole grace. */
+    async stop (graceMs: number): Promise<void> {
+      await Promise.all(Array.from(forwarders.values(), forwarder => forwarder.stop(graceMs)))
+    },
+
+    /** What is denied by AWS for lack of credentials or permission. */
+    failing (): Array<Health['failing'][number] & { partial: boolean }> {
+      return [...forwarders].flatMap(([part, forwarder]) => {
+        const { failing } = forwarder.health()
+        return failing === null ? [] : [{ part, message: `${failing.destination}: ${failing.message}`, partial: failing.partial }]
+      })
+    }
+  }
+}
+
+/** Owns `fastify.forwarding`: starts the forwarders when the app is ready, and stops them when intake has ended. */
+async function forwarding (fastify: FastifyInstance): Promise<void> {
+  const forwarding = createForwarding(fastify)
+  fastify.decorate('forwarding', forwarding)
+  fastify.addHook('onReady', async () => {
+    if (fastify.config.FORWARDER !== 'off') forwarding.start()
+  })
+  fastify.addHook('onClose', () => forwarding.stop(fastify.config.SHUTDOWN_GRACE_MS))
+}
+
+export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'platform', 'observer', 'usage'] })

@@ -1,0 +1,97 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
+import fp from 'fastify-plugin'
+import { ApiError } from '../../lib/http/api-error.js'
+import { ENCODINGS, inflate, readContentEncoding } from '../../lib/http/decompress.js'
+import { readJsonLines } from '../../lib/intake/json-lines.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /**
+     * Lets the routes of this scope take a JSON document a line.
+     * @param toBody makes what the schema of the route takes; a line that cannot be read is UNREADABLE
+     */
+    acceptJsonLines: (toBody: (documents: unknown[], request: FastifyRequest) => unknown) => void
+  }
+  interface FastifyRequest {
+    /** The JSON of the body; null when it is not one document. */
+    bodyText: string | null
+  }
+}
+
+/** No route takes less. */
+const LEAST_BODY_LIMIT = 1_024
+/** Pages send it as text/plain where a preflight would keep it from being sent. */
+const JSON_TYPES = ['application/json', 'text/plain']
+const JSON_LINES = ['application/x-ndjson', 'application/jsonl']
+
+function hasBody ({ headers }: FastifyRequest): boolean {
+  const length = headers['content-length']
+  return length === undefined ? headers['transfer-encoding'] !== undefined : length !== '0'
+}
+
+function isBodyless (method: string): boolean {
+  return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+}
+
+/** What will not be taken is not read either: unknown paths and methods, bodies that say they are too large. */
+function refuseUnread (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  if (request.is404) {
+    request.routeOptions.handler.call(request.server, request, reply)
+    return
+  }
+  const length = Number(request.headers['content-length'])
+  if (length > LEAST_BODY_LIMIT && length > request.routeOptions.bodyLimit) {
+    // The rest of the body is not read, so nothing can follow it on this connection.
+    reply.header('Connection', 'close')
+    throw new ApiError('bodyTooLarge')
+  }
+  done()
+}
+
+/** Beacons of a Blob without a type have none; a compressed body is inflated on its way to the parser. */
+function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload, done: (error: Error | null, payload?: RequestPayload) => void): void {
+  const { headers } = request
+  const encoding = readContentEncoding(headers['content-encoding'])
+  if ((encoding === null && headers['content-type'] !== undefined) || isBodyless(request.method) || !hasBody(request)) return done(null)
+  headers['content-type'] ??= 'application/json'
+  if (encoding === null) return done(null)
+  if (!ENCODINGS.includes(encoding)) reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
+  done(null, inflate(payload, encoding, request.routeOptions.bodyLimit))
+}
+
+/** Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line. */
+async function body (fastify: FastifyInstance): Promise<void> {
+  const readJson = fastify.getDefaultJsonParser('error', 'error')
+
+  /** @throws Error for what is no JSON, or would change a prototype */
+  function parse (text: string): unknown {
+    let failure: Error | null = null
+    let document: unknown
+    readJson(null as never, text, (error, value) => {
+      failure = error
+      document = value
+    })
+    if (failure !== null) throw failure
+    return document
+  }
+
+  fastify.addHook('onRequest', refuseUnread)
+  fastify.addHook('preParsing', prepareBody)
+  fastify.decorateRequest('bodyText', null)
+  fastify.removeContentTypeParser('application/json')
+  fastify.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
+    request.bodyText = text
+    readJson(request, text, done)
+  })
+  fastify.decorate('acceptJsonLines', function acceptJsonLines (this: FastifyInstance, toBody) {
+    this.addContentTypeParser(JSON_LINES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
+      try {
+        done(null, toBody(readJsonLines(text, parse), request))
+      } catch (error) {
+        done(error as Error)
+      }
+    })
+  })
+}
+
+export default fp(body, { name: 'body', dependencies: ['errors', 'cors', 'server-limits', 'rate-limit'] })

@@ -1,0 +1,92 @@
+import fastifyRateLimit, { normalizeIP } from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import fp from 'fastify-plugin'
+import { LRUCache } from 'lru-cache'
+import { ApiError } from '../../lib/http/api-error.js'
+import { WindowCounters } from '../../lib/state/window-counters.js'
+import type { Identity } from '../../lib/access/access-tokens.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { quotas: ReturnType<typeof createQuotas> }
+}
+
+const MINUTE_MS = 60_000
+/** A network of this size is one client: providers give it to a single household. */
+const IPV6_PREFIX = 64
+/** Addresses whose network is remembered. */
+const MAX_ADDRESSES = 10_000
+
+type Done = (error: Error | null, result?: { current: number, ttl: number }) => void
+
+/** What @fastify/rate-limit counts with: no call to a store is waited for. */
+function createStore (counters: WindowCounters) {
+  return class Store {
+    readonly #prefix: string
+
+    constructor (_options: unknown, prefix = 'ip:') {
+      this.#prefix = prefix
+    }
+
+    incr (key: string, done: Done, windowMs: number): void {
+      const { count, endsInMs } = counters.hit(this.#prefix + key, windowMs)
+      done(null, { current: count, ttl: endsInMs })
+    }
+
+    child (options: object): Store {
+      const { routeInfo } = options as { routeInfo: { method?: string, url?: string } }
+      return new Store(undefined, `${this.#prefix}${routeInfo.method} ${routeInfo.url}:`)
+    }
+  }
+}
+
+function createQuotas (counters: WindowCounters) {
+  /** @throws ApiError tooManyRequests */
+  function check (key: string, limit: number, of: string, reply: FastifyReply): void {
+    const { count, endsInMs } = counters.hit(key, MINUTE_MS)
+    const remaining = Math.max(0, limit - count)
+    const known = reply.getHeader('x-ratelimit-remaining')
+    const seconds = Math.ceil(endsInMs / 1000)
+    // The headers speak of the limit that is nearest.
+    if (known === undefined || remaining <= Number(known)) reply.headers({ 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': seconds })
+    if (count > limit) throw new ApiError('tooManyRequests', { message: `Too many requests of this ${of}: wait for as many seconds as "Retry-After" says.`, retryAfter: seconds })
+  }
+
+  return {
+    /**
+     * Counts a request of this token and of its application.
+     * @throws ApiError tooManyRequests
+     */
+    admit ({ application, jti }: Identity, reply: FastifyReply): void {
+      const { perMinute, perTokenPerMinute } = application.rateLimits
+      if (perTokenPerMinute !== undefined) check(`token:${jti}`, perTokenPerMinute, 'token', reply)
+      if (perMinute !== undefined) check(`application:${application.id}`, perMinute, 'application', reply)
+    }
+  }
+}
+
+/** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
+async function rateLimit (fastify: FastifyInstance): Promise<void> {
+  const { RATE_LIMIT_PER_MINUTE } = fastify.config
+  const counters = new WindowCounters(fastify.sharedStore, Date.now)
+  const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: ip => normalizeIP(ip, IPV6_PREFIX) })
+  fastify.addHook('onClose', async () => counters.close())
+  fastify.decorate('quotas', createQuotas(counters))
+
+  await fastify.register(fastifyRateLimit, {
+    global: false,
+    max: RATE_LIMIT_PER_MINUTE,
+    timeWindow: MINUTE_MS,
+    store: createStore(counters),
+    keyGenerator: ({ ip }) => networks.memo(ip),
+    errorResponseBuilder: (_request, { ttl }) => new ApiError('tooManyRequests', { retryAfter: Math.ceil(ttl / 1000) })
+  })
+  if (RATE_LIMIT_PER_MINUTE === 0) return
+  // A hook of the app comes before those of its routes, and so before any look at a token.
+  const limit = fastify.rateLimit()
+  fastify.addHook('onRequest', async function limitAddress (request, reply) {
+    if (request.is404 || request.routeOptions.config.forServers === true || request.routeOptions.config.rateLimit !== undefined) return
+    await limit.call(this, request, reply)
+  })
+}
+
+export default fp(rateLimit, { name: 'rate-limit', dependencies: ['config', 'state', 'errors', 'cors'] })

@@ -1,0 +1,20 @@
+import fastifyUnderPressure from '@fastify/under-pressure'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { ApiError } from '../../lib/http/api-error.js'
+
+const RETRY_AFTER_SECONDS = 5
+/** A process that cannot keep up must still be able to say that it lives. */
+const EXEMPT = '/health/'
+
+/** Refuses work, rather than let all of it wait, while the event loop is late. */
+async function underPressure (fastify: FastifyInstance): Promise<void> {
+  await fastify.register(fastifyUnderPressure, {
+    maxEventLoopDelay: fastify.config.MAX_EVENT_LOOP_DELAY_MS,
+    pressureHandler: request => {
+      if (!request.url.startsWith(EXEMPT)) throw new ApiError('overloaded', { retryAfter: RETRY_AFTER_SECONDS })
+    }
+  })
+}
+
+export default fp(underPressure, { name: 'under-pressure', dependencies: ['config', 'errors', 'cors'] })

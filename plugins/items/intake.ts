@@ -1,0 +1,41 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Intake, type IntakeContext, type IntakeResult } from '../../lib/intake/intake.js'
+import { readPreferWait } from '../../lib/http/prefer-header.js'
+import type { IntakeAnswer } from '../../schemas/intake.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { intake: Intake }
+  interface FastifyRequest { intakeContext: () => IntakeContext }
+  interface FastifyReply { sendIntake: (result: IntakeResult, wait: number) => IntakeAnswer }
+}
+
+/** What this request's headers and token say about its items. */
+function intakeContext (this: FastifyRequest): IntakeContext {
+  const { prefer, 'idempotency-key': idempotencyKey } = this.headers
+  return {
+    requestId: this.id,
+    application: this.identity!.application.id,
+    identity: this.identity,
+    client: this,
+    idempotencyKey: idempotencyKey as string | undefined,
+    wait: readPreferWait(prefer as string | undefined),
+    bodyText: this.bodyText
+  }
+}
+
+function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): IntakeAnswer {
+  this.code(201)
+  if (result.delivered) this.header('Preference-Applied', `wait=${wait}`)
+  if (result.replayed) this.header('Idempotency-Replayed', 'true')
+  return result.answer
+}
+
+/** Owns `fastify.intake`: the step from a request's items to the spool. */
+async function intake (fastify: FastifyInstance): Promise<void> {
+  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.observer))
+  fastify.decorateRequest('intakeContext', intakeContext)
+  fastify.decorateReply('sendIntake', sendIntake)
+}
+
+export default fp(intake, { name: 'intake', dependencies: ['body', 'spool', 'receipts', 'token', 'observer'] })

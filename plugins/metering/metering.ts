@@ -1,0 +1,165 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
+import fp from 'fastify-plugin'
+import { ApiError } from '../../lib/http/api-error.js'
+import type { MeteredCall } from '../../lib/metering/metered-call.js'
+import { createMeteringClient } from '../../lib/metering/metering-client.js'
+import { createFilter, type Filter } from '../../lib/metering/call-filter.js'
+import { readFirehoseDelivery, type FirehoseDelivery } from '../../lib/metering/firehose.js'
+import { keepDelivered } from '../../lib/metering/stored-ids.js'
+import type { Platform } from '../../lib/metering/platform.js'
+import { PROFILES } from '../../lib/metering/profiles.js'
+import { readCalls } from '../../lib/metering/read-calls.js'
+import { decodeEnvelope, decodeSubscription, keepLine, SubscriptionError, type LogLine, type Subscription, type UnreadableLine } from '../../lib/metering/subscription.js'
+import { encodeRecords } from '../../lib/spool/record.js'
+import { isObject } from '../../lib/guards.js'
+import { countMetering, createMeteringSink, type StoredMetering } from '../../lib/delivery/sinks/metering/metering-sink.js'
+import type { Config } from '../../schemas/config.js'
+import type { AccessLogsAnswer } from '../../schemas/metering.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Null without a metering platform. */
+    metering: ReturnType<typeof createMetering> | null
+  }
+}
+
+/** One queue: there is one platform. */
+const DESTINATION = 'platform'
+const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by what became of them.'
+
+interface Lines {
+  lines: LogLine[]
+  unreadable: UnreadableLine[]
+}
+
+function listOf (text: string | undefined): string[] {
+  return text?.split(',').map(part => part.trim()).filter(part => part !== '') ?? []
+}
+
+function filterOf (config: Config): Filter {
+  return createFilter({
+    turnedAway: config.METER_TURNED_AWAY === 'true',
+    anonymous: config.METER_ANONYMOUS === 'true',
+    excludeMethods: listOf(config.METER_EXCLUDE_METHODS),
+    excludePaths: listOf(config.METER_EXCLUDE_PATHS),
+    excludeStatuses: listOf(config.METER_EXCLUDE_STATUSES)
+  })
+}
+
+/** Digests are of one length, so that the comparison tells nothing about the key's. */
+function digest (text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
+
+/** @throws ApiError when the body is no event of a subscription */
+function payloadOf (body: unknown): unknown {
+  if (Buffer.isBuffer(body)) return body
+  const { awslogs } = body as { awslogs?: unknown }
+  if (!isObject(awslogs) || typeof awslogs.data !== 'string') throw new ApiError('invalidRequest', { message: 'body.awslogs.data must be a text.' })
+  return awslogs.data
+}
+
+/** What cannot be read as a whole is kept like a line that cannot be read. */
+async function readPayload (payload: unknown, now: number): Promise<Lines> {
+  try {
+    const subscription: Subscription = Buffer.isBuffer(payload) ? await decodeEnvelope(payload) : await decodeSubscription(payload)
+    return subscription.kind === 'probe' ? { lines: [], unreadable: [] } : subscription
+  } catch (error) {
+    if (!(error instanceof SubscriptionError)) throw error
+    const text = Buffer.isBuffer(payload) ? payload.toString('base64') : String(payload)
+    return { lines: [], unreadable: [keepLine(text, error.message, { key: digest(text).toString('hex'), timestamp: now })] }
+  }
+}
+
+function createMetering (fastify: FastifyInstance) {
+  const { config, spool, observer, instruments } = fastify
+  const outcomes = instruments.counter({ name: 'cloudwatch_postman_metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
+  const filter = filterOf(config)
+  const accessKey = config.METERING_ACCESS_KEY === undefined ? null : digest(config.METERING_ACCESS_KEY)
+
+  /** @param key of what is stored once, however often it comes */
+  async function store (items: StoredMetering[], key?: string): Promise<void> {
+    if (items.length === 0) return
+    const { stored } = await spool.append({
+      kind: 'metering',
+      destination: DESTINATION,
+      records: encodeRecords(items, countMetering),
+      ...(key === undefined ? {} : { idempotency: { key, answer: '' } })
+    })
+    if (stored) observer.onAccepted('metering', items.length)
+  }
+
+  async function storeLines ({ lines, unreadable }: Lines, key?: string): Promise<AccessLogsAnswer> {
+    const read = readCalls(lines, filter)
+    const broken = [...unreadable, ...read.unreadable]
+    await store([...read.calls, ...broken], key)
+    const skipped = Object.values(read.skipped).reduce((sum, count) => sum + count, 0)
+    const answer = { accepted: read.calls.length, duplicates: read.duplicates, skipped, unreadable: broken.length }
+    for (const [outcome, count] of Object.entries({ ...answer, skipped: 0, ...read.skipped })) {
+      if (count > 0) outcomes.inc({ outcome }, count)
+    }
+    return answer
+  }
+
+  return {
+    /** Without an access key the routes for access logs do not exist. */
+    takesAccessLogs: accessKey !== null,
+
+    /** Spread into the options of a route for access logs. */
+    required: {
+      onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+        const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
+        if (accessKey === null || !timingSafeEqual(digest(given), accessKey)) throw new ApiError('accessKeyInvalid')
+        done()
+      }
+    },
+
+    /**
+     * Stores the calls of one event of a CloudWatch Logs subscription.
+     * @param body the event, or the gzip bytes of its envelope
+     * @throws ApiError
+     */
+    async acceptSubscription (body: unknown): Promise<AccessLogsAnswer> {
+      return await storeLines(await readPayload(payloadOf(body), Date.now()))
+    },
+
+    /** Stores the calls of one request of Firehose, once. @param source ARN of the stream */
+    async acceptFirehose (delivery: FirehoseDelivery, source: string): Promise<AccessLogsAnswer> {
+      return await storeLines(await readFirehoseDelivery(delivery), `firehose:${digest(JSON.stringify([source, delivery.requestId])).toString('hex')}`)
+    },
+
+    /** Stores a call of the gateway's own, unless it is not to be metered. */
+    async acceptCall (call: MeteredCall): Promise<void> {
+      const reason = filter(call)
+      outcomes.inc({ outcome: reason ?? 'accepted' })
+      if (reason === null) await store([call])
+    }
+  }
+}
+
+function bearerOf ({ headers: { authorization } }: FastifyRequest): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1]
+}
+
+function addSink (fastify: FastifyInstance, platform: Platform): void {
+  const { config, log, instruments, sharedStore } = fastify
+  const duplicates = instruments.counter({ name: 'cloudwatch_postman_metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
+  fastify.forwarding.add(createMeteringSink({
+    client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: Date.now, random: Math.random }),
+    delivered: keepDelivered(sharedStore),
+    concurrency: config.METERING_CONCURRENCY,
+    api: `Meter:${config.METERING_PROFILE}`,
+    onDuplicates: count => duplicates.inc(count),
+    onMemoryError: error => log.error({ err: error }, 'it cannot be remembered which calls are metered: the platform has to tell by their Idempotency-Key')
+  }))
+}
+
+/** Owns `fastify.metering`: takes metered calls in, and forwards them to the platform. */
+async function metering (fastify: FastifyInstance): Promise<void> {
+  const { platform } = fastify
+  fastify.decorate('metering', platform === null ? null : createMetering(fastify))
+  if (platform !== null) addSink(fastify, platform.metering)
+}
+
+export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'instruments', 'observer', 'forwarding', 'errors'] })

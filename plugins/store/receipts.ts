@@ -1,0 +1,30 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { createLocalChannel, Receipts, type ReceiptChannel, type ReceiptUpdate } from '../../lib/delivery/receipts.js'
+import { subscribe } from '../../lib/redis/subscription.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { receipts: Receipts }
+}
+
+/** Listens before it returns, so that no update is missed. */
+async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptChannel> {
+  const { redis, config } = fastify
+  const channel = `${config.REDIS_PREFIX}:receipts`
+  let tell: (update: ReceiptUpdate) => void = () => {}
+  const subscription = subscribe(redis, channel, message => tell(JSON.parse(message) as ReceiptUpdate))
+  fastify.addHook('onClose', async () => subscription.close())
+  await subscription.listening
+  return {
+    // Nobody waits for the answer of a lost update longer than the client asked to.
+    publish: update => { redis.publish(channel, JSON.stringify(update)).catch(() => {}) },
+    subscribe: listener => { tell = listener }
+  }
+}
+
+/** Owns `fastify.receipts`: lets a request wait for its delivery, in this process or another. */
+async function receipts (fastify: FastifyInstance): Promise<void> {
+  fastify.decorate('receipts', new Receipts(fastify.redis === undefined ? createLocalChannel() : await createRedisChannel(fastify)))
+}
+
+export default fp(receipts, { name: 'receipts', dependencies: ['config', 'redis'] })

@@ -1,0 +1,30 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { ref } from '../../schemas/common.js'
+import { INTAKE_ERRORS } from '../../schemas/error-responses.js'
+import { IntakeAnswerSchema, IntakeHeadersSchema } from '../../schemas/intake.js'
+import { JSON_LINES_BODIES, LogEventsEnvelopeSchema, LogEventsQuerySchema, LogEventsRequestSchema } from '../../schemas/log-events.js'
+
+const routes: FastifyPluginAsyncTypebox = async fastify => {
+  fastify.acceptJsonLines(fastify.logEvents.fromLines)
+  fastify.post('/logEvents', {
+    bodyLimit: fastify.config.BODY_LIMIT_BYTES,
+    schema: {
+      operationId: 'putLogEvents',
+      summary: 'Send log events to CloudWatch Logs',
+      description: 'Answers after the events are stored durably. A bad one never takes the good ones with it. Log group and log stream are created when they do not exist.',
+      tags: ['telemetry'],
+      security: [{ accessToken: [] }, { accessTokenQuery: [] }],
+      headers: IntakeHeadersSchema,
+      querystring: LogEventsQuerySchema,
+      body: LogEventsEnvelopeSchema,
+      response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
+    },
+    config: { body: LogEventsRequestSchema, bodies: JSON_LINES_BODIES },
+    ...fastify.tokens.required
+  }, async function putLogEvents (request, reply) {
+    const context = request.intakeContext()
+    return reply.sendIntake(await fastify.logEvents.accept(request.body, context), context.wait)
+  })
+}
+
+export default routes

@@ -1,0 +1,15 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { API_ERRORS } from '../lib/http/api-error.js'
+
+/** `schemas` may read the table of errors as it reads the limits: both are constants. */
+export const ErrorSchema = Type.Object({
+  error: Type.Object({
+    code: Type.Integer({ description: 'Stable; see the table in the README.' }),
+    message: Type.String()
+  }, { additionalProperties: false })
+}, {
+  $id: 'Error',
+  additionalProperties: false,
+  examples: [{ error: { code: API_ERRORS.accessTokenMissing.code, message: API_ERRORS.accessTokenMissing.message } }]
+})
+export type ErrorBody = Static<typeof ErrorSchema>

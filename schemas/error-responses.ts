@@ -1,0 +1,38 @@
+import { ref } from './common.js'
+import { ErrorSchema } from './error-body.js'
+import { IntakeErrorSchema } from './intake.js'
+
+function answer (description: string) {
+  return { description, ...ref(ErrorSchema) }
+}
+
+const TOO_MANY = { 429: answer('Too many requests, or a daily budget is spent; Retry-After says when to come back.') }
+const INTERNAL = { 500: answer('The gateway failed.') }
+
+/** The error answers of routes that take a body. */
+export const BODY_ERRORS = {
+  400: answer('The body cannot be read, or is not what the route takes.'),
+  413: answer('The body is too large.'),
+  415: answer('The content type is not supported.'),
+  ...TOO_MANY,
+  ...INTERNAL
+}
+
+/** The error answers of the routes that take items. */
+export const INTAKE_ERRORS = {
+  ...BODY_ERRORS,
+  400: { description: 'The body cannot be read, is not what the route takes, or holds no item that CloudWatch would take.', ...ref(IntakeErrorSchema) },
+  401: answer('The access token is invalid, expired, revoked, or of a page of another origin.'),
+  403: answer('The access token is missing, or does not allow the origin, the namespace, the log group or the log stream.'),
+  503: answer('The items cannot be stored now; Retry-After says when to come back.')
+}
+
+/** The error answers of the operator routes. */
+export const ADMIN_ERRORS = {
+  401: answer('The admin token is missing or wrong.'),
+  ...TOO_MANY,
+  ...INTERNAL,
+  503: answer('The store cannot be reached.')
+}
+
+export { answer as errorAnswer, TOO_MANY as TOO_MANY_ERROR, INTERNAL as INTERNAL_ERROR }

@@ -1,0 +1,127 @@
+import { spawn } from 'node:child_process'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { ROOT } from '../../tools/shared/root.js'
+import { createClientToken } from '../../lib/access/access-tokens.js'
+import { startSandbox } from '../../tools/sandbox/server.js'
+import { eventually } from '../helpers/app.js'
+
+const SECRET = 'client-secret-of-this-test'
+
+async function folder (): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'postman-start-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => server.once('listening', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise(resolve => server.close(resolve))
+  return port
+}
+
+/** The built server, as `npm start` starts it. */
+function start (environment: Record<string, string>) {
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), 'dist/app.js'], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      CLIENT_SECRET_KEY: SECRET,
+      ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test',
+      AWS_REGION: 'eu-west-1',
+      AWS_ACCESS_KEY_ID: 'id',
+      AWS_SECRET_ACCESS_KEY: 'aws-secret-of-this-test',
+      HOST: '127.0.0.1',
+      ...environment
+    }
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  let output = ''
+  child.stdout.on('data', chunk => { output += chunk })
+  child.stderr.on('data', chunk => { output += chunk })
+  const exit = new Promise<number | null>(resolve => child.once('exit', resolve))
+  return { child, exit, output: () => output }
+}
+
+t.test('what cannot work stops the start with a message that says what and how to mend it', async t => {
+  const file = join(await folder(), 'file')
+  await writeFile(file, '')
+  const cases: Array<[string, Record<string, string>, RegExp]> = [
+    ['a missing variable', { AWS_REGION: '', DATA_DIR: await folder() }, /AWS_REGION is missing: it must be the Region/],
+    ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await freePort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
+    ['a REDIS_URL that is none', { REDIS_URL: 'localhost:6379' }, /REDIS_URL is wrong: it must be redis:/],
+    ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
+  ]
+  for (const [name, environment, message] of cases) {
+    const { exit, output } = start({ PORT: String(await freePort()), ...environment })
+    t.equal(await exit, 1, `${name}: exit code`)
+    t.match(output(), message, name)
+    t.notMatch(output(), /hidden-password/, 'no secret')
+  }
+})
+
+t.test('the first answer waits for nothing that it does not need, and what requests need is loaded soon after', async t => {
+  const told = `
+    import { createRequire } from 'node:module'
+    import { Server } from 'node:net'
+    const { cache } = createRequire('/')
+    const { listen } = Server.prototype
+    const tell = when => process.stdout.write(when + ' loaded ' + Object.keys(cache).join() + '\\n')
+    Server.prototype.listen = function (...options) {
+      tell('first')
+      setInterval(tell, 100, 'then').unref()
+      return listen.apply(this, options)
+    }`
+  const port = await freePort()
+  const { output } = start({ PORT: String(port), DATA_DIR: await folder(), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}` })
+  await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
+  const loaded = output().match(/^first loaded .*$/gm)!.at(-1)
+  t.match(loaded, /node_modules\/fastify\//)
+  const needed = ['ajv', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'fast-jwt']
+  for (const name of [...needed, '@fastify/swagger', '@fastify/swagger-ui', '@fastify/helmet', 'yaml', 'prom-client', 'ioredis']) {
+    t.notMatch(loaded, `node_modules/${name}/`)
+  }
+  await eventually(async () => {
+    const last = output().match(/^then loaded .*$/gm)?.at(-1) ?? ''
+    return needed.every(name => last.includes(`node_modules/${name}/`)) || undefined
+  })
+})
+
+t.test('a second process on the same embedded spool is told so', async t => {
+  const DATA_DIR = await folder()
+  const port = await freePort()
+  const first = start({ PORT: String(port), DATA_DIR })
+  await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
+  const second = start({ PORT: String(await freePort()), DATA_DIR })
+  t.equal(await second.exit, 1)
+  t.match(second.output(), /another process/)
+  t.match(second.output(), /REDIS_URL/)
+  first.child.kill('SIGTERM')
+  t.equal(await first.exit, 0)
+})
+
+t.test('SIGTERM right after a 201: the item is delivered before the process ends, and nothing secret was logged', async t => {
+  const sandbox = await startSandbox({})
+  t.teardown(() => sandbox.close())
+  const port = await freePort()
+  const url = `http://127.0.0.1:${port}`
+  const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), AWS_ENDPOINT_URL: sandbox.url, FLUSH_INTERVAL_MS: '30000', LOG_LEVEL: 'trace' })
+  await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
+  const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const clientToken = createClientToken(SECRET, Date.now(), 'salt')
+  const { accessToken } = await (await post('/token', { clientToken })).json() as { accessToken: string }
+  await post('/token', { clientToken: `${clientToken}x` })
+  await fetch(`${url}/nothing?accessToken=${accessToken}`)
+  const answer = await post(`/logEvents?accessToken=${accessToken}`, { logGroupName: '/term', logStreamName: 's', logEvents: [{ message: 'the payload of this test' }] })
+  t.equal(answer.status, 201)
+  t.equal(sandbox.ledger().events, 0, 'it waits for company')
+  child.kill('SIGTERM')
+  t.equal(await exit, 0)
+  t.same([...sandbox.items('/term')].map(({ message }) => message), ['the payload of this test'])
+  for (const secret of [accessToken, clientToken, SECRET, 'access-secret', 'aws-secret', 'the payload']) t.notMatch(output(), secret)
+})

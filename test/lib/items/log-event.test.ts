@@ -1,0 +1,66 @@
+import t from 'tap'
+import { PUT_LOG_EVENTS as LIMIT } from '../../../schemas/aws-limits.js'
+import { brokenLogGroupRule, brokenLogStreamRule, readLogEvent } from '../../../lib/items/log-event.js'
+import { Refusal } from '../../../lib/items/item-error.js'
+
+const NOW = 1_795_330_800_123
+const DAY = 24 * 3_600_000
+
+function read (event: unknown) {
+  try {
+    return readLogEvent(event, 2, NOW)
+  } catch (refusal) {
+    if (refusal instanceof Refusal) return { reason: refusal.reason, message: refusal.message }
+    throw refusal
+  }
+}
+
+t.test('takes a timestamp as a number, as a string of digits, or not at all', async t => {
+  t.same(read({ message: 'm', timestamp: NOW }), [NOW, 'm'])
+  t.same(read({ message: 'm', timestamp: String(NOW) }), [NOW, 'm'])
+  t.same(read({ message: 'm' }), [NOW, 'm'])
+})
+
+t.test('takes the largest message that CloudWatch takes, counted in UTF-8', async t => {
+  t.same(read({ message: 'x'.repeat(LIMIT.MAX_EVENT_BYTES) }), [NOW, 'x'.repeat(LIMIT.MAX_EVENT_BYTES)])
+  t.match(read({ message: 'x'.repeat(LIMIT.MAX_EVENT_BYTES + 1) }), { reason: 'too-large', message: /1048550 bytes/ })
+  t.match(read({ message: 'é'.repeat(LIMIT.MAX_EVENT_BYTES / 2 + 1) }), { reason: 'too-large' })
+  t.notMatch(read({ message: 'é'.repeat(LIMIT.MAX_EVENT_BYTES / 2) }), { reason: 'too-large' })
+})
+
+t.test('replaces half surrogates, which UTF-8 cannot hold', async t => {
+  t.same(read({ message: 'a\ud800b' }), [NOW, 'a\ufffdb'])
+  t.same(read({ message: 'a😀b' }), [NOW, 'a😀b'])
+})
+
+t.test('refuses what PutLogEvents refuses, and names the field and the rule', async t => {
+  const bad: Array<[string, unknown, string, RegExp]> = [
+    ['null', null, 'invalid-item', /logEvents\[2\] must be an object/],
+    ['a number', 5, 'invalid-item', /must be an object/],
+    ['no message', { timestamp: NOW }, 'invalid-item', /message must be a string/],
+    ['an object as the message', { message: {} }, 'invalid-item', /message must be a string/],
+    ['an empty message', { message: '' }, 'invalid-item', /message must not be empty/],
+    ['an unknown field', { message: 'm', level: 'info' }, 'invalid-item', /unknown field "level"/],
+    ['a time with letters', { message: 'm', timestamp: '12x' }, 'invalid-timestamp', /timestamp/],
+    ['a time of null', { message: 'm', timestamp: null }, 'invalid-timestamp', /timestamp/],
+    ['a fraction', { message: 'm', timestamp: NOW + 0.5 }, 'invalid-timestamp', /whole number/],
+    ['a negative time', { message: 'm', timestamp: -1 }, 'invalid-timestamp', /timestamp/],
+    ['too old', { message: 'm', timestamp: NOW - 14 * DAY - 1 }, 'too-old', /14 days/],
+    ['seconds instead of milliseconds', { message: 'm', timestamp: Math.floor(NOW / 1000) }, 'too-old', /14 days/],
+    ['too new', { message: 'm', timestamp: NOW + DAY / 12 + 1 }, 'too-new', /2 hours/]
+  ]
+  for (const [name, event, reason, message] of bad) t.match(read(event), { reason, message }, name)
+})
+
+t.test('judges the names of log groups and log streams', async t => {
+  t.equal(brokenLogGroupRule('/web/shop.v1_a-b#1'), null)
+  t.match(brokenLogGroupRule(''), /empty/)
+  t.match(brokenLogGroupRule('a b'), /letters, digits/)
+  t.match(brokenLogGroupRule('aws/lambda'), /AWS's own/)
+  t.match(brokenLogGroupRule('a'.repeat(513)), /512/)
+  t.equal(brokenLogStreamRule('browser 2026/11/22 [é]'), null)
+  t.match(brokenLogStreamRule('a:b'), /: or \*/)
+  t.match(brokenLogStreamRule('a*'), /: or \*/)
+  t.match(brokenLogStreamRule(''), /empty/)
+  t.match(brokenLogStreamRule('\ud800'), /Unicode/)
+})

@@ -1,0 +1,101 @@
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { BURST_SECONDS, type Pace } from '../../../lib/resilience/rate-limiter.js'
+import { RedisPace } from '../../../lib/resilience/redis-rate-limiter.js'
+import { startRedis } from '../../helpers/redis.js'
+
+const never = new AbortController().signal
+
+/** Calls as fast as the pace allows until the signal is aborted. */
+async function callUntil (signal: AbortSignal, pace: Pace): Promise<number> {
+  for (let calls = 0; ; calls++) {
+    try {
+      await pace.acquire(signal)
+    } catch {
+      return calls
+    }
+  }
+}
+
+t.test('a fleet shares one pace', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const connect = (): Redis => {
+    const redis = new Redis(server.url)
+    t.teardown(() => redis.disconnect())
+    return redis
+  }
+  const join = (key: string, cap: number): RedisPace => new RedisPace({ redis: connect(), key, cap, now: Date.now })
+
+  await t.test('all of it together stays within the cap, and nobody is left out', async t => {
+    const fleet = [join('pace:a', 60), join('pace:a', 60), join('pace:a', 60)]
+    const startedAt = performance.now()
+    const timeout = AbortSignal.timeout(2_000)
+    const calls = await Promise.all(fleet.map(pace => callUntil(timeout, pace)))
+    const possible = (performance.now() - startedAt) / 1_000 * 60 + 60 * BURST_SECONDS + 5
+    const total = calls.reduce((a, b) => a + b, 0)
+    t.ok(total <= possible && total > 60, `${total} calls of ${possible}`)
+    for (const own of calls) t.ok(own > total / 10, `${own} of ${total}`)
+  })
+
+  await t.test('a throttle of one slows the others down', async t => {
+    const [one, other] = [join('pace:b', 1_000), join('pace:b', 1_000)]
+    for (let i = 0; i < 20; i++) await one.acquire(never)
+    one.throttled()
+    await one.acquire(never)
+    const timeout = AbortSignal.timeout(1_000)
+    const calls = await callUntil(timeout, other)
+    t.ok(calls < 100, `${calls} calls in a second, where 1,000 were allowed before`)
+  })
+
+  await t.test('the hint of the server holds all of them back', async t => {
+    const [one, other] = [join('pace:c', 1_000), join('pace:c', 1_000)]
+    await Promise.all([one.acquire(never), other.acquire(never)])
+    one.throttled(400)
+    await one.acquire(never)
+    const startedAt = performance.now()
+    one.throttled(400)
+    await new Promise(resolve => setTimeout(resolve, 50))
+    await other.acquire(never)
+    t.ok(performance.now() - startedAt > 300)
+  })
+
+  await t.test('another key is another pace', async t => {
+    const [slow, fast] = [join('pace:d', 1_000), join('pace:e', 1_000)]
+    slow.throttled(5_000)
+    await t.resolves(fast.acquire(AbortSignal.timeout(1_000)))
+  })
+})
+
+t.test('while Redis does not answer, each process goes by its own pace, and returns to the shared one', async t => {
+  const server = await startRedis()
+  t.teardown(() => server.stop())
+  const [redis, operator] = [new Redis(server.url), new Redis(server.url)]
+  t.teardown(() => [redis, operator].forEach(client => client.disconnect()))
+  const pace = new RedisPace({ redis, key: 'pace', cap: 50, now: Date.now })
+  await pace.acquire(never)
+  t.equal(await operator.exists('pace'), 1)
+
+  await operator.call('CLIENT', 'PAUSE', '2000', 'ALL')
+  const startedAt = performance.now()
+  const calls = await callUntil(AbortSignal.timeout(1_500), pace)
+  const possible = (performance.now() - startedAt) / 1_000 * 50 + 50 * BURST_SECONDS + 5
+  t.ok(calls > 10 && calls <= possible, `${calls} calls of ${possible}`)
+
+  await operator.del('pace')
+  const deadline = Date.now() + 8_000
+  while (await operator.exists('pace') === 0 && Date.now() < deadline) await pace.acquire(never)
+  t.equal(await operator.exists('pace'), 1)
+})
+
+t.test('without a connection, too', async t => {
+  const redis = new Redis('redis://127.0.0.1:1', { lazyConnect: true, retryStrategy: null })
+  redis.on('error', () => {})
+  t.teardown(() => redis.disconnect())
+  const pace = new RedisPace({ redis, key: 'pace', cap: 50, now: Date.now })
+  for (let i = 0; i < 20; i++) await pace.acquire(never)
+  pace.throttled(300)
+  const startedAt = performance.now()
+  await pace.acquire(never)
+  t.ok(performance.now() - startedAt > 250, 'its own pace has seen the throttle')
+})

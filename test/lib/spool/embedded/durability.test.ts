@@ -1,0 +1,230 @@
+import { open } from 'lmdb'
+import t from 'tap'
+import { spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openLmdbSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
+import { toFrame } from '../../../../lib/spool/embedded/frame.js'
+import { Journal } from '../../../../lib/spool/embedded/journal.js'
+import { SpoolConfigurationError, SpoolFullError, type Append, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
+import { killAppender } from '../../../helpers/kill-appender.js'
+import { append, drain, itemsOf, record, spoolOptions, takeSoon } from '../contract.js'
+
+const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
+  openLmdbSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
+
+const journalsOf = (dataDir: string): string[] => readdirSync(dataDir).filter(name => name.startsWith('journal-')).map(name => join(dataDir, name))
+
+const BATCH = { items: 500, bytes: 1_000_000 }
+const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
+
+for (const after of [1, 150, 1_000]) {
+  t.test(`has all that a process acknowledged that was killed after ${after} appends`, async t => {
+    const dataDir = t.testdir()
+    const acknowledged = await killAppender('lmdb', dataDir, spoolOptions({ limits: LIMITS }), after)
+    t.ok(acknowledged.length >= after)
+    const spool = await launch(dataDir)
+    t.teardown(() => spool.close())
+    const { accepted, inSpool } = await spool.ledger()
+    t.equal(accepted, inSpool)
+    const found = await drain(spool)
+    t.equal(found.length, accepted)
+    const stored = new Set(found)
+    t.same(acknowledged.filter(number => !stored.has(`${number}.0`) || !stored.has(`${number}.1`)), [], 'nothing is missing')
+    t.same([...stored].filter(name => !stored.has(String(name).replace(/\d$/, half => half === '0' ? '1' : '0'))), [], 'no append is stored by half')
+  })
+}
+
+t.test('a second process is refused, and told how to mend it', async t => {
+  const dataDir = t.testdir()
+  const first = await launch(dataDir)
+  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir} is in use .*DATA_DIR.*REDIS_URL`) })
+  await first.close()
+  const second = await launch(dataDir)
+  await second.close()
+})
+
+t.test('the lock of a process that is gone is no obstacle', async t => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'postman-lock-'))
+  t.teardown(() => rmSync(dataDir, { recursive: true }))
+  const child = spawn(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(join(dataDir, 'spool.lock'))}, () => console.log('up'))`])
+  await once(child.stdout, 'data')
+  await t.rejects(launch(dataDir), SpoolConfigurationError)
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  t.ok(existsSync(join(dataDir, 'spool.lock')))
+  const spool = await launch(dataDir)
+  await spool.close()
+})
+
+t.test('locks a directory with a long name', async t => {
+  const dataDir = join(t.testdir(), 'x'.repeat(120))
+  const first = await launch(dataDir)
+  await t.rejects(launch(dataDir), SpoolConfigurationError)
+  await first.close()
+})
+
+t.test('a directory that cannot be used stops the start with its name and the cause', async t => {
+  const dataDir = t.testdir({ file: 'no directory' })
+  await t.rejects(launch(join(dataDir, 'file')), { name: 'SpoolConfigurationError', message: /file \(DATA_DIR\): EEXIST/ })
+  await t.rejects(launch(join(dataDir, 'file', 'below')), { name: 'SpoolConfigurationError', message: /below \(DATA_DIR\): ENOTDIR/ })
+  if (process.getuid?.() !== 0) {
+    chmodSync(dataDir, 0o500)
+    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /\(DATA_DIR\): EACCES/ })
+    chmodSync(dataDir, 0o700)
+  }
+})
+
+for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that was cut short', '\0'.repeat(100)], ['of zeros', '\0'.repeat(20_000)]]) {
+  t.test(`a data file ${what} stops the start`, async t => {
+    const dataDir = t.testdir({ 'data.mdb': content })
+    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir}/data.mdb \\(DATA_DIR\\) is not a spool`) })
+    await t.rejects(launch(dataDir), /is not a spool/, 'the lock was let go')
+  })
+}
+
+t.test('waits for the disk when told so', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir, {}, 'always')
+  await Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
+  t.same(await drain(spool), ['a', 'b'])
+  await spool.close()
+})
+
+t.test('appends end before the disk is full, deliveries go on, and what they leave free is used again', async t => {
+  let free = 2 ** 40
+  const dataDir = t.testdir()
+  const spool = await openLmdbSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
+  t.teardown(() => spool.close())
+  // Nothing that could be compressed.
+  const large = { line: randomBytes(500_000).toString('hex'), items: 1, bytes: 1_000_000 }
+  for (let i = 0; i < 80; i += 8) await append(spool, 'd', ...Array(8).fill(large))
+  free = 60 * 2 ** 20
+  await sleep(300)
+  await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /the disk under .* is full but for 60 MB/ })
+  for (let left = 80; left > 0;) {
+    const lease = await takeSoon(spool)
+    await spool.settle(lease, { delivered: itemsOf(lease) })
+    left -= itemsOf(lease)
+  }
+  t.same(await append(spool, 'd', record('a')), { stored: true }, 'the file has room')
+  free = 15 * 2 ** 20
+  await sleep(300)
+  await t.rejects(append(spool, 'd', record('a')), SpoolFullError)
+  free = 2 ** 40
+  await sleep(300)
+  t.same(await append(spool, 'd', record('a')), { stored: true })
+})
+
+t.test('an entry that was damaged where it lies comes back as its bytes, the others as they were', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  const line = '{"message":"GET /checkout/basket 200"}'.repeat(200)
+  for (const destination of ['d', 'e', 'f']) await append(spool, destination, { line, items: 3, bytes: line.length })
+  await spool.close()
+  const root = open({ path: dataDir, noSubdir: false })
+  const entries = root.openDB('entries', { encoding: 'binary' })
+  const [first, second] = Array.from(entries.getRange(), ({ key, value }) => ({ key, value: Buffer.from(value) }))
+  t.ok(first!.value.length < line.length / 3, 'they lie there compressed')
+  await entries.put(first!.key, Buffer.from(first!.value.fill(7, first!.value.length / 2)))
+  await entries.put(second!.key, second!.value.subarray(0, second!.value.length - 9))
+  await root.close()
+  const again = await launch(dataDir)
+  t.teardown(() => again.close())
+  const leases = [await takeSoon(again), await takeSoon(again), await takeSoon(again)]
+  t.same(leases.map(itemsOf), [3, 3, 3])
+  const linesOf = ({ records }: Lease): string[] => records.map(({ line }) => line)
+  t.same(linesOf(leases[0]!), [first!.value.toString('base64')])
+  t.same(linesOf(leases[1]!), [second!.value.subarray(0, second!.value.length - 9).toString('base64')])
+  t.same(linesOf(leases[2]!), [line])
+})
+
+t.test('forgets destinations that are empty', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  for (let i = 0; i < 5; i++) {
+    await Promise.all(Array.from({ length: 40 }, (_, n) => append(spool, `once-${i}-${n}`, record(n))))
+    await drain(spool)
+  }
+  await append(spool, 'last', record('a'))
+  await append(spool, 'last', record('b'))
+  await append(spool, 'last', record('c'))
+  await spool.close()
+  const { open } = await import('lmdb')
+  const root = open({ path: dataDir, noSubdir: false })
+  const names = Array.from(root.openDB('names', { encoding: 'string' }).getRange()).map(({ value }) => value)
+  await root.close()
+  t.same(names, ['["logs","last"]'])
+})
+
+/** Appends, and ends as a process that is killed does: what the journal has is not in the tables. */
+async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
+  const journal = new Journal(dataDir, 0, false)
+  for (const each of all) {
+    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false }], [], LIMITS, Date.now())
+    await journal.append(body, each.items)
+  }
+  await journal.close(0)
+}
+
+t.test('remembers an idempotency key that only the journal has', async t => {
+  const dataDir = t.testdir()
+  const journal = new Journal(dataDir, 0, false)
+  const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false }
+  const { body } = toFrame([given], [[createHash('sha256').update('k').digest('base64url'), Date.now() + 60_000, 'first']], LIMITS, Date.now())
+  await journal.append(body, 1)
+  await journal.close(0)
+  for (let opened = 0; opened < 2; opened++) {
+    const spool = await launch(dataDir)
+    t.same(await spool.append({ ...given, idempotency: { key: 'k', answer: 'second' } }), { stored: false, answer: 'first' })
+    t.match(await spool.ledger(), { accepted: 1, inSpool: 1 })
+    await spool.close()
+  }
+})
+
+t.test('has what only the journal has, once', async t => {
+  const dataDir = t.testdir()
+  await journaledOnly(dataDir, record('a', 2), record('b'))
+  const spool = await launch(dataDir)
+  t.match(await spool.ledger(), { accepted: 3, inSpool: 3 })
+  await spool.close()
+  t.same(journalsOf(dataDir), [], 'the tables have it now')
+  const again = await launch(dataDir)
+  t.same(await drain(again), ['a', 'b'])
+  await again.close()
+})
+
+t.test('what the journal has and nobody can read becomes a dead letter with its bytes, once', async t => {
+  const dataDir = t.testdir()
+  await journaledOnly(dataDir, record('a', 2), record('b', 3), record('c'))
+  const [file] = journalsOf(dataDir)
+  const bytes = readFileSync(file!)
+  bytes[bytes.indexOf('"b"') + 1]! ^= 0x20
+  writeFileSync(file!, bytes)
+  for (let opened = 0; opened < 2; opened++) {
+    const spool = await launch(dataDir)
+    t.match(await spool.ledger(), { accepted: 6, deadLettered: 3, inSpool: 3 })
+    const { deadLetters } = await spool.deadLetters.list({}, { limit: 10 })
+    t.match(deadLetters, [{ reason: 'corrupt', destination: 'journal', items: 3, line: /"name":"B"/ }])
+    await spool.close()
+  }
+})
+
+t.test('a journal that the disk does not take is a full spool, and nothing is half stored', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
+  await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /takes no more: .*no space/ })
+  const keyed: Append = { kind: 'logs', destination: 'd', records: [record('b')], urgent: true, idempotency: { key: 'k', answer: 'first' } }
+  await t.rejects(spool.append(keyed), { name: 'SpoolFullError' })
+  t.match(await spool.ledger(), { accepted: 0, inSpool: 0 })
+  await spool.close()
+  const again = await launch(dataDir)
+  t.teardown(() => again.close())
+  t.same(await again.append(keyed), { stored: true })
+  t.same(await drain(again), ['b'])
+})

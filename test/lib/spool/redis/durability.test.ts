@@ -1,0 +1,266 @@
+import t, { type Test } from 'tap'
+import { Redis, type RedisOptions } from 'ioredis'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openRedisSpool, type RedisSpoolOptions } from '../../../../lib/spool/redis/redis-spool.js'
+import { SpoolFullError, SpoolUnavailableError, type Spool } from '../../../../lib/spool/spool.js'
+import { killAppender } from '../../../helpers/kill-appender.js'
+import { startRedis, type RedisOptions as ServerOptions, type RedisServer } from '../../../helpers/redis.js'
+import { append, drain, itemsOf, names, record, records, spoolOptions, takeSoon } from '../contract.js'
+
+const BATCH = { items: 500, bytes: 1_000_000 }
+const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
+
+async function server (t: Test, options?: ServerOptions): Promise<RedisServer> {
+  const started = await startRedis(options)
+  t.teardown(() => started.stop())
+  return started
+}
+
+function connect (t: Test, { url }: RedisServer, options: RedisOptions = {}): Redis {
+  const redis = new Redis(url, { retryStrategy: () => 50, ...options })
+  redis.on('error', () => {})
+  t.teardown(() => redis.disconnect())
+  return redis
+}
+
+async function open (t: Test, redis: Redis, options: Partial<RedisSpoolOptions> = {}): Promise<Spool> {
+  const spool = await openRedisSpool({ ...spoolOptions({ limits: LIMITS }), redis, shards: 2, sync: 'commit', commandTimeoutMs: 1_000, ...options })
+  t.teardown(() => spool.close())
+  return spool
+}
+
+for (const after of [1, 700]) {
+  t.test(`has all that a process acknowledged that was killed after ${after} appends`, async t => {
+    const started = await server(t)
+    const acknowledged = await killAppender('redis', started.url, spoolOptions({ limits: LIMITS }), after)
+    const spool = await open(t, connect(t, started))
+    const { accepted, inSpool } = await spool.ledger()
+    t.equal(accepted, inSpool)
+    const found = await drain(spool)
+    t.equal(found.length, accepted)
+    const stored = new Set(found)
+    t.same(acknowledged.filter(number => !stored.has(`${number}.0`) || !stored.has(`${number}.1`)), [])
+    t.equal(stored.size, accepted, 'nothing is stored twice')
+  })
+}
+
+t.test('has all that it acknowledged after the server was killed, where the server writes every answer to the disk', async t => {
+  const started = await server(t, { appendonly: true })
+  const spool = await open(t, connect(t, started), { sync: 'always' })
+  const acknowledged: string[] = []
+  let failed: Error | null = null
+  const appending = Promise.all(Array.from({ length: 8 }, async (_, caller) => {
+    for (let i = 0; failed === null; i++) {
+      try {
+        await append(spool, `d${i % 3}`, record(`${caller}.${i}`))
+        acknowledged.push(`${caller}.${i}`)
+      } catch (error) {
+        failed = error as Error
+      }
+    }
+  }))
+  while (acknowledged.length < 100) await sleep(5)
+  await started.kill()
+  await appending
+  t.type(failed, SpoolUnavailableError)
+  await Promise.all([append(spool, 'd', record('while away')), spool.ping(), spool.take('logs')].map(call => t.rejects(call as Promise<unknown>, SpoolUnavailableError)))
+  await started.restart()
+  await spool.ping()
+  const found = new Set(await drain(spool))
+  t.same(acknowledged.filter(name => !found.has(name)), [])
+  t.notOk(found.has('while away'), 'what was refused is not stored later')
+  t.same(await append(spool, 'd', record('again')), { stored: true })
+})
+
+t.test('settles and releases after an outage', async t => {
+  const started = await server(t, { appendonly: true })
+  const spool = await open(t, connect(t, started))
+  await append(spool, 'settled', record('a'))
+  await append(spool, 'released', record('b'))
+  const leases = [await takeSoon(spool), await takeSoon(spool)]
+  await started.kill()
+  const done = Promise.all(leases.map(lease => lease.destination === 'settled' ? spool.settle(lease, { delivered: 1 }) : spool.release(lease, 0)))
+  await sleep(300)
+  await started.restart()
+  await done
+  t.match(await spool.ledger(), { accepted: 2, delivered: 1, inSpool: 1 })
+  t.same(names(await takeSoon(spool)), ['b'])
+})
+
+t.test('gives up a settlement when the spool closes during an outage', async t => {
+  const started = await server(t)
+  const spool = await open(t, connect(t, started))
+  await append(spool, 'd', record('a'))
+  const lease = await takeSoon(spool)
+  await started.kill()
+  const settled = t.rejects(spool.settle(lease, { delivered: 1 }), SpoolUnavailableError)
+  await sleep(50)
+  await spool.close()
+  await settled
+})
+
+t.test('a server that hangs is unavailable, not an eternal wait', async t => {
+  const started = await server(t)
+  const spool = await open(t, connect(t, started))
+  await append(spool, 'd', record('before'))
+  process.kill(started.pid(), 'SIGSTOP')
+  const startedAt = Date.now()
+  await Promise.all([t.rejects(append(spool, 'd', record('a')), SpoolUnavailableError), t.rejects(append(spool, 'e', record('b')), SpoolUnavailableError)])
+  t.ok(Date.now() - startedAt < 10_000)
+  process.kill(started.pid(), 'SIGCONT')
+  t.same(await append(spool, 'd', record('after')), { stored: true })
+  const found = await drain(spool)
+  t.ok(found.includes('before') && found.includes('after'))
+})
+
+t.test('nothing acknowledged is lost or stored twice when connections break', async t => {
+  const started = await server(t)
+  const redis = connect(t, started, { maxRetriesPerRequest: null })
+  const killer = connect(t, started)
+  const spool = await open(t, redis)
+  const acknowledged: number[] = []
+  let next = 0
+  const end = Date.now() + 1_500
+  await Promise.all([
+    ...Array.from({ length: 16 }, async () => {
+      while (Date.now() < end) {
+        const number = next++
+        await append(spool, `d${number % 3}`, record(number)).then(() => acknowledged.push(number), () => {})
+      }
+    }),
+    (async () => {
+      while (Date.now() < end) {
+        await sleep(60)
+        await killer.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+      }
+    })()
+  ])
+  t.ok(acknowledged.length > 0)
+  const { accepted } = await spool.ledger()
+  const found = await drain(spool)
+  t.equal(found.length, accepted)
+  t.equal(new Set(found).size, found.length, 'nothing is stored twice')
+  const stored = new Set(found)
+  t.same(acknowledged.filter(number => !stored.has(number)), [], 'nothing is lost')
+})
+
+t.test('a server out of memory is a full spool, which still settles', async t => {
+  const started = await server(t, { args: ['--maxmemory', '8mb'] })
+  const spool = await open(t, connect(t, started))
+  const large = { line: 'x'.repeat(100_000), items: 1, bytes: 100_000 }
+  let stored = 0
+  await t.rejects(async () => {
+    for (; stored < 1_000; stored++) await append(spool, 'd', large)
+  }, SpoolFullError)
+  t.ok(stored > 3)
+  const lease = await takeSoon(spool)
+  await spool.settle(lease, { delivered: 0, deadLetters: [{ ...large, items: itemsOf(lease), reason: 'refused', message: 'no' }] })
+  t.same(await append(spool, 'd', large), { stored: true })
+  t.match(await spool.ledger(), { accepted: stored + 1, deadLettered: itemsOf(lease), inSpool: stored + 1 - itemsOf(lease) })
+})
+
+t.test('two processes never lease a record both, and see what the other does', async t => {
+  const started = await server(t)
+  const spools = [await open(t, connect(t, started)), await open(t, connect(t, started, { protocol: 2 }))]
+  const count = 400
+  const found: unknown[] = []
+  await Promise.all(Array.from({ length: count }, (_, i) => append(spools[i % 2]!, `d${i % 5}`, record(i))))
+  await Promise.all(spools.map(async spool => {
+    while (found.length < count) {
+      const { lease } = await spool.take('logs')
+      if (lease === null) await sleep(2)
+      else {
+        found.push(...names(lease))
+        await spool.settle(lease, { delivered: itemsOf(lease) })
+      }
+    }
+  }))
+  t.equal(found.length, count)
+  t.equal(new Set(found).size, count)
+  t.same(await spools[0]!.ledger(), await spools[1]!.ledger())
+})
+
+t.test('of two processes with one idempotency key one stores', async t => {
+  const started = await server(t)
+  const spools = [await open(t, connect(t, started)), await open(t, connect(t, started))]
+  const results = await Promise.all(spools.map((spool, i) => spool.append({
+    kind: 'logs', destination: 'd', records: records(2), idempotency: { key: 'k', answer: `by ${i}` }
+  })))
+  t.equal(results.filter(({ stored }) => stored).length, 1)
+  t.match(await spools[0]!.ledger(), { accepted: 2, inSpool: 2 })
+})
+
+t.test('the lease of a process that vanished is taken over', async t => {
+  const started = await server(t)
+  const vanished = connect(t, started)
+  const first = await open(t, vanished, { leaseMs: 200 })
+  await append(first, 'd', ...records(3))
+  const lost = await takeSoon(first)
+  vanished.disconnect()
+  const redis = connect(t, started)
+  const second = await open(t, redis, { leaseMs: 200 })
+  const taken = await takeSoon(second)
+  t.same(taken.records, lost.records)
+  await second.settle(taken, { delivered: 3 })
+  t.match(await second.ledger(), { delivered: 3, inSpool: 0 })
+  t.same((await redis.keys('*:q:*')), [], 'nothing is left of the destination')
+})
+
+t.test('one process hears what becomes due in another', async t => {
+  const started = await server(t)
+  const [web, forwarder] = [await open(t, connect(t, started), { lingerMs: 60_000 }), await open(t, connect(t, started), { lingerMs: 60_000 })]
+  const heard = new Promise(resolve => forwarder.onDue(resolve))
+  await sleep(200)
+  await web.append({ kind: 'metering', destination: 'd', records: records(1), urgent: true })
+  t.equal(await heard, 'metering')
+})
+
+t.test('sees room and want of room that others make', async t => {
+  const started = await server(t)
+  const options = { maxBytes: 10 * Buffer.byteLength(record(0).line) }
+  const [one, other] = [await open(t, connect(t, started), options), await open(t, connect(t, started), options)]
+  await append(one, 'a', ...records(10))
+  await t.rejects(append(other, 'b', record(0)), SpoolFullError)
+  await one.settle(await takeSoon(one), { delivered: 10 })
+  await sleep(300)
+  t.same(await append(other, 'b', record(0)), { stored: true })
+})
+
+t.test('finds everything after the number of shards was lowered', async t => {
+  const started = await server(t)
+  const redis = connect(t, started)
+  const wide = await open(t, redis, { shards: 16 })
+  for (let i = 0; i < 20; i++) await append(wide, `d${i}`, record(i))
+  await wide.close()
+  const narrow = await open(t, redis, { shards: 1 })
+  t.match(await narrow.ledger(), { accepted: 20, inSpool: 20 })
+  t.equal((await drain(narrow)).length, 20)
+})
+
+t.test('warns about a server that may evict', async t => {
+  const warnings: string[] = []
+  const onWarning = (message: string): void => { warnings.push(message) }
+  await open(t, connect(t, await server(t)), { onWarning })
+  t.same(warnings, [])
+  await open(t, connect(t, await server(t, { args: ['--maxmemory-policy', 'allkeys-lru'] })), { onWarning })
+  t.match(warnings, [/maxmemory-policy allkeys-lru.*noeviction/])
+})
+
+t.test('always durable means a disk or a replica, or no start', async t => {
+  const plain = await server(t, { args: ['--repl-diskless-sync-delay', '0'] })
+  await t.rejects(open(t, connect(t, plain), { sync: 'always' }), { name: 'SpoolConfigurationError', message: /SPOOL_SYNC=always.*appendfsync always/ })
+  const replica = await server(t, { args: ['--replicaof', '127.0.0.1', String(plain.port)] })
+  const redis = connect(t, plain)
+  for (let i = 0; i < 200 && !(await redis.info('replication')).includes('state=online'); i++) await sleep(50)
+  const spool = await open(t, redis, { sync: 'always', commandTimeoutMs: 10_000 })
+  t.same(await append(spool, 'd', record('a')), { stored: true })
+  const copy = connect(t, replica)
+  t.equal((await copy.keys('*:q:d')).length, 1, 'the replica has it')
+  await t.rejects(open(t, connect(t, replica)).then(spool => append(spool, 'd', record('b'))), SpoolUnavailableError, 'a replica itself takes nothing')
+})
+
+t.test('an address where nothing answers is unavailable', async t => {
+  const started = await server(t)
+  await started.kill()
+  await t.rejects(open(t, connect(t, started)), SpoolUnavailableError)
+})

@@ -1,0 +1,60 @@
+import t from 'tap'
+import { eventually, startGateway } from '../../helpers/app.js'
+import { startRedis } from '../../helpers/redis.js'
+
+t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
+  const { url, sandbox } = await startGateway(t)
+  for (const path of ['/health/live', '/health/ready']) {
+    const response = await fetch(url + path)
+    t.equal(response.status, 200)
+    t.same(await response.json(), { status: 'ok', failing: [] })
+  }
+  t.same(sandbox.ledger().calls, {})
+})
+
+t.test('not ready, and says why, while AWS denies what it is sent', async t => {
+  const { url, post, token, sandbox } = await startGateway(t)
+  sandbox.faults.set([{ action: 'PutLogEvents', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized to perform: logs:PutLogEvents' }])
+  const body = { logGroupName: '/denied', logStreamName: 's', logEvents: [{ message: 'm' }] }
+  await post('/logEvents', body, { authorization: `Bearer ${await token()}` })
+  const ready = await eventually(async () => {
+    const response = await fetch(`${url}/health/ready`)
+    return response.status === 503 ? response : undefined
+  })
+  t.match(await ready.json(), { status: 'failing', failing: [{ part: 'logs', message: /denied:s.*logs:PutLogEvents/ }] })
+  t.equal((await fetch(`${url}/health/live`)).status, 200)
+})
+
+t.test('not ready while Redis is away, and ready when it is back', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const { url } = await startGateway(t, { REDIS_URL: redis.url })
+  t.equal((await fetch(`${url}/health/ready`)).status, 200)
+  await redis.kill()
+  const ready = await eventually(async () => {
+    const response = await fetch(`${url}/health/ready`)
+    return response.status === 503 ? response : undefined
+  })
+  t.match(await ready.json(), { failing: [{ part: 'spool' }] })
+  await redis.restart()
+  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
+})
+
+t.test('one denied destination among others is told, but does not take the gateway out of service', async t => {
+  const { url, post, token, sandbox } = await startGateway(t)
+  sandbox.faults.set([{ action: 'PutLogEvents', logGroupName: '/denied', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized' }])
+  const authorization = `Bearer ${await token()}`
+  const send = (logGroupName: string) => post('/logEvents', { logGroupName, logStreamName: 's', logEvents: [{ message: 'm' }] }, { authorization })
+  const ready = async () => {
+    const response = await fetch(`${url}/health/ready`)
+    return { status: response.status, body: await response.json() as { failing: unknown[] } }
+  }
+  await send('/denied')
+  await eventually(async () => (await ready()).body.failing.length === 1 ? true : undefined)
+  await send('/fine')
+  await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
+  t.match(await eventually(async () => {
+    const answer = await ready()
+    return answer.status === 200 ? answer : undefined
+  }), { body: { status: 'ok', failing: [{ part: 'logs', message: /denied:s/ }] } })
+})

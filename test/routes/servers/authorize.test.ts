@@ -1,0 +1,100 @@
+import t from 'tap'
+import { createClientToken } from '../../../lib/access/access-tokens.js'
+import { BACKENDS, CLIENT_SECRET_KEY, eventually } from '../../helpers/app.js'
+import { sameStore, startGatewayFor, startMeteredGateway, type MeteredGateway } from '../../helpers/metered-gateway.js'
+
+const AUTHORIZE = { AUTHORIZE_ROUTE: 'on' }
+
+async function ask ({ url }: MeteredGateway, clientId: string | undefined, path = '/authorize', init: RequestInit = {}): Promise<{ status: number, entitlement: string | null }> {
+  const answer = await fetch(url + path, { ...init, headers: { ...init.headers, ...(clientId !== undefined && { clientId }) } })
+  await answer.arrayBuffer()
+  return { status: answer.status, entitlement: answer.headers.get('x-entitlement') }
+}
+
+async function askForToken ({ post }: MeteredGateway): Promise<Response> {
+  return await post('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), String(Math.random())) })
+}
+
+for (const backend of BACKENDS) {
+  t.test(`GET /authorize, ${backend}`, async t => {
+    const gateway = await startMeteredGateway(t, AUTHORIZE, backend)
+    gateway.platform.setClients({ acme: 'entitled', broke: 'denied' })
+
+    t.test('answers 200 or 403 by what the platform says, and asks once for many', async t => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => ask(gateway, 'acme')))
+      t.ok(answers.every(({ status, entitlement }) => status === 200 && entitlement === 'entitled'))
+      t.same(await ask(gateway, 'broke'), { status: 403, entitlement: 'denied' })
+      t.same(await ask(gateway, 'stranger'), { status: 403, entitlement: 'denied' })
+      t.same(gateway.platform.ledger().asked, { acme: 1, broke: 1, stranger: 1 })
+    })
+
+    t.test('says why in the shape of every error', async t => {
+      const answer = await fetch(`${gateway.url}/authorize`, { headers: { clientId: 'broke' } })
+      t.match(await answer.json(), { error: { code: 115 } })
+      t.equal(answer.headers.get('cache-control'), 'no-store')
+    })
+
+    t.test('what cannot be a client id is denied, and nobody is asked', async t => {
+      const { asked } = gateway.platform.ledger()
+      for (const id of [undefined, '', ' ', '-', 'x&productKey=acme', 'acme%00', 'a"b', 'x'.repeat(10_000)]) t.equal((await ask(gateway, id)).status, 403, String(id).slice(0, 20))
+      t.same(gateway.platform.ledger().asked, asked)
+    })
+
+    t.test('takes the call of a proxy as it is: method, path, body and origin of somebody else', async t => {
+      const headers = { origin: 'https://elsewhere.example', 'content-type': 'application/json' }
+      t.equal((await ask(gateway, 'acme', '/authorize', { headers })).status, 200)
+      for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
+        const body = method === 'GET' ? {} : { body: '' }
+        t.equal((await ask(gateway, 'acme', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 200, method)
+        t.equal((await ask(gateway, 'broke', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 403, method)
+      }
+      t.equal((await ask(gateway, 'acme', '/authorize/orders', { method: 'POST', headers, body: '{' })).status, 200)
+    })
+  })
+
+  t.test(`FAIL_MODE says what happens while nobody knows, ${backend}`, async t => {
+    for (const [mode, status] of [['closed', 403], ['open', 200]] as const) {
+      const gateway = await startMeteredGateway(t, { ...AUTHORIZE, FAIL_MODE: mode, VERDICT_TTL_SECONDS: '0', STALE_SECONDS: '0' }, backend)
+      gateway.platform.setClients({ acme: 'entitled' })
+      t.equal((await ask(gateway, 'acme')).status, 200)
+      gateway.platform.faults.set([{ kind: 'answer', status: 503 }])
+      t.same(await ask(gateway, 'newcomer'), { status, entitlement: 'unknown' }, mode)
+      t.same(await ask(gateway, 'acme'), { status: 200, entitlement: 'entitled' }, 'the last verdict stands in')
+    }
+  })
+
+  t.test(`ENTITLEMENT=on refuses tokens to an application that the platform denies, ${backend}`, async t => {
+    const gateway = await startMeteredGateway(t, { ENTITLEMENT: 'on', DENIED_TTL_SECONDS: '0', VERDICT_TTL_SECONDS: '0', STALE_SECONDS: '0', STALE_IF_ERROR_SECONDS: '1' }, backend)
+    const denied = await askForToken(gateway)
+    t.equal(denied.status, 402)
+    t.match(await denied.json(), { error: { code: 103 } })
+    gateway.platform.setClients({ default: 'entitled' })
+    t.equal((await askForToken(gateway)).status, 201, 'it has paid')
+    gateway.platform.faults.set([{ kind: 'reset' }])
+    const unknown = await eventually(async () => {
+      const answer = await askForToken(gateway)
+      return answer.status === 201 ? undefined : answer
+    })
+    t.equal(unknown.status, 503)
+    t.ok(unknown.headers.has('retry-after'))
+    t.match(await unknown.json(), { error: { code: 163 } })
+    t.equal((await gateway.post('/token', { clientToken: 'wrong' })).status, 401, 'a wrong client token is nobody\'s')
+  })
+}
+
+t.test('gateways on one Redis share their verdicts', async t => {
+  const store = await sameStore(t, 'redis')
+  const first = await startMeteredGateway(t, { ...AUTHORIZE, ...store })
+  const second = await startGatewayFor(t, first.platform, { ...AUTHORIZE, REDIS_URL: store.REDIS_URL!, REDIS_PREFIX: store.REDIS_PREFIX! })
+  first.platform.setClients({ acme: 'entitled' })
+  t.equal((await ask(first, 'acme')).status, 200)
+  t.equal((await ask(second, 'acme')).status, 200)
+  t.same(first.platform.ledger().asked, { acme: 1 })
+})
+
+t.test('another header may carry the client id, and no limit for one address holds', async t => {
+  const gateway = await startMeteredGateway(t, { ...AUTHORIZE, CLIENT_ID_HEADER: 'X-Consumer', RATE_LIMIT_PER_MINUTE: '3' })
+  gateway.platform.setClients({ acme: 'entitled' })
+  for (let call = 0; call < 10; call++) t.equal((await ask(gateway, undefined, '/authorize', { headers: { 'x-consumer': 'acme' } })).status, 200)
+  t.equal((await ask(gateway, 'acme')).status, 403)
+})

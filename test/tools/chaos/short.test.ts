@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import t from 'tap'
+import type { Result } from '../../../tools/chaos/run.js'
+import { runChaos } from '../../helpers/chaos.js'
+
+/** Seconds with faults; starting, the last deliveries and the end come on top. */
+const SECONDS = 10
+const MIN_FAULTS = 4
+
+t.setTimeout(240_000)
+
+for (const [backend, seed] of [['embedded', '10'], ['redis', '1']] as const) {
+  t.test(`${backend}: nothing is lost and every duplicate is explained, whatever fails`, { timeout: 110_000 }, async t => {
+    const json = join(t.testdir({}), 'result.json')
+    const { code, output } = await runChaos(t, ['--backend', backend, '--seconds', String(SECONDS), '--seed', seed, '--rate', '300', '--json', json])
+    t.equal(code, 0, output)
+    const { verdict, failed, faults } = JSON.parse(await readFile(json, 'utf8')) as Result
+    t.same(failed, [])
+    t.ok(verdict.items.accepted > 0, 'items were accepted')
+    t.equal(verdict.findings.lost.count, 0)
+    t.equal(verdict.findings.unexplained.count, 0)
+    t.ok(Object.values(faults).reduce((sum, times) => sum + times, 0) >= MIN_FAULTS, 'there were faults')
+  })
+}
+
+t.test('a wrong option is named', async t => {
+  const { code, output } = await runChaos(t, ['--backend', 'paper'])
+  t.equal(code, 1)
+  t.match(output, /--backend must be embedded or redis, not paper/)
+})

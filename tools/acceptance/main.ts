@@ -1,0 +1,150 @@
+/** Runs test/acceptance against the built gateway and a CloudWatch: a sandbox, moto_server, any endpoint, or AWS. */
+import { randomBytes } from 'node:crypto'
+import { readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { run } from 'node:test'
+import { finished } from 'node:stream/promises'
+import { inspect, parseArgs } from 'node:util'
+import { CloudWatchLogsClient, DeleteLogGroupCommand, paginateDescribeLogGroups } from '@aws-sdk/client-cloudwatch-logs'
+import { ProcessError, startMotoProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
+import { ROOT } from '../shared/root.js'
+import { createScreen } from '../shared/screen.js'
+
+const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws]
+
+Drives the built gateway from outside and reads back through the AWS SDK. Without an option it runs against
+AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandbox of its own.
+
+  --moto   runs against moto_server (pip install 'moto[server]'), which must be on the PATH
+  --aws    runs against AWS itself, with the credentials and the Region of the environment; deletes the log groups
+           that it makes, while its metrics, some 30, cost less than a cent and expire by themselves
+
+REDIS_URL set: the gateway stores in that Redis; else in a temporary folder.
+`
+const FOLDER = join(ROOT, 'test/acceptance')
+const ENDPOINT_VARIABLES = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_CLOUDWATCH', 'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS']
+const RUN = `cloudwatch-postman-acceptance/${randomBytes(4).toString('hex')}`
+const INTERRUPTED = 130
+
+type Endpoint = 'sandbox' | 'moto' | 'given' | 'aws'
+/** Of a finished test, as node:test reports it. */
+interface Finished {
+  name: string
+  skip?: string | boolean
+  details: { duration_ms: number, error?: Error & { cause?: unknown } }
+}
+
+const { env } = process
+const screen = createScreen(process.stdout)
+const { style } = screen
+
+/** Points the SDK of every process of this run at an endpoint that asks for no real credentials. */
+function useEndpoint (url: string): void {
+  for (const name of ENDPOINT_VARIABLES) delete env[name]
+  Object.assign(env, { AWS_ENDPOINT_URL: url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
+}
+
+/** @returns the endpoint in words */
+async function openEndpoint (endpoint: Endpoint): Promise<string> {
+  env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+  if (endpoint === 'aws') {
+    for (const name of ENDPOINT_VARIABLES) delete env[name]
+    if (env.AWS_REGION === undefined) throw new Error('AWS_REGION is not set: --aws needs the Region to run in.')
+    return `AWS, ${env.AWS_REGION}`
+  }
+  env.AWS_REGION ??= 'us-east-1'
+  if (endpoint === 'given') {
+    return ENDPOINT_VARIABLES.flatMap(name => env[name] ?? []).join(' and ')
+  }
+  const { url } = endpoint === 'moto' ? await startMotoProcess() : await startSandboxProcess()
+  useEndpoint(url)
+  // It inflates a call twice, and fails.
+  if (endpoint === 'moto') env.AWS_DISABLE_REQUEST_COMPRESSION = 'true'
+  return `${endpoint === 'moto' ? 'moto_server' : 'a sandbox'} on ${url}`
+}
+
+async function deleteLogGroups (): Promise<number> {
+  const logs = new CloudWatchLogsClient()
+  const names: string[] = []
+  for await (const { logGroups } of paginateDescribeLogGroups({ client: logs }, { logGroupNamePrefix: `/${RUN}/` })) {
+    names.push(...(logGroups ?? []).map(group => group.logGroupName!))
+  }
+  for (const logGroupName of names) await logs.send(new DeleteLogGroupCommand({ logGroupName }))
+  logs.destroy()
+  return names.length
+}
+
+function showFailure ({ details: { error } }: Finished): void {
+  for (const line of inspect(error?.cause ?? error).split('\n')) screen.line(`    ${line}`)
+}
+
+/** Runs every file of the folder, one after the other, and prints a line per test. */
+async function runTests (signal: AbortSignal): Promise<{ passed: number, failed: string[], skipped: number }> {
+  const files = readdirSync(FOLDER).filter(name => name.endsWith('.acceptance.ts')).sort().map(name => join(FOLDER, name))
+  const result = { passed: 0, failed: [] as string[], skipped: 0 }
+  const events = run({ files, concurrency: false, signal })
+  events.on('test:start', ({ name }) => screen.progress(() => basename(name)))
+  events.on('test:pass', (test: Finished) => {
+    if (test.skip === undefined) {
+      result.passed += 1
+      return screen.done(`${test.name} ${style('dim', `${Math.round(test.details.duration_ms)} ms`)}`)
+    }
+    result.skipped += 1
+    screen.line(`${style('yellow', '–')} ${test.name} ${style('yellow', `skipped: ${test.skip}`)}`)
+  })
+  events.on('test:fail', (test: Finished) => {
+    if (signal.aborted) return
+    result.failed.push(test.name)
+    screen.line(`${style('red', '✖')} ${test.name}`)
+    showFailure(test)
+  })
+  await finished(events.resume())
+  screen.end()
+  return result
+}
+
+async function accept (endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  screen.line()
+  screen.progress(() => 'Starting')
+  const where = await openEndpoint(endpoint)
+  const spool = env.REDIS_URL === undefined || env.REDIS_URL === '' ? 'the embedded spool' : 'the spool in Redis'
+  screen.line(style('bold', `Acceptance: the built gateway on ${spool}, against ${where}`))
+  screen.line()
+  Object.assign(env, { ACCEPTANCE_ENDPOINT: endpoint, ACCEPTANCE_RUN: RUN })
+  const { passed, failed, skipped } = await runTests(signal)
+  screen.progress(() => 'Deleting log groups')
+  const deleted = await deleteLogGroups()
+
+  screen.line()
+  screen.line(style('bold', `${passed} passed, ${failed.length} failed, ${skipped} skipped`) + style('dim', `; ${deleted} log groups deleted`))
+  if (signal.aborted) screen.line('Interrupted before its end.')
+  for (const name of failed) screen.line(style('red', `✖ ${name}`))
+  screen.line()
+  if (failed.length > 0 || passed === 0) process.exitCode = 1
+}
+
+async function main (endpoint: Endpoint): Promise<void> {
+  const interrupted = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
+  try {
+    await accept(endpoint, interrupted.signal)
+  } catch (error) {
+    screen.end()
+    process.stderr.write(`${(error as Error).message}\n`)
+    if (error instanceof ProcessError && error.output !== '') process.stderr.write(`${error.output}\n`)
+    process.exitCode = 1
+  }
+  await stopAllProcesses()
+  if (interrupted.signal.aborted) process.exitCode = INTERRUPTED
+}
+
+const { values } = parseArgs({
+  options: {
+    moto: { type: 'boolean', default: false },
+    aws: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+const given = ENDPOINT_VARIABLES.some(name => env[name] !== undefined && env[name] !== '')
+if (values.help) process.stdout.write(USAGE)
+else await main(values.aws ? 'aws' : values.moto ? 'moto' : given ? 'given' : 'sandbox')

@@ -1,0 +1,135 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync } from 'node:fs'
+import { createServer, type AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { ROOT } from '../shared/root.js'
+
+const START_TIMEOUT_MS = 30_000
+const STOP_TIMEOUT_MS = 30_000
+const POLL_MS = 10
+const LOG_TAIL_CHARACTERS = 2_000
+
+export interface Running {
+  pid: number
+  /** Asks it to end, and waits. */
+  stop (): Promise<void>
+  /** Ends it at once: nothing it still wanted to do costs the next measurement anything. */
+  kill (): Promise<void>
+}
+
+export interface StartOptions {
+  /** For messages. */
+  name: string
+  command: string
+  args: string[]
+  env?: Record<string, string>
+  /** Answers 200 once the process can be used. */
+  readyUrl?: string
+}
+
+/** Every process that the benchmark starts, each in a group of its own, and every file it writes. */
+export class Processes {
+  readonly #children = new Set<ChildProcess>()
+  readonly #dir = mkdtempSync(join(tmpdir(), 'postman-bench-'))
+  #count = 0
+
+  constructor () {
+    process.on('exit', () => this.close())
+  }
+
+  /** An empty folder that is removed at the end. */
+  folder (): string {
+    const path = join(this.#dir, String(this.#count++))
+    mkdirSync(path)
+    return path
+  }
+
+  removeFolder (path: string): void {
+    rmSync(path, { recursive: true, force: true })
+  }
+
+  /** @throws Error when it ends before it is ready, with the end of what it has written */
+  async start ({ name, command, args, env = {}, readyUrl }: StartOptions): Promise<Running> {
+    const logFile = join(this.#dir, `${this.#count++}.log`)
+    const log = openSync(logFile, 'w')
+    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true })
+    closeSync(log)
+    await this.adopt(child, name)
+    if (readyUrl !== undefined) {
+      const explain = (): Error => new Error(`${name} does not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`)
+      await waitUntilReady(child, readyUrl, explain)
+    }
+    return {
+      pid: child.pid!,
+      stop: () => end(child, 'SIGTERM'),
+      kill: () => end(child, 'SIGKILL')
+    }
+  }
+
+  /** Ends this one with the others. The child must have been spawned detached. */
+  async adopt (child: ChildProcess, name: string): Promise<void> {
+    await once(child, 'spawn').catch((error: Error) => { throw new Error(`${name} cannot be run: ${error.message}`) })
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+  }
+
+  /** Ends everything at once. May be called twice. */
+  close (): void {
+    for (const child of this.#children) signal(child, 'SIGKILL')
+    this.#children.clear()
+    rmSync(this.#dir, { recursive: true, force: true })
+  }
+}
+
+function hasEnded (child: ChildProcess): boolean {
+  return child.exitCode !== null || child.signalCode !== null
+}
+
+/** Its whole group: npm has children of its own. */
+function signal (child: ChildProcess, name: NodeJS.Signals): void {
+  try {
+    process.kill(-child.pid!, name)
+  } catch {
+    // It has ended by itself.
+  }
+}
+
+async function end (child: ChildProcess, name: NodeJS.Signals): Promise<void> {
+  if (hasEnded(child)) return
+  const ended = once(child, 'exit')
+  signal(child, name)
+  const timer = setTimeout(() => signal(child, 'SIGKILL'), STOP_TIMEOUT_MS)
+  await ended
+  clearTimeout(timer)
+}
+
+async function waitUntilReady (child: ChildProcess, url: string, explain: () => Error): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS
+  while (!await answers(url)) {
+    if (hasEnded(child) || Date.now() > deadline) throw explain()
+    await sleep(POLL_MS)
+  }
+}
+
+async function answers (url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url)
+    await answer.arrayBuffer()
+    return answer.status === 200
+  } catch {
+    return false
+  }
+}
+
+/** A port of loopback that nobody listens on now. */
+export async function freePort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClientToken } from '../../lib/access/access-tokens.js'
+import { ConfigSchema } from '../../schemas/config.js'
+import { ROOT } from '../shared/root.js'
+import { freePort, type Processes, type Running } from './processes.js'
+
+const CLIENT_SECRET_KEY = 'client-secret-of-the-benchmark'
+const REDIS_START_TRIES = 500
+const REDIS_POLL_MS = 10
+
+export const BACKENDS = ['embedded', 'Redis'] as const
+export type Backend = typeof BACKENDS[number]
+
+/** Something that takes requests on loopback. */
+export interface Server extends Running {
+  port: number
+}
+
+export interface Gateway extends Server {
+  /** A fresh access token. */
+  token (): Promise<string>
+}
+
+export interface Redis extends Server {
+  url: string
+}
+
+/** Where the items of one or more gateways wait. */
+export interface Store {
+  env: Record<string, string>
+  redis: Redis | null
+  drop (): Promise<void>
+}
+
+/** Durable as a queue should be: the append-only file, synced every second. */
+export async function startRedis (processes: Processes): Promise<Redis> {
+  const port = await freePort()
+  const dir = processes.folder()
+  const running = await processes.start({
+    name: 'redis-server',
+    command: 'redis-server',
+    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec']
+  })
+  for (let tries = 0; !await accepts(port); tries++) {
+    if (tries === REDIS_START_TRIES) throw new Error('redis-server does not start')
+    await sleep(REDIS_POLL_MS)
+  }
+  return { ...running, port, url: `redis://127.0.0.1:${port}` }
+}
+
+async function accepts (port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
+
+/** An empty store of its own. */
+export async function openStore (processes: Processes, backend: Backend): Promise<Store> {
+  if (backend === 'embedded') {
+    const DATA_DIR = processes.folder()
+    return { env: { DATA_DIR }, redis: null, drop: async () => processes.removeFolder(DATA_DIR) }
+  }
+  const redis = await startRedis(processes)
+  return { env: { REDIS_URL: redis.url }, redis, drop: () => redis.kill() }
+}
+
+/** A CloudWatch in a process of its own that counts and does not keep. */
+export async function startSandbox (processes: Processes): Promise<Server> {
+  const port = await freePort()
+  const running = await processes.start({
+    name: 'the sandbox',
+    command: process.execPath,
+    args: [join(ROOT, 'dist/tools/sandbox/main.js'), '--port', String(port), '--no-items'],
+    readyUrl: `http://127.0.0.1:${port}/_sandbox/ledger`
+  })
+  return { ...running, port }
+}
+
+/** Fastify with the same schemas and nothing behind them. */
+export async function startBare (processes: Processes): Promise<Server> {
+  const port = await freePort()
+  const running = await processes.start({
+    name: 'the bare Fastify',
+    command: process.execPath,
+    args: [join(ROOT, 'dist/tools/bench/children/bare.js')],
+    env: { PORT: String(port), NODE_ENV: 'production' },
+    readyUrl: `http://127.0.0.1:${port}/health/live`
+  })
+  return { ...running, port }
+}
+
+export interface GatewayOptions {
+  sandbox: Server
+  store: Store
+  /** As the variable of that name. */
+  forwarder: 'on' | 'off' | 'only'
+  /** Absent: true. False: it may still be starting. */
+  ready?: boolean
+}
+
+/** What `npm start` and `npm run worker` run. */
+export async function startGateway (processes: Processes, options: GatewayOptions): Promise<Gateway> {
+  const port = await freePort()
+  const running = await processes.start({
+    name: options.forwarder === 'only' ? 'npm run worker' : 'npm start',
+    command: join(ROOT, 'node_modules/.bin/fastify'),
+    args: ['start', '-c', 'fastify.config.cjs', 'dist/app.js'],
+    env: gatewayEnv(port, options),
+    ...(options.ready !== false && { readyUrl: readyUrl(port) })
+  })
+  return {
+    ...running,
+    port,
+    async token () {
+      const answer = await fetch(`http://127.0.0.1:${port}/token`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+      })
+      return (await answer.json() as { accessToken: string }).accessToken
+    }
+  }
+}
+
+export function readyUrl (port: number): string {
+  return `http://127.0.0.1:${port}/health/ready`
+}
+
+/** For whatever calls AWS. */
+export function awsEnv (sandbox: Server): Record<string, string> {
+  return {
+    AWS_ENDPOINT_URL_CLOUDWATCH: '',
+    AWS_ENDPOINT_URL_CLOUDWATCH_LOGS: '',
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${sandbox.port}`,
+    AWS_ACCESS_KEY_ID: 'benchmark',
+    AWS_SECRET_ACCESS_KEY: 'benchmark',
+    AWS_REGION: 'eu-west-1'
+  }
+}
+
+/** Every variable is set, so that nothing of the caller's environment or `.env` counts: an empty one is one not set. */
+export function gatewayEnv (port: number, { sandbox, store, forwarder }: GatewayOptions): Record<string, string> {
+  const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
+  return {
+    ...unset,
+    ...awsEnv(sandbox),
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    PORT: String(port),
+    WORKER_PORT: String(port),
+    CLIENT_SECRET_KEY,
+    ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-benchmark',
+    RATE_LIMIT_PER_MINUTE: '0',
+    FORWARDER: forwarder,
+    ...store.env
+  }
+}

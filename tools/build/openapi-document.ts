@@ -1,0 +1,37 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import fp from 'fastify-plugin'
+import app, { options } from '../../app.js'
+
+const PLUGIN_TIMEOUT_MS = 60_000
+
+/**
+ * The OpenAPI document as text: the app is made ready with every route that it can have, and asked.
+ * @throws Error about a schema that cannot be compiled: unlike a start, this compiles them all
+ */
+export async function openapiDocument (): Promise<string> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
+  const fastify = Fastify({ ...options, schemaController: {}, pluginTimeout: PLUGIN_TIMEOUT_MS })
+  try {
+    await fastify.register(fp(app), {
+      environment: {
+        CLIENT_SECRET_KEY: 'unused',
+        ACCESS_TOKEN_SECRET_KEY: 'unused',
+        AWS_REGION: 'eu-west-1',
+        ADMIN_TOKEN: 'unused-but-long-enough',
+        REVENIUM_PLATFORM_API_KEY: 'unused',
+        METERING_ACCESS_KEY: 'unused-but-long-enough',
+        AUTHORIZE_ROUTE: 'on',
+        FORWARDER: 'off',
+        DATA_DIR: dataDir
+      }
+    })
+    await fastify.ready()
+    return JSON.stringify(await fastify.openapi(), null, 2) + '\n'
+  } finally {
+    await fastify.close()
+    await rm(dataDir, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto'
+import { appendFileSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findPort, startGatewayProcess, startRedisProcess, startSandboxProcess, type ServerProcess } from '../shared/processes.js'
+import { Disk } from './disk.js'
+import { Link } from './link.js'
+import { Member, type MemberObserver } from './member.js'
+import type { Web } from './load.js'
+import type { Backend } from './schedule.js'
+import { Witness } from './witness.js'
+
+/** Of the environment, what a process needs to run at all; nothing of it configures the gateway. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR']
+/** Outside of what systems give to connections, so that a port is still free when its process comes back. */
+const PORTS = [20_000, 31_000] as const
+/** Of the disk that holds the embedded spool: so large that the spool is full before it, unless something else fills it. */
+const DISK_BYTES = 320 * 1_048_576
+const EMBEDDED = 'gateway'
+const WEBS = ['web-1', 'web-2']
+const WORKERS = ['worker-1', 'worker-2']
+
+export interface ClusterOptions {
+  backend: Backend
+  /** Empty. */
+  folder: string
+  /** Configuration of the gateways beyond what makes them a cluster. */
+  settings: Record<string, string>
+  /** The embedded spool gets a disk of its own where that is possible. */
+  ownDisk: boolean
+  observer: MemberObserver
+}
+
+/** Gateways, their store and CloudWatch, each in a process of its own, and a link between any two that talk. */
+export class Cluster {
+  readonly backend: Backend
+  readonly members = new Map<string, Member>()
+  readonly links = new Map<string, Link>()
+  readonly clientSecret = randomBytes(24).toString('base64url')
+  readonly adminToken = randomBytes(24).toString('base64url')
+  readonly #options: ClusterOptions
+  readonly #accessSecret = randomBytes(24).toString('base64url')
+  /** Of the gateways and of Redis. */
+  readonly #ports = new Map<string, number>()
+  readonly #taken = new Set<number>()
+  sandbox!: ServerProcess
+  witness!: Witness
+  disk: Disk | null = null
+
+  private constructor (options: ClusterOptions) {
+    this.backend = options.backend
+    this.#options = options
+  }
+
+  /** @throws ProcessError */
+  static async start (options: ClusterOptions): Promise<Cluster> {
+    const cluster = new Cluster(options)
+    try {
+      await cluster.#start()
+      return cluster
+    } catch (error) {
+      await cluster.close()
+      throw error
+    }
+  }
+
+  /** Names of the processes that take requests. */
+  get webs (): string[] {
+    return this.backend === 'embedded' ? [EMBEDDED] : WEBS
+  }
+
+  /** Names of the processes that deliver. */
+  get forwarders (): string[] {
+    return this.backend === 'embedded' ? [EMBEDDED] : WORKERS
+  }
+
+  /** Where clients find the webs: behind a link each. */
+  get doors (): Web[] {
+    return this.webs.map(name => ({ name, url: `http://127.0.0.1:${this.links.get(`client ${name}`)!.port}` }))
+  }
+
+  /** Where an operator finds the gateways: past the links. */
+  get gateways (): Web[] {
+    return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}` }))
+  }
+
+  pids (): Array<[name: string, pid: number]> {
+    return [...this.members].flatMap(([name, { pid }]) => pid === null ? [] : [[name, pid]])
+  }
+
+  /** @param keepIn where the files of the spool stay; absent: nowhere */
+  async close (keepIn?: string): Promise<void> {
+    await Promise.all(Array.from(this.members.values(), member => member.close()))
+    await this.sandbox?.stop('SIGKILL')
+    this.witness?.close()
+    for (const link of this.links.values()) link.close()
+    this.disk?.close(keepIn)
+  }
+
+  async #start (): Promise<void> {
+    this.sandbox = await startSandboxProcess()
+    this.witness = new Witness(this.sandbox.url)
+    if (this.backend === 'redis') await this.#startRedis()
+    else this.#mountDisk()
+    for (const name of new Set([...this.webs, ...this.forwarders])) await this.#addGateway(name)
+    await Promise.all(Array.from(this.members.values(), member => member.up()))
+  }
+
+  #mountDisk (): void {
+    const path = this.#folder('data')
+    if (this.#options.ownDisk) this.disk = Disk.mount(path, DISK_BYTES)
+  }
+
+  async #startRedis (): Promise<void> {
+    const port = await this.#port('redis')
+    const folder = this.#folder('redis')
+    const redis = this.#add('redis', log => startRedisProcess(port, folder, log))
+    await redis.up()
+    for (const name of [...WEBS, ...WORKERS]) await this.#link(`${name} redis`, port)
+  }
+
+  async #addGateway (name: string): Promise<void> {
+    const port = await this.#port(name)
+    if (this.webs.includes(name)) await this.#link(`client ${name}`, port)
+    const forwards = this.forwarders.includes(name)
+    if (forwards) await this.#link(`${name} cloudwatch`, await this.witness.listen(name))
+    const folder = this.#folder(name)
+    const environment = this.#environment(name, port)
+    this.#add(name, onOutput => startGatewayProcess(environment, port, folder, { readyPath: '/health/live', onOutput }))
+  }
+
+  #add (name: string, start: (log: (chunk: string) => void) => Promise<ServerProcess>): Member {
+    const logFile = join(this.#options.folder, `${name}.log`)
+    const member = new Member(name, () => start(chunk => appendFileSync(logFile, chunk)), this.#options.observer)
+    this.members.set(name, member)
+    return member
+  }
+
+  #environment (name: string, port: number): Record<string, string | undefined> {
+    const { folder, settings } = this.#options
+    const cloudwatch = this.links.get(`${name} cloudwatch`)
+    const store = this.backend === 'embedded'
+      ? { DATA_DIR: join(folder, 'data'), FORWARDER: 'on' }
+      : { REDIS_URL: `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`, FORWARDER: cloudwatch === undefined ? 'off' : 'only' }
+    return {
+      ...Object.fromEntries(INHERITED.map(name => [name, process.env[name]])),
+      CLIENT_SECRET_KEY: this.clientSecret,
+      ACCESS_TOKEN_SECRET_KEY: this.#accessSecret,
+      ADMIN_TOKEN: this.adminToken,
+      AWS_REGION: 'eu-west-1',
+      // A process that does not forward has nothing to say to CloudWatch.
+      AWS_ENDPOINT_URL: `http://127.0.0.1:${cloudwatch?.port ?? 1}`,
+      AWS_ACCESS_KEY_ID: 'chaos',
+      AWS_SECRET_ACCESS_KEY: 'chaos',
+      AWS_CONFIG_FILE: join(folder, 'none'),
+      AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
+      RATE_LIMIT_PER_MINUTE: '0',
+      WORKER_PORT: String(port),
+      ...store,
+      ...settings
+    }
+  }
+
+  async #link (name: string, target: number): Promise<void> {
+    this.links.set(name, await Link.open(await this.#freePort(), target))
+  }
+
+  async #port (name: string): Promise<number> {
+    const port = await this.#freePort()
+    this.#ports.set(name, port)
+    return port
+  }
+
+  async #freePort (): Promise<number> {
+    const [first, last] = PORTS
+    for (;;) {
+      const port = await findPort(first + Math.floor(Math.random() * (last - first)))
+      if (port > last || this.#taken.has(port)) continue
+      this.#taken.add(port)
+      return port
+    }
+  }
+
+  #folder (name: string): string {
+    const path = join(this.#options.folder, name)
+    mkdirSync(path, { recursive: true })
+    return path
+  }
+}

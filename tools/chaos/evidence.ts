@@ -1,0 +1,71 @@
+import { createInterface } from 'node:readline'
+import { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import { decodeRecord, type StoredDatum, type StoredLogEvent } from '../../lib/spool/record.js'
+import type { DeadLetterSummary } from '../../schemas/admin.js'
+import type { SeriesSnapshot } from '../sandbox/metrics/store.js'
+import type { Cluster } from './cluster.js'
+import { itemOfMessage } from './traffic.js'
+
+/** What has become of the items, by their numbers. */
+export interface Evidence {
+  /** How often CloudWatch has stored it. */
+  stored: Uint16Array
+  /** How often it is in the dead letters. */
+  letters: Uint8Array
+  /** Items in the dead letters, as the letters count them. */
+  letterItems: number
+  /** What CloudWatch has stored that nobody has sent. */
+  strangers: number
+}
+
+const PAGE = 500
+
+/** Reads CloudWatch and the dead letters. */
+export async function gather (cluster: Cluster, items: number): Promise<Evidence> {
+  const evidence = { stored: new Uint16Array(items + 1), letters: new Uint8Array(items + 1), letterItems: 0, strangers: 0 }
+  const store = (number: number, count: number): void => {
+    if (number >= 1 && number <= items) evidence.stored[number]! += count
+    else evidence.strangers += count
+  }
+  for await (const message of storedMessages(cluster)) store(itemOfMessage(message), 1)
+  const series = await (await fetch(`${cluster.sandbox.url}/_sandbox/series`)).json() as SeriesSnapshot[]
+  for (const { buckets } of series) {
+    for (const { values, counts } of buckets) values.forEach((value, i) => store(value, counts[i]!))
+  }
+  for await (const letter of deadLetters(cluster)) {
+    evidence.letterItems += letter.items
+    for (const number of numbersOf(letter)) evidence.letters[number]!++
+  }
+  return evidence
+}
+
+async function * storedMessages (cluster: Cluster): AsyncGenerator<string> {
+  const answer = await fetch(`${cluster.sandbox.url}/_sandbox/items`)
+  const lines = createInterface({ input: Readable.fromWeb(answer.body as ReadableStream), crlfDelay: Infinity })
+  for await (const line of lines) {
+    if (line !== '') yield (JSON.parse(line) as { message: string }).message
+  }
+}
+
+async function * deadLetters (cluster: Cluster): AsyncGenerator<DeadLetterSummary & { record: string }> {
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const page: { deadLetters: DeadLetterSummary[], next: string | null } = await ask(cluster, `dead-letters?limit=${PAGE}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+    for (const { id } of page.deadLetters) yield await ask(cluster, `dead-letters/${encodeURIComponent(id)}`)
+    cursor = page.next
+  }
+}
+
+async function ask<T> (cluster: Cluster, path: string): Promise<T> {
+  const answer = await fetch(`${cluster.gateways[0]!.url}/admin/${path}`, { headers: { authorization: `Bearer ${cluster.adminToken}` } })
+  if (!answer.ok) throw new Error(`GET /admin/${path} was answered ${answer.status}: ${await answer.text()}`)
+  return await answer.json() as T
+}
+
+function numbersOf ({ kind, record, items, bytes }: DeadLetterSummary & { record: string }): number[] {
+  const stored = { line: record, items, bytes }
+  return kind === 'logs'
+    ? decodeRecord<StoredLogEvent>(stored).items.map(([, message]) => itemOfMessage(message))
+    : decodeRecord<StoredDatum>(stored).items.map(({ Value }) => Value!)
+}

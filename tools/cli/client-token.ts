@@ -1,0 +1,17 @@
+/** Prints a client token for CLIENT_SECRET_KEY of the environment or of `.env`. */
+import { randomUUID } from 'node:crypto'
+import { createClientToken } from '../../lib/access/access-tokens.js'
+
+try {
+  process.loadEnvFile()
+} catch {
+  // No .env: the environment alone counts.
+}
+
+const secret = process.env.CLIENT_SECRET_KEY
+if (secret === undefined || secret === '') {
+  console.error('CLIENT_SECRET_KEY is not set: set it in the environment or in .env to the secret of the gateway.')
+  process.exitCode = 1
+} else {
+  console.log(createClientToken(secret, Date.now(), randomUUID()))
+}

@@ -1,0 +1,169 @@
+/** Shows what would be metered of an access log or of a queue, and meters it when asked. */
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { concurrencyOf, openClient, openFilter, profileOf } from '../../lambda/metering-client.js'
+import { BURIAL_REASONS } from '../../lambda/parking.js'
+import { SettingsError } from '../../lambda/settings.js'
+import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/work.js'
+import type { MeteredCall } from '../../lib/metering/metered-call.js'
+import type { MeteringClient } from '../../lib/metering/metering-client.js'
+import type { Filter } from '../../lib/metering/call-filter.js'
+import { openQueue, type QueuedMessage } from './meter-queue.js'
+
+const USAGE = `Usage: npm run meter -- [FILE]... [options]
+       npm run meter -- --queue URL [--reason REASON] [options]
+
+Shows the events that would be sent to the metering platform, and what would be skipped or buried and why. Reads lines
+of an access log from files, or from standard input when no file is named, or the messages of the dead-letter queue.
+
+  --send           meter it; messages are deleted from the queue when all of their calls are metered
+  --queue URL      messages of this queue instead of lines
+  --reason REASON  only messages that were buried for this: ${BURIAL_REASONS.join(', ')}
+
+The settings are those of the metering function, from the environment or from .env.`
+
+/** Lines in one piece of work. */
+const BATCH = 1_000
+/** Milliseconds for one piece of work. */
+const TIME_MS = 120_000
+
+/** What the person who typed the command can mend. */
+class UsageError extends Error {}
+
+const write = (line: string): void => { process.stdout.write(`${line}\n`) }
+
+class Metering {
+  readonly tally = { events: 0, sent: 0, refused: 0, left: 0, duplicates: 0, skipped: 0, unreadable: 0 }
+  readonly #client: MeteringClient | null
+  readonly #filter: Filter
+  readonly #seen = new Set<string>()
+
+  constructor (client: MeteringClient | null) {
+    const filter = openFilter(process.env)
+    this.#client = client
+    this.#filter = call => {
+      const reason = filter(call)
+      if (reason !== null) write(`skip   ${reason}: ${call.method ?? ''} ${call.url ?? ''} ${call.responseCode}`)
+      return reason
+    }
+  }
+
+  /** @returns whether nothing of it is left to be done */
+  async message (body: string): Promise<boolean> {
+    return await this.#do(await readQueueMessage(body, this.#filter, ''))
+  }
+
+  /** @returns whether nothing of it is left to be done */
+  async #do ({ calls, duplicates, skipped, unreadable, undecodable }: Work): Promise<boolean> {
+    const fresh = calls.filter(({ id }) => !this.#seen.has(id))
+    for (const { id } of fresh) this.#seen.add(id)
+    for (const { line, message } of unreadable) write(`bury   ${message}: ${line}`)
+    if (undecodable !== null) write(`bury   ${undecodable.message}`)
+    this.tally.events += fresh.length
+    this.tally.duplicates += duplicates + calls.length - fresh.length
+    this.tally.skipped += Object.values(skipped).reduce((sum, count) => sum + count, 0)
+    this.tally.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
+    const allMetered = this.#client === null ? show(fresh) : await this.#send(this.#client, fresh)
+    return allMetered && unreadable.length === 0 && undecodable === null
+  }
+
+  async #send (client: MeteringClient, calls: MeteredCall[]): Promise<boolean> {
+    const outcomes = await client.sendAll(calls, { concurrency: concurrencyOf(process.env), deadline: Date.now() + TIME_MS })
+    for (const outcome of outcomes) {
+      this.tally[outcome.result === 'delivered' ? 'sent' : outcome.result]++
+      if (outcome.result === 'refused') write(`refused  ${outcome.message}: ${outcome.call.id}`)
+      if (outcome.result === 'left') write(`left   ${outcome.failure?.message ?? 'the time was over'}: ${outcome.call.id}`)
+    }
+    return outcomes.every(({ result }) => result === 'delivered')
+  }
+}
+
+function show (calls: MeteredCall[]): true {
+  for (const call of calls) {
+    for (const { path, body } of profileOf(process.env).posts(call)) write(`event  ${path === '' ? '' : `${path} `}${JSON.stringify(body)}`)
+  }
+  return true
+}
+
+async function meterLines (metering: Metering, files: string[]): Promise<void> {
+  for (const file of files) {
+    const input = file === '-' ? process.stdin : createReadStream(file)
+    const lines: object[] = []
+    let number = 0
+    for await (const text of createInterface({ input })) {
+      number++
+      if (text.trim() !== '') lines.push({ text, origin: { key: `${file}:${number}`, timestamp: Date.now() } })
+      if (lines.length >= BATCH) await metering.message(JSON.stringify({ v: 1, lines: lines.splice(0) }))
+    }
+    if (lines.length > 0) await metering.message(JSON.stringify({ v: 1, lines }))
+  }
+}
+
+/** A dry run gives every message back at its end, and not before, so that each is seen once. */
+async function meterQueue (metering: Metering, url: string, reason: string | undefined, sends: boolean): Promise<void> {
+  const queue = openQueue(url)
+  const kept: QueuedMessage[] = []
+  try {
+    for await (const message of queue.messages()) {
+      const done = isOf(message, reason) && await meterMessage(metering, message)
+      if (done && sends) await queue.delete(message)
+      else kept.push(message)
+    }
+  } finally {
+    for (const message of kept) await queue.giveBack(message)
+    queue.close()
+  }
+}
+
+async function meterMessage (metering: Metering, { body }: QueuedMessage): Promise<boolean> {
+  try {
+    return await metering.message(body)
+  } catch (error) {
+    if (!(error instanceof UnknownEventError)) throw error
+    write(`keep   ${error.message}`)
+    return false
+  }
+}
+
+function isOf ({ body }: QueuedMessage, reason: string | undefined): boolean {
+  if (reason === undefined) return true
+  try {
+    return (JSON.parse(body) as { reason?: unknown } | null)?.reason === reason
+  } catch {
+    return false
+  }
+}
+
+async function main (): Promise<void> {
+  try {
+    process.loadEnvFile()
+  } catch {
+    // No .env: the environment alone counts.
+  }
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: { send: { type: 'boolean', default: false }, queue: { type: 'string' }, reason: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+  })
+  if (values.help === true) return write(USAGE)
+  const { send, queue, reason } = values
+  if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
+  if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)
+  const opened = send ? openClient(process.env) : null
+  const metering = new Metering(opened?.client ?? null)
+  try {
+    if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
+    else await meterQueue(metering, queue, reason, send)
+  } finally {
+    opened?.platform.close()
+  }
+  const { events, sent, refused, left, duplicates, skipped, unreadable } = metering.tally
+  write(`${send ? `${sent} of ${events} events sent, ${refused} refused, ${left} left` : `${events} events`}, ${duplicates} duplicates, ${skipped} skipped, ${unreadable} unreadable${send ? '' : '; nothing was sent: --send does'}`)
+  if (refused + left > 0) process.exitCode = 1
+}
+
+main().catch((error: Error & { code?: string }) => {
+  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof TypeError || error.code === 'ENOENT'
+  process.stderr.write(`${plain ? error.message : String(error)}\n`)
+  process.exitCode = 1
+})

@@ -1,0 +1,211 @@
+/** Shows the gateway at work, without Redis, AWS account or configuration. */
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { createClientToken } from '../../lib/access/access-tokens.js'
+import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
+import { compare, createReader } from './read-back.js'
+import { startMeteringDemo } from './metering.js'
+import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './report.js'
+import { count, createScreen } from '../shared/screen.js'
+import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './shop.js'
+import { findPort, ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from '../shared/processes.js'
+
+const USAGE = `Usage: npm run demo [-- --once | --metering]
+
+Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
+with the AWS SDK, and stays up for you until Ctrl-C.
+
+  --once      ends after the read-back: exit code 0, or 1 when it is not what was sent
+  --metering  shows the metering of API Gateway instead, and ends
+`
+const PREFERRED_PORT = 8080
+const REGION = 'eu-west-1'
+const WAIT_SECONDS = 5
+const DELIVERY_TIMEOUT_MS = 20_000
+const POLL_MS = 200
+/** Exit code of a command that Ctrl-C has ended before its time. */
+const INTERRUPTED = 130
+const REPEATED_SIGNAL_MS = 500
+/** Of the environment, what a process needs to run at all; nothing of it configures the gateway. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot']
+
+class DemoError extends Error {
+  override name = 'DemoError'
+}
+
+// The demo's own SDK clients would print it amid the rest.
+process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+
+const screen = createScreen(process.stdout)
+const secret = (): string => randomBytes(24).toString('base64url')
+
+function gatewayEnvironment (sandboxUrl: string, folder: string, clientSecret: string): Record<string, string | undefined> {
+  return {
+    ...Object.fromEntries(INHERITED.map(name => [name, process.env[name]])),
+    CLIENT_SECRET_KEY: clientSecret,
+    ACCESS_TOKEN_SECRET_KEY: secret(),
+    ADMIN_TOKEN: secret(),
+    AWS_REGION: REGION,
+    AWS_ENDPOINT_URL: sandboxUrl,
+    AWS_ACCESS_KEY_ID: 'demo',
+    AWS_SECRET_ACCESS_KEY: 'demo',
+    AWS_CONFIG_FILE: join(folder, 'none'),
+    AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
+    DATA_DIR: join(folder, 'data'),
+    SHUTDOWN_GRACE_MS: '1000',
+    LOG_LEVEL: 'warn'
+  }
+}
+
+async function askSandbox<T> (sandbox: ServerProcess, path: string): Promise<T> {
+  return await (await fetch(`${sandbox.url}/_sandbox/${path}`)).json() as T
+}
+
+async function whenDelivered (sandbox: ServerProcess, items: number): Promise<LedgerSnapshot> {
+  const deadline = Date.now() + DELIVERY_TIMEOUT_MS
+  for (;;) {
+    const ledger = await askSandbox<LedgerSnapshot>(sandbox, 'ledger')
+    if (ledger.dataPoints + ledger.events >= items) return ledger
+    if (Date.now() > deadline) throw new DemoError(`${count(items - ledger.dataPoints - ledger.events)} items are not delivered after ${DELIVERY_TIMEOUT_MS / 1000} s.`)
+    await sleep(POLL_MS)
+  }
+}
+
+async function sendTraffic (shop: Shop) {
+  screen.progress(() => `${BROWSERS} browsers in a small shop: ${count(shop.sent.requests)} requests, ${count(shop.items())} items`)
+  await shop.open()
+  const badItem = await shop.sendBadItem()
+  const waited = await shop.sendAndWait(WAIT_SECONDS)
+  reportTraffic(screen, shop.sent, shop.items())
+  return { badItem, waited }
+}
+
+async function show (gateway: ServerProcess, sandbox: ServerProcess, clientSecret: string): Promise<void> {
+  const start = Date.now()
+  const shop = createShop(gateway.url, clientSecret)
+  const { badItem, waited } = await sendTraffic(shop)
+
+  screen.progress(() => 'Waiting for the last delivery')
+  const ledger = await whenDelivered(sandbox, shop.items())
+  const reader = createReader({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' } })
+  const stored = await reader.read(NAMESPACE, LOG_GROUP, start).finally(() => reader.close())
+  const comparisons = compare(shop.sent, stored)
+  reportComparison(screen, comparisons, ledger)
+  reportSpecials(screen, badItem, waited, WAIT_SECONDS)
+  if (!comparisons.every(({ same }) => same)) throw new DemoError('What was read back is not what was sent.')
+}
+
+/** Prints each delivery that the visitor causes, until the sandbox ends. */
+async function watchDeliveries (sandbox: ServerProcess): Promise<never> {
+  let seen = Date.now()
+  for (;;) {
+    await sleep(POLL_MS)
+    const calls = (await askSandbox<CallRecord[]>(sandbox, 'calls')).filter(({ at, items, error }) => at > seen && items > 0 && error === undefined)
+    for (const { action, destination, items, at } of calls) {
+      seen = at
+      screen.line(`${screen.style('green', '→')} ${action}  ${destination}  ${items === 1 ? '1 item' : `${count(items)} items`}`)
+    }
+  }
+}
+
+/** A process that has ended says more than the call that met it dead. */
+async function unlessEnded<T> (work: Promise<T>, ended: Promise<never>): Promise<T> {
+  return await Promise.race([ended, work.catch(async error => {
+    await Promise.race([ended, sleep(POLL_MS)])
+    throw error
+  })])
+}
+
+async function demo (folder: string, once: boolean): Promise<void> {
+  screen.line()
+  screen.line(screen.style('bold', 'cloudwatch-postman demo'))
+  screen.line()
+  screen.progress(() => 'Starting a CloudWatch sandbox and the gateway')
+  const clientSecret = secret()
+  const sandbox = await startSandboxProcess()
+  const gateway = await startGatewayProcess(gatewayEnvironment(sandbox.url, folder, clientSecret), await findPort(PREFERRED_PORT), folder)
+  screen.done('A CloudWatch sandbox and the gateway are up: no Redis, no AWS account, nothing to configure')
+
+  const ended = Promise.race([gateway.ended, sandbox.ended])
+  await unlessEnded(show(gateway, sandbox, clientSecret), ended)
+  if (once) return
+  const clientToken = createClientToken(clientSecret, Date.now(), randomBytes(4).toString('hex'))
+  reportInvitation(screen, { gatewayUrl: gateway.url, sandboxUrl: sandbox.url, clientToken })
+  await unlessEnded(watchDeliveries(sandbox), ended)
+}
+
+async function demoMetering (folder: string): Promise<void> {
+  screen.line()
+  screen.line(screen.style('bold', 'cloudwatch-postman demo: metering'))
+  screen.line()
+  screen.progress(() => 'Starting a CloudWatch sandbox, a metering platform and the gateway')
+  const metering = await startMeteringDemo()
+  try {
+    const environment = { ...gatewayEnvironment(metering.sandboxUrl, folder, secret()), ...metering.environment }
+    const gateway = await startGatewayProcess(environment, await findPort(PREFERRED_PORT), folder)
+    screen.done('A CloudWatch sandbox, a metering platform and the gateway are up')
+    await unlessEnded(metering.show(screen, gateway.url), gateway.ended)
+  } finally {
+    await metering.close()
+  }
+}
+
+function explain (error: Error): void {
+  screen.end()
+  process.stderr.write(`\n  ${error.message}\n`)
+  if (!(error instanceof ProcessError)) return
+  if (error.output !== '') process.stderr.write(`\n${error.output.replace(/^/gm, '    ')}\n`)
+  process.stderr.write('\n  Run "npm ci" and "npm run demo" again. If it fails again, report the lines above.\n')
+}
+
+/**
+ * Resolves when the visitor wants the end, or cannot see the demo any more. Ctrl-C after that ends at once, unless it
+ * is the same one: npm passes on what the terminal has sent already.
+ */
+function whenInterrupted (): Promise<'interrupted'> {
+  let first: number | null = null
+  return new Promise(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        first ??= Date.now()
+        if (Date.now() - first > REPEATED_SIGNAL_MS) process.exit(INTERRUPTED)
+        resolve('interrupted')
+      })
+    }
+    process.stdout.on('error', () => resolve('interrupted'))
+  })
+}
+
+async function main (once: boolean, metering: boolean): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-demo-'))
+  const interrupted = whenInterrupted()
+  const work = metering ? demoMetering(folder) : demo(folder, once)
+  try {
+    if (await Promise.race([work, interrupted]) === 'interrupted') {
+      if (once || metering) process.exitCode = INTERRUPTED
+      screen.progress(() => 'Delivering what waits, and ending')
+    }
+  } catch (error) {
+    explain(error as Error)
+    process.exitCode = 1
+  }
+  await stopAllProcesses()
+  await work.catch(() => {})
+  await rm(folder, { recursive: true, force: true })
+  screen.line()
+  if (process.exitCode === undefined) screen.done('Ended; nothing is left behind')
+}
+
+const { values } = parseArgs({
+  options: {
+    once: { type: 'boolean', default: false },
+    metering: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+if (values.help) process.stdout.write(USAGE)
+else await main(values.once, values.metering)

@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../shared/root.js'
+
+/** What the fuzzer knows of JSON Schema: what openapi.json uses. */
+export interface Schema {
+  $ref?: string
+  type?: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
+  enum?: unknown[]
+  anyOf?: Schema[]
+  properties?: Record<string, Schema>
+  required?: string[]
+  items?: Schema
+  minItems?: number
+  maxItems?: number
+  minLength?: number
+  maxLength?: number
+  pattern?: string
+  format?: string
+  minimum?: number
+  maximum?: number
+  exclusiveMinimum?: number
+}
+
+interface Content { schema?: Schema }
+
+export interface Parameter { in: 'path' | 'query' | 'header', name: string, required?: boolean, schema: Schema }
+
+interface RawOperation {
+  parameters?: Parameter[]
+  requestBody?: { content: Record<string, Content> }
+  responses: Record<string, { content?: Record<string, Content> }>
+  security?: Array<Record<string, unknown>>
+}
+
+export interface Document {
+  components: { schemas: Record<string, Schema> }
+  paths: Record<string, Record<string, RawOperation>>
+}
+
+export interface Operation {
+  /** In upper case. */
+  method: string
+  /** As in the document: `/admin/dead-letters/{id}`. */
+  path: string
+  parameters: Parameter[]
+  /** By content type; empty when the operation takes no body. */
+  bodies: Record<string, Schema>
+  /** By status, then by content type. */
+  answers: Record<string, Record<string, Schema>>
+  /** Which names of security schemes it asks for. */
+  security: string[]
+}
+
+export function readDocument (): Document {
+  return JSON.parse(readFileSync(join(ROOT, 'openapi.json'), 'utf8')) as Document
+}
+
+const schemasOf = (content: Record<string, Content> = {}): Record<string, Schema> =>
+  Object.fromEntries(Object.entries(content).map(([type, { schema = {} }]) => [type, schema]))
+
+export function operationsOf (document: Document): Operation[] {
+  return Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, raw]) => ({
+    method: method.toUpperCase(),
+    path,
+    parameters: raw.parameters ?? [],
+    bodies: schemasOf(raw.requestBody?.content),
+    answers: Object.fromEntries(Object.entries(raw.responses).map(([status, { content }]) => [status, schemasOf(content)])),
+    security: (raw.security ?? []).flatMap(scheme => Object.keys(scheme))
+  })))
+}
+
+/** @throws Error when the document has no such schema */
+export function resolve (document: Document, schema: Schema): Schema {
+  if (schema.$ref === undefined) return schema
+  const name = schema.$ref.split('/').at(-1)!
+  const found = document.components.schemas[name]
+  if (found === undefined) throw new Error(`openapi.json has no schema ${name}`)
+  return resolve(document, found)
+}

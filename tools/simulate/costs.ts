@@ -1,0 +1,31 @@
+import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
+import { dollarsOf, type Dollars } from '../../lib/usage/aws-prices.js'
+import type { FlowKind, Scenario } from './scenario.js'
+import type { Totals } from './simulation.js'
+
+const DAYS_A_MONTH = 30
+const MONTH_SECONDS = DAYS_A_MONTH * 86_400
+
+/** Dollars a month for all items that are accepted. */
+export interface Costs {
+  aggregated: Dollars
+  /** Were each request one call. */
+  direct: Dollars
+  /** Calls per second, in the mean of the run and were each request one call. */
+  calls: Record<FlowKind, { aggregated: number, direct: number }>
+}
+
+/** @param totals of a run of this scenario, at its end */
+export function costsOf (scenario: Scenario, { accepted, offered, calls }: Totals): Costs {
+  const share = offered === 0 ? 0 : accepted / offered
+  const requests = (kind: FlowKind): number => scenario.flows.filter(flow => flow.kind === kind).reduce((sum, flow) => sum + flow.requestsPerSecond, 0) * share
+  const logBytes = scenario.flows.filter(({ kind }) => kind === 'logs').reduce((sum, { requestsPerSecond, itemsPerRequest, itemBytes }) =>
+    sum + requestsPerSecond * itemsPerRequest * (itemBytes + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES), 0) * share * MONTH_SECONDS
+  const series = scenario.flows.reduce((sum, flow) => sum + flow.series, 0) * DAYS_A_MONTH
+  const rates = {
+    logs: { aggregated: calls.logs.taken / scenario.seconds, direct: requests('logs') },
+    metrics: { aggregated: calls.metrics.taken / scenario.seconds, direct: requests('metrics') }
+  }
+  const dollars = (callsPerSecond: number): Dollars => dollarsOf({ logBytes, series, putMetricDataCalls: callsPerSecond * MONTH_SECONDS })
+  return { aggregated: dollars(rates.metrics.aggregated), direct: dollars(rates.metrics.direct), calls: rates }
+}

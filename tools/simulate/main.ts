@@ -1,0 +1,56 @@
+import { writeFileSync } from 'node:fs'
+import { setImmediate as turn } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { createScreen } from '../shared/screen.js'
+import { createProgress } from '../bench/progress.js'
+import { readScenario, UsageError, OPTIONS, USAGE } from './options.js'
+import { costRows, intervalRows, sizeRows, summaryRows } from './report.js'
+import { runScenario } from './run.js'
+import { scalingTables } from './tables.js'
+
+const SIGINT_EXIT_CODE = 130
+const screen = createScreen(process.stdout)
+
+function readArguments () {
+  try {
+    return parseArgs({ options: OPTIONS })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+async function main (): Promise<void> {
+  const { values } = readArguments()
+  if (values.help) {
+    process.stdout.write(USAGE)
+    return
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  const progress = createProgress()
+  // Whoever reads no further, as `head` does.
+  process.stdout.once('error', () => process.exit())
+  if (values.tables) {
+    process.stdout.write(await scalingTables(async label => {
+      progress.show(label)
+      await turn()
+    }))
+    return
+  }
+  const { scenario, every } = readScenario(values)
+  const result = await runScenario(scenario, every, async at => {
+    if (process.stderr.isTTY) progress.show(`simulated ${at} of ${scenario.seconds} s`)
+    // So that Ctrl-C gets through.
+    await turn()
+  })
+  progress.clear()
+  for (const rows of [intervalRows(result.intervals), summaryRows(result), sizeRows(scenario, result), costRows(result.costs)]) {
+    screen.table(rows)
+    screen.line()
+  }
+  if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ scenario, ...result }, null, 2) + '\n')
+}
+
+main().catch((error: Error) => {
+  process.stderr.write(`${error instanceof UsageError ? error.message : error.stack}\n`)
+  process.exitCode = 1
+})

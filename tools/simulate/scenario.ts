@@ -1,0 +1,120 @@
+import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
+import { countDatum, countLogEvent, encodeLogBody, encodeMetricBody, encodeRecords, type StoredDatum, type StoredLogEvent } from '../../lib/spool/record.js'
+import type { SpoolRecord } from '../../lib/spool/spool.js'
+import { ConfigSchema } from '../../schemas/config.js'
+import { RATES } from './rates.js'
+
+export const FLOW_KINDS = ['logs', 'metrics'] as const
+export type FlowKind = typeof FLOW_KINDS[number]
+
+export const API = { logs: 'PutLogEvents', metrics: 'PutMetricData' } as const
+/** The calls per second that the gateway allows itself, and that an account is allowed unless AWS has raised it. */
+export const PACE_TPS: Record<FlowKind, number> = { logs: PUT_LOG_EVENTS.TPS, metrics: PUT_METRIC_DATA.TPS }
+
+/** Requests of one kind. */
+export interface Flow {
+  kind: FlowKind
+  requestsPerSecond: number
+  itemsPerRequest: number
+  /** UTF-8 bytes of a message, or of the JSON of a datum of one value. */
+  itemBytes: number
+  /** Log streams, or namespaces. */
+  destinations: number
+  /** Distinct metrics of all namespaces together. */
+  series: number
+  /** Of each series and minute; Infinity: no value comes twice. */
+  distinctValues: number
+}
+
+/** An outage of CloudWatch, in seconds from the start. */
+export interface Outage {
+  from: number
+  to: number
+}
+
+export interface Scenario {
+  flows: Flow[]
+  seconds: number
+  /** After which no more requests come. */
+  arrivalSeconds: number
+  /** 0: one process is web and forwarder, on the embedded spool. */
+  redisShards: number
+  /** Of each shard. */
+  redisMemoryBytes: number
+  webs: number
+  forwarders: number
+  /** FORWARDER_CONCURRENCY. */
+  concurrency: number
+  flushIntervalMs: number
+  spoolMaxBytes: number
+  /** Calls per second that AWS takes. */
+  quotaTps: Record<FlowKind, number>
+  /** Of one call. */
+  latencyMs: number
+  outages: Outage[]
+  seed: number
+}
+
+const { properties: CONFIG } = ConfigSchema
+
+export const DEFAULTS: Scenario = {
+  flows: [],
+  seconds: 60,
+  arrivalSeconds: Infinity,
+  redisShards: 1,
+  redisMemoryBytes: 8 * 2 ** 30,
+  webs: 1,
+  forwarders: 1,
+  concurrency: CONFIG.FORWARDER_CONCURRENCY.default,
+  flushIntervalMs: CONFIG.FLUSH_INTERVAL_MS.default,
+  spoolMaxBytes: CONFIG.SPOOL_MAX_BYTES.default,
+  quotaTps: PACE_TPS,
+  latencyMs: 50,
+  outages: [],
+  seed: 1
+}
+
+export const DEFAULT_FLOWS: Record<FlowKind, Flow> = {
+  logs: { kind: 'logs', requestsPerSecond: 0, itemsPerRequest: 1, itemBytes: 100, destinations: 16, series: 0, distinctValues: 0 },
+  metrics: { kind: 'metrics', requestsPerSecond: 0, itemsPerRequest: 1, itemBytes: 150, destinations: 4, series: 1_000, distinctValues: 500 }
+}
+
+/** What one item of a flow weighs. */
+export interface ItemSizes {
+  /** Against the limit of a batch. */
+  counted: number
+  /** In the spool, its share of the record included. */
+  stored: number
+  /** In the memory of Redis. */
+  memory: number
+}
+
+export function sizesOf (flow: Flow): ItemSizes {
+  const { counted, stored } = lineSizesOf(flow)
+  return { counted, stored, memory: stored * RATES.redisMemory.perByte + RATES.redisMemory.perRequest / flow.itemsPerRequest }
+}
+
+/** Measured on records as intake writes them. */
+function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSizes, 'memory'> {
+  const time = Date.UTC(2026)
+  if (kind === 'logs') {
+    const event: StoredLogEvent = [time, 'x'.repeat(itemBytes)]
+    const events = repeat(event, itemsPerRequest)
+    const body = JSON.stringify({ logGroupName: '/web/shop', logStreamName: 'browser', logEvents: repeat({ message: event[1] }, itemsPerRequest) })
+    return { counted: countLogEvent(event), stored: lineBytes(encodeLogBody(body, events, time) ?? encodeRecords(events, countLogEvent)) / itemsPerRequest }
+  }
+  const bare: StoredDatum = { MetricName: '', Value: 1, Timestamp: time }
+  const datum = { ...bare, MetricName: 'x'.repeat(Math.max(1, itemBytes - countDatum(bare))) }
+  const { Timestamp, ...sent } = datum
+  const body = JSON.stringify({ params: { Namespace: 'shop', MetricData: repeat(sent, itemsPerRequest) } })
+  const records = encodeMetricBody(body, itemsPerRequest, Timestamp) ?? encodeRecords(repeat(datum, itemsPerRequest), countDatum)
+  return { counted: countDatum(datum), stored: lineBytes(records) / itemsPerRequest }
+}
+
+function repeat<Item> (item: Item, times: number): Item[] {
+  return Array.from({ length: times }, () => item)
+}
+
+function lineBytes (records: SpoolRecord | SpoolRecord[]): number {
+  return [records].flat().reduce((sum, { line }) => sum + Buffer.byteLength(line), 0)
+}
