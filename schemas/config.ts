@@ -9,7 +9,7 @@ const DAY_MS = 24 * 3_600_000
 const METERING_PROFILES = ['v1-meter', 'v1-event', 'v2'] as const
 const PATTERN = REDACTION_PATTERNS.join('|')
 
-/** A description completes the sentence «NAME must be …»; the start-up error and the README table are made of it. */
+/** A description completes the sentence «NAME must be …»; the start-up error and the table of docs/configuration.md are made of it. */
 export const ConfigSchema = Type.Object({
   NODE_ENV: Type.String({ default: 'development', description: '"production" to limit GET /test to one call a minute per IP' }),
   PORT: Type.Integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'a TCP port' }),

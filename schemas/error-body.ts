@@ -4,7 +4,7 @@ import { API_ERRORS } from '../lib/http/api-error.js'
 /** `schemas` may read the table of errors as it reads the limits: both are constants. */
 export const ErrorSchema = Type.Object({
   error: Type.Object({
-    code: Type.Integer({ description: 'Stable; see the table in the README.' }),
+    code: Type.Integer({ description: 'Stable; see docs/api.md.' }),
     message: Type.String()
   }, { additionalProperties: false })
 }, {
