@@ -9,7 +9,7 @@ import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fa
 import { compileOnFirstUse } from './lib/http/compile-on-first-use.js'
 import { loadLate, loadWaiting } from './lib/http/load-late.js'
 import { readTrustProxy } from './lib/http/trust-proxy.js'
-import { answerToRouterError, refuseClient } from './lib/http/raw-errors.js'
+import { answerToRouterError, answerToClientError } from './lib/http/raw-errors.js'
 import type { ConfigOptions } from './plugins/config.js'
 
 const require = createRequire(import.meta.url)
@@ -49,7 +49,7 @@ export const options: FastifyHttpOptions<Server> = {
     const { statusCode, headers, body } = answerToRouterError(error)
     reply.raw.writeHead(statusCode, headers).end(body)
   },
-  clientErrorHandler: refuseClient
+  clientErrorHandler: answerToClientError
 }
 
 /**

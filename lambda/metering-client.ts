@@ -1,5 +1,5 @@
 import { createMeteringClient, type MeteringClient } from '../lib/metering/metering-client.js'
-import { createFilter, type Filter } from '../lib/metering/call-filter.js'
+import { createCallFilter, type CallFilter } from '../lib/metering/call-filter.js'
 import { createPlatform, type Platform } from '../lib/metering/platform.js'
 import { DEFAULT_PROFILE, PROFILES, type Profile, type ProfileName } from '../lib/metering/profiles.js'
 import { openApiKey } from './api-key.js'
@@ -32,8 +32,8 @@ export function openClient (env: Environment): { client: MeteringClient, platfor
 }
 
 /** @throws SettingsError | TypeError */
-export function openFilter (env: Environment): Filter {
-  return createFilter({
+export function openFilter (env: Environment): CallFilter {
+  return createCallFilter({
     turnedAway: choiceSetting(env, 'METER_TURNED_AWAY', YES_NO, 'false') === 'true',
     anonymous: choiceSetting(env, 'METER_ANONYMOUS', YES_NO, 'false') === 'true',
     excludeMethods: listSetting(env, 'METER_EXCLUDE_METHODS'),

@@ -2,7 +2,7 @@ import type { Failure } from '../lib/resilience/failure.js'
 import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { MeteringClient, SendOutcome } from '../lib/metering/metering-client.js'
 import type { DeliveredIds } from '../lib/metering/delivered-ids.js'
-import type { Filter } from '../lib/metering/call-filter.js'
+import type { CallFilter } from '../lib/metering/call-filter.js'
 import type { LogLine, UnreadableLine } from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
 import { cutForMessages, type BurialReason, type ParkedMessage, type Parking } from './parking.js'
@@ -23,7 +23,7 @@ export interface BatchResponse {
 
 export interface MeteringHandlerOptions {
   client: MeteringClient
-  filter: Filter
+  filter: CallFilter
   delivered: DeliveredIds
   parking: Parking
   concurrency: number

@@ -1,5 +1,5 @@
 import type { MeteredCall } from '../lib/metering/metered-call.js'
-import type { Filter, SkipReason } from '../lib/metering/call-filter.js'
+import type { CallFilter, SkipReason } from '../lib/metering/call-filter.js'
 import { readCalls } from '../lib/metering/read-calls.js'
 import { decodeSubscription, SubscriptionError, type LogLine, type UnreadableLine } from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
@@ -34,7 +34,7 @@ const NOTHING: Work = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unrea
  * Reads the event of a subscription.
  * @param ownLogGroup of this function: what it logs must not make it log
  */
-export async function readSubscriptionEvent (event: { awslogs: unknown }, filter: Filter, ownLogGroup: string): Promise<Work> {
+export async function readSubscriptionEvent (event: { awslogs: unknown }, filter: CallFilter, ownLogGroup: string): Promise<Work> {
   const data = isObject(event.awslogs) ? event.awslogs.data : undefined
   try {
     const subscription = await decodeSubscription(data)
@@ -51,7 +51,7 @@ export async function readSubscriptionEvent (event: { awslogs: unknown }, filter
  * Reads a message of one of the queues: one of this function's own, or what Lambda writes there when an event has failed.
  * @throws UnknownEventError
  */
-export async function readQueueMessage (body: string, filter: Filter, ownLogGroup: string): Promise<Work> {
+export async function readQueueMessage (body: string, filter: CallFilter, ownLogGroup: string): Promise<Work> {
   const message = parse(body)
   if (message.v === 1) {
     const { calls, lines, awslogs, attempt = 0 } = message as unknown as ParkedMessage
@@ -64,7 +64,7 @@ export async function readQueueMessage (body: string, filter: Filter, ownLogGrou
   throw new UnknownEventError('the message holds neither calls, nor lines, nor an event of CloudWatch Logs')
 }
 
-function readLines (lines: LogLine[], filter: Filter, unreadable: UnreadableLine[] = []): Work {
+function readLines (lines: LogLine[], filter: CallFilter, unreadable: UnreadableLine[] = []): Work {
   const read = readCalls(lines, filter)
   return { ...NOTHING, calls: read.calls, duplicates: read.duplicates, skipped: read.skipped, unreadable: [...unreadable, ...read.unreadable] }
 }

@@ -3,7 +3,7 @@ const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
 const NOT_BLANK = /[^ ]/
 
 /** Null when CloudWatch takes this text as a name of at most `maxLength` characters, else the rule it breaks. */
-export function brokenTextRule (text: string, maxLength: number): string | null {
+export function textError (text: string, maxLength: number): string | null {
   if (text.length === 0) return 'must not be empty'
   if (text.length > maxLength) return `must have at most ${maxLength} characters`
   if (!PRINTABLE_ASCII.test(text)) return 'must be printable ASCII'

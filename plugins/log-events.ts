@@ -5,8 +5,8 @@ import { requireScope } from '../lib/access/scope.js'
 import { ApiError } from '../lib/http/api-error.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake/intake.js'
 import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/intake/json-lines-request.js'
-import { brokenLogGroupRule, brokenLogStreamRule } from '../lib/items/log-event.js'
-import type { RefusalReason } from '../schemas/reasons.js'
+import { logGroupNameError, logStreamNameError } from '../lib/items/log-event.js'
+import type { InvalidItemReason } from '../schemas/reasons.js'
 import { countLogEvent, encodeLogBody } from '../lib/spool/record.js'
 import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
 
@@ -22,17 +22,17 @@ function brokenEnvelopeRule (document: unknown): string | null {
   return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
-function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstance) {
+function createLogEvents ({ intake, itemPolicy, observer, usage }: FastifyInstance) {
   /** @param indexOf where an event stands in the body */
   function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt, accessToken }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
-    const groupRule = brokenLogGroupRule(logGroupName)
+    const groupRule = logGroupNameError(logGroupName)
     if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
-    const streamRule = brokenLogStreamRule(logStreamName)
+    const streamRule = logStreamNameError(logStreamName)
     if (streamRule !== null) throw new ApiError('invalidRequest', { message: `logStreamName ${streamRule}.` })
     const { identity = null, bodyText = null } = context
     requireScope(identity, 'logGroups', logGroupName)
     requireScope(identity, 'logStreams', logStreamName)
-    const { read, plainNow } = itemRules.logEventReader(context, sentAt)
+    const { read, receivedAt } = itemPolicy.logEventReader(context, sentAt)
     return intake.accept({
       kind: 'logs',
       destination: `${logGroupName}:${logStreamName}`,
@@ -40,7 +40,7 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
       read: (event, index) => read(event, indexOf(index)),
       measure: countLogEvent,
       // A token is never stored.
-      encodeAsCame: events => bodyText === null || plainNow === null || accessToken !== undefined ? null : encodeLogBody(bodyText, events, plainNow),
+      encodeAsCame: events => bodyText === null || receivedAt === null || accessToken !== undefined ? null : encodeLogBody(bodyText, events, receivedAt),
       onStored (events, bytes) {
         if (identity !== null) usage.record(identity.application.id, 'logs', events.length, bytes)
       }
@@ -49,7 +49,7 @@ function createLogEvents ({ intake, itemRules, observer, usage }: FastifyInstanc
 
   async function acceptDocuments (documents: LogDocuments, context: IntakeContext): Promise<IntakeResult> {
     const split = splitLogDocuments(documents, brokenEnvelopeRule)
-    for (const { reason } of split.rejected) observer.onRefused('logs', reason as RefusalReason)
+    for (const { reason } of split.rejected) observer.onRefused('logs', reason as InvalidItemReason)
     return await acceptLogBatches(split, async ({ envelope, indexes }, context) => await acceptOne(envelope, context, index => indexes[index]!), context)
   }
 

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { requireScope } from '../lib/access/scope.js'
 import { ApiError } from '../lib/http/api-error.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake/intake.js'
-import { brokenNamespaceRule } from '../lib/items/metric-datum.js'
+import { namespaceError } from '../lib/items/metric-datum.js'
 import { encodeMetricBody, writeDatum } from '../lib/spool/record.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
 
@@ -17,26 +17,26 @@ const TEST_METRIC = 'HELLO_WORLD'
 const TEST_VALUES = 100
 const TEST_WAIT_SECONDS = 10
 
-function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstance) {
+function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInstance) {
   function accept ({ params, sentAt, accessToken }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
     const { Namespace, MetricData } = params
-    const rule = brokenNamespaceRule(Namespace)
+    const rule = namespaceError(Namespace)
     if (rule !== null) throw new ApiError('invalidRequest', { message: `params.Namespace ${rule}.` })
     const { identity = null, bodyText = null } = context
     requireScope(identity, 'namespaces', Namespace)
-    const { read, plainNow } = itemRules.datumReader(context, sentAt)
+    const { read, receivedAt } = itemPolicy.datumReader(context, sentAt)
     return intake.accept({
       kind: 'metrics',
       destination: Namespace,
       items: MetricData,
       read,
-      prepare: datums => seriesLimit.fold(context, Namespace, datums),
+      prepare: datums => cardinality.collapse(context, Namespace, datums),
       measure: writeDatum,
       encodeAsCame (datums) {
         // A token is never stored.
-        if (bodyText === null || plainNow === null || accessToken !== undefined) return null
+        if (bodyText === null || receivedAt === null || accessToken !== undefined) return null
         const isFolded = datums.some((datum, index) => datum !== MetricData[index])
-        return isFolded ? null : encodeMetricBody(bodyText, datums.length, plainNow)
+        return isFolded ? null : encodeMetricBody(bodyText, datums.length, receivedAt)
       },
       onStored (datums, bytes) {
         if (identity === null) return
@@ -68,9 +68,9 @@ function createMetrics ({ intake, itemRules, seriesLimit, usage }: FastifyInstan
 }
 
 /** Owns `fastify.metrics`: takes data points in, and forwards them to CloudWatch. */
-async function metric (fastify: FastifyInstance): Promise<void> {
+async function metrics (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('metrics', createMetrics(fastify))
   fastify.forwarding.add(fastify.aws.metrics)
 }
 
-export default fp(metric, { name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'aws', 'forwarding'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'aws', 'forwarding'] })

@@ -3,17 +3,17 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import { allowsOrigin } from '../lib/access/applications.js'
 import { readGrant, type Grant } from '../lib/access/client-tokens.js'
-import { EndOfTurn } from '../lib/http/tick-batch.js'
+import { TickBatch } from '../lib/http/tick-batch.js'
 import { ApiError } from '../lib/http/api-error.js'
 import { isObject } from '../lib/guards.js'
-import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Identity } from '../lib/access/access-tokens.js'
+import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Principal } from '../lib/access/access-tokens.js'
 
 declare module 'fastify' {
   interface FastifyInstance { tokens: Tokens }
   interface FastifyRequest {
-    identity: Identity | null
+    principal: Principal | null
     /** Id of the application that calls, as soon as it is known. */
-    caller: string | null
+    applicationId: string | null
   }
 }
 
@@ -50,16 +50,16 @@ function tokenOutsideBody ({ headers, query }: FastifyRequest): unknown {
 }
 
 /** A token of a page is that page's alone; an application may let pages through whose browser hides where they are from. */
-function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Identity['application']): boolean {
+function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Principal['application']): boolean {
   if (bound === null || bound === origin) return false
   return !(origin === HIDDEN_ORIGIN && allowedOrigins.includes(HIDDEN_ORIGIN))
 }
 
 function createTokens (fastify: FastifyInstance) {
-  const { config, applications, revocations, sharedStore, quotas, usage, entitlement } = fastify
+  const { config, applications, revocations, state, quotas, usage, entitlement } = fastify
   const previous = config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',').map(secret => secret.trim()).filter(secret => secret !== '') ?? []
   // Each answer that is written by itself wakes up the client or proxy, which then sends the next by itself.
-  const endOfTurn = new EndOfTurn()
+  const endOfTurn = new TickBatch()
   const accessTokens = new AccessTokens({
     secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...previous],
     ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
@@ -67,7 +67,7 @@ function createTokens (fastify: FastifyInstance) {
     id: randomUUID
   })
 
-  function toIdentity (token: string, request: FastifyRequest): Identity | ApiError {
+  function toIdentity (token: string, request: FastifyRequest): Principal | ApiError {
     const claims = accessTokens.verify(token)
     const application = claims === null ? undefined : applications.get(claims.application)
     const { origin } = request.headers
@@ -76,30 +76,30 @@ function createTokens (fastify: FastifyInstance) {
     return { application, jti: claims.jti, scope: claims.scope }
   }
 
-  function requireOrigin (application: Identity['application'], request: FastifyRequest): void {
+  function requireOrigin (application: Principal['application'], request: FastifyRequest): void {
     const { origin } = request.headers
     if (origin !== undefined && !allowsOrigin(application, origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
   }
 
   /** Null when none is given. @throws ApiError when pages of this origin may not use the application */
-  function identify (token: unknown, request: FastifyRequest): Identity | ApiError | null {
+  function identify (token: unknown, request: FastifyRequest): Principal | ApiError | null {
     if (isMissing(token)) return null
     return typeof token === 'string' ? toIdentity(token, request) : INVALID
   }
 
   /** Counts the request as soon as it is known whose it is. @throws ApiError */
-  function admit (request: FastifyRequest, reply: FastifyReply, identity: Identity): void {
-    request.caller = identity.application.id
+  function admit (request: FastifyRequest, reply: FastifyReply, identity: Principal): void {
+    request.applicationId = identity.application.id
     quotas.admit(identity, reply)
     usage.admit(identity.application, reply)
-    request.identity = identity
+    request.principal = identity
   }
 
   /** @throws ApiError when the token was traded before, or nobody can say */
   async function claim ({ id, expiresAt }: Grant): Promise<void> {
     let isFirst
     try {
-      isFirst = await sharedStore.claim(id, expiresAt - Date.now() + CLIENT_TOKEN_MAX_FUTURE_MS)
+      isFirst = await state.setIfAbsent(id, expiresAt - Date.now() + CLIENT_TOKEN_MAX_FUTURE_MS)
     } catch {
       throw new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS })
     }
@@ -123,13 +123,13 @@ function createTokens (fastify: FastifyInstance) {
       if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
       const { application, scope, jti } = grant
       requireOrigin(application, request)
-      request.caller = application.id
+      request.applicationId = application.id
       if (config.ENTITLEMENT === 'on') await entitlement!.require(application.id)
       if (application.singleUseClientTokens) await claim(grant)
       return accessTokens.issue({ application: application.id, scope, parent: jti, origin: request.headers.origin ?? null })
     },
 
-    /** Spread into the options of a route that asks for an access token: sets `request.identity`. */
+    /** Spread into the options of a route that asks for an access token: sets `request.principal`. */
     required: {
       onRequest (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const identity = identify(tokenOutsideBody(request), request)
@@ -142,9 +142,9 @@ function createTokens (fastify: FastifyInstance) {
         if (!isMissing(accessToken)) {
           const identity = identify(sameToken(tokenOutsideBody(request), accessToken), request)!
           if (identity instanceof ApiError) return done(identity)
-          if (request.identity === null) admit(request, reply, identity)
+          if (request.principal === null) admit(request, reply, identity)
         }
-        if (request.identity === null) throw new ApiError('accessTokenMissing')
+        if (request.principal === null) throw new ApiError('accessTokenMissing')
         done()
       }
     }
@@ -153,8 +153,8 @@ function createTokens (fastify: FastifyInstance) {
 
 /** Owns `fastify.tokens`: who may call. */
 async function token (fastify: FastifyInstance): Promise<void> {
-  fastify.decorateRequest('identity', null)
-  fastify.decorateRequest('caller', null)
+  fastify.decorateRequest('principal', null)
+  fastify.decorateRequest('applicationId', null)
   fastify.decorate('tokens', createTokens(fastify))
 }
 

@@ -1,9 +1,9 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { DEAD_LETTER_REASONS, REFUSAL_REASONS, REJECTION_REASONS } from './reasons.js'
+import { DEAD_LETTER_REASONS, INVALID_ITEM_REASONS, REJECTION_REASONS } from './reasons.js'
 import { API_ERRORS } from '../lib/http/api-error.js'
 import { ref, stringEnum } from './common.js'
 
-const REASONS = [...new Set([...REFUSAL_REASONS, ...REJECTION_REASONS, ...DEAD_LETTER_REASONS])]
+const REASONS = [...new Set([...INVALID_ITEM_REASONS, ...REJECTION_REASONS, ...DEAD_LETTER_REASONS])]
 
 export const RejectedItemSchema = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'Index of the item in the request.' }),

@@ -4,7 +4,7 @@
  */
 
 /** Why the gateway refused an item before it was stored; the answer to the client carries it. */
-export const REFUSAL_REASONS = [
+export const INVALID_ITEM_REASONS = [
   /** Not the shape of an item: wrong type, unknown field, missing field. */
   'invalid-item',
   /** A name is empty, too long, or has characters that CloudWatch refuses. */
@@ -22,7 +22,7 @@ export const REFUSAL_REASONS = [
   /** Larger than CloudWatch takes. */
   'too-large'
 ] as const
-export type RefusalReason = typeof REFUSAL_REASONS[number]
+export type InvalidItemReason = typeof INVALID_ITEM_REASONS[number]
 
 /** Why CloudWatch rejected a log event that it was sent: the three fields of `rejectedLogEventsInfo`. */
 export const REJECTION_REASONS = ['too-old', 'too-new', 'expired'] as const

@@ -20,7 +20,7 @@ const MILLISECONDS = /^[1-9]\d{12}$/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 /** Whose items these are; taken from the token, never from the payload. */
-export interface Identity {
+export interface Principal {
   application: Application
   /** The access token's id. */
   jti: string

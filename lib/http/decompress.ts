@@ -63,7 +63,7 @@ export function readContentEncoding (header: string | undefined): string | null 
  * the answer travels on its socket.
  * @throws ApiError unsupportedMediaType for an encoding that is not known
  */
-export function inflate (source: Readable, encoding: string, maxBytes: number): Readable {
+export function decompress (source: Readable, encoding: string, maxBytes: number): Readable {
   const create = DECODERS.get(encoding)
   if (create === undefined) throw new ApiError('unsupportedMediaType', { message: `The content encoding is not supported: send ${ENCODINGS.join(', ')} or none.` })
   const decoder = create()

@@ -14,19 +14,19 @@ const HEADERS = {
   Connection: 'close'
 }
 
-export interface UnroutedAnswer {
+export interface RawAnswer {
   statusCode: number
   headers: Record<string, string>
   body: string
 }
 
-function answer (name: ApiErrorName): UnroutedAnswer {
+function answer (name: ApiErrorName): RawAnswer {
   const { statusCode, code, message } = API_ERRORS[name]
   return { statusCode, headers: HEADERS, body: JSON.stringify({ error: { code, message } }) }
 }
 
 /** For an error of the router: a path that cannot be decoded, or a parameter that is too long. */
-export function answerToRouterError (error: { statusCode?: number | undefined }): UnroutedAnswer {
+export function answerToRouterError (error: { statusCode?: number | undefined }): RawAnswer {
   return answer(error.statusCode === 414 ? 'urlTooLong' : 'malformedRequest')
 }
 
@@ -42,7 +42,7 @@ function isAnswering (socket: Socket): boolean {
 }
 
 /** Answers what cannot be read as HTTP, or did not come in time, and ends the connection. */
-export function refuseClient (error: Error & { code?: string }, socket: Socket): void {
+export function answerToClientError (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
     socket.destroy()
     return

@@ -1,5 +1,5 @@
 /** Runs what is given in one turn of the event loop together, in this order, when its other work is done. */
-export class EndOfTurn {
+export class TickBatch {
   #waiting: Array<() => void> = []
 
   /** @param work must not throw */

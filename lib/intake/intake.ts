@@ -1,12 +1,12 @@
 import type { IntakeAnswer } from '../../schemas/intake.js'
 import { ApiError } from '../http/api-error.js'
 import { encodeRecords, type Measure } from '../spool/record.js'
-import { Refusal } from '../items/item-error.js'
+import { InvalidItem } from '../items/item-error.js'
 import type { Receipts, RejectedItem } from '../delivery/receipts.js'
-import type { RefusalReason } from '../../schemas/reasons.js'
+import type { InvalidItemReason } from '../../schemas/reasons.js'
 import type { Append, Kind, Spool, SpoolRecord } from '../spool/spool.js'
-import type { Client } from '../policy/item-policy.js'
-import type { Identity } from '../access/access-tokens.js'
+import type { ClientInfo } from '../policy/item-policy.js'
+import type { Principal } from '../access/access-tokens.js'
 
 /** What a client asks for in headers, and who it is. */
 export interface IntakeContext {
@@ -14,9 +14,9 @@ export interface IntakeContext {
   requestId: string
   application: string
   /** What the token allows; absent or null: the gateway's own items, which may go anywhere. */
-  identity?: Identity | null
+  identity?: Principal | null
   /** Who sent the items; absent: the gateway itself. */
-  client?: Client
+  client?: ClientInfo
   idempotencyKey?: string | undefined
   /** Seconds to wait for the delivery; 0 to answer after the durable append. */
   wait: number
@@ -54,13 +54,13 @@ export interface IntakeResult {
 /** Counts what is taken and what is refused; called synchronously, must not throw. */
 export interface IntakeObserver {
   onAccepted (kind: Kind, items: number): void
-  onRefused (kind: Kind, reason: RefusalReason): void
+  onRefused (kind: Kind, reason: InvalidItemReason): void
 }
 
 interface Sorted<Item> {
   items: Item[]
   indexes: number[]
-  rejected: Array<{ index: number, reason: RefusalReason, message: string }>
+  rejected: Array<{ index: number, reason: InvalidItemReason, message: string }>
 }
 
 function sortItems<Item> (batch: IntakeBatch<Item>): Sorted<Item> {
@@ -70,7 +70,7 @@ function sortItems<Item> (batch: IntakeBatch<Item>): Sorted<Item> {
       sorted.items.push(batch.read(batch.items[index], index))
       sorted.indexes.push(index)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
+      if (!(error instanceof InvalidItem)) throw error
       sorted.rejected.push({ index, reason: error.reason, message: error.message })
     }
   }

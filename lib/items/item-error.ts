@@ -1,9 +1,9 @@
-import type { RefusalReason } from '../../schemas/reasons.js'
+import type { InvalidItemReason } from '../../schemas/reasons.js'
 
 /**
  * An item that CloudWatch would not take, found before it is stored. Thrown, but no Error: nobody reads its stack, and
  * to capture one costs more than to check the item.
  */
-export class Refusal {
-  constructor (readonly reason: RefusalReason, readonly message: string) {}
+export class InvalidItem {
+  constructor (readonly reason: InvalidItemReason, readonly message: string) {}
 }

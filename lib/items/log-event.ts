@@ -1,6 +1,6 @@
 import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_LOG_EVENTS as LIMIT } from '../../schemas/aws-limits.js'
 import type { StoredLogEvent } from '../spool/record.js'
-import { Refusal } from './item-error.js'
+import { InvalidItem } from './item-error.js'
 import { isObject, unknownField } from '../guards.js'
 import { daysOrHours, readLogTimestamp } from './timestamp.js'
 
@@ -11,7 +11,7 @@ const STREAM_NAME = new RegExp(LOG_STREAM_NAME.PATTERN)
 const MAX_BYTES_PER_UNIT = 3
 
 /** Null when CloudWatch takes this log group name, else the rule it breaks. */
-export function brokenLogGroupRule (name: string): string | null {
+export function logGroupNameError (name: string): string | null {
   if (name.length === 0) return 'must not be empty'
   if (name.length > LOG_GROUP_NAME.MAX_LENGTH) return `must have at most ${LOG_GROUP_NAME.MAX_LENGTH} characters`
   if (!GROUP_NAME.test(name)) return 'must be made of letters, digits and . - _ / #'
@@ -20,7 +20,7 @@ export function brokenLogGroupRule (name: string): string | null {
 }
 
 /** Null when CloudWatch takes this log stream name, else the rule it breaks. */
-export function brokenLogStreamRule (name: string): string | null {
+export function logStreamNameError (name: string): string | null {
   if (name.length === 0) return 'must not be empty'
   if (name.length > LOG_STREAM_NAME.MAX_LENGTH) return `must have at most ${LOG_STREAM_NAME.MAX_LENGTH} characters`
   if (!STREAM_NAME.test(name)) return 'must not contain : or *'
@@ -31,9 +31,9 @@ export function brokenLogStreamRule (name: string): string | null {
 function readTimestamp (value: unknown, index: number, now: number): number {
   if (value === undefined) return now
   const timestamp = readLogTimestamp(value)
-  if (timestamp === null) throw new Refusal('invalid-timestamp', `logEvents[${index}].timestamp must be Unix milliseconds, as a whole number or a string of digits.`)
-  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
-  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  if (timestamp === null) throw new InvalidItem('invalid-timestamp', `logEvents[${index}].timestamp must be Unix milliseconds, as a whole number or a string of digits.`)
+  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new InvalidItem('too-old', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new InvalidItem('too-new', `logEvents[${index}].timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
   return timestamp
 }
 
@@ -41,8 +41,8 @@ function isTooLarge (message: string): boolean {
   return message.length * MAX_BYTES_PER_UNIT > LIMIT.MAX_EVENT_BYTES && Buffer.byteLength(message) > LIMIT.MAX_EVENT_BYTES
 }
 
-function tooLarge (path: string): Refusal {
-  return new Refusal('too-large', `${path} must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
+function tooLarge (path: string): InvalidItem {
+  return new InvalidItem('too-large', `${path} must have at most ${LIMIT.MAX_EVENT_BYTES} bytes in UTF-8.`)
 }
 
 /** @throws Refusal too-large */
@@ -57,12 +57,12 @@ export function checkMessageSize (message: string, path: string): void {
  * @throws Refusal
  */
 export function readLogEvent (event: unknown, index: number, now: number): StoredLogEvent {
-  if (!isObject(event)) throw new Refusal('invalid-item', `logEvents[${index}] must be an object.`)
+  if (!isObject(event)) throw new InvalidItem('invalid-item', `logEvents[${index}] must be an object.`)
   const unknown = unknownField(event, EVENT_FIELDS)
-  if (unknown !== undefined) throw new Refusal('invalid-item', `logEvents[${index}] has the unknown field "${unknown}".`)
+  if (unknown !== undefined) throw new InvalidItem('invalid-item', `logEvents[${index}] has the unknown field "${unknown}".`)
   const { message, timestamp } = event
-  if (typeof message !== 'string') throw new Refusal('invalid-item', `logEvents[${index}].message must be a string.`)
-  if (message.length === 0) throw new Refusal('invalid-item', `logEvents[${index}].message must not be empty.`)
+  if (typeof message !== 'string') throw new InvalidItem('invalid-item', `logEvents[${index}].message must be a string.`)
+  if (message.length === 0) throw new InvalidItem('invalid-item', `logEvents[${index}].message must not be empty.`)
   if (isTooLarge(message)) throw tooLarge(`logEvents[${index}].message`)
   return [readTimestamp(timestamp, index, now), message.toWellFormed()]
 }

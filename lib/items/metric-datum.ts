@@ -1,7 +1,7 @@
 import { PUT_METRIC_DATA as LIMIT, UNITS } from '../../schemas/aws-limits.js'
 import type { StoredDatum } from '../spool/record.js'
-import { Refusal } from './item-error.js'
-import { brokenTextRule, isObject, unknownField } from '../guards.js'
+import { InvalidItem } from './item-error.js'
+import { textError, isObject, unknownField } from '../guards.js'
 import { daysOrHours, readMetricTimestamp } from './timestamp.js'
 
 const DATUM_FIELDS = new Set(['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution'])
@@ -12,10 +12,10 @@ const KNOWN_RESOLUTIONS: ReadonlySet<unknown> = new Set(LIMIT.STORAGE_RESOLUTION
 const RESERVED_NAMESPACE = 'AWS/'
 
 /** Null when CloudWatch takes metrics in this namespace, else the rule it breaks. */
-export function brokenNamespaceRule (namespace: string): string | null {
+export function namespaceError (namespace: string): string | null {
   if (namespace.startsWith(RESERVED_NAMESPACE)) return `must not start with "${RESERVED_NAMESPACE}", which is AWS's own`
   if (namespace.startsWith(':')) return 'must not start with a colon'
-  return brokenTextRule(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
+  return textError(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
 }
 
 /**
@@ -23,9 +23,9 @@ export function brokenNamespaceRule (namespace: string): string | null {
  * @throws Refusal
  */
 export function checkMetricName (value: unknown, path: string, field = '.MetricName'): void {
-  if (typeof value !== 'string') throw new Refusal('invalid-item', `${path}${field} must be a string.`)
-  const rule = brokenTextRule(value, LIMIT.MAX_METRIC_NAME_LENGTH)
-  if (rule !== null) throw new Refusal('invalid-name', `${path}${field} ${rule}.`)
+  if (typeof value !== 'string') throw new InvalidItem('invalid-item', `${path}${field} must be a string.`)
+  const rule = textError(value, LIMIT.MAX_METRIC_NAME_LENGTH)
+  if (rule !== null) throw new InvalidItem('invalid-name', `${path}${field} ${rule}.`)
 }
 
 /** Null for a value that CloudWatch takes, else the rule it breaks. */
@@ -36,16 +36,16 @@ function brokenValueRule (value: unknown): string | null {
 
 function checkValue (value: unknown, path: string, field: string, index?: number): void {
   const rule = brokenValueRule(value)
-  if (rule !== null) throw new Refusal('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${rule}.`)
+  if (rule !== null) throw new InvalidItem('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${rule}.`)
 }
 
 /** @throws Refusal invalid-dimension */
 export function checkDimensions (dimensions: unknown, path: string, field = '.Dimensions'): void {
-  if (!Array.isArray(dimensions)) throw new Refusal('invalid-dimension', `${path}${field} must be an array.`)
-  if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new Refusal('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
+  if (!Array.isArray(dimensions)) throw new InvalidItem('invalid-dimension', `${path}${field} must be an array.`)
+  if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new InvalidItem('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
   for (let i = 0; i < dimensions.length; i++) {
     const rule = brokenDimensionRule(dimensions[i]) ?? brokenRepetitionRule(dimensions, i)
-    if (rule !== null) throw new Refusal('invalid-dimension', `${path}${field}[${i}]${rule}.`)
+    if (rule !== null) throw new InvalidItem('invalid-dimension', `${path}${field}[${i}]${rule}.`)
   }
 }
 
@@ -71,36 +71,36 @@ function brokenRepetitionRule (dimensions: Array<{ Name: string }>, index: numbe
 }
 
 function brokenDimensionTextRule (value: unknown, maxLength: number): string | null {
-  return typeof value === 'string' ? brokenTextRule(value, maxLength) : 'must be a string'
+  return typeof value === 'string' ? textError(value, maxLength) : 'must be a string'
 }
 
 function checkValues (values: unknown, counts: unknown, path: string): void {
   if (!Array.isArray(values) || values.length === 0 || values.length > LIMIT.MAX_VALUES) {
-    throw new Refusal('invalid-value', `${path}.Values must be an array of 1 to ${LIMIT.MAX_VALUES} numbers.`)
+    throw new InvalidItem('invalid-value', `${path}.Values must be an array of 1 to ${LIMIT.MAX_VALUES} numbers.`)
   }
   for (let i = 0; i < values.length; i++) checkValue(values[i], path, '.Values', i)
   if (counts === undefined) return
-  if (!Array.isArray(counts) || counts.length !== values.length) throw new Refusal('invalid-value', `${path}.Counts must be an array as long as Values.`)
+  if (!Array.isArray(counts) || counts.length !== values.length) throw new InvalidItem('invalid-value', `${path}.Counts must be an array as long as Values.`)
   for (let i = 0; i < counts.length; i++) {
     checkValue(counts[i], path, '.Counts', i)
-    if (counts[i] < 0) throw new Refusal('invalid-value', `${path}.Counts[${i}] must not be negative.`)
+    if (counts[i] < 0) throw new InvalidItem('invalid-value', `${path}.Counts[${i}] must not be negative.`)
   }
 }
 
 function checkStatistics (statistics: unknown, path: string): void {
-  if (!isObject(statistics)) throw new Refusal('invalid-value', `${path}.StatisticValues must be an object.`)
+  if (!isObject(statistics)) throw new InvalidItem('invalid-value', `${path}.StatisticValues must be an object.`)
   const unknown = unknownField(statistics, STATISTIC_FIELDS)
-  if (unknown !== undefined) throw new Refusal('invalid-item', `${path}.StatisticValues has the unknown field "${unknown}".`)
+  if (unknown !== undefined) throw new InvalidItem('invalid-item', `${path}.StatisticValues has the unknown field "${unknown}".`)
   for (const field of STATISTIC_FIELDS) checkValue(statistics[field], path, `.StatisticValues.${field}`)
-  if ((statistics.SampleCount as number) <= 0) throw new Refusal('invalid-value', `${path}.StatisticValues.SampleCount must be above 0.`)
-  if ((statistics.Minimum as number) > (statistics.Maximum as number)) throw new Refusal('invalid-value', `${path}.StatisticValues.Minimum must not be above Maximum.`)
+  if ((statistics.SampleCount as number) <= 0) throw new InvalidItem('invalid-value', `${path}.StatisticValues.SampleCount must be above 0.`)
+  if ((statistics.Minimum as number) > (statistics.Maximum as number)) throw new InvalidItem('invalid-value', `${path}.StatisticValues.Minimum must not be above Maximum.`)
 }
 
 function checkMeasurement (datum: Record<string, unknown>, path: string): void {
   const { Value, Values, Counts, StatisticValues } = datum
   const given = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
-  if (given !== 1) throw new Refusal('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
-  if (Counts !== undefined && Values === undefined) throw new Refusal('invalid-value', `${path}.Counts must come with Values.`)
+  if (given !== 1) throw new InvalidItem('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
+  if (Counts !== undefined && Values === undefined) throw new InvalidItem('invalid-value', `${path}.Counts must come with Values.`)
   if (Value !== undefined) checkValue(Value, path, '.Value')
   else if (Values !== undefined) checkValues(Values, Counts, path)
   else checkStatistics(StatisticValues, path)
@@ -109,9 +109,9 @@ function checkMeasurement (datum: Record<string, unknown>, path: string): void {
 function readTimestamp (value: unknown, path: string, now: number): number {
   if (value === undefined) return now
   const timestamp = readMetricTimestamp(value)
-  if (timestamp === null) throw new Refusal('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
-  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new Refusal('too-old', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
-  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new Refusal('too-new', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  if (timestamp === null) throw new InvalidItem('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
+  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new InvalidItem('too-old', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new InvalidItem('too-new', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
   return timestamp
 }
 
@@ -122,14 +122,14 @@ function readTimestamp (value: unknown, path: string, now: number): number {
  */
 export function readMetricDatum (datum: unknown, index: number, now: number): StoredDatum {
   const path = `MetricData[${index}]`
-  if (!isObject(datum)) throw new Refusal('invalid-item', `${path} must be an object.`)
+  if (!isObject(datum)) throw new InvalidItem('invalid-item', `${path} must be an object.`)
   const unknown = unknownField(datum, DATUM_FIELDS)
-  if (unknown !== undefined) throw new Refusal('invalid-item', `${path} has the unknown field "${unknown}".`)
+  if (unknown !== undefined) throw new InvalidItem('invalid-item', `${path} has the unknown field "${unknown}".`)
   checkMetricName(datum.MetricName, path)
   if (datum.Dimensions !== undefined) checkDimensions(datum.Dimensions, path)
   checkMeasurement(datum, path)
-  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new Refusal('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
-  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new Refusal('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
+  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new InvalidItem('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
+  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new InvalidItem('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
   // To spread it would make a hidden class for each datum, which costs more than all checks.
   datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
   return datum as StoredDatum

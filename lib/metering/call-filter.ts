@@ -11,7 +11,7 @@ export const SKIP_REASONS = [
 ] as const
 export type SkipReason = typeof SKIP_REASONS[number]
 
-export interface FilterOptions {
+export interface CallFilterOptions {
   /** Meter what the gateway has refused, too. Absent: no. */
   turnedAway?: boolean
   /** Meter calls without a client id, too. Absent: no. */
@@ -25,10 +25,10 @@ export interface FilterOptions {
 }
 
 /** Why this call is not metered; null when it is. */
-export type Filter = (call: MeteredCall) => SkipReason | null
+export type CallFilter = (call: MeteredCall) => SkipReason | null
 
 /** @throws TypeError naming the status that is none */
-export function createFilter (options: FilterOptions = {}): Filter {
+export function createCallFilter (options: CallFilterOptions = {}): CallFilter {
   const methods = new Set(options.excludeMethods?.map(method => method.toUpperCase()))
   const paths = options.excludePaths ?? []
   const statuses = new Set(options.excludeStatuses?.map(requireStatus))

@@ -9,15 +9,15 @@ const AMBIGUOUS = /[&%"\\]/
 const NO_VALUE = '-'
 
 /** Null when a platform may be asked about this client id, else the rule it breaks. */
-export function brokenClientIdRule (id: string | undefined): string | null {
+export function clientIdError (id: string | undefined): string | null {
   if (id === undefined || id.trim() === '' || id === NO_VALUE) return 'must not be missing'
-  const rule = brokenApplicationRule(id)
+  const rule = applicationIdError(id)
   if (rule !== null) return rule
   return AMBIGUOUS.test(id) ? 'must not contain & % " or \\' : null
 }
 
 /** Null when a call may be metered for this id, whoever has issued it; else the rule it breaks. */
-export function brokenApplicationRule (id: string): string | null {
+export function applicationIdError (id: string): string | null {
   if (id.length > MAX_CLIENT_ID_LENGTH) return `must have at most ${MAX_CLIENT_ID_LENGTH} characters`
   return UNPRINTABLE.test(id) ? 'must be printable' : null
 }

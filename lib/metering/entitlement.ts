@@ -1,6 +1,6 @@
 import type { Failure } from '../resilience/failure.js'
-import { Breaker } from '../resilience/circuit-breaker.js'
-import { brokenClientIdRule } from './client-id.js'
+import { CircuitBreaker } from '../resilience/circuit-breaker.js'
+import { clientIdError } from './client-id.js'
 import type { Platform, PlatformAnswer } from './platform.js'
 import { failureOfAnswer, failureOfError } from './platform-failure.js'
 import { Verdicts, type KnownVerdict, type Verdict, type VerdictStore } from './verdicts.js'
@@ -73,14 +73,14 @@ class PlatformEntitlement implements Entitlement {
   readonly #options: EntitlementOptions
   readonly #ages: VerdictAges
   readonly #verdicts: Verdicts
-  readonly #breaker: Breaker
+  readonly #breaker: CircuitBreaker
   /** One question for each client, however many wait for the answer. */
   readonly #asking = new Map<string, Promise<KnownVerdict | Failure>>()
 
   constructor (options: EntitlementOptions) {
     this.#options = options
     this.#ages = options.ages ?? DEFAULT_AGES
-    this.#breaker = new Breaker({ ...BREAKER, now: options.now })
+    this.#breaker = new CircuitBreaker({ ...BREAKER, now: options.now })
     this.#verdicts = new Verdicts({
       maxClients: options.maxClients ?? DEFAULT_MAX_CLIENTS,
       keepMs: this.#ages.staleIfErrorMs,
@@ -90,7 +90,7 @@ class PlatformEntitlement implements Entitlement {
   }
 
   async check (clientId: string | undefined): Promise<Decision> {
-    const rule = brokenClientIdRule(clientId)
+    const rule = clientIdError(clientId)
     if (rule !== null || clientId === undefined) return { allowed: false, verdict: 'denied', basis: 'rule', reason: `the client id ${rule}` }
     const known = await this.#verdicts.get(clientId, verdict => this.#isNew(verdict))
     if (known !== null && this.#isNew(known)) return decide(known.verdict, 'cached')

@@ -13,12 +13,12 @@ const SMALL_BYTES = MIB
 const inflate = promisify(gunzip)
 
 /** What went wrong, as a closed list. */
-export type InflateFault = 'too-large' | 'truncated' | 'not-gzip'
+export type GunzipFault = 'too-large' | 'truncated' | 'not-gzip'
 
-export class InflateError extends Error {
+export class GunzipError extends Error {
   override name = 'InflateError'
 
-  constructor (readonly fault: InflateFault, message: string) {
+  constructor (readonly fault: GunzipFault, message: string) {
     super(message)
   }
 }
@@ -28,14 +28,14 @@ export function isGzip (bytes: Buffer): boolean {
 }
 
 /** Decompresses, and stops as soon as the result is larger than any real payload. @throws InflateError */
-export async function inflateCapped (bytes: Buffer): Promise<Buffer> {
+export async function gunzipCapped (bytes: Buffer): Promise<Buffer> {
   const maxOutputLength = Math.min(MAX_INFLATED_BYTES, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
   try {
     return await inflate(bytes, { maxOutputLength })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw new InflateError('too-large', `the payload has more than ${maxOutputLength} bytes after decompression`)
-    if (code === 'Z_BUF_ERROR') throw new InflateError('truncated', 'the gzip stream breaks off')
-    throw new InflateError('not-gzip', 'the payload is not gzip')
+    if (code === 'ERR_BUFFER_TOO_LARGE') throw new GunzipError('too-large', `the payload has more than ${maxOutputLength} bytes after decompression`)
+    if (code === 'Z_BUF_ERROR') throw new GunzipError('truncated', 'the gzip stream breaks off')
+    throw new GunzipError('not-gzip', 'the payload is not gzip')
   }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { parseAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog } from './access-log.js'
-import { brokenApplicationRule } from './client-id.js'
+import { applicationIdError } from './client-id.js'
 
 /** What the platform shows as the origin of the usage. */
 export const SOURCE = 'AWS'
@@ -88,7 +88,7 @@ function idOf ({ apiId, stage, extendedRequestId }: AccessLog, origin: LineOrigi
 
 function applicationOf ({ clientId, principalId }: AccessLog): string | undefined {
   const application = clientId ?? principalId
-  const rule = application === undefined ? null : brokenApplicationRule(application)
+  const rule = application === undefined ? null : applicationIdError(application)
   if (rule !== null) throw new UnreadableLineError(`the client id ${rule}`)
   return application
 }

@@ -1,6 +1,6 @@
 import { UnreadableLineError } from './access-log.js'
 import { readCall, type MeteredCall } from './metered-call.js'
-import { SKIP_REASONS, type Filter, type SkipReason } from './call-filter.js'
+import { SKIP_REASONS, type CallFilter, type SkipReason } from './call-filter.js'
 import { keepLine, type LogLine, type UnreadableLine } from './subscription.js'
 
 /** What became of each line; together they are all lines. */
@@ -14,7 +14,7 @@ export interface ReadCalls {
 }
 
 /** Reads lines of an access log; one that cannot be read costs no other. */
-export function readCalls (lines: Iterable<LogLine>, filter: Filter): ReadCalls {
+export function readCalls (lines: Iterable<LogLine>, filter: CallFilter): ReadCalls {
   const calls = new Map<string, MeteredCall>()
   const skipped = Object.fromEntries(SKIP_REASONS.map(reason => [reason, 0])) as Record<SkipReason, number>
   const unreadable: UnreadableLine[] = []

@@ -1,15 +1,15 @@
-import type { SharedStore } from '../state/store.js'
+import type { StateStore } from '../state/store.js'
 import type { KnownVerdict, VerdictStore } from './verdicts.js'
 
 const keyOf = (clientId: string): string => `verdict:${clientId}`
 
 /** The last verdicts of all processes. */
-export function keepVerdicts (store: Pick<SharedStore, 'keep' | 'kept'>): VerdictStore {
+export function storedVerdicts (store: Pick<StateStore, 'setMany' | 'getMany'>): VerdictStore {
   return {
     async get (clientId) {
-      const text = (await store.kept([keyOf(clientId)])).get(keyOf(clientId))
+      const text = (await store.getMany([keyOf(clientId)])).get(keyOf(clientId))
       return text === undefined ? null : JSON.parse(text) as KnownVerdict
     },
-    set: (clientId, known, ttlMs) => store.keep({ [keyOf(clientId)]: JSON.stringify(known) }, ttlMs)
+    set: (clientId, known, ttlMs) => store.setMany({ [keyOf(clientId)]: JSON.stringify(known) }, ttlMs)
   }
 }

@@ -1,6 +1,6 @@
 import { isObject } from '../guards.js'
 import type { LineOrigin } from './metered-call.js'
-import { inflateCapped, InflateError, type InflateFault } from './gunzip.js'
+import { gunzipCapped, GunzipError, type GunzipFault } from './gunzip.js'
 
 /** One line of a log, and where it was found. */
 export interface LogLine {
@@ -29,7 +29,7 @@ export type Subscription =
     unreadable: UnreadableLine[]
   }
 
-export type SubscriptionFault = 'not-base64' | InflateFault | 'not-json' | 'wrong-shape'
+export type SubscriptionFault = 'not-base64' | GunzipFault | 'not-json' | 'wrong-shape'
 
 /** The payload as a whole cannot be read, however often it is delivered. */
 export class SubscriptionError extends Error {
@@ -60,9 +60,9 @@ export async function decodeSubscription (data: unknown): Promise<Subscription> 
  */
 export async function decodeEnvelope (bytes: Buffer): Promise<Subscription> {
   try {
-    return readEnvelope((await inflateCapped(bytes)).toString('utf8'))
+    return readEnvelope((await gunzipCapped(bytes)).toString('utf8'))
   } catch (error) {
-    if (error instanceof InflateError) throw new SubscriptionError(error.fault, error.message)
+    if (error instanceof GunzipError) throw new SubscriptionError(error.fault, error.message)
     throw error
   }
 }

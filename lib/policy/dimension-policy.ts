@@ -1,5 +1,5 @@
 import type { StoredDatum } from '../spool/record.js'
-import { Refusal } from '../items/item-error.js'
+import { InvalidItem } from '../items/item-error.js'
 
 export type Dimension = NonNullable<StoredDatum['Dimensions']>[number]
 
@@ -27,7 +27,7 @@ export interface DimensionPolicy {
 
 function requireNames (required: readonly string[], dimensions: Dimension[], path: string): void {
   for (const name of required) {
-    if (!dimensions.some(({ Name }) => Name === name)) throw new Refusal('invalid-dimension', `${path} must have the dimension "${name}".`)
+    if (!dimensions.some(({ Name }) => Name === name)) throw new InvalidItem('invalid-dimension', `${path} must have the dimension "${name}".`)
   }
 }
 
@@ -41,7 +41,7 @@ export function createDimensionPolicy ({ required = [], allowed, unknown = 'drop
 
   function treat (dimension: Dimension, path: string): Dimension[] {
     if (known!.has(dimension.Name)) return [dimension]
-    if (unknown === 'refuse') throw new Refusal('invalid-dimension', `${path} must not have the dimension "${dimension.Name}".`)
+    if (unknown === 'refuse') throw new InvalidItem('invalid-dimension', `${path} must not have the dimension "${dimension.Name}".`)
     if (unknown === 'drop') return []
     onFolded()
     return [{ Name: dimension.Name, Value: OTHER }]

@@ -1,20 +1,20 @@
 import { readBrowser, truncateIp } from './client-info.js'
 import { createDimensionPolicy, type Dimension, type DimensionPolicy, type DimensionRules } from './dimension-policy.js'
-import { rewriteJson, isJson, startsWith } from './json-editor.js'
+import { editJson, isJson, startsWith } from './json-editor.js'
 import { checkMessageSize } from '../items/log-event.js'
 import { checkDimensions, checkMetricName } from '../items/metric-datum.js'
 import type { StoredDatum, StoredLogEvent } from '../spool/record.js'
 import { createRedactor, type RedactionRules, type Redactor } from './redaction/redactor.js'
 
 /** What an application wants done to its items before they are stored. */
-export interface ItemSettings {
+export interface ItemPolicySettings {
   dimensions: DimensionRules
   redaction: RedactionRules
   context: { ip?: boolean | undefined, userAgent?: boolean | undefined }
 }
 
 /** Who sent the items; an HTTP request is one. */
-export interface Client {
+export interface ClientInfo {
   readonly ip: string
   readonly headers: { readonly 'user-agent'?: string | undefined }
 }
@@ -31,7 +31,7 @@ export type DatumRule = (datum: StoredDatum, index: number) => StoredDatum
 /** @throws Refusal */
 export type LogEventRule = (event: StoredLogEvent, index: number) => StoredLogEvent
 
-function describe (client: Client | null, { ip, userAgent }: ItemSettings['context']): Facts {
+function describe (client: ClientInfo | null, { ip, userAgent }: ItemPolicySettings['context']): Facts {
   if (client === null) return []
   return [
     ...(ip === true ? [[IP, truncateIp(client.ip) ?? UNKNOWN] as const] : []),
@@ -60,20 +60,20 @@ function addDimensions (dimensions: Dimension[], facts: Facts): Dimension[] {
 
 function addFields (message: string, facts: Facts): string {
   if (startsWith(message, '{') && isJson(message)) {
-    return rewriteJson(message, { add: new Map(facts.map(([{ field }, value]) => [field, JSON.stringify(value)])) })
+    return editJson(message, { add: new Map(facts.map(([{ field }, value]) => [field, JSON.stringify(value)])) })
   }
   return `${message} ${facts.map(([{ field }, value]) => `${field}=${JSON.stringify(value)}`).join(' ')}`
 }
 
 /** One application's rules; each is null when there is nothing to do. */
-export class ItemRules {
-  readonly #settings: ItemSettings
+export class ItemPolicy {
+  readonly #settings: ItemPolicySettings
   readonly #redactor: Redactor | null
   readonly #policy: DimensionPolicy | null
   readonly #addsContext: boolean
 
   /** @param onFolded called for each value of an unknown dimension that is folded */
-  constructor (settings: ItemSettings, onFolded: () => void) {
+  constructor (settings: ItemPolicySettings, onFolded: () => void) {
     this.#settings = settings
     this.#redactor = createRedactor(settings.redaction)
     this.#policy = createDimensionPolicy(settings.dimensions, onFolded)
@@ -84,14 +84,14 @@ export class ItemRules {
    * For the data points of one request.
    * @param client null: the gateway itself
    */
-  forDatums (client: Client | null): DatumRule | null {
+  forDatums (client: ClientInfo | null): DatumRule | null {
     if (this.#redactor === null && this.#policy === null && !this.#addsContext) return null
     const facts = describe(client, this.#settings.context)
     return (datum, index) => this.#treatDatum(datum, `MetricData[${index}]`, facts)
   }
 
   /** For the log events of one request. */
-  forLogEvents (client: Client | null): LogEventRule | null {
+  forLogEvents (client: ClientInfo | null): LogEventRule | null {
     if (this.#redactor === null && !this.#addsContext) return null
     const facts = describe(client, this.#settings.context)
     return ([timestamp, message], index) => {

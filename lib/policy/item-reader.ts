@@ -17,7 +17,7 @@ export type ItemReader<Item> = (item: unknown, index: number) => Item
 export interface Reading<Item> {
   read: ItemReader<Item>
   /** The time given to items without one, when they are read as they came; null when a clock or a rule changes them. */
-  plainNow: number | null
+  receivedAt: number | null
 }
 
 /** Reads the data points of one request: checked, their timestamps by the server's clock, the application's rules applied. */
@@ -35,7 +35,7 @@ function createReader<Item> (
   repairTime: (item: Item, skew: number) => void,
   { now, skew, rule }: ReaderOptions<(item: Item, index: number) => Item>
 ): Reading<Item> {
-  if (skew === 0 && rule === null) return { read: (item, index) => read(item, index, now), plainNow: now }
+  if (skew === 0 && rule === null) return { read: (item, index) => read(item, index, now), receivedAt: now }
   // A timestamp is as far from the client's time as the repaired one is from the server's.
   const clientNow = now - skew
   return {
@@ -44,6 +44,6 @@ function createReader<Item> (
       repairTime(item, skew)
       return rule === null ? item : rule(item, index)
     },
-    plainNow: null
+    receivedAt: null
   }
 }

@@ -169,6 +169,6 @@ class Rewriter {
  * numbers. One pass, no recursion.
  * @param json well-formed
  */
-export function rewriteJson (json: string, edit: JsonEdit): string {
+export function editJson (json: string, edit: JsonEdit): string {
   return new Rewriter(json, edit).run()
 }

@@ -1,4 +1,4 @@
-export interface BreakerOptions {
+export interface CircuitBreakerOptions {
   /** Failures in a row after which nobody asks any more. */
   failures: number
   /** Milliseconds until one may ask again. */
@@ -8,15 +8,15 @@ export interface BreakerOptions {
 }
 
 /** Keeps calls away from a platform that does not answer, and lets one through now and then to see. */
-export class Breaker {
-  readonly #options: BreakerOptions
+export class CircuitBreaker {
+  readonly #options: CircuitBreakerOptions
   #failures = 0
   /** Unix milliseconds; nobody asks before. */
   #closedUntil = 0
   /** Unix milliseconds of the one call that was let through to see; null when there is none. */
   #probeAt: number | null = null
 
-  constructor (options: BreakerOptions) {
+  constructor (options: CircuitBreakerOptions) {
     this.#options = options
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 
 /** How fast one API may be called in one account and Region; every call passes through `acquire`. */
-export interface Pace {
+export interface RateLimiter {
   /** Resolves when the next call may be made. @throws AbortError when the signal is aborted first */
   acquire (signal: AbortSignal): Promise<void>
   succeeded (): void
@@ -31,7 +31,7 @@ export function cubicRate (lastMax: number, ms: number, cap: number): number {
   return Math.min(cap, Math.max(FLOOR_TPS, rate))
 }
 
-export interface LocalPaceOptions {
+export interface LocalRateLimiterOptions {
   /** Calls per second that the account is allowed. */
   cap: number
   /** Unix milliseconds. */
@@ -39,7 +39,7 @@ export interface LocalPaceOptions {
 }
 
 /** The pace of one process. */
-export class LocalPace implements Pace {
+export class LocalRateLimiter implements RateLimiter {
   readonly #cap: number
   readonly #now: () => number
   /** Null until the first throttle; until then the cap is the rate. */
@@ -48,7 +48,7 @@ export class LocalPace implements Pace {
   #next = 0
   #window = { startedAt: 0, calls: 0, before: 0 }
 
-  constructor ({ cap, now }: LocalPaceOptions) {
+  constructor ({ cap, now }: LocalRateLimiterOptions) {
     this.#cap = cap
     this.#now = now
   }

@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis'
-import { BURST_SECONDS, CUBIC, CUT_INTERVAL_MS, FLOOR_TPS, LocalPace, MAX_HOLD_MS, wait, type LocalPaceOptions, type Pace } from './rate-limiter.js'
+import { BURST_SECONDS, CUBIC, CUT_INTERVAL_MS, FLOOR_TPS, LocalRateLimiter, MAX_HOLD_MS, wait, type LocalRateLimiterOptions, type RateLimiter } from './rate-limiter.js'
 
 /** How long one call waits for Redis before it goes by the pace of its own process. */
 const REDIS_TIMEOUT_MS = 250
@@ -69,7 +69,7 @@ local found = math.max(${FLOOR_TPS}, math.min(rate, measured))
 save('max', string.format('%.3f', found), 'cut', string.format('%.3f', now))
 `
 
-export interface RedisPaceOptions extends LocalPaceOptions {
+export interface RedisRateLimiterOptions extends LocalRateLimiterOptions {
   /** Shared, not closed here. */
   redis: Pick<Redis, 'eval'>
   /** The same in every process that shares this pace: one for each API and Region. */
@@ -80,20 +80,20 @@ export interface RedisPaceOptions extends LocalPaceOptions {
  * The pace of a fleet: one token bucket in Redis, its rate beside it. While Redis does not answer, each process goes by
  * a pace of its own, which has seen the same throttles.
  */
-export class RedisPace implements Pace {
+export class RedisRateLimiter implements RateLimiter {
   readonly #redis: Pick<Redis, 'eval'>
   readonly #key: string
   readonly #cap: number
   readonly #now: () => number
-  readonly #local: LocalPace
+  readonly #local: LocalRateLimiter
   #pausedUntil = 0
 
-  constructor ({ redis, key, cap, now }: RedisPaceOptions) {
+  constructor ({ redis, key, cap, now }: RedisRateLimiterOptions) {
     this.#redis = redis
     this.#key = key
     this.#cap = cap
     this.#now = now
-    this.#local = new LocalPace({ cap, now })
+    this.#local = new LocalRateLimiter({ cap, now })
   }
 
   async acquire (signal: AbortSignal): Promise<void> {

@@ -46,7 +46,7 @@ export function lineBytesOf (records: SpoolRecord[]): number {
  * @param batch the limits of a lease
  * @param maxChunks the last one takes what is left, whatever its size
  */
-export function packChunks (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): PackedChunk[] {
+export function packEntries (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): PackedChunk[] {
   const chunks: PackedChunk[] = []
   let start = 0
   let items = 0

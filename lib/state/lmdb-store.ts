@@ -1,12 +1,12 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
 import type { Revocation } from '../access/revocations.js'
 import { REGISTERS, type Registers } from '../usage/hyperloglog.js'
-import { DAY_MS, SharedStoreError, USAGE_DAYS, dayOf, type Counts, type SharedStore, type WindowCount, type WindowTotal } from './store.js'
+import { DAY_MS, StateStoreError, USAGE_DAYS, dayOf, type Counts, type StateStore, type WindowCount, type WindowTotal } from './store.js'
 
 const SWEEP_MS = 60_000
 const SWEEP_LIMIT = 10_000
 
-export interface LmdbSharedStoreOptions {
+export interface LmdbStateStoreOptions {
   /** A folder of its own; made when it is missing. */
   path: string
   /** Unix milliseconds. */
@@ -14,7 +14,7 @@ export interface LmdbSharedStoreOptions {
 }
 
 /** What the one process of an embedded gateway has to know again after a restart. */
-export class LmdbSharedStore implements SharedStore {
+export class LmdbStateStore implements StateStore {
   readonly shared = false
   readonly #now: () => number
   readonly #root: RootDatabase
@@ -34,7 +34,7 @@ export class LmdbSharedStore implements SharedStore {
   #version = 0
   #closed: Promise<void> | null = null
 
-  constructor ({ path, now }: LmdbSharedStoreOptions) {
+  constructor ({ path, now }: LmdbStateStoreOptions) {
     this.#now = now
     this.#root = open({ path, noSubdir: false, eventTurnBatching: false })
     this.#claims = this.#root.openDB('claims', { encoding: 'json' })
@@ -51,7 +51,7 @@ export class LmdbSharedStore implements SharedStore {
     return counts.map(({ by, windowMs }) => ({ total: by, endsInMs: windowMs }))
   }
 
-  async claim (key: string, ttlMs: number): Promise<boolean> {
+  async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
     const now = this.#now()
     return await this.#write(() => {
       if ((this.#claims.get(key) ?? 0) > now) return false
@@ -61,7 +61,7 @@ export class LmdbSharedStore implements SharedStore {
     })
   }
 
-  async keep (texts: Record<string, string>, ttlMs: number): Promise<void> {
+  async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
     const endsAt = this.#now() + ttlMs
     await this.#write(() => {
       for (const [key, text] of Object.entries(texts)) {
@@ -73,7 +73,7 @@ export class LmdbSharedStore implements SharedStore {
     })
   }
 
-  async kept (keys: string[]): Promise<Map<string, string>> {
+  async getMany (keys: string[]): Promise<Map<string, string>> {
     const now = this.#now()
     return new Map(keys.flatMap(key => {
       const [endsAt, text] = this.#texts.get(key) ?? [0, '']
@@ -146,7 +146,7 @@ export class LmdbSharedStore implements SharedStore {
     try {
       return await this.#root.transaction(change)
     } catch (error) {
-      throw new SharedStoreError(`the store on disk cannot be written: ${(error as Error).message}`, { cause: error })
+      throw new StateStoreError(`the store on disk cannot be written: ${(error as Error).message}`, { cause: error })
     }
   }
 

@@ -2,7 +2,7 @@ import type { ChainableCommander, Redis } from 'ioredis'
 import type { Revocation } from '../access/revocations.js'
 import { subscribe, type Subscription } from '../redis/subscription.js'
 import type { Registers } from '../usage/hyperloglog.js'
-import { DAY_MS, SharedStoreError, USAGE_DAYS, type Counts, type SharedStore, type WindowCount, type WindowTotal } from './store.js'
+import { DAY_MS, StateStoreError, USAGE_DAYS, type Counts, type StateStore, type WindowCount, type WindowTotal } from './store.js'
 
 const TIMEOUT_MS = 2_000
 const VERSION_FIELD = 'version'
@@ -44,7 +44,7 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
 `
 
-export interface RedisSharedStoreOptions {
+export interface RedisStateStoreOptions {
   /** Shared, not closed here. */
   redis: Redis
   /** What every key starts with. */
@@ -56,13 +56,13 @@ export interface RedisSharedStoreOptions {
 /** @throws SharedStoreError when one command was refused */
 function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
   return (replies ?? []).map(([error, value]) => {
-    if (error !== null) throw new SharedStoreError(`Redis refuses: ${error.message}`, { cause: error })
+    if (error !== null) throw new StateStoreError(`Redis refuses: ${error.message}`, { cause: error })
     return value
   })
 }
 
 /** What processes know together, in the Redis that they share. */
-export class RedisSharedStore implements SharedStore {
+export class RedisStateStore implements StateStore {
   readonly shared = true
   readonly #redis: Redis
   readonly #prefix: string
@@ -70,7 +70,7 @@ export class RedisSharedStore implements SharedStore {
   readonly #listeners: Array<(revocation: Revocation) => void> = []
   #subscription: Subscription | null = null
 
-  private constructor ({ redis, prefix, now }: RedisSharedStoreOptions) {
+  private constructor ({ redis, prefix, now }: RedisStateStoreOptions) {
     this.#redis = redis
     // As a command it is sent as a hash: there may be a count for each of many thousand addresses.
     if (!(COUNT_COMMAND in redis)) redis.defineCommand(COUNT_COMMAND, { numberOfKeys: 1, lua: COUNT })
@@ -79,8 +79,8 @@ export class RedisSharedStore implements SharedStore {
   }
 
   /** Listens before it returns, so that no revocation is missed. */
-  static async open (options: RedisSharedStoreOptions): Promise<RedisSharedStore> {
-    const store = new RedisSharedStore(options)
+  static async open (options: RedisStateStoreOptions): Promise<RedisStateStore> {
+    const store = new RedisStateStore(options)
     store.#subscription = subscribe(options.redis, store.#revocationsKey, message => {
       const revocation = JSON.parse(message) as Revocation
       for (const listener of store.#listeners) listener(revocation)
@@ -105,17 +105,17 @@ export class RedisSharedStore implements SharedStore {
     })
   }
 
-  async claim (key: string, ttlMs: number): Promise<boolean> {
+  async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
     return await this.#ask(() => this.#redis.set(`${this.#prefix}:claim:${key}`, 1, 'PX', Math.ceil(ttlMs), 'NX')) === 'OK'
   }
 
-  async keep (texts: Record<string, string>, ttlMs: number): Promise<void> {
+  async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
     const pipeline = this.#redis.pipeline()
     for (const [key, text] of Object.entries(texts)) pipeline.set(this.#keptKey(key), text, 'PX', Math.ceil(ttlMs))
     if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
   }
 
-  async kept (keys: string[]): Promise<Map<string, string>> {
+  async getMany (keys: string[]): Promise<Map<string, string>> {
     if (keys.length === 0) return new Map()
     const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#keptKey(key))))
     return new Map(keys.flatMap((key, i) => texts[i] === null ? [] : [[key, texts[i]!]]))
@@ -198,7 +198,7 @@ export class RedisSharedStore implements SharedStore {
     try {
       return await Promise.race([send(), timeout])
     } catch (error) {
-      throw new SharedStoreError(`Redis cannot be used: ${(error as Error).message}`, { cause: error })
+      throw new StateStoreError(`Redis cannot be used: ${(error as Error).message}`, { cause: error })
     } finally {
       clearTimeout(timer)
     }

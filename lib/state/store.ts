@@ -22,7 +22,7 @@ export type Counts = Record<string, number>
  * What all processes of one gateway know together, beside the spool. Every method rejects with SharedStoreError when the
  * store does not answer in time.
  */
-export interface SharedStore {
+export interface StateStore {
   /** Whether other processes may use this store, too. */
   shared: boolean
 
@@ -30,12 +30,12 @@ export interface SharedStore {
   countInWindows (counts: WindowCount[]): Promise<WindowTotal[]>
 
   /** @returns whether nobody has claimed this key before; for `ttlMs` nobody else can. */
-  claim (key: string, ttlMs: number): Promise<boolean>
+  setIfAbsent (key: string, ttlMs: number): Promise<boolean>
 
   /** Keeps texts under keys, each for `ttlMs`. */
-  keep (texts: Record<string, string>, ttlMs: number): Promise<void>
+  setMany (texts: Record<string, string>, ttlMs: number): Promise<void>
   /** Those of the keys whose text is still kept. */
-  kept (keys: string[]): Promise<Map<string, string>>
+  getMany (keys: string[]): Promise<Map<string, string>>
 
   /** Replaces the revocation of the same id, and lets all processes know. */
   revoke (revocation: Revocation): Promise<void>
@@ -63,7 +63,7 @@ export interface SharedStore {
 }
 
 /** The store cannot be reached, or refuses to answer. */
-export class SharedStoreError extends Error {
+export class StateStoreError extends Error {
   override name = 'SharedStoreError'
 }
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { SharedStore } from './store.js'
+import type { StateStore } from './store.js'
 
 /** How often the counts of the processes are brought together. */
 export const SYNC_MS = 250
@@ -30,7 +30,7 @@ export interface WindowCount {
  * While the store is away each process counts for itself.
  */
 export class WindowCounters {
-  readonly #store: SharedStore
+  readonly #store: StateStore
   readonly #now: () => number
   // With `max` it would take the room of them all when it is made, a sixtieth of a start.
   readonly #windows = new LRUCache<string, Window>({ maxSize: MAX_KEYS, sizeCalculation: () => 1 })
@@ -39,7 +39,7 @@ export class WindowCounters {
   #syncing: Promise<void> | null = null
 
   /** @param now Unix milliseconds */
-  constructor (store: SharedStore, now: () => number) {
+  constructor (store: StateStore, now: () => number) {
     this.#store = store
     this.#now = now
     if (store.shared) this.#timer = setInterval(() => { this.sync() }, SYNC_MS).unref()

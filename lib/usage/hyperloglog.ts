@@ -42,7 +42,7 @@ function hashSeries (namespace: string, { MetricName, Dimensions }: Series): num
  * Counts distinct series in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
  * rule beyond. What two processes have counted can be merged.
  */
-export class Sketch {
+export class HyperLogLog {
   readonly #registers = new Uint8Array(REGISTERS)
   #changed = new Set<number>()
   #estimate: number | null = 0

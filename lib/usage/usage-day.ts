@@ -1,17 +1,17 @@
 import { dollarsOf, type Dollars } from './aws-prices.js'
 import type { Counts } from '../state/store.js'
-import { Sketch } from './hyperloglog.js'
+import { HyperLogLog } from './hyperloglog.js'
 
 /** Kinds of items that an application sends. */
-export const METERED_KINDS = ['metrics', 'logs'] as const
-export type MeteredKind = typeof METERED_KINDS[number]
+export const BILLED_KINDS = ['metrics', 'logs'] as const
+export type BilledKind = typeof BILLED_KINDS[number]
 
 /** What one application has used on one day. */
 export interface ApplicationUsage {
   application: string
-  items: Record<MeteredKind, number>
+  items: Record<BilledKind, number>
   /** As AWS counts them: of log events in UTF-8 with 26 for each, of metrics as JSON. */
-  bytes: Record<MeteredKind, number>
+  bytes: Record<BilledKind, number>
   /** Distinct metrics in the sense of CloudWatch. */
   series: number
   /** Calls by API, shared out by items. */
@@ -20,39 +20,39 @@ export interface ApplicationUsage {
 }
 
 /** Which kind of items each API carries. */
-const KIND_OF_API: Record<string, MeteredKind> = { PutMetricData: 'metrics' }
+const KIND_OF_API: Record<string, BilledKind> = { PutMetricData: 'metrics' }
 /** Of every other API: those that make log groups and log streams, too. */
-const KIND_OF_OTHERS: MeteredKind = 'logs'
+const KIND_OF_OTHERS: BilledKind = 'logs'
 const CALLS_PREFIX = ':calls:'
 const BILLED_API = 'PutMetricData'
 
 /** Names of an application's counters, made once. */
 interface Fields {
-  items: Record<MeteredKind, string>
-  bytes: Record<MeteredKind, string>
+  items: Record<BilledKind, string>
+  bytes: Record<BilledKind, string>
 }
 
 function makeFields (application: string): Fields {
-  const measure = (name: string): Record<MeteredKind, string> => ({ metrics: `${application}:metrics:${name}`, logs: `${application}:logs:${name}` })
+  const measure = (name: string): Record<BilledKind, string> => ({ metrics: `${application}:metrics:${name}`, logs: `${application}:logs:${name}` })
   return { items: measure('items'), bytes: measure('bytes') }
 }
 
 /** The counters and sketches of one day: those of all processes, as far as known, and what has been counted here since. */
 export class UsageDay {
   readonly day: string
-  readonly sketches = new Map<string, Sketch>()
+  readonly sketches = new Map<string, HyperLogLog>()
   readonly #fields = new Map<string, Fields>()
   readonly #totals = new Map<string, number>()
   readonly #applications = new Set<string>()
   /** Items of all applications. */
-  readonly #items: Record<MeteredKind, number> = { metrics: 0, logs: 0 }
+  readonly #items: Record<BilledKind, number> = { metrics: 0, logs: 0 }
   #pending = new Map<string, number>()
 
   constructor (day: string) {
     this.day = day
   }
 
-  addItems (application: string, kind: MeteredKind, items: number, bytes: number): void {
+  addItems (application: string, kind: BilledKind, items: number, bytes: number): void {
     const fields = this.#fieldsOf(application)
     this.#add(fields.items[kind], items)
     this.#add(fields.bytes[kind], bytes)
@@ -80,17 +80,17 @@ export class UsageDay {
   take (totals: Counts): void {
     for (const [name, stored] of Object.entries(totals)) {
       const total = stored + (this.#pending.get(name) ?? 0)
-      const [application, kind, measure] = name.split(':') as [string, MeteredKind, string]
+      const [application, kind, measure] = name.split(':') as [string, BilledKind, string]
       if (application !== '') this.#applications.add(application)
       if (application !== '' && measure === 'items') this.#items[kind] += total - this.#count(name)
       this.#totals.set(name, total)
     }
   }
 
-  sketchOf (application: string): Sketch {
+  sketchOf (application: string): HyperLogLog {
     let sketch = this.sketches.get(application)
     if (sketch === undefined) {
-      sketch = new Sketch()
+      sketch = new HyperLogLog()
       this.sketches.set(application, sketch)
     }
     return sketch
@@ -113,7 +113,7 @@ export class UsageDay {
   }
 
   usageOf (application: string): ApplicationUsage {
-    const count = (names: Record<MeteredKind, string>): Record<MeteredKind, number> => ({ metrics: this.#count(names.metrics), logs: this.#count(names.logs) })
+    const count = (names: Record<BilledKind, string>): Record<BilledKind, number> => ({ metrics: this.#count(names.metrics), logs: this.#count(names.logs) })
     const fields = this.#fieldsOf(application)
     const bytes = count(fields.bytes)
     return {

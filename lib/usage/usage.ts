@@ -1,7 +1,7 @@
 import type { Application } from '../../schemas/applications.js'
-import { DAY_MS, dayOf, type SharedStore } from '../state/store.js'
+import { DAY_MS, dayOf, type StateStore } from '../state/store.js'
 import { tightestBudget, hasBudget, type BudgetState } from './budget.js'
-import { UsageDay, type ApplicationUsage, type MeteredKind } from './usage-day.js'
+import { UsageDay, type ApplicationUsage, type BilledKind } from './usage-day.js'
 import type { Series } from './hyperloglog.js'
 
 /** How often the counts of the processes are brought together. */
@@ -10,7 +10,7 @@ export const USAGE_SYNC_MS = 1_000
 const FULL_SYNC_EVERY = 10
 
 export interface UsageOptions {
-  store: SharedStore
+  store: StateStore
   /** Unix milliseconds. */
   now: () => number
 }
@@ -20,7 +20,7 @@ export interface UsageOptions {
  * second: a budget may be passed by what comes in that time. A process that is killed loses what it has counted since.
  */
 export class Usage {
-  readonly #store: SharedStore
+  readonly #store: StateStore
   readonly #now: () => number
   #today: UsageDay
   /** Unix milliseconds. */
@@ -47,7 +47,7 @@ export class Usage {
   }
 
   /** Items that were stored. */
-  record (application: string, kind: MeteredKind, items: number, bytes: number): void {
+  record (application: string, kind: BilledKind, items: number, bytes: number): void {
     this.#day().addItems(application, kind, items, bytes)
   }
 
@@ -160,7 +160,7 @@ function nextMidnight (now: number): number {
   return (Math.floor(now / DAY_MS) + 1) * DAY_MS
 }
 
-async function readDay (store: SharedStore, day: UsageDay): Promise<void> {
+async function readDay (store: StateStore, day: UsageDay): Promise<void> {
   day.take(await store.usage(day.day))
   for (const application of day.applications()) day.sketchOf(application).merge(await store.series(day.day, application))
 }

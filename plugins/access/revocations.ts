@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Revocations, toRevocation, type Revocation, type RevocationRequest } from '../../lib/access/revocations.js'
 import { ApiError } from '../../lib/http/api-error.js'
-import type { SharedStore } from '../../lib/state/store.js'
+import type { StateStore } from '../../lib/state/store.js'
 import type { RevocationSummary } from '../../schemas/revocations.js'
 
 declare module 'fastify' {
@@ -27,7 +27,7 @@ function summarize ({ jti, application, issuedBefore, revokedAt, expiresAt }: Re
   }
 }
 
-function createRevocations (store: SharedStore, known: Revocations) {
+function createRevocations (store: StateStore, known: Revocations) {
   return {
     hasAccessToken: known.hasAccessToken.bind(known),
     hasClientToken: known.hasClientToken.bind(known),
@@ -53,7 +53,7 @@ function createRevocations (store: SharedStore, known: Revocations) {
 
 /** Listens for revocations, and looks for those whose message was lost. What is known stays in force while the store is away. */
 function keepKnown (fastify: FastifyInstance, known: Revocations): () => Promise<void> {
-  const { sharedStore: store } = fastify
+  const { state: store } = fastify
   let version = -1
   store.onRevoked(revocation => known.add(revocation))
 
@@ -76,7 +76,7 @@ function keepKnown (fastify: FastifyInstance, known: Revocations): () => Promise
 async function revocations (fastify: FastifyInstance): Promise<void> {
   const known = new Revocations(Date.now)
   await keepKnown(fastify, known)()
-  fastify.decorate('revocations', createRevocations(fastify.sharedStore, known))
+  fastify.decorate('revocations', createRevocations(fastify.state, known))
 }
 
 export default fp(revocations, { name: 'revocations', dependencies: ['state', 'errors'] })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
-import { dayOf, SharedStoreError } from '../../lib/state/store.js'
+import { dayOf, StateStoreError } from '../../lib/state/store.js'
 import type { BudgetState } from '../../lib/usage/budget.js'
 import { Usage } from '../../lib/usage/usage.js'
 import type { Application } from '../../schemas/applications.js'
@@ -69,7 +69,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       try {
         return { usage: await usage.report(days) }
       } catch (error) {
-        throw error instanceof SharedStoreError ? new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS }) : error
+        throw error instanceof StateStoreError ? new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS }) : error
       }
     }
   }
@@ -77,7 +77,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
 
 /** Owns `fastify.usage`: what each application uses a day, and whether its budgets allow more. */
 async function usage (fastify: FastifyInstance): Promise<void> {
-  const usage = await Usage.open({ store: fastify.sharedStore, now: Date.now })
+  const usage = await Usage.open({ store: fastify.state, now: Date.now })
   fastify.decorate('usage', createUsage(fastify, usage))
   fastify.addHook('onClose', () => usage.close())
 }

@@ -1,21 +1,21 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { API_TPS, type PacedApi } from '../../schemas/aws-limits.js'
-import { LocalPace, type Pace } from '../../lib/resilience/rate-limiter.js'
-import { RedisPace } from '../../lib/resilience/redis-rate-limiter.js'
+import { LocalRateLimiter, type RateLimiter } from '../../lib/resilience/rate-limiter.js'
+import { RedisRateLimiter } from '../../lib/resilience/redis-rate-limiter.js'
 
 declare module 'fastify' {
-  interface FastifyInstance { pace: Record<PacedApi, Pace> }
+  interface FastifyInstance { rateLimiters: Record<PacedApi, RateLimiter> }
 }
 
-/** Owns `fastify.pace`: how fast each API may be called, shared by all processes when they share a Redis. */
-async function pace (fastify: FastifyInstance): Promise<void> {
+/** Owns `fastify.rateLimiters`: how fast each API may be called, shared by all processes when they share a Redis. */
+async function rateLimiters (fastify: FastifyInstance): Promise<void> {
   const { redis, config } = fastify
   const now = Date.now
-  const paces = Object.entries(API_TPS).map(([api, cap]): [string, Pace] => [api, redis === undefined
-    ? new LocalPace({ cap, now })
-    : new RedisPace({ redis, cap, now, key: `${config.REDIS_PREFIX}:pace:${config.AWS_REGION}:${api}` })])
-  fastify.decorate('pace', Object.fromEntries(paces) as Record<PacedApi, Pace>)
+  const limiters = Object.entries(API_TPS).map(([api, cap]): [string, RateLimiter] => [api, redis === undefined
+    ? new LocalRateLimiter({ cap, now })
+    : new RedisRateLimiter({ redis, cap, now, key: `${config.REDIS_PREFIX}:pace:${config.AWS_REGION}:${api}` })])
+  fastify.decorate('rateLimiters', Object.fromEntries(limiters) as Record<PacedApi, RateLimiter>)
 }
 
-export default fp(pace, { name: 'rate-limiters', dependencies: ['config', 'redis'] })
+export default fp(rateLimiters, { name: 'rate-limiters', dependencies: ['config', 'redis'] })

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
-import { ENCODINGS, inflate, readContentEncoding } from '../../lib/http/decompress.js'
+import { ENCODINGS, decompress, readContentEncoding } from '../../lib/http/decompress.js'
 import { readJsonLines } from '../../lib/intake/json-lines.js'
 
 declare module 'fastify' {
@@ -56,7 +56,7 @@ function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: Req
   headers['content-type'] ??= 'application/json'
   if (encoding === null) return done(null)
   if (!ENCODINGS.includes(encoding)) reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
-  done(null, inflate(payload, encoding, request.routeOptions.bodyLimit))
+  done(null, decompress(payload, encoding, request.routeOptions.bodyLimit))
 }
 
 /** Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line. */

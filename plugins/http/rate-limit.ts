@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { ApiError } from '../../lib/http/api-error.js'
 import { WindowCounters } from '../../lib/state/window-counters.js'
-import type { Identity } from '../../lib/access/access-tokens.js'
+import type { Principal } from '../../lib/access/access-tokens.js'
 
 declare module 'fastify' {
   interface FastifyInstance { quotas: ReturnType<typeof createQuotas> }
@@ -56,7 +56,7 @@ function createQuotas (counters: WindowCounters) {
      * Counts a request of this token and of its application.
      * @throws ApiError tooManyRequests
      */
-    admit ({ application, jti }: Identity, reply: FastifyReply): void {
+    admit ({ application, jti }: Principal, reply: FastifyReply): void {
       const { perMinute, perTokenPerMinute } = application.rateLimits
       if (perTokenPerMinute !== undefined) check(`token:${jti}`, perTokenPerMinute, 'token', reply)
       if (perMinute !== undefined) check(`application:${application.id}`, perMinute, 'application', reply)
@@ -67,7 +67,7 @@ function createQuotas (counters: WindowCounters) {
 /** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE } = fastify.config
-  const counters = new WindowCounters(fastify.sharedStore, Date.now)
+  const counters = new WindowCounters(fastify.state, Date.now)
   const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: ip => normalizeIP(ip, IPV6_PREFIX) })
   fastify.addHook('onClose', async () => counters.close())
   fastify.decorate('quotas', createQuotas(counters))

@@ -15,7 +15,7 @@ const HEADERS = {
 }
 
 /** Owns what holds for every request before its route does: how long it may take to come, and headers of every answer. */
-async function transport (fastify: FastifyInstance): Promise<void> {
+async function serverLimits (fastify: FastifyInstance): Promise<void> {
   const { server, config } = fastify
   server.headersTimeout = config.HEADERS_TIMEOUT_MS
   server.requestTimeout = config.REQUEST_TIMEOUT_MS
@@ -28,4 +28,4 @@ async function transport (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(transport, { name: 'server-limits', dependencies: ['config', 'errors', 'cors'] })
+export default fp(serverLimits, { name: 'server-limits', dependencies: ['config', 'errors', 'cors'] })

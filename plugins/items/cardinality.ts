@@ -3,35 +3,35 @@ import fp from 'fastify-plugin'
 import type { IntakeContext } from '../../lib/intake/intake.js'
 import type { StoredDatum } from '../../lib/spool/record.js'
 import { RedisSeriesTable } from '../../lib/policy/cardinality/redis-series-table.js'
-import { SeriesLimit } from '../../lib/policy/cardinality/cardinality-limiter.js'
+import { CardinalityLimiter } from '../../lib/policy/cardinality/cardinality-limiter.js'
 import { LocalSeriesTable } from '../../lib/policy/cardinality/series-table.js'
 
 declare module 'fastify' {
-  interface FastifyInstance { seriesLimit: ReturnType<typeof createSeriesLimit> }
+  interface FastifyInstance { cardinality: ReturnType<typeof createCardinality> }
 }
 
-function createSeriesLimit ({ config, redis, observer }: FastifyInstance) {
+function createCardinality ({ config, redis, observer }: FastifyInstance) {
   const { MAX_SERIES_PER_METRIC, MAX_METRICS_PER_NAMESPACE: metrics } = config
   const now = Date.now
-  const limit = new SeriesLimit({
+  const limit = new CardinalityLimiter({
     table: redis === undefined ? new LocalSeriesTable() : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now }),
     now,
-    onFolded: observer.onFolded
+    onCollapsed: observer.onCollapsed
   })
 
   return {
     /** Replaces the data points, in the array, that are beyond the limits of their application; no promise when all are known. */
-    fold ({ identity }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
+    collapse ({ identity }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
       if (identity === undefined || identity === null) return
       const { id, maxSeriesPerMetric: series = MAX_SERIES_PER_METRIC } = identity.application
-      if (metrics > 0 || series > 0) return limit.fold(id, namespace, { metrics, series }, datums)
+      if (metrics > 0 || series > 0) return limit.collapse(id, namespace, { metrics, series }, datums)
     }
   }
 }
 
-/** Owns `fastify.seriesLimit`: how many series an application can make, over all processes when they share a Redis. */
-async function seriesLimit (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('seriesLimit', createSeriesLimit(fastify))
+/** Owns `fastify.cardinality`: how many series an application can make, over all processes when they share a Redis. */
+async function cardinality (fastify: FastifyInstance): Promise<void> {
+  fastify.decorate('cardinality', createCardinality(fastify))
 }
 
-export default fp(seriesLimit, { name: 'cardinality', dependencies: ['config', 'redis', 'observer'] })
+export default fp(cardinality, { name: 'cardinality', dependencies: ['config', 'redis', 'observer'] })

@@ -15,8 +15,8 @@ function intakeContext (this: FastifyRequest): IntakeContext {
   const { prefer, 'idempotency-key': idempotencyKey } = this.headers
   return {
     requestId: this.id,
-    application: this.identity!.application.id,
-    identity: this.identity,
+    application: this.principal!.application.id,
+    identity: this.principal,
     client: this,
     idempotencyKey: idempotencyKey as string | undefined,
     wait: readPreferWait(prefer as string | undefined),

@@ -4,12 +4,12 @@ import { readClockSkew } from '../../lib/items/clock-skew.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { IntakeContext } from '../../lib/intake/intake.js'
 import { datumReader, logEventReader, type Reading } from '../../lib/policy/item-reader.js'
-import { ItemRules } from '../../lib/policy/item-policy.js'
+import { ItemPolicy } from '../../lib/policy/item-policy.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/spool/record.js'
 import type { Application } from '../../schemas/applications.js'
 
 declare module 'fastify' {
-  interface FastifyInstance { itemRules: ReturnType<typeof createItemRules> }
+  interface FastifyInstance { itemPolicy: ReturnType<typeof createItemPolicy> }
 }
 
 /** @throws ApiError */
@@ -19,16 +19,16 @@ function requireClockSkew (sentAt: unknown, now: number): number {
   return skew
 }
 
-function createItemRules ({ observer }: FastifyInstance) {
+function createItemPolicy ({ observer }: FastifyInstance) {
   /** An application that was read again is another object. */
-  const rules = new WeakMap<Application, ItemRules>()
+  const rules = new WeakMap<Application, ItemPolicy>()
 
-  function rulesOf ({ identity }: IntakeContext): ItemRules | null {
+  function rulesOf ({ identity }: IntakeContext): ItemPolicy | null {
     if (identity === undefined || identity === null) return null
     const { application } = identity
     let found = rules.get(application)
     if (found === undefined) {
-      found = new ItemRules(application, () => observer.onFolded(application.id, 'unknown-dimension', 1))
+      found = new ItemPolicy(application, () => observer.onCollapsed(application.id, 'unknown-dimension', 1))
       rules.set(application, found)
     }
     return found
@@ -53,9 +53,9 @@ function createItemRules ({ observer }: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.itemRules`: how items become what is stored, by the clock of the server and the rules of their application. */
-async function itemRules (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('itemRules', createItemRules(fastify))
+/** Owns `fastify.itemPolicy`: how items become what is stored, by the clock of the server and the rules of their application. */
+async function itemPolicy (fastify: FastifyInstance): Promise<void> {
+  fastify.decorate('itemPolicy', createItemPolicy(fastify))
 }
 
-export default fp(itemRules, { name: 'item-policy', dependencies: ['observer'] })
+export default fp(itemPolicy, { name: 'item-policy', dependencies: ['observer'] })

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
 import { createEntitlement, type Decision } from '../../lib/metering/entitlement.js'
-import { keepVerdicts } from '../../lib/metering/stored-verdicts.js'
+import { storedVerdicts } from '../../lib/metering/stored-verdicts.js'
 import type { Platform } from '../../lib/metering/platform.js'
 
 declare module 'fastify' {
@@ -15,7 +15,7 @@ declare module 'fastify' {
 const RETRY_AFTER_SECONDS = 5
 
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
-  const { config, log, sharedStore, instruments } = fastify
+  const { config, log, state, instruments } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
   const decisions = instruments.counter({ name: 'cloudwatch_postman_entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
   const entitlement = createEntitlement({
@@ -29,7 +29,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
       staleIfErrorMs: config.STALE_IF_ERROR_SECONDS * 1_000
     },
     // One process alone remembers by itself.
-    store: sharedStore.shared ? keepVerdicts(sharedStore) : undefined,
+    store: state.shared ? storedVerdicts(state) : undefined,
     onUnknown (failure) {
       const denied = failure.class === 'denied'
       log[denied ? 'error' : 'warn']({ class: failure.class, reason: failure.message }, denied ? 'the metering platform refuses this gateway: check its key and its address' : 'the metering platform gives no verdict')

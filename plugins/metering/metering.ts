@@ -4,9 +4,9 @@ import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient } from '../../lib/metering/metering-client.js'
-import { createFilter, type Filter } from '../../lib/metering/call-filter.js'
+import { createCallFilter, type CallFilter } from '../../lib/metering/call-filter.js'
 import { readFirehoseDelivery, type FirehoseDelivery } from '../../lib/metering/firehose.js'
-import { keepDelivered } from '../../lib/metering/stored-ids.js'
+import { storedDeliveredIds } from '../../lib/metering/stored-ids.js'
 import type { Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
@@ -37,8 +37,8 @@ function listOf (text: string | undefined): string[] {
   return text?.split(',').map(part => part.trim()).filter(part => part !== '') ?? []
 }
 
-function filterOf (config: Config): Filter {
-  return createFilter({
+function filterOf (config: Config): CallFilter {
+  return createCallFilter({
     turnedAway: config.METER_TURNED_AWAY === 'true',
     anonymous: config.METER_ANONYMOUS === 'true',
     excludeMethods: listOf(config.METER_EXCLUDE_METHODS),
@@ -143,11 +143,11 @@ function bearerOf ({ headers: { authorization } }: FastifyRequest): string | und
 }
 
 function addSink (fastify: FastifyInstance, platform: Platform): void {
-  const { config, log, instruments, sharedStore } = fastify
+  const { config, log, instruments, state } = fastify
   const duplicates = instruments.counter({ name: 'cloudwatch_postman_metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
   fastify.forwarding.add(createMeteringSink({
     client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: Date.now, random: Math.random }),
-    delivered: keepDelivered(sharedStore),
+    delivered: storedDeliveredIds(state),
     concurrency: config.METERING_CONCURRENCY,
     api: `Meter:${config.METERING_PROFILE}`,
     onDuplicates: count => duplicates.inc(count),

@@ -18,7 +18,7 @@ function toCall (request: FastifyRequest, reply: FastifyReply): MeteredCall {
   return {
     id: request.id,
     timestamp: Math.round(Date.now() - reply.elapsedTime),
-    ...(request.caller !== null && { application: request.caller }),
+    ...(request.applicationId !== null && { application: request.applicationId }),
     method: request.method,
     url: request.routeOptions.url!,
     responseCode: reply.statusCode,

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import type { Counter } from 'prom-client'
 import type { ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { IntakeObserver } from '../../lib/intake/intake.js'
-import type { FoldCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
+import type { CollapseCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
 import { KINDS, type Kind } from '../../lib/spool/spool.js'
 
 declare module 'fastify' {
@@ -16,7 +16,7 @@ declare module 'fastify' {
 
 interface FoldObserver {
   /** Data points whose name or dimensions became `__other__`; of an unknown dimension, its values. */
-  onFolded (application: string, cause: FoldCause | 'unknown-dimension', count: number): void
+  onCollapsed (application: string, cause: CollapseCause | 'unknown-dimension', count: number): void
 }
 
 type Observer = ForwarderObserver & IntakeObserver & FoldObserver
@@ -60,7 +60,7 @@ function createObserver ({ instruments }: FastifyInstance): Observer {
     onRejected: (kind, reason, items) => rejected.inc({ kind, reason }, items),
     onDeadLettered: (kind, reason, items) => deadLettered.inc({ kind, reason }, items),
     onRetry: (kind, failure, items) => retried.inc({ kind, class: failure }, items),
-    onFolded: (application, cause, count) => folded.inc({ application, cause }, count)
+    onCollapsed: (application, cause, count) => folded.inc({ application, cause }, count)
   }
 }
 

@@ -1,7 +1,7 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import type { RejectionReason } from '../../schemas/reasons.js'
-import type { Pace } from '../../lib/resilience/rate-limiter.js'
+import type { RateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { countDatum, countLogEvent, decodeRecord, encodeRecords, type ReceiptRef, type StoredDatum, type StoredLogEvent } from '../../lib/spool/record.js'
 import { clientOptions } from '../../lib/delivery/aws-client-options.js'
 import { LOG_DESTINATION_TPS } from '../../schemas/aws-limits.js'
@@ -14,7 +14,7 @@ interface Teardown {
 }
 
 /** Lets everything through at once. */
-export const unlimited: Pace = {
+export const unlimited: RateLimiter = {
   acquire: async signal => signal.throwIfAborted(),
   succeeded: () => {},
   throttled: () => {}
@@ -22,7 +22,7 @@ export const unlimited: Pace = {
 
 export const unlimitedLogs = {
   PutLogEvents: unlimited,
-  ...Object.fromEntries(Object.keys(LOG_DESTINATION_TPS).map(api => [api, unlimited])) as Record<keyof typeof LOG_DESTINATION_TPS, Pace>
+  ...Object.fromEntries(Object.keys(LOG_DESTINATION_TPS).map(api => [api, unlimited])) as Record<keyof typeof LOG_DESTINATION_TPS, RateLimiter>
 }
 
 export interface Cloud {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createFilter, type FilterOptions } from '../../lib/metering/call-filter.js'
+import { createCallFilter, type CallFilterOptions } from '../../lib/metering/call-filter.js'
 import { rememberDelivered } from '../../lib/metering/delivered-ids.js'
 import { createMeteringHandler, type LambdaContext, type MeteringHandlerOptions } from '../../lambda/metering-handler.js'
 import type { ParkedMessage, Parking } from '../../lambda/parking.js'
@@ -41,12 +41,12 @@ export interface TestHandler {
 }
 
 /** A handler as a new process would have it. */
-export function openHandler ({ client }: Pick<TestPlatform, 'client'>, { filter, ...options }: Partial<Omit<MeteringHandlerOptions, 'filter'>> & { filter?: FilterOptions } = {}): TestHandler {
+export function openHandler ({ client }: Pick<TestPlatform, 'client'>, { filter, ...options }: Partial<Omit<MeteringHandlerOptions, 'filter'>> & { filter?: CallFilterOptions } = {}): TestHandler {
   const parking = memoryParking()
   const logged: any[] = []
   const handle = createMeteringHandler({
     client,
-    filter: createFilter(filter),
+    filter: createCallFilter(filter),
     delivered: rememberDelivered({ max: 1_000, now: Date.now }),
     parking,
     concurrency: 4,

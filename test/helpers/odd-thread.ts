@@ -1,6 +1,6 @@
 /** What a thread of the tests runs in place of the sinks of AWS. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { Pace } from '../../lib/resilience/rate-limiter.js'
+import type { RateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { serveSinks, type ServedOptions } from '../../lib/delivery/thread/serve-sinks.js'
 import type { DeliverContext, Delivery, DeliveryFailure } from '../../lib/delivery/sinks/sink.js'
 import type { Lease } from '../../lib/spool/spool.js'
@@ -24,7 +24,7 @@ function die (): Promise<never> {
   return new Promise(() => {})
 }
 
-async function deliver (lease: Lease, context: DeliverContext, pace: Pace, retentionDaysFor: ServedOptions<never>['retentionDaysFor']): Promise<Delivery> {
+async function deliver (lease: Lease, context: DeliverContext, pace: RateLimiter, retentionDaysFor: ServedOptions<never>['retentionDaysFor']): Promise<Delivery> {
   const [what] = lease.destination.split(':', 1) as [string]
   switch (what) {
     case 'throws': throw new Error('a sink that throws')

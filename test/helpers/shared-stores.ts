@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { LmdbSharedStore } from '../../lib/state/lmdb-store.js'
-import { RedisSharedStore } from '../../lib/state/redis-store.js'
-import type { SharedStore } from '../../lib/state/store.js'
+import { LmdbStateStore } from '../../lib/state/lmdb-store.js'
+import { RedisStateStore } from '../../lib/state/redis-store.js'
+import type { StateStore } from '../../lib/state/store.js'
 import { redisEnvironment, type Backend, type Teardown } from './app.js'
 
 export interface StoreFolder {
   /** Another process on the same store, or after a restart; closed with the test. */
-  open (now?: () => number): Promise<SharedStore>
+  open (now?: () => number): Promise<StateStore>
 }
 
 /** A store of this test alone, on either backend. */
@@ -20,7 +20,7 @@ export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise
     t.teardown(() => rm(path, { recursive: true, force: true }))
     return {
       async open (now = Date.now) {
-        const store = new LmdbSharedStore({ path, now })
+        const store = new LmdbStateStore({ path, now })
         t.teardown(() => store.close())
         return store
       }
@@ -32,7 +32,7 @@ export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise
     async open (now = Date.now) {
       const redis = new Redis(REDIS_URL!)
       redis.on('error', () => {})
-      const store = await RedisSharedStore.open({ redis, prefix, now })
+      const store = await RedisStateStore.open({ redis, prefix, now })
       t.teardown(async () => {
         await store.close()
         redis.disconnect()

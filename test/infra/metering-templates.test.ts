@@ -6,7 +6,7 @@ import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
 import { parse, type ScalarTag } from 'yaml'
 import { ACCESS_LOG_KEYS } from '../../lib/metering/access-log.js'
-import { createFilter } from '../../lib/metering/call-filter.js'
+import { createCallFilter } from '../../lib/metering/call-filter.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
 import { FUNCTIONS } from '../../tools/build/lambda/bundle.js'
 
@@ -88,7 +88,7 @@ for (const name of NAMES) {
   t.test(`${name}: a line in this format is metered`, async t => {
     const values: Record<string, string> = { status: '200', responseLength: '12', integrationLatency: '31', responseLatency: '38', requestTimeEpoch: '1763812800000' }
     const line = formatOf(await read(name)).replaceAll(/\$context\.([A-Za-z.]+)/g, (_, variable: string) => values[variable] ?? variable)
-    const { calls } = readCalls([{ text: line, origin: { key: 'k', timestamp: 0 } }], createFilter())
+    const { calls } = readCalls([{ text: line, origin: { key: 'k', timestamp: 0 } }], createCallFilter())
     t.match(calls, [{
       application: 'authorizer.clientId',
       method: 'httpMethod',

@@ -8,7 +8,7 @@ import { SettingsError } from '../../lambda/settings.js'
 import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/work.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
-import type { Filter } from '../../lib/metering/call-filter.js'
+import type { CallFilter } from '../../lib/metering/call-filter.js'
 import { openQueue, type QueuedMessage } from './meter-queue.js'
 
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
@@ -36,7 +36,7 @@ const write = (line: string): void => { process.stdout.write(`${line}\n`) }
 class Metering {
   readonly tally = { events: 0, sent: 0, refused: 0, left: 0, duplicates: 0, skipped: 0, unreadable: 0 }
   readonly #client: MeteringClient | null
-  readonly #filter: Filter
+  readonly #filter: CallFilter
   readonly #seen = new Set<string>()
 
   constructor (client: MeteringClient | null) {

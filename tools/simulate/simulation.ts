@@ -1,5 +1,5 @@
 import { backoffMs, DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
-import { LocalPace } from '../../lib/resilience/rate-limiter.js'
+import { LocalRateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { DueQueue, type Due } from '../../lib/spool/embedded/due-queue.js'
 import { Random } from '../chaos/random.js'
 import { LEASE_LIMITS } from '../../plugins/store/spool.js'
@@ -113,7 +113,7 @@ export class Simulation {
   /** Of each kind. */
   readonly #slotCount: number
   readonly #wakes: Record<FlowKind, Event>
-  readonly #paces: Record<FlowKind, LocalPace>
+  readonly #paces: Record<FlowKind, LocalRateLimiter>
   readonly #cloudwatch: CloudWatch
   readonly #web: Server
   readonly #forwarders: Server[]
@@ -140,7 +140,7 @@ export class Simulation {
     const slots = Array.from({ length: concurrency }, () => this.#forwarders.map(process => ({ process }))).flat()
     this.#slotCount = slots.length
     this.#idle = byKind(() => [...slots])
-    this.#paces = byKind(kind => new LocalPace({ cap: PACE_TPS[kind], now: () => this.#now }))
+    this.#paces = byKind(kind => new LocalRateLimiter({ cap: PACE_TPS[kind], now: () => this.#now }))
     this.#wakes = byKind(kind => ({ dueAt: null, heapIndex: -1, run: () => this.#dispatch(kind) }))
     this.#cloudwatch = new CloudWatch(quotaTps, outages)
     this.#random = new Random(seed)

@@ -1,5 +1,5 @@
 import { classifyFailure, type Failure } from '../../resilience/failure.js'
-import type { Pace } from '../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, SinkCall } from './sink.js'
 
 export type ApiAnswer<Output> = { output: Output, failure: null } | { output: null, failure: Failure }
@@ -11,7 +11,7 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
 export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
 
 /** One call: waits for the pace, makes sure of the lease, sends, classifies, reports. Never throws. */
-export async function callApi<Output> (call: ApiCall<Output>, pace: Pace, context: DeliverContext): Promise<ApiAnswer<Output>> {
+export async function callApi<Output> (call: ApiCall<Output>, pace: RateLimiter, context: DeliverContext): Promise<ApiAnswer<Output>> {
   try {
     await pace.acquire(context.signal)
   } catch (error) {

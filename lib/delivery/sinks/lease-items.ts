@@ -3,7 +3,7 @@ import type { ReceiptUpdate } from '../receipts.js'
 import { CorruptRecordError, decodeRecord, encodeRecords, type ReceiptRef } from '../../spool/record.js'
 import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord } from '../../spool/spool.js'
 import type { Delivery, DeliveryFailure } from './sink.js'
-import { inSlices } from './yielding.js'
+import { forEachYielding } from './yielding.js'
 
 /** About 1 MB of lines, a few milliseconds. */
 const RECORDS_PER_SLICE = 32
@@ -52,7 +52,7 @@ export class LeaseItems<Item> {
    */
   static async open<Item> (lease: Lease, count: (item: Item) => number, visit: (item: Item, index: number) => void, take: (record: LeasedRecord) => boolean = () => false): Promise<LeaseItems<Item>> {
     const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), count)
-    await inSlices(lease.records, RECORDS_PER_SLICE, record => {
+    await forEachYielding(lease.records, RECORDS_PER_SLICE, record => {
       if (take(record)) opened.#add(record, null)
       else opened.#open(record, visit)
     })

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 
 /** Visits every element, and lets the rest of the process have its turn after each slice. */
-export async function inSlices<Element> (elements: readonly Element[], size: number, visit: (element: Element) => void): Promise<void> {
+export async function forEachYielding<Element> (elements: readonly Element[], size: number, visit: (element: Element) => void): Promise<void> {
   for (let start = 0; start < elements.length; start += size) {
     if (start > 0) await turn()
     for (const element of elements.slice(start, start + size)) visit(element)

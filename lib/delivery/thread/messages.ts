@@ -1,4 +1,4 @@
-import type { Pace } from '../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { Kind, LeasedRecord, SpoolRecord } from '../../spool/spool.js'
 import { StoredLine } from '../../spool/stored-line.js'
 import type { DeliverContext, Delivery, SinkCall } from '../sinks/sink.js'
@@ -28,7 +28,7 @@ export type FromSinks =
   | { type: 'rejected', delivery: number, rejected: Parameters<DeliverContext['onRejected']> }
   | { type: 'extend', delivery: number, question: number }
   | { type: 'acquire', delivery: number, api: string, question: number }
-  | { type: 'throttled', api: string, retryAfterMs: Parameters<Pace['throttled']>[0] }
+  | { type: 'throttled', api: string, retryAfterMs: Parameters<RateLimiter['throttled']>[0] }
   | { type: 'succeeded', api: string }
   /** Untouched: nothing of the lease has met its outcome, and the remainder, all of it, stays on the other side. */
   | { type: 'delivered', delivery: number, outcome: Delivery, untouched: boolean }

@@ -1,11 +1,11 @@
 import type { MessagePort } from 'node:worker_threads'
-import type { Pace } from '../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, Sink } from '../sinks/sink.js'
 import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
 
 /** What the sinks of a thread are made with: they ask the thread that forwards. */
 export interface ServedOptions<Api extends string> {
-  paces: Record<Api, Pace>
+  paces: Record<Api, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
 }
 
@@ -34,7 +34,7 @@ class SinkServer<Api extends string> {
 
   constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
     this.#send = send
-    const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, Pace>
+    const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, RateLimiter>
     const sinks = createSinks({ paces, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
     this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
   }
@@ -78,7 +78,7 @@ class SinkServer<Api extends string> {
     return [...this.#underWay].find(([, underWay]) => wanted(underWay))
   }
 
-  #pace (api: string): Pace {
+  #pace (api: string): RateLimiter {
     return {
       acquire: async signal => {
         signal.throwIfAborted()

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../forwarder.js'
-import type { Pace } from '../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { Kind, Lease } from '../../spool/spool.js'
 import type { DeliverContext, Delivery, Sink } from '../sinks/sink.js'
 import { LineBuffers } from './line-buffers.js'
@@ -12,7 +12,7 @@ export interface SinkThreadOptions {
   /** What that module is given. */
   data: unknown
   /** By API, as the sinks name them. */
-  paces: Record<string, Pace>
+  paces: Record<string, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
   /** Deliveries of each kind under way at once; the memory of the thread is bounded by it. */
   concurrency: number

@@ -1,27 +1,27 @@
 import { OTHER, type Dimension } from '../dimension-policy.js'
 import type { StoredDatum } from '../../spool/record.js'
 import { KnownSeries, UNCHANGED, type Known } from './known-series.js'
-import { AS_IT_IS, type Fold, type Pairs, type SeriesClaim, type SeriesTable } from './series-table.js'
+import { AS_IT_IS, type Collapse, type Pairs, type SeriesClaim, type SeriesTable } from './series-table.js'
 
 const DAY_MS = 24 * 3_600_000
 const CATCH_ALL: Dimension[] = [{ Name: OTHER, Value: OTHER }]
 
 /** Why a data point went into another series: its metric has too many series, or its namespace too many metrics. */
-export type FoldCause = 'max-series' | 'max-metrics'
+export type CollapseCause = 'max-series' | 'max-metrics'
 
-export interface SeriesLimits {
+export interface CardinalityLimits {
   /** Names of metrics in a namespace; 0 for no limit. */
   metrics: number
   /** Distinct dimension sets of a metric; 0 for no limit. */
   series: number
 }
 
-export interface SeriesLimitOptions {
+export interface CardinalityLimiterOptions {
   table: SeriesTable
   /** Unix milliseconds. */
   now: () => number
   /** Called synchronously, must not throw. */
-  onFolded: (application: string, cause: FoldCause, datums: number) => void
+  onCollapsed: (application: string, cause: CollapseCause, datums: number) => void
 }
 
 /** The data points of one request. */
@@ -31,7 +31,7 @@ interface Batch {
   scope: string
   /** Under what its series are known: other limits, other folds. */
   knownAs: string
-  limits: SeriesLimits
+  limits: CardinalityLimits
   datums: StoredDatum[]
 }
 
@@ -49,7 +49,7 @@ function toPairs (dimensions: readonly Dimension[], order: readonly number[]): P
   return order.map(i => [dimensions[i]!.Name, dimensions[i]!.Value] as const)
 }
 
-function inOwnOrder (fold: Fold, order: readonly number[]): Fold {
+function inOwnOrder (fold: Collapse, order: readonly number[]): Collapse {
   return fold === null || fold === AS_IT_IS ? fold : fold.map(i => order[i]!)
 }
 
@@ -64,24 +64,24 @@ function folded (datum: StoredDatum, { name, dimensions }: Known): StoredDatum {
  * Bounds what one application can cost: the metrics of a namespace, and the series of a metric. What is beyond is folded
  * into `__other__`, counted, and never refused. All is forgotten at midnight UTC.
  */
-export class SeriesLimit {
+export class CardinalityLimiter {
   readonly #table: SeriesTable
   readonly #now: () => number
-  readonly #onFolded: SeriesLimitOptions['onFolded']
+  readonly #onFolded: CardinalityLimiterOptions['onCollapsed']
   readonly #known = new KnownSeries()
   #day = -1
 
-  constructor ({ table, now, onFolded }: SeriesLimitOptions) {
+  constructor ({ table, now, onCollapsed }: CardinalityLimiterOptions) {
     this.#table = table
     this.#now = now
-    this.#onFolded = onFolded
+    this.#onFolded = onCollapsed
   }
 
   /**
    * Replaces the data points that are beyond the limits, in the array. Data points of known series cost a look-up each,
    * and no promise.
    */
-  fold (application: string, namespace: string, limits: SeriesLimits, datums: StoredDatum[]): void | Promise<void> {
+  collapse (application: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]): void | Promise<void> {
     this.#turnDay()
     const scope = `${application}\0${namespace}\0`
     const batch: Batch = { application, scope, knownAs: `${limits.metrics}\0${limits.series}\0${scope}`, limits, datums }
@@ -144,8 +144,8 @@ export class SeriesLimit {
   }
 
   /** By the key of the data point, how its dimensions are folded. */
-  async #placeSeries ({ scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Fold>> {
-    const places = new Map<string, Fold>()
+  async #placeSeries ({ scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Collapse>> {
+    const places = new Map<string, Collapse>()
     const claims: SeriesClaim[] = []
     const owners: Array<{ key: string, order: number[] }> = []
     for (const index of unknown) {

@@ -1,11 +1,11 @@
 import type { StoredDatum } from '../../spool/record.js'
-import { AS_IT_IS, type Fold } from './series-table.js'
+import { AS_IT_IS, type Collapse } from './series-table.js'
 
 /** What becomes of a data point of a series; indexes are those of its own dimensions. */
 export interface Known {
   /** Whether the name of its metric is folded. */
   name: boolean
-  dimensions: Fold
+  dimensions: Collapse
 }
 
 export const UNCHANGED: Known = { name: false, dimensions: AS_IT_IS }

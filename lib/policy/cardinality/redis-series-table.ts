@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import { AS_IT_IS, FOLDED_SHARE, LocalSeriesTable, MAX_STEPS, type Fold, type SeriesClaim, type SeriesTable } from './series-table.js'
+import { AS_IT_IS, COLLAPSED_SHARE, LocalSeriesTable, MAX_STEPS, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
 
 /** How long a request waits for Redis before its process decides alone. */
 const REDIS_TIMEOUT_MS = 250
@@ -27,7 +27,7 @@ const ALL = -1
 const CLAIM = `
 local hash = KEYS[1]
 local limit = tonumber(ARGV[1])
-local places = limit * ${FOLDED_SHARE}
+local places = limit * ${COLLAPSED_SHARE}
 local stored = redis.call('HMGET', hash, 'whole', 'folded')
 local whole = tonumber(stored[1]) or 0
 local folded = tonumber(stored[2]) or 0
@@ -135,7 +135,7 @@ function cutRuns (claims: readonly SeriesClaim[]): Run[] {
   return runs
 }
 
-function toFold (answer: number[]): Fold {
+function toFold (answer: number[]): Collapse {
   if (answer.length === 0) return AS_IT_IS
   return answer[0] === ALL ? null : answer
 }
@@ -157,7 +157,7 @@ export class RedisSeriesTable implements SeriesTable {
     this.#now = now
   }
 
-  async claim (day: number, claims: readonly SeriesClaim[]): Promise<Fold[]> {
+  async claim (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[]> {
     const folds = this.#now() < this.#pausedUntil ? null : await this.#ask(day, claims)
     if (folds === null) return this.#local.claim(day, claims)
     this.#local.learn(day, claims, folds)
@@ -165,7 +165,7 @@ export class RedisSeriesTable implements SeriesTable {
   }
 
   /** Null when Redis does not answer in time. */
-  async #ask (day: number, claims: readonly SeriesClaim[]): Promise<Fold[] | null> {
+  async #ask (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[] | null> {
     const runs = cutRuns(claims)
     let timer: NodeJS.Timeout | undefined
     const timeout = new Promise<never>((_resolve, reject) => {
@@ -173,7 +173,7 @@ export class RedisSeriesTable implements SeriesTable {
     })
     try {
       const answers = await Promise.race([this.#pipeline(day, claims, runs).exec(), timeout])
-      const folds: Fold[] = []
+      const folds: Collapse[] = []
       for (const [i, { indexes }] of runs.entries()) {
         const [error, answer] = answers![i]!
         if (error !== null) throw error

@@ -7,7 +7,7 @@ export type Pairs = ReadonlyArray<readonly [name: string, value: string]>
  * What a series becomes: the indexes of the pairs whose values are folded (none: it stays as it is), or null when it
  * joins the one series that stands for all that finds no room.
  */
-export type Fold = readonly number[] | null
+export type Collapse = readonly number[] | null
 
 export interface SeriesClaim {
   /** What the limit is set for. */
@@ -23,13 +23,13 @@ export interface SeriesTable {
    * Finds a place for each series; those of one call in their order. Never rejects.
    * @param day days since 1970, UTC; with another day all are forgotten
    */
-  claim (day: number, claims: readonly SeriesClaim[]): Fold[] | Promise<Fold[]>
+  claim (day: number, claims: readonly SeriesClaim[]): Collapse[] | Promise<Collapse[]>
 }
 
-export const AS_IT_IS: Fold = []
+export const AS_IT_IS: Collapse = []
 
 /** Places for folded series, beyond the limit and as a share of it. */
-export const FOLDED_SHARE = 0.1
+export const COLLAPSED_SHARE = 0.1
 /** How many dimensions are folded one by one before all of them are. */
 export const MAX_STEPS = 3
 /** Series of all scopes that one process remembers by itself, some 100 bytes each. */
@@ -56,14 +56,14 @@ class Scope {
     return this.#series.size
   }
 
-  claim (limit: number, pairs: Pairs): Fold {
+  claim (limit: number, pairs: Pairs): Collapse {
     if (this.#series.has(keyOf(pairs))) return AS_IT_IS
     if (this.#whole < limit) {
       this.#take(pairs)
       return AS_IT_IS
     }
     const order = this.#order(pairs)
-    const places = limit * FOLDED_SHARE
+    const places = limit * COLLAPSED_SHARE
     const steps = stepsOf(pairs.length)
     for (const [i, count] of steps.entries()) {
       const fold = order.slice(0, count)
@@ -79,7 +79,7 @@ class Scope {
   }
 
   /** Notes what another table has decided. */
-  learn (pairs: Pairs, fold: Fold): void {
+  learn (pairs: Pairs, fold: Collapse): void {
     if (fold === null) return
     if (fold === AS_IT_IS) {
       if (!this.#series.has(keyOf(pairs))) this.#take(pairs)
@@ -130,12 +130,12 @@ export class LocalSeriesTable implements SeriesTable {
     this.#maxSeries = maxSeries
   }
 
-  claim (day: number, claims: readonly SeriesClaim[]): Fold[] {
+  claim (day: number, claims: readonly SeriesClaim[]): Collapse[] {
     return claims.map(({ scope, limit, pairs }) => this.#inScope(day, scope, found => found.claim(limit, pairs)))
   }
 
   /** Notes what another table has decided, in order to go on where it has stopped. */
-  learn (day: number, claims: readonly SeriesClaim[], folds: readonly Fold[]): void {
+  learn (day: number, claims: readonly SeriesClaim[], folds: readonly Collapse[]): void {
     for (const [i, { scope, pairs }] of claims.entries()) this.#inScope(day, scope, found => found.learn(pairs, folds[i]!))
   }
 

@@ -1,4 +1,4 @@
-import { isJson, rewriteJson, startsWith, type JsonEdit } from '../json-editor.js'
+import { isJson, editJson, startsWith, type JsonEdit } from '../json-editor.js'
 import { redactBearerTokens } from './bearer-tokens.js'
 import { redactCardNumbers } from './card-numbers.js'
 import { redactEmails } from './emails.js'
@@ -60,7 +60,7 @@ export class Redactor {
   }
 
   #message (text: string, depth: number): string {
-    return depth <= MAX_JSON_IN_JSON && startsWith(text, '{[') && isJson(text) ? rewriteJson(text, this.#edits[depth]!) : this.text(text)
+    return depth <= MAX_JSON_IN_JSON && startsWith(text, '{[') && isJson(text) ? editJson(text, this.#edits[depth]!) : this.text(text)
   }
 
   #createEdit (depth: number): JsonEdit {

@@ -1,7 +1,7 @@
 import type { Append, Kind, SpoolRecord } from '../spool.js'
 
 /** Appends of one destination, gathered so that they share entries. */
-export interface Gathered {
+export interface GroupedAppend {
   kind: Kind
   destination: string
   records: SpoolRecord[]
@@ -9,10 +9,10 @@ export interface Gathered {
 }
 
 /** Puts appends of one destination together. */
-export class Gathering {
-  readonly #byName = new Map<string, Gathered>()
+export class AppendGroup {
+  readonly #byName = new Map<string, GroupedAppend>()
 
-  get all (): Gathered[] {
+  get all (): GroupedAppend[] {
     return [...this.#byName.values()]
   }
 

@@ -7,12 +7,12 @@ const SEAL_BYTES = 8
  * Puts a checksum in front of a value: LMDB hands out whatever it made of a compressed value that was damaged.
  * @param parts of the value, joined as they are copied
  */
-export function seal (parts: Buffer[]): Buffer {
+export function addChecksum (parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from(checksum(parts)), ...parts])
 }
 
 /** The value; null when it is not what was sealed. */
-export function unseal (sealed: Buffer): Buffer | null {
+export function removeChecksum (sealed: Buffer): Buffer | null {
   const value = sealed.subarray(SEAL_BYTES)
   return sealed.toString('latin1', 0, SEAL_BYTES) === checksum([value]) ? value : null
 }

@@ -1,15 +1,15 @@
 import type { LetterStore } from '../dead-letters.js'
 import type { DeadLetter } from '../spool.js'
-import type { Changes, Counters } from './write-batch.js'
+import type { WriteBatch, Counters } from './write-batch.js'
 import type { LmdbStore } from './store.js'
 
 export interface LetterStoreContext {
   store: LmdbStore
   counters: () => Counters
   /** Adds to the next flush; resolves with what `prepare` returned once that is durable. */
-  write: <T>(prepare: (changes: Changes, now: number) => T, lineBytes: number) => Promise<T>
+  write: <T>(prepare: (changes: WriteBatch, now: number) => T, lineBytes: number) => Promise<T>
   /** Appends the lines of a letter that was taken out. */
-  append: (changes: Changes, letter: DeadLetter, now: number) => void
+  append: (changes: WriteBatch, letter: DeadLetter, now: number) => void
 }
 
 export function createLetterStore ({ store, counters, write, append }: LetterStoreContext): LetterStore {

@@ -91,7 +91,7 @@ export function reclaimExpired (destination: Destination, now: number): HeldLeas
 }
 
 /** A full batch waits, or something urgent does. */
-export function isPressing (destination: Destination, limits: BatchLimits): boolean {
+export function isBatchReady (destination: Destination, limits: BatchLimits): boolean {
   const { waiting, urgentSeq, cursor } = destination
   return waiting.items >= limits.items || waiting.bytes >= limits.bytes || urgentSeq > cursor
 }

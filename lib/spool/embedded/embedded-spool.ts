@@ -5,18 +5,18 @@ import { lineBytesOf, unpackChunk } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import { createLedger } from '../ledger.js'
-import { Changes, readCounters, readJournaled, type Counters } from './write-batch.js'
+import { WriteBatch, readCounters, readJournaled, type Counters } from './write-batch.js'
 import { createLetterStore, letterId } from './dead-letters.js'
 import type { HeldLease } from './destination.js'
 import { prepareDirectory } from './directory.js'
 import { Disk } from './disk.js'
 import { fromFrame, toFrame, type Claim, type FrameContent } from './frame.js'
-import { Gathering } from './append-group.js'
+import { AppendGroup } from './append-group.js'
 import { Journal, type Frame } from './journal.js'
 import { lockDirectory } from './lock.js'
 import { Scheduler } from './scheduler.js'
 import { LmdbStore, writeError } from './store.js'
-import { Unstored } from './mem-table.js'
+import { MemTable } from './mem-table.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
@@ -55,7 +55,7 @@ export interface LmdbSpoolOptions extends SpoolOptions {
 interface Write {
   /** Bytes that it adds; zero for what makes room. */
   lineBytes: number
-  prepare: (changes: Changes, now: number) => unknown
+  prepare: (changes: WriteBatch, now: number) => unknown
 }
 
 /** Something to be written to the journal. */
@@ -98,7 +98,7 @@ class LmdbSpool implements Spool {
   readonly #unlock: () => Promise<void>
   readonly #scheduler: Scheduler
   readonly #journal: Journal
-  readonly #unstored: Unstored
+  readonly #unstored: MemTable
   readonly #journaling: GroupCommit<SizedAppend, AppendResult>
   readonly #commits: GroupCommit<Write, unknown>
   readonly #events = new EventEmitter().setMaxListeners(0)
@@ -121,7 +121,7 @@ class LmdbSpool implements Spool {
     this.#scheduler = new Scheduler(options, kind => this.#events.emit('due', kind))
     this.#restore()
     this.#journal = new Journal(options.dataDir, readJournaled(store), options.sync === 'always')
-    this.#unstored = new Unstored(options.lingerMs, options.limits)
+    this.#unstored = new MemTable(options.lingerMs, options.limits)
     this.#journaling = new GroupCommit(group => this.#journalGroup(group), {
       maxOps: MAX_FLUSH_OPS, maxWeight: MAX_FLUSH_BYTES, weigh: ({ lineBytes }) => lineBytes
     })
@@ -290,7 +290,7 @@ class LmdbSpool implements Spool {
   async #journalGroup (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
     const { dataDir, limits } = this.#options
     const now = Date.now()
-    const gathering = new Gathering()
+    const gathering = new AppendGroup()
     const claims = new Map<string, Claim>()
     let items = 0
     const results = group.map(({ op: { append } }): AppendResult => {
@@ -365,7 +365,7 @@ class LmdbSpool implements Spool {
   /** @param moving whether what the journal has goes with it, as what came before */
   async #commit (group: Pending<Write, unknown>[], moving: boolean): Promise<void> {
     const now = Date.now()
-    const changes = new Changes(this.#tables, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
+    const changes = new WriteBatch(this.#tables, this.#options.limits, this.#counters, () => this.#nextSeq++, now)
     const moved = moving ? this.#moveJournaled(changes) : null
     const results = group.map(({ op }) => op.prepare(changes, now))
     this.#forgetEmpty(changes, now)
@@ -381,7 +381,7 @@ class LmdbSpool implements Spool {
   }
 
   /** @returns the youngest frame that the tables then have; null when the journal has nothing for them */
-  #moveJournaled (changes: Changes): number | null {
+  #moveJournaled (changes: WriteBatch): number | null {
     if (this.#unstored.isEmpty) return null
     const { queues, claims, frame } = this.#unstored.leave()
     for (const { kind, destination: name, chunks, appendedAt, urgent } of queues) {
@@ -413,13 +413,13 @@ class LmdbSpool implements Spool {
     if (last !== null) this.#journal.stored(last)
   }
 
-  #forgetEmpty (changes: Changes, now: number): void {
+  #forgetEmpty (changes: WriteBatch, now: number): void {
     const forgettable = this.#scheduler.forgettable(changes.touched, now).slice(0, MAX_FORGET)
     for (const destination of forgettable) changes.removeName(destination)
     changes.whenDone(() => this.#scheduler.forget(forgettable))
   }
 
-  #prepareSettlement (changes: Changes, now: number, held: HeldLease, settlement: Settlement, outcomes: Outcomes): void {
+  #prepareSettlement (changes: WriteBatch, now: number, held: HeldLease, settlement: Settlement, outcomes: Outcomes): void {
     const { destination, entries } = held
     const { counters } = changes
     counters.delivered += outcomes.delivered

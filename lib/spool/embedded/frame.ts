@@ -1,6 +1,6 @@
-import { packChunks, type Chunk } from '../entry-codec.js'
+import { packEntries, type Chunk } from '../entry-codec.js'
 import type { BatchLimits, Kind } from '../spool.js'
-import type { Gathered } from './append-group.js'
+import type { GroupedAppend } from './append-group.js'
 
 /** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
 type Head = [Kind, string, number, boolean, [number, number, number, number, number][]]
@@ -31,10 +31,10 @@ export interface FrameContent {
  * Writes appends as the body of one frame: a line with the keys that were claimed, if any, then per destination a line
  * that says what follows, and the values.
  */
-export function toFrame (appends: Gathered[], claims: Claim[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
+export function toFrame (appends: GroupedAppend[], claims: Claim[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
   const claimed = claims.length === 0 ? '' : `${JSON.stringify({ claims })}\n`
   const packed = appends.map(({ kind, destination, records, urgent }) => {
-    const chunks = packChunks(records, limits[kind])
+    const chunks = packEntries(records, limits[kind])
     const sizes = chunks.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
     return { kind, destination, urgent, chunks, head: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
   })

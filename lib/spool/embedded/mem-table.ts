@@ -3,7 +3,7 @@ import type { BatchLimits, Depth, Kind } from '../spool.js'
 import type { Claim, FrameContent, Journaled } from './frame.js'
 
 /** What waits of one destination. */
-export interface UnstoredQueue extends BatchLimits {
+export interface MemTableQueue extends BatchLimits {
   kind: Kind
   destination: string
   /** In the order in which they were appended. */
@@ -15,17 +15,17 @@ export interface UnstoredQueue extends BatchLimits {
 
 /** What goes into the tables together. */
 export interface Leaving {
-  queues: UnstoredQueue[]
+  queues: MemTableQueue[]
   claims: Claim[]
   /** The youngest frame that is in it. */
   frame: number
 }
 
 /** What the journal holds and the tables do not yet: as durable as what they hold, and not to be leased before they do. */
-export class Unstored {
+export class MemTable {
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
-  #queues = new Map<string, UnstoredQueue>()
+  #queues = new Map<string, MemTableQueue>()
   /** By hash. */
   #claims = new Map<string, Claim>()
   /** On its way into the tables. */
@@ -138,7 +138,7 @@ export class Unstored {
     return depth
   }
 
-  #all (): UnstoredQueue[] {
+  #all (): MemTableQueue[] {
     return [...this.#leaving?.queues ?? [], ...this.#queues.values()]
   }
 
@@ -147,7 +147,7 @@ export class Unstored {
     this.#lineBytes += sign * lineBytes
   }
 
-  #queueOf ({ kind, destination, appendedAt, urgent }: Omit<Journaled, 'chunks'>): UnstoredQueue {
+  #queueOf ({ kind, destination, appendedAt, urgent }: Omit<Journaled, 'chunks'>): MemTableQueue {
     const name = `${kind}:${destination}`
     let queue = this.#queues.get(name)
     if (queue === undefined) {
@@ -159,14 +159,14 @@ export class Unstored {
   }
 }
 
-function push (queue: UnstoredQueue, chunk: Chunk): void {
+function push (queue: MemTableQueue, chunk: Chunk): void {
   queue.chunks.push(chunk)
   queue.items += chunk.items
   queue.bytes += chunk.bytes
 }
 
 /** Whether it makes a full batch of what is stored; where one is stored already, nobody waits for this. */
-function isPressing ({ items, bytes }: UnstoredQueue, stored: BatchLimits, limits: BatchLimits): boolean {
+function isPressing ({ items, bytes }: MemTableQueue, stored: BatchLimits, limits: BatchLimits): boolean {
   return !isFull(stored, limits) && isFull({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
 }
 

@@ -1,6 +1,6 @@
 import { KINDS, type BatchLimits, type Depth, type Kind, type SpoolOptions } from '../spool.js'
 import {
-  addWaiting, createDestination, giveBack, isPressing, nextExpiry, reclaimExpired, type Destination, type Entry, type HeldLease
+  addWaiting, createDestination, giveBack, isBatchReady, nextExpiry, reclaimExpired, type Destination, type Entry, type HeldLease
 } from './destination.js'
 import { DueQueue } from './due-queue.js'
 
@@ -48,7 +48,7 @@ export class Scheduler {
     this.#store(destination, [entry])
     addWaiting(destination, [entry], 1)
     destination.lastSeq = Math.max(destination.lastSeq, entry.seq)
-    this.#schedule(destination, isPressing(destination, this.#options.limits[destination.kind]) ? now : entry.appendedAt + this.#options.lingerMs)
+    this.#schedule(destination, isBatchReady(destination, this.#options.limits[destination.kind]) ? now : entry.appendedAt + this.#options.lingerMs)
     return true
   }
 
@@ -69,7 +69,7 @@ export class Scheduler {
     addWaiting(destination, entries, 1)
     destination.lastSeq = entries.at(-1)!.seq
     if (urgent) destination.urgentSeq = destination.lastSeq
-    const pressing = isPressing(destination, this.#options.limits[destination.kind])
+    const pressing = isBatchReady(destination, this.#options.limits[destination.kind])
     const wasDue = destination.dueAt !== null && destination.dueAt <= now
     this.#schedule(destination, pressing ? now : entries[0]!.appendedAt + this.#options.lingerMs)
     if (pressing && !wasDue && destination.dueAt! <= now) this.#onDue(destination.kind)
@@ -105,7 +105,7 @@ export class Scheduler {
   /** The destination that has been due longest, when that is for its linger and not for a full batch. */
   lingered (kind: Kind, now: number): string | null {
     const next = this.#queues[kind].peek()
-    return next === undefined || next.dueAt! > now || isPressing(next, this.#options.limits[kind]) ? null : next.name
+    return next === undefined || next.dueAt! > now || isBatchReady(next, this.#options.limits[kind]) ? null : next.name
   }
 
   nextDueMs (kind: Kind, now: number): number | null {
@@ -236,7 +236,7 @@ export class Scheduler {
   #reschedule (destination: Destination, now: number): void {
     const { kind, waiting } = destination
     let dueAt: number | null
-    if (isPressing(destination, this.#options.limits[kind])) dueAt = now
+    if (isBatchReady(destination, this.#options.limits[kind])) dueAt = now
     else if (waiting.items > 0 || destination.returned.length > 0) dueAt = now + this.#options.lingerMs
     else dueAt = nextExpiry(destination)
     this.#queues[kind].set(destination, dueAt)

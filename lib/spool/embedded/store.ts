@@ -1,7 +1,7 @@
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { Entry } from './destination.js'
-import { describeBytes, seal, unseal } from './checksum.js'
+import { describeBytes, addChecksum, removeChecksum } from './checksum.js'
 
 /** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
 const MAP_SIZE_FACTOR = 4
@@ -48,7 +48,7 @@ export class LmdbStore {
   readonly #writes: Writes = {
     put: (table, key, value) => table.put(key, value),
     remove: (table, key) => table.remove(key),
-    putEntry: (destinationId, entry, values) => this.#entries.put(entryKey(destinationId, entry), seal(values)),
+    putEntry: (destinationId, entry, values) => this.#entries.put(entryKey(destinationId, entry), addChecksum(values)),
     removeEntry: (destinationId, entry) => this.#entries.remove(entryKey(destinationId, entry))
   }
 
@@ -116,7 +116,7 @@ export class LmdbStore {
   }
 
   #valueOf (key: Key, sealed: Buffer): Buffer {
-    return unseal(sealed) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
+    return removeChecksum(sealed) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
   }
 
   /** Every stored entry, by its key only. */

@@ -1,5 +1,5 @@
 import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
-import { mergeChunks, packChunks, writeChunk, type Chunk, type MergedChunk, type PackedChunk } from '../entry-codec.js'
+import { mergeChunks, packEntries, writeChunk, type Chunk, type MergedChunk, type PackedChunk } from '../entry-codec.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'
 import type { Claim } from './frame.js'
@@ -29,7 +29,7 @@ export function readJournaled (store: LmdbStore): number {
 }
 
 /** What one flush is going to write, and what changes in memory once it is written. */
-export class Changes {
+export class WriteBatch {
   readonly counters: Counters
   /** Destinations that this flush writes to. */
   readonly touched = new Set<Destination>()
@@ -56,7 +56,7 @@ export class Changes {
 
   /** Adds records at the end of the queue. */
   putRecords (destination: Destination, records: SpoolRecord[], appendedAt: number): Entry[] {
-    return this.#putChunks(destination, packChunks(records, this.#limits[destination.kind]).map(write), appendedAt)
+    return this.#putChunks(destination, packEntries(records, this.#limits[destination.kind]).map(write), appendedAt)
   }
 
   /** Adds what was packed already. */
@@ -78,7 +78,7 @@ export class Changes {
     this.touched.add(destination)
     this.#writes.push(writes => { for (const entry of entries) writes.removeEntry(destination.id, entry) })
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
-    return packChunks(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, write(chunk), entries[i]!.seq, appendedAt))
+    return packEntries(records, this.#limits[destination.kind], entries.length).map((chunk, i) => this.#putEntry(destination, write(chunk), entries[i]!.seq, appendedAt))
   }
 
   #putEntry (destination: Destination, { values, ...sizes }: MergedChunk, seq: number, appendedAt: number): Entry {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { packChunks, writeChunk, type PackedChunk } from '../entry-codec.js'
+import { packEntries, writeChunk, type PackedChunk } from '../entry-codec.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
   SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolRecord
@@ -117,7 +117,7 @@ function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
 
 function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
   const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
-  const chunks = packChunks(records, limits)
+  const chunks = packEntries(records, limits)
   return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...chunkArguments(chunks)]
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { packChunks } from '../entry-codec.js'
+import { packEntries } from '../entry-codec.js'
 import type { LetterStore } from '../dead-letters.js'
 import { KINDS, SpoolFullError, type BatchLimits, type DeadLetter, type Kind } from '../spool.js'
 import { chunkArguments } from './appender.js'
@@ -45,7 +45,7 @@ export function createRedisLetterStore ({ connection, keys, lingerMs, limits, ma
     async redrive ({ id, kind, destination, line, items, bytes }) {
       const lineBytes = Buffer.byteLength(line)
       const redriven = await connection.run(client => client.postmanRedrive(
-        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...chunkArguments(packChunks([{ line, items, bytes }], limits[kind]))
+        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...chunkArguments(packEntries([{ line, items, bytes }], limits[kind]))
       ))
       if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
       return redriven === 1

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { subscribe, type Subscription } from '../../redis/subscription.js'
-import { lineBytesOf, packChunks, unpackChunk } from '../entry-codec.js'
+import { lineBytesOf, packEntries, unpackChunk } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
 import { Appender, chunkArguments } from './appender.js'
@@ -132,7 +132,7 @@ class RedisSpool implements Spool {
     if (held === undefined) return
     const ledger: Record<string, number> = { delivered, deadLettered }
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
-    const remainder = packChunks(settlement.remainder ?? [], this.#options.limits[lease.kind])
+    const remainder = packEntries(settlement.remainder ?? [], this.#options.limits[lease.kind])
     const letters = this.#letters(lease, held, settlement)
     const args = [
       lease.id, lease.destination, held.entries, held.records, held.items, held.lineBytes,

@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises'
 import t from 'tap'
-import { EndOfTurn } from '../../../lib/http/tick-batch.js'
+import { TickBatch } from '../../../lib/http/tick-batch.js'
 
 t.test('runs what one turn has given together, in order, and later what came later', async t => {
-  const endOfTurn = new EndOfTurn()
+  const endOfTurn = new TickBatch()
   const ran: string[] = []
   const run = (name: string): void => endOfTurn.run(() => { ran.push(name) })
   run('a')

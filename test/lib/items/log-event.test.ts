@@ -1,7 +1,7 @@
 import t from 'tap'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../schemas/aws-limits.js'
-import { brokenLogGroupRule, brokenLogStreamRule, readLogEvent } from '../../../lib/items/log-event.js'
-import { Refusal } from '../../../lib/items/item-error.js'
+import { logGroupNameError, logStreamNameError, readLogEvent } from '../../../lib/items/log-event.js'
+import { InvalidItem } from '../../../lib/items/item-error.js'
 
 const NOW = 1_795_330_800_123
 const DAY = 24 * 3_600_000
@@ -10,7 +10,7 @@ function read (event: unknown) {
   try {
     return readLogEvent(event, 2, NOW)
   } catch (refusal) {
-    if (refusal instanceof Refusal) return { reason: refusal.reason, message: refusal.message }
+    if (refusal instanceof InvalidItem) return { reason: refusal.reason, message: refusal.message }
     throw refusal
   }
 }
@@ -53,14 +53,14 @@ t.test('refuses what PutLogEvents refuses, and names the field and the rule', as
 })
 
 t.test('judges the names of log groups and log streams', async t => {
-  t.equal(brokenLogGroupRule('/web/shop.v1_a-b#1'), null)
-  t.match(brokenLogGroupRule(''), /empty/)
-  t.match(brokenLogGroupRule('a b'), /letters, digits/)
-  t.match(brokenLogGroupRule('aws/lambda'), /AWS's own/)
-  t.match(brokenLogGroupRule('a'.repeat(513)), /512/)
-  t.equal(brokenLogStreamRule('browser 2026/11/22 [é]'), null)
-  t.match(brokenLogStreamRule('a:b'), /: or \*/)
-  t.match(brokenLogStreamRule('a*'), /: or \*/)
-  t.match(brokenLogStreamRule(''), /empty/)
-  t.match(brokenLogStreamRule('\ud800'), /Unicode/)
+  t.equal(logGroupNameError('/web/shop.v1_a-b#1'), null)
+  t.match(logGroupNameError(''), /empty/)
+  t.match(logGroupNameError('a b'), /letters, digits/)
+  t.match(logGroupNameError('aws/lambda'), /AWS's own/)
+  t.match(logGroupNameError('a'.repeat(513)), /512/)
+  t.equal(logStreamNameError('browser 2026/11/22 [é]'), null)
+  t.match(logStreamNameError('a:b'), /: or \*/)
+  t.match(logStreamNameError('a*'), /: or \*/)
+  t.match(logStreamNameError(''), /empty/)
+  t.match(logStreamNameError('\ud800'), /Unicode/)
 })

@@ -2,8 +2,8 @@ import { Ajv } from 'ajv'
 import fc from 'fast-check'
 import t from 'tap'
 import { PUT_METRIC_DATA as LIMIT } from '../../../schemas/aws-limits.js'
-import { brokenNamespaceRule, readMetricDatum } from '../../../lib/items/metric-datum.js'
-import { Refusal } from '../../../lib/items/item-error.js'
+import { namespaceError, readMetricDatum } from '../../../lib/items/metric-datum.js'
+import { InvalidItem } from '../../../lib/items/item-error.js'
 import { DimensionSchema, MetricDatumSchema, StatisticSetSchema } from '../../../schemas/metric.js'
 
 const NOW = 1_795_330_800_123
@@ -13,7 +13,7 @@ function read (datum: unknown) {
   try {
     return readMetricDatum(datum, 7, NOW)
   } catch (refusal) {
-    if (refusal instanceof Refusal) return { reason: refusal.reason, message: refusal.message }
+    if (refusal instanceof InvalidItem) return { reason: refusal.reason, message: refusal.message }
     throw refusal
   }
 }
@@ -95,11 +95,11 @@ t.test('reads ISO 8601, Unix seconds and milliseconds, and takes now when there 
 })
 
 t.test('judges namespaces', async t => {
-  t.equal(brokenNamespaceRule('cloudwatch-postman'), null)
-  t.match(brokenNamespaceRule('AWS/EC2'), /AWS\//)
-  t.match(brokenNamespaceRule(':x'), /colon/)
-  t.match(brokenNamespaceRule(''), /empty/)
-  t.match(brokenNamespaceRule('x'.repeat(256)), /255/)
+  t.equal(namespaceError('cloudwatch-postman'), null)
+  t.match(namespaceError('AWS/EC2'), /AWS\//)
+  t.match(namespaceError(':x'), /colon/)
+  t.match(namespaceError(''), /empty/)
+  t.match(namespaceError('x'.repeat(256)), /255/)
 })
 
 t.test('what it takes is what the documented schema describes', async () => {

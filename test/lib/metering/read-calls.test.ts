@@ -1,12 +1,12 @@
 import t from 'tap'
-import { createFilter } from '../../../lib/metering/call-filter.js'
+import { createCallFilter } from '../../../lib/metering/call-filter.js'
 import { readCalls } from '../../../lib/metering/read-calls.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 
 const lines = (...texts: string[]) => texts.map((text, index) => ({ text, origin: { key: String(index), timestamp: 0 } }))
 
 t.test('one bad line costs no other', async t => {
-  const read = readCalls(lines(accessLogLine({ extendedRequestId: 'A' }), 'not JSON', accessLogLine({ status: '-' }), accessLogLine({ extendedRequestId: 'B' })), createFilter())
+  const read = readCalls(lines(accessLogLine({ extendedRequestId: 'A' }), 'not JSON', accessLogLine({ status: '-' }), accessLogLine({ extendedRequestId: 'B' })), createCallFilter())
   t.strictSame(read.calls.map(({ correlationId }) => correlationId), ['A', 'B'])
   t.match(read.unreadable, [
     { line: 'not JSON', message: 'the line is not a JSON object', origin: { key: '1' } },
@@ -15,7 +15,7 @@ t.test('one bad line costs no other', async t => {
 })
 
 t.test('a line that comes twice is one call', async t => {
-  const read = readCalls(lines(accessLogLine(), accessLogLine(), accessLogLine({ extendedRequestId: 'B' })), createFilter())
+  const read = readCalls(lines(accessLogLine(), accessLogLine(), accessLogLine({ extendedRequestId: 'B' })), createCallFilter())
   t.equal(read.calls.length, 2)
   t.equal(read.duplicates, 1)
 })
@@ -26,33 +26,33 @@ t.test('every line is a call, a duplicate, skipped or unreadable', async t => {
     accessLogLine({ extendedRequestId: 'C', clientId: '-', principalId: '-' }),
     accessLogLine({ extendedRequestId: 'D', status: '403', integrationLatency: '-', integrationStatus: '-' })
   ]
-  const { calls, duplicates, skipped, unreadable } = readCalls(lines(...texts), createFilter())
+  const { calls, duplicates, skipped, unreadable } = readCalls(lines(...texts), createCallFilter())
   t.strictSame([calls.length, duplicates, skipped, unreadable.length], [5, 2, { 'turned-away': 1, anonymous: 1, excluded: 0 }, 1])
 })
 
 t.test('an unreadable line is kept up to a length', async t => {
-  const { unreadable } = readCalls(lines('x'.repeat(1_000_000)), createFilter())
+  const { unreadable } = readCalls(lines('x'.repeat(1_000_000)), createCallFilter())
   t.ok(unreadable[0]!.line.length < 10_000)
 })
 
 t.test('by default, all is metered but what was turned away and what has no client', async t => {
-  const filter = createFilter()
+  const filter = createCallFilter()
   const { application, ...anonymous } = meteredCall('1')
   t.equal(application, 'acme')
   t.equal(filter(meteredCall('1')), null)
   t.equal(filter(meteredCall('1', { method: 'OPTIONS', responseCode: 500 })), null)
   t.equal(filter(meteredCall('1', { turnedAway: true })), 'turned-away')
   t.equal(filter(anonymous), 'anonymous')
-  t.equal(createFilter({ turnedAway: true })(meteredCall('1', { turnedAway: true })), null)
-  t.equal(createFilter({ anonymous: true })(anonymous), null)
+  t.equal(createCallFilter({ turnedAway: true })(meteredCall('1', { turnedAway: true })), null)
+  t.equal(createCallFilter({ anonymous: true })(anonymous), null)
 })
 
 t.test('methods, paths and statuses can be left out', async t => {
-  const filter = createFilter({ excludeMethods: ['options'], excludePaths: ['/health'], excludeStatuses: ['404', '5XX'] })
+  const filter = createCallFilter({ excludeMethods: ['options'], excludePaths: ['/health'], excludeStatuses: ['404', '5XX'] })
   t.equal(filter(meteredCall('1', { method: 'OPTIONS' })), 'excluded')
   t.equal(filter(meteredCall('1', { url: '/health/live' })), 'excluded')
   t.equal(filter(meteredCall('1', { responseCode: 404 })), 'excluded')
   t.equal(filter(meteredCall('1', { responseCode: 503 })), 'excluded')
   t.equal(filter(meteredCall('1', { responseCode: 403 })), null)
-  t.throws(() => createFilter({ excludeStatuses: ['teapot'] }), /a status must be like 404 or 4xx, not teapot/)
+  t.throws(() => createCallFilter({ excludeStatuses: ['teapot'] }), /a status must be like 404 or 4xx, not teapot/)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createDimensionPolicy, type DimensionRules } from '../../../lib/policy/dimension-policy.js'
-import { Refusal } from '../../../lib/items/item-error.js'
+import { InvalidItem } from '../../../lib/items/item-error.js'
 
 const dimensions = (...names: string[]) => names.map(Name => ({ Name, Value: `of ${Name}` }))
 
@@ -10,11 +10,11 @@ function apply (rules: DimensionRules, given: ReturnType<typeof dimensions>) {
   return { result: policy.apply(given, 'Dimensions'), folded }
 }
 
-function refusal (rules: DimensionRules, given: ReturnType<typeof dimensions>): Refusal {
+function refusal (rules: DimensionRules, given: ReturnType<typeof dimensions>): InvalidItem {
   try {
     apply(rules, given)
   } catch (error) {
-    return error as Refusal
+    return error as InvalidItem
   }
   throw new Error('not refused')
 }

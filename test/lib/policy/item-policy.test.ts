@@ -1,14 +1,14 @@
 import t from 'tap'
 import { datumReader, logEventReader } from '../../../lib/policy/item-reader.js'
-import { ItemRules, type ItemSettings } from '../../../lib/policy/item-policy.js'
+import { ItemPolicy, type ItemPolicySettings } from '../../../lib/policy/item-policy.js'
 import { readMetricDatum } from '../../../lib/items/metric-datum.js'
 import type { StoredDatum } from '../../../lib/spool/record.js'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 const CLIENT = { ip: '203.0.113.77', headers: { 'user-agent': 'Firefox/128.0' } }
-const NOTHING: ItemSettings = { dimensions: {}, redaction: {}, context: {} }
+const NOTHING: ItemPolicySettings = { dimensions: {}, redaction: {}, context: {} }
 
-const rules = (settings: Partial<ItemSettings>) => new ItemRules({ ...NOTHING, ...settings }, () => {})
+const rules = (settings: Partial<ItemPolicySettings>) => new ItemPolicy({ ...NOTHING, ...settings }, () => {})
 const datum = (dimensions: Record<string, string>): StoredDatum => ({ MetricName: 'm', Value: 1, Timestamp: NOW, Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })) })
 
 t.test('without settings there is no rule', async t => {

@@ -1,12 +1,12 @@
 import t from 'tap'
-import { Breaker } from '../../../lib/resilience/circuit-breaker.js'
+import { CircuitBreaker } from '../../../lib/resilience/circuit-breaker.js'
 
 function open () {
   const clock = { now: 1_000_000 }
-  return { clock, breaker: new Breaker({ failures: 3, openMs: 10_000, now: () => clock.now }) }
+  return { clock, breaker: new CircuitBreaker({ failures: 3, openMs: 10_000, now: () => clock.now }) }
 }
 
-function fail (breaker: Breaker, times: number): void {
+function fail (breaker: CircuitBreaker, times: number): void {
   for (let time = 0; time < times; time++) breaker.failed()
 }
 

@@ -1,13 +1,13 @@
 import { PutMetricDataCommand } from '@aws-sdk/client-cloudwatch'
 import t from 'tap'
 import { classifyFailure } from '../../../lib/resilience/failure.js'
-import { BURST_SECONDS, CUBIC, FLOOR_TPS, LocalPace, cubicRate } from '../../../lib/resilience/rate-limiter.js'
+import { BURST_SECONDS, CUBIC, FLOOR_TPS, LocalRateLimiter, cubicRate } from '../../../lib/resilience/rate-limiter.js'
 import { startCloud } from '../../helpers/delivery.js'
 
 const never = new AbortController().signal
 
 /** Counts what a pace lets through in the given time. */
-async function countFor (ms: number, pace: LocalPace): Promise<number> {
+async function countFor (ms: number, pace: LocalRateLimiter): Promise<number> {
   const timeout = AbortSignal.timeout(ms)
   let calls = 0
   for (;;) {
@@ -32,14 +32,14 @@ t.test('a throttle cuts the rate, time raises it to the last maximum and then be
 
 t.test('without a throttle, calls pass at the cap', async t => {
   const startedAt = performance.now()
-  const calls = await countFor(1_000, new LocalPace({ cap: 100, now: Date.now }))
+  const calls = await countFor(1_000, new LocalRateLimiter({ cap: 100, now: Date.now }))
   const possible = (performance.now() - startedAt) / 1_000 * 100 + 100 * BURST_SECONDS + 5
   t.ok(calls > 30 && calls <= possible, `${calls} calls of ${possible}`)
 })
 
 t.test('throttles that come together cut once', async t => {
   let now = 1_000_000
-  const pace = new LocalPace({ cap: 100, now: () => now })
+  const pace = new LocalRateLimiter({ cap: 100, now: () => now })
   for (let i = 0; i < 50; i++) pace.countCall()
   pace.throttled()
   const cut = pace.rate
@@ -53,7 +53,7 @@ t.test('throttles that come together cut once', async t => {
 })
 
 t.test('the hint of the server holds everything back', async t => {
-  const pace = new LocalPace({ cap: 1_000, now: Date.now })
+  const pace = new LocalRateLimiter({ cap: 1_000, now: Date.now })
   pace.throttled(300)
   const startedAt = performance.now()
   await pace.acquire(never)
@@ -61,7 +61,7 @@ t.test('the hint of the server holds everything back', async t => {
 })
 
 t.test('whoever waits can be aborted', async t => {
-  const pace = new LocalPace({ cap: 1_000, now: Date.now })
+  const pace = new LocalRateLimiter({ cap: 1_000, now: Date.now })
   pace.throttled(10_000)
   await t.rejects(pace.acquire(AbortSignal.timeout(20)), { name: 'AbortError' })
   await t.rejects(pace.acquire(AbortSignal.abort()), { name: 'AbortError' })
@@ -70,7 +70,7 @@ t.test('whoever waits can be aborted', async t => {
 t.test('it finds the limit of an account that is shared with others, and stays near it', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
   sandbox.faults.set({ rateLimit: { action: 'PutMetricData', perSecond: 20 } })
-  const pace = new LocalPace({ cap: 500, now: Date.now })
+  const pace = new LocalRateLimiter({ cap: 500, now: Date.now })
   const callFor = async (ms: number): Promise<{ taken: number, throttled: number }> => {
     const counts = { taken: 0, throttled: 0 }
     const timeout = AbortSignal.timeout(ms)

@@ -1,13 +1,13 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { BURST_SECONDS, type Pace } from '../../../lib/resilience/rate-limiter.js'
-import { RedisPace } from '../../../lib/resilience/redis-rate-limiter.js'
+import { BURST_SECONDS, type RateLimiter } from '../../../lib/resilience/rate-limiter.js'
+import { RedisRateLimiter } from '../../../lib/resilience/redis-rate-limiter.js'
 import { startRedis } from '../../helpers/redis.js'
 
 const never = new AbortController().signal
 
 /** Calls as fast as the pace allows until the signal is aborted. */
-async function callUntil (signal: AbortSignal, pace: Pace): Promise<number> {
+async function callUntil (signal: AbortSignal, pace: RateLimiter): Promise<number> {
   for (let calls = 0; ; calls++) {
     try {
       await pace.acquire(signal)
@@ -25,7 +25,7 @@ t.test('a fleet shares one pace', async t => {
     t.teardown(() => redis.disconnect())
     return redis
   }
-  const join = (key: string, cap: number): RedisPace => new RedisPace({ redis: connect(), key, cap, now: Date.now })
+  const join = (key: string, cap: number): RedisRateLimiter => new RedisRateLimiter({ redis: connect(), key, cap, now: Date.now })
 
   await t.test('all of it together stays within the cap, and nobody is left out', async t => {
     const fleet = [join('pace:a', 60), join('pace:a', 60), join('pace:a', 60)]
@@ -72,7 +72,7 @@ t.test('while Redis does not answer, each process goes by its own pace, and retu
   t.teardown(() => server.stop())
   const [redis, operator] = [new Redis(server.url), new Redis(server.url)]
   t.teardown(() => [redis, operator].forEach(client => client.disconnect()))
-  const pace = new RedisPace({ redis, key: 'pace', cap: 50, now: Date.now })
+  const pace = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
   await pace.acquire(never)
   t.equal(await operator.exists('pace'), 1)
 
@@ -92,7 +92,7 @@ t.test('without a connection, too', async t => {
   const redis = new Redis('redis://127.0.0.1:1', { lazyConnect: true, retryStrategy: null })
   redis.on('error', () => {})
   t.teardown(() => redis.disconnect())
-  const pace = new RedisPace({ redis, key: 'pace', cap: 50, now: Date.now })
+  const pace = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
   for (let i = 0; i < 20; i++) await pace.acquire(never)
   pace.throttled(300)
   const startedAt = performance.now()

@@ -1,6 +1,6 @@
 import t from 'tap'
 import fc from 'fast-check'
-import { packChunks, unpackChunk, writeChunk } from '../../../lib/spool/entry-codec.js'
+import { packEntries, unpackChunk, writeChunk } from '../../../lib/spool/entry-codec.js'
 import type { LeasedRecord } from '../../../lib/spool/spool.js'
 
 const BATCH = { items: 10_000, bytes: 1_048_576 }
@@ -10,7 +10,7 @@ const asPlain = ({ line, items, bytes, appendedAt }: LeasedRecord): LeasedRecord
 
 t.test('gives back what was packed, in the same order', async t => {
   fc.assert(fc.property(fc.array(record, { maxLength: 40 }), records => {
-    const chunks = packChunks(records, BATCH).map(writeChunk)
+    const chunks = packEntries(records, BATCH).map(writeChunk)
     t.same(chunks.flatMap(({ value, ...sizes }) => unpackChunk(value, { ...sizes, appendedAt: 7 })).map(asPlain), records.map(each => ({ ...each, appendedAt: 7 })))
     t.equal(chunks.reduce((sum, { lineBytes }) => sum + lineBytes, 0), records.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0))
   }), { numRuns: 50 })
@@ -18,19 +18,19 @@ t.test('gives back what was packed, in the same order', async t => {
 
 t.test('a chunk is a small part of a batch, or one record', async t => {
   fc.assert(fc.property(fc.array(record, { maxLength: 40 }), records => {
-    for (const chunk of packChunks(records, BATCH)) t.ok(chunk.records === 1 || (chunk.bytes <= BATCH.bytes / 32 && chunk.items <= BATCH.items / 32))
+    for (const chunk of packEntries(records, BATCH)) t.ok(chunk.records === 1 || (chunk.bytes <= BATCH.bytes / 32 && chunk.items <= BATCH.items / 32))
   }), { numRuns: 50 })
 })
 
 t.test('packs into as many chunks as it may', async t => {
   const records = Array.from({ length: 10 }, () => ({ line: 'x', items: 1, bytes: 30_000 }))
-  t.equal(packChunks(records, BATCH).length, 10)
-  t.same(packChunks(records, BATCH, 3).map(chunk => chunk.records), [1, 1, 8])
-  t.same(packChunks([], BATCH), [])
+  t.equal(packEntries(records, BATCH).length, 10)
+  t.same(packEntries(records, BATCH, 3).map(chunk => chunk.records), [1, 1, 8])
+  t.same(packEntries([], BATCH), [])
 })
 
 t.test('whatever is left of a damaged chunk accounts for all its items', async t => {
-  const { value, items, bytes } = writeChunk(packChunks([{ line: '"a"', items: 2, bytes: 20 }, { line: '"b"', items: 3, bytes: 30 }], BATCH)[0]!)
+  const { value, items, bytes } = writeChunk(packEntries([{ line: '"a"', items: 2, bytes: 20 }, { line: '"b"', items: 3, bytes: 30 }], BATCH)[0]!)
   fc.assert(fc.property(fc.nat(value.length), fc.nat(value.length), fc.string(), (start, end, text) => {
     const damaged = Buffer.concat([value.subarray(0, start), Buffer.from(text), value.subarray(end)])
     const records = unpackChunk(damaged, { items, bytes, appendedAt: 7 })

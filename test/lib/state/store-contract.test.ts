@@ -14,23 +14,23 @@ for (const backend of BACKENDS) {
     const store = await folder.open()
 
     t.test('a claim is the first one\'s until it ends', async t => {
-      const claims = await Promise.all(Array.from({ length: 20 }, () => store.claim('token', 60_000)))
+      const claims = await Promise.all(Array.from({ length: 20 }, () => store.setIfAbsent('token', 60_000)))
       t.equal(claims.filter(claimed => claimed).length, 1, 'of twenty at once')
-      t.ok(await store.claim('other', 30))
+      t.ok(await store.setIfAbsent('other', 30))
       await sleep(60)
-      t.ok(await store.claim('other', 60_000), 'it has ended')
-      t.notOk(await store.claim('other', 60_000))
+      t.ok(await store.setIfAbsent('other', 60_000), 'it has ended')
+      t.notOk(await store.setIfAbsent('other', 60_000))
     })
 
     t.test('a text is kept until it ends, and replaced by the next', async t => {
-      t.same(await store.kept([]), new Map())
-      await store.keep({}, 60_000)
-      await store.keep({ a: 'first', b: '' }, 60_000)
-      await store.keep({ short: 'x' }, 30)
-      await store.keep({ a: 'second' }, 60_000)
+      t.same(await store.getMany([]), new Map())
+      await store.setMany({}, 60_000)
+      await store.setMany({ a: 'first', b: '' }, 60_000)
+      await store.setMany({ short: 'x' }, 30)
+      await store.setMany({ a: 'second' }, 60_000)
       await sleep(60)
-      t.same(await store.kept(['a', 'b', 'c', 'short']), new Map([['a', 'second'], ['b', '']]))
-      t.same(await (await folder.open()).kept(['a']), new Map([['a', 'second']]), 'in another process, too')
+      t.same(await store.getMany(['a', 'b', 'c', 'short']), new Map([['a', 'second'], ['b', '']]))
+      t.same(await (await folder.open()).getMany(['a']), new Map([['a', 'second']]), 'in another process, too')
     })
 
     t.test('revocations are told and kept; a later time is not replaced by an earlier one', async t => {
@@ -66,7 +66,7 @@ for (const backend of BACKENDS) {
     t.test('all of it outlives the process', async t => {
       if (backend === 'embedded') await store.close()
       const again = await folder.open()
-      t.notOk(await again.claim('token', 60_000))
+      t.notOk(await again.setIfAbsent('token', 60_000))
       t.equal((await again.revocations()).length, 1)
       t.match(await again.usage(DAY), { 'shop:logs:items': 31 })
       t.equal((await again.series(DAY, 'shop'))[0], 5)

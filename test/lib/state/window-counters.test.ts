@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { SharedStore, WindowCount } from '../../../lib/state/store.js'
-import { SharedStoreError } from '../../../lib/state/store.js'
+import type { StateStore, WindowCount } from '../../../lib/state/store.js'
+import { StateStoreError } from '../../../lib/state/store.js'
 import { WindowCounters } from '../../../lib/state/window-counters.js'
 
 /** A store of which only the windows are used. */
@@ -10,7 +10,7 @@ function windowStore (now: () => number) {
     shared: true,
     away: false,
     async countInWindows (counts: WindowCount[]) {
-      if (store.away) throw new SharedStoreError('away')
+      if (store.away) throw new StateStoreError('away')
       return counts.map(({ key, by, windowMs }) => {
         const known = windows.get(key)
         const window = known !== undefined && known.endsAt > now() ? known : { total: 0, endsAt: now() + windowMs }
@@ -24,7 +24,7 @@ function windowStore (now: () => number) {
 }
 
 function startCounters (t: { teardown (close: () => void): void }, store: object, now: () => number): WindowCounters {
-  const counters = new WindowCounters(store as SharedStore, now)
+  const counters = new WindowCounters(store as StateStore, now)
   t.teardown(() => counters.close())
   return counters
 }

@@ -1,10 +1,10 @@
 import t from 'tap'
-import { REGISTERS, Sketch } from '../../../lib/usage/hyperloglog.js'
+import { REGISTERS, HyperLogLog } from '../../../lib/usage/hyperloglog.js'
 
 const series = (i: number) => ({ MetricName: 'm', Dimensions: [{ Name: 'Page', Value: `/page/${i}` }] })
 
 t.test('counts distinct series to within a few in a hundred', async t => {
-  const sketch = new Sketch()
+  const sketch = new HyperLogLog()
   t.equal(sketch.count(), 0)
   let added = 0
   for (const [count, tolerance] of [[1, 0], [10, 0.5], [1_000, 25], [20_000, 1_200], [200_000, 12_000]] as const) {
@@ -17,7 +17,7 @@ t.test('counts distinct series to within a few in a hundred', async t => {
 })
 
 t.test('a series is its namespace, its name, and its dimensions in any order', async t => {
-  const sketch = new Sketch()
+  const sketch = new HyperLogLog()
   const [a, b] = [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }]
   sketch.add('shop', { MetricName: 'm', Dimensions: [a, b] })
   sketch.add('shop', { MetricName: 'm', Dimensions: [b, a] })
@@ -30,7 +30,7 @@ t.test('a series is its namespace, its name, and its dimensions in any order', a
 })
 
 t.test('sketches of two processes are merged by what has changed', async t => {
-  const [one, two] = [new Sketch(), new Sketch()]
+  const [one, two] = [new HyperLogLog(), new HyperLogLog()]
   for (let i = 0; i < 600; i++) one.add('shop', series(i))
   for (let i = 400; i < 1_000; i++) two.add('shop', series(i))
   const stored = new Uint8Array(REGISTERS)

@@ -1,7 +1,7 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutRetentionPolicyCommand, type CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import type { Failure, FailureClass } from '../../../resilience/failure.js'
 import type { LOG_DESTINATION_TPS } from '../../../../schemas/aws-limits.js'
-import type { Pace } from '../../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { callApi } from '../api-call.js'
 import type { DeliverContext } from '../sink.js'
 
@@ -15,7 +15,7 @@ const PASSING: ReadonlySet<FailureClass> = new Set(['throttle', 'unavailable', '
 export interface LogDestinationsOptions {
   /** Built with clientOptions(). */
   logs: CloudWatchLogsClient
-  paces: Record<Api, Pace>
+  paces: Record<Api, RateLimiter>
   /** One of RETENTION_DAYS, for a group that is made here; undefined: it keeps its events for ever. */
   retentionDaysFor?: (group: string) => number | undefined
 }

@@ -2,7 +2,7 @@ import { PutLogEventsCommand, type CloudWatchLogsClient, type RejectedLogEventsI
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../schemas/aws-limits.js'
 import type { RejectionReason } from '../../../../schemas/reasons.js'
 import type { Failure } from '../../../resilience/failure.js'
-import type { Pace } from '../../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { countLogEvent, type StoredLogEvent } from '../../../spool/record.js'
 import { callApi } from '../api-call.js'
 import { deliverBatches, halves } from '../deliver-batches.js'
@@ -22,7 +22,7 @@ const REJECTION_MESSAGES: Record<RejectionReason, string> = {
 export interface LogEventsSinkOptions extends LogDestinationsOptions {
   /** Built with clientOptions(). */
   logs: CloudWatchLogsClient
-  paces: LogDestinationsOptions['paces'] & { PutLogEvents: Pace }
+  paces: LogDestinationsOptions['paces'] & { PutLogEvents: RateLimiter }
 }
 
 /** PutLogEvents; the destination of a lease is `logGroup:logStream`, and neither name can contain a colon. */

@@ -1,6 +1,6 @@
 import { PutMetricDataCommand, type CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
-import type { Pace } from '../../../resilience/rate-limiter.js'
+import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { countDatum, type StoredDatum } from '../../../spool/record.js'
 import { Aggregator, aggregate, type MergedDatum } from './aggregate.js'
 import { callApi } from '../api-call.js'
@@ -16,7 +16,7 @@ type Batch = MetricBatch<Merged>
 export interface MetricsSinkOptions {
   /** Built with clientOptions(). */
   cloudwatch: CloudWatchClient
-  pace: Pace
+  pace: RateLimiter
 }
 
 /**

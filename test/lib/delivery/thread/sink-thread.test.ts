@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { API_TPS } from '../../../../schemas/aws-limits.js'
-import type { Pace } from '../../../../lib/resilience/rate-limiter.js'
+import type { RateLimiter } from '../../../../lib/resilience/rate-limiter.js'
 import type { DeliverContext, Delivery } from '../../../../lib/delivery/sinks/sink.js'
 import { SinkThread } from '../../../../lib/delivery/thread/sink-thread.js'
 import { packRecords, unpackRecords } from '../../../../lib/delivery/thread/messages.js'
@@ -21,7 +21,7 @@ interface Threaded {
   logged: object[]
 }
 
-async function startThread (t: Test, pace: Pace = unlimited, background = false): Promise<Threaded> {
+async function startThread (t: Test, pace: RateLimiter = unlimited, background = false): Promise<Threaded> {
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
@@ -39,7 +39,7 @@ async function startThread (t: Test, pace: Pace = unlimited, background = false)
 }
 
 /** A thread whose sink does what the destination says; and what it has logged. */
-function startOddThread (t: Test, pace: Pace = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
+function startOddThread (t: Test, pace: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
   const thread = new SinkThread({
@@ -56,7 +56,7 @@ function startOddThread (t: Test, pace: Pace = unlimited, retentionDaysFor: (gro
 }
 
 /** Lets nothing through, and notes who waits and who has given up. */
-function closedPace (): Pace & { asked: number, given: number } {
+function closedPace (): RateLimiter & { asked: number, given: number } {
   const pace = {
     asked: 0,
     given: 0,

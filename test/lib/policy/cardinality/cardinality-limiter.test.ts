@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { StoredDatum } from '../../../../lib/spool/record.js'
-import { SeriesLimit } from '../../../../lib/policy/cardinality/cardinality-limiter.js'
+import { CardinalityLimiter } from '../../../../lib/policy/cardinality/cardinality-limiter.js'
 import { LocalSeriesTable, type SeriesClaim } from '../../../../lib/policy/cardinality/series-table.js'
 
 const DAY_MS = 24 * 3_600_000
@@ -21,10 +21,10 @@ function open () {
   const table = new CountingTable()
   const clock = { now: 20_779 * DAY_MS }
   const counted: Record<string, number> = {}
-  const limit = new SeriesLimit({
+  const limit = new CardinalityLimiter({
     table,
     now: () => clock.now,
-    onFolded: (application, cause, datums) => { counted[`${application} ${cause}`] = (counted[`${application} ${cause}`] ?? 0) + datums }
+    onCollapsed: (application, cause, datums) => { counted[`${application} ${cause}`] = (counted[`${application} ${cause}`] ?? 0) + datums }
   })
   return { limit, table, clock, counted }
 }
@@ -40,7 +40,7 @@ t.test('data points beyond the limit are folded and counted, the others are left
   const { limit, counted } = open()
   const datums = users(0, 7)
   const given = [...datums]
-  await limit.fold('app', 'ns', LIMITS, datums)
+  await limit.collapse('app', 'ns', LIMITS, datums)
   t.same(shown(datums), ['m Page=/a User=u0', 'm Page=/a User=u1', 'm Page=/a User=u2', 'm Page=/a User=u3', ...Array(3).fill('m Page=/a User=__other__')])
   for (let i = 0; i < 4; i++) t.equal(datums[i], given[i])
   t.equal(given[5]!.Dimensions![1]!.Value, 'u5', 'the data point itself is not touched')
@@ -49,10 +49,10 @@ t.test('data points beyond the limit are folded and counted, the others are left
 
 t.test('known series are not asked for again, and cost no promise', async t => {
   const { limit, table, counted } = open()
-  await limit.fold('app', 'ns', LIMITS, users(0, 6))
+  await limit.collapse('app', 'ns', LIMITS, users(0, 6))
   const { calls } = table
   const datums = users(0, 6)
-  t.equal(limit.fold('app', 'ns', LIMITS, datums), undefined)
+  t.equal(limit.collapse('app', 'ns', LIMITS, datums), undefined)
   t.equal(table.calls, calls)
   t.equal(shown(datums)[5], 'm Page=/a User=__other__')
   t.same(counted, { 'app max-series': 4 })
@@ -60,18 +60,18 @@ t.test('known series are not asked for again, and cost no promise', async t => {
 
 t.test('new series of a request are asked for in one call, each once', async t => {
   const { limit, table } = open()
-  await limit.fold('app', 'ns', LIMITS, [...users(0, 3), ...users(0, 3), datum('n', { Page: '/a' })])
+  await limit.collapse('app', 'ns', LIMITS, [...users(0, 3), ...users(0, 3), datum('n', { Page: '/a' })])
   t.equal(table.calls, 2, 'one for the names, one for the series')
   t.equal(table.claims, 2 + 4)
-  await limit.fold('app', 'ns', LIMITS, users(3, 4))
+  await limit.collapse('app', 'ns', LIMITS, users(3, 4))
   t.equal(table.calls, 3, 'a known name is not asked for')
 })
 
 t.test('the order of dimensions makes no other series', async t => {
   const { limit } = open()
-  await limit.fold('app', 'ns', { metrics: 1, series: 1 }, [datum('m', { a: '1', b: '2' })])
+  await limit.collapse('app', 'ns', { metrics: 1, series: 1 }, [datum('m', { a: '1', b: '2' })])
   const datums = [datum('m', { b: '2', a: '1' }), datum('m', { b: '3', a: '1' })]
-  await limit.fold('app', 'ns', { metrics: 1, series: 1 }, datums)
+  await limit.collapse('app', 'ns', { metrics: 1, series: 1 }, datums)
   t.equal(shown(datums)[0], 'm b=2 a=1')
   t.match(shown(datums)[1], /__other__/)
 })
@@ -80,56 +80,56 @@ t.test('names of metrics are bounded too', async t => {
   const { limit, counted } = open()
   const datums = ['a', 'b', 'c', 'd', 'e'].map(name => datum(name))
   datums.push(datum('f', { User: 'u1' }))
-  await limit.fold('app', 'ns', LIMITS, datums)
+  await limit.collapse('app', 'ns', LIMITS, datums)
   t.same(shown(datums), ['a', 'b', 'c', '__other__', '__other__', '__other__ User=u1'])
   t.same(counted, { 'app max-metrics': 3 })
   const more = Array.from({ length: 20 }, (_, i) => datum(`more ${i}`, { User: `v${i}` }))
-  await limit.fold('app', 'ns', LIMITS, more)
+  await limit.collapse('app', 'ns', LIMITS, more)
   t.equal(new Set(shown(more)).size, 4, '3 more series of __other__, and one for the rest')
 })
 
 t.test('applications, namespaces and metrics do not know of each other', async t => {
   const { limit } = open()
-  await limit.fold('app', 'ns', LIMITS, users(0, 4))
+  await limit.collapse('app', 'ns', LIMITS, users(0, 4))
   for (const [application, namespace] of [['other', 'ns'], ['app', 'other']] as const) {
     const datums = users(10, 11)
-    await limit.fold(application, namespace, LIMITS, datums)
+    await limit.collapse(application, namespace, LIMITS, datums)
     t.equal(shown(datums)[0], 'm Page=/a User=u10')
   }
   const other = [datum('n', { Page: '/a', User: 'u10' })]
-  await limit.fold('app', 'ns', LIMITS, other)
+  await limit.collapse('app', 'ns', LIMITS, other)
   t.equal(shown(other)[0], 'n Page=/a User=u10')
 })
 
 t.test('what finds no room at all becomes one series', async t => {
   const { limit } = open()
   const datums = Array.from({ length: 30 }, (_, i) => datum('m', { [`name ${i}`]: 'x' }))
-  await limit.fold('app', 'ns', LIMITS, datums)
+  await limit.collapse('app', 'ns', LIMITS, datums)
   t.equal(shown(datums).at(-1), 'm __other__=__other__')
   t.equal(new Set(shown(datums)).size, 4 + 1 + 1)
 })
 
 t.test('at midnight UTC all is forgotten', async t => {
   const { limit, clock } = open()
-  await limit.fold('app', 'ns', LIMITS, users(0, 5))
+  await limit.collapse('app', 'ns', LIMITS, users(0, 5))
   clock.now += DAY_MS
   const datums = users(4, 8)
-  await limit.fold('app', 'ns', LIMITS, datums)
+  await limit.collapse('app', 'ns', LIMITS, datums)
   t.notMatch(shown(datums).join(), /__other__/)
 })
 
 t.test('a limit of 0 is none', async t => {
   const { limit } = open()
   const datums = [...users(0, 20), ...Array.from({ length: 20 }, (_, i) => datum(`n${i}`))]
-  await limit.fold('app', 'ns', { metrics: 0, series: 0 }, datums)
+  await limit.collapse('app', 'ns', { metrics: 0, series: 0 }, datums)
   t.notMatch(shown(datums).join(), /__other__/)
 })
 
 t.test('a raised limit is in force at once', async t => {
   const { limit } = open()
-  await limit.fold('app', 'ns', LIMITS, users(0, 5))
+  await limit.collapse('app', 'ns', LIMITS, users(0, 5))
   const datums = users(4, 5)
-  await limit.fold('app', 'ns', { metrics: 3, series: 10 }, datums)
+  await limit.collapse('app', 'ns', { metrics: 3, series: 10 }, datums)
   t.equal(shown(datums)[0], 'm Page=/a User=u4')
 })
 
@@ -137,7 +137,7 @@ t.test('long dimensions are told apart', async t => {
   const { limit } = open()
   const long = 'x'.repeat(1_000)
   const datums = ['1', '2', '3', '4', '5'].map(end => datum('m', { a: long + end }))
-  await limit.fold('app', 'ns', LIMITS, datums)
+  await limit.collapse('app', 'ns', LIMITS, datums)
   t.equal(new Set(shown(datums)).size, 5)
   t.equal(shown(datums)[4], 'm a=__other__')
 })

@@ -1,20 +1,20 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisSeriesTable } from '../../../../lib/policy/cardinality/redis-series-table.js'
-import { LocalSeriesTable, type Fold, type Pairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
+import { LocalSeriesTable, type Collapse, type Pairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
 import { startRedis } from '../../../helpers/redis.js'
 
 /** Redis forgets a day that is over at once. */
 const DAY = Math.floor(Date.now() / 86_400_000)
 
-type Claim = (limit: number, ...series: Pairs[]) => Promise<Fold[]>
+type Claim = (limit: number, ...series: Pairs[]) => Promise<Collapse[]>
 
 function claimIn (table: SeriesTable, scope: string, day = DAY): Claim {
   return async (limit, ...series) => await table.claim(day, series.map(pairs => ({ scope, limit, pairs })))
 }
 
 /** The series that claims lead to. */
-function names (series: Pairs[], folds: Fold[]): Set<string> {
+function names (series: Pairs[], folds: Collapse[]): Set<string> {
   return new Set(series.map((pairs, i) => folds[i] === null ? '*' : pairs.map(([name, value], j) => `${name}=${folds[i]!.includes(j) ? '*' : value}`).join()))
 }
 

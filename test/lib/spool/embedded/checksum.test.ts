@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { describeBytes, seal, unseal } from '../../../../lib/spool/embedded/checksum.js'
+import { describeBytes, addChecksum, removeChecksum } from '../../../../lib/spool/embedded/checksum.js'
 
 t.test('a sealed value comes back, and not when anything of it was changed', async t => {
   fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' })), fc.nat(), fc.integer({ min: 1, max: 255 }), (texts, at, change) => {
     const parts = texts.map(text => Buffer.from(text))
-    const sealed = seal(parts)
-    t.same(unseal(sealed), Buffer.concat(parts))
-    t.same(seal([Buffer.concat(parts)]), sealed, 'however it was cut')
+    const sealed = addChecksum(parts)
+    t.same(removeChecksum(sealed), Buffer.concat(parts))
+    t.same(addChecksum([Buffer.concat(parts)]), sealed, 'however it was cut')
     sealed[at % sealed.length]! ^= change
-    t.equal(unseal(sealed), null)
-    t.equal(unseal(sealed.subarray(0, at % sealed.length)), null)
+    t.equal(removeChecksum(sealed), null)
+    t.equal(removeChecksum(sealed.subarray(0, at % sealed.length)), null)
   }))
 })
 

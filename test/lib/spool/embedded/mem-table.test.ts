@@ -1,6 +1,6 @@
 import t from 'tap'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
-import { Unstored } from '../../../../lib/spool/embedded/mem-table.js'
+import { MemTable } from '../../../../lib/spool/embedded/mem-table.js'
 import type { Kind } from '../../../../lib/spool/spool.js'
 
 const BATCH = { items: 10, bytes: 1_000 }
@@ -13,7 +13,7 @@ function journaled (destination: string, items: number, at: number, kind: Kind =
 }
 
 t.test('counts what it holds until that is stored, on its way too', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   unstored.add(1, journaled('a', 2, 100), nothingStored)
   unstored.add(2, journaled('b', 3, 200, 'metrics'), nothingStored)
   t.equal(unstored.items, 5)
@@ -31,7 +31,7 @@ t.test('counts what it holds until that is stored, on its way too', async t => {
 })
 
 t.test('what was not stored goes before what has come since', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   unstored.add(1, journaled('a', 1, 100), nothingStored)
   unstored.leave()
   unstored.add(2, journaled('a', 2, 200), nothingStored)
@@ -42,7 +42,7 @@ t.test('what was not stored goes before what has come since', async t => {
 })
 
 t.test('a full batch is due at once, together with what is stored of its destination, and said once', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   t.same(unstored.add(1, journaled('a', 6, 0), nothingStored), [])
   t.same(unstored.add(2, journaled('b', 6, 0), () => ({ items: 3, bytes: 0 })), [])
   t.same(unstored.add(3, journaled('b', 1, 0), () => ({ items: 3, bytes: 0 })), ['logs'])
@@ -51,13 +51,13 @@ t.test('a full batch is due at once, together with what is stored of its destina
 })
 
 t.test('what comes behind a full batch that is stored has no hurry', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   t.same(unstored.add(1, journaled('a', 6, 0), () => ({ items: 12, bytes: 0 })), [])
   t.equal(unstored.nextDueMs('logs', 0), 1_000)
 })
 
 t.test('what somebody waits for stays urgent when it could not be stored', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   unstored.add(1, journaled('a', 1, 0), nothingStored)
   unstored.add(2, journaled('a', 1, 0, 'logs', true), nothingStored)
   t.equal(unstored.leave().queues[0]!.urgent, true)
@@ -67,7 +67,7 @@ t.test('what somebody waits for stays urgent when it could not be stored', async
 })
 
 t.test('knows the answer of a key that was claimed until the tables know it', async t => {
-  const unstored = new Unstored(1_000, LIMITS)
+  const unstored = new MemTable(1_000, LIMITS)
   unstored.add(1, { journaled: [], claims: [['hash', 1, 'first']] }, nothingStored)
   t.equal(unstored.isEmpty, false)
   t.same(unstored.leave().claims, [['hash', 1, 'first']])
