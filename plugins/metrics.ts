@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { requireScope } from '../lib/access/scope.js'
 import { ApiError } from '../lib/http/api-error.js'
 import type { IntakeContext, IntakeResult } from '../lib/intake/intake.js'
-import { namespaceError } from '../lib/items/metric-datum.js'
+import { namespaceError } from '../lib/items/names.js'
 import { encodeMetricBody, writeDatum } from '../lib/spool/record.js'
 import type { MetricEnvelope } from '../schemas/metric.js'
 

@@ -6,7 +6,8 @@ import { readGrant, type Grant } from '../lib/access/client-tokens.js'
 import { TickBatch } from '../lib/http/tick-batch.js'
 import { ApiError } from '../lib/http/api-error.js'
 import { isObject } from '../lib/guards.js'
-import { AccessTokens, CLIENT_TOKEN_MAX_FUTURE_MS, type AccessClaims, type Principal } from '../lib/access/access-tokens.js'
+import { AccessTokens, type AccessClaims, type Principal } from '../lib/access/access-tokens.js'
+import { CLIENT_TOKEN_MAX_FUTURE_MS } from '../lib/access/legacy-client-token.js'
 
 declare module 'fastify' {
   interface FastifyInstance { tokens: Tokens }

@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { API_ERRORS } from '../lib/http/api-error.js'
+import { API_ERRORS } from './error-table.js'
 
 /** `schemas` may read the table of errors as it reads the limits: both are constants. */
 export const ErrorSchema = Type.Object({

@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { DEAD_LETTER_REASONS, INVALID_ITEM_REASONS, REJECTION_REASONS } from './reasons.js'
-import { API_ERRORS } from '../lib/http/api-error.js'
+import { API_ERRORS } from './error-table.js'
 import { ref, stringEnum } from './common.js'
 
 const REASONS = [...new Set([...INVALID_ITEM_REASONS, ...REJECTION_REASONS, ...DEAD_LETTER_REASONS])]

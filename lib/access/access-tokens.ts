@@ -1,23 +1,15 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash } from 'node:crypto'
+import { createSigner, createVerifier } from 'fast-jwt'
 import { LRUCache } from 'lru-cache'
 import type { Application } from '../../schemas/applications.js'
 import { readScope, type Scope } from './scope.js'
-import { jwt } from './jwt.js'
 
-/** A client token is valid for a day from its timestamp. */
-export const CLIENT_TOKEN_MAX_AGE_MS = 24 * 3_600_000
-/** How far a client's clock may run ahead. */
-export const CLIENT_TOKEN_MAX_FUTURE_MS = 5 * 60_000
-const MAX_CLIENT_TOKEN_LENGTH = 1_024
 const MAX_ACCESS_TOKEN_LENGTH = 4_096
 /** Verified access tokens remembered. */
 const CACHE_SIZE = 10_000
 /** Refused tokens that are remembered: a page repeats one until it has another. */
 const REFUSED_CACHE_SIZE = 1_000
 const KEY_ID_LENGTH = 8
-
-const MILLISECONDS = /^[1-9]\d{12}$/
-const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 /** Whose items these are; taken from the token, never from the payload. */
 export interface Principal {
@@ -26,54 +18,6 @@ export interface Principal {
   jti: string
   /** Null when the token may do all that its application may. */
   scope: Scope | null
-}
-
-function hashClientToken (timestamp: string, salt: string, secret: string): Buffer {
-  return createHash('sha256').update(`${timestamp}${salt}${secret}`).digest()
-}
-
-/**
- * `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`
- * @param now Unix milliseconds
- * @param salt any string without `::`
- */
-export function createClientToken (secret: string, now: number, salt: string): string {
-  const timestamp = String(now)
-  const hash = hashClientToken(timestamp, salt, secret).toString('base64')
-  return Buffer.from(`${timestamp}::${salt}::${hash}`).toString('base64')
-}
-
-export interface ClientToken {
-  /** Unix milliseconds. */
-  issuedAt: number
-  /** What it says, whichever way its base64 was written. */
-  content: string
-  madeWith (secret: string): boolean
-}
-
-/**
- * Reads strictly, for the hash covers a bare concatenation: digits that move from the salt to the timestamp keep it.
- * So the timestamp must be exactly the 13 digits of a plausible millisecond value.
- * @returns null when it is no client token, or none of now
- */
-export function readClientToken (token: string, now: number): ClientToken | null {
-  if (token.length > MAX_CLIENT_TOKEN_LENGTH || !BASE64.test(token)) return null
-  const content = Buffer.from(token, 'base64').toString('utf8')
-  const parts = content.split('::')
-  if (parts.length !== 3) return null
-  const [timestamp, salt, hash] = parts as [string, string, string]
-  if (!MILLISECONDS.test(timestamp)) return null
-  const issuedAt = Number(timestamp)
-  if (now - issuedAt > CLIENT_TOKEN_MAX_AGE_MS || issuedAt - now > CLIENT_TOKEN_MAX_FUTURE_MS) return null
-  const given = Buffer.from(hash)
-  return {
-    issuedAt,
-    content,
-    madeWith (secret) {
-      const expected = Buffer.from(hashClientToken(timestamp, salt, secret).toString('base64'))
-      return given.length === expected.length && timingSafeEqual(given, expected)
-    }
-  }
 }
 
 /** What an access token says. */
@@ -141,7 +85,7 @@ export class AccessTokens {
 
   issue ({ application, scope = null, origin = null, parent = null }: NewAccessToken): string {
     const { secrets: [secret], ttlSeconds, now, id } = this.#options
-    const sign = jwt().createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
+    const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
     return sign({
       sub: application,
       jti: id(),
@@ -177,7 +121,7 @@ export class AccessTokens {
   }
 
   #verifierOf (id: unknown): Verifier | undefined {
-    this.#verifiers ??= new Map(this.#options.secrets.map(secret => [keyId(secret), jwt().createVerifier({
+    this.#verifiers ??= new Map(this.#options.secrets.map(secret => [keyId(secret), createVerifier({
       key: secret,
       algorithms: ['HS256'],
       ignoreExpiration: true,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { createVerifier } from 'fast-jwt'
 import type { Application } from '../../schemas/applications.js'
-import { jwt } from './jwt.js'
-import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, readClientToken } from './access-tokens.js'
+import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, readClientToken } from './legacy-client-token.js'
 import type { Applications } from './applications.js'
 import { readScope, type Scope } from './scope.js'
 
@@ -37,7 +37,7 @@ const verifiers = new WeakMap<Application, Verifier[]>()
 function verifiersOf (application: Application): Verifier[] {
   const known = verifiers.get(application)
   if (known !== undefined) return known
-  const made = application.clientSecrets.map(key => jwt().createVerifier({ key, algorithms: ['HS256'], ignoreExpiration: true, ignoreNotBefore: true, requiredClaims: ['exp'] }) as Verifier)
+  const made = application.clientSecrets.map(key => createVerifier({ key, algorithms: ['HS256'], ignoreExpiration: true, ignoreNotBefore: true, requiredClaims: ['exp'] }) as Verifier)
   verifiers.set(application, made)
   return made
 }

@@ -2,10 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, type BackoffSchedules } from '../resilience/backoff.js'
 import { createHealth, type Health } from './forwarder-health.js'
 import type { FailureClass } from '../resilience/failure.js'
+import type { Log } from '../logger.js'
 import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js'
 import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
-import { SpoolFullError, SpoolUnavailableError, type Kind, type Lease, type Settlement, type Spool } from '../spool/spool.js'
+import { SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool } from '../spool/spool.js'
+import type { Kind } from '../../schemas/kinds.js'
 
 /** The longest sleep of a forwarder whose spool lets items linger for longer. */
 const MAX_SLEEP_MS = 1_000
@@ -13,12 +15,6 @@ const MAX_SLEEP_MS = 1_000
 const MIN_SLEEP_MS = 5
 /** While stopping, a destination that may be tried again within this time is waited for. */
 const STOP_PATIENCE_MS = 1_000
-
-export interface Log {
-  info (fields: object, message: string): void
-  warn (fields: object, message: string): void
-  error (fields: object, message: string): void
-}
 
 /** Counts what happens; called synchronously, must not throw. */
 export interface ForwarderObserver {

@@ -1,6 +1,6 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { API_ERRORS, type ApiErrorName } from './api-error.js'
+import { API_ERRORS, type ApiErrorName } from '../../schemas/error-table.js'
 
 /**
  * Answers to requests that never reach a route, so that no hook can have its say. Any page may read them: they hold

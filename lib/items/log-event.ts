@@ -1,32 +1,12 @@
-import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_LOG_EVENTS as LIMIT } from '../../schemas/aws-limits.js'
-import type { StoredLogEvent } from '../spool/record.js'
+import { PUT_LOG_EVENTS as LIMIT } from '../../schemas/aws-limits.js'
+import type { StoredLogEvent } from './item.js'
 import { InvalidItem } from './item-error.js'
 import { isObject, unknownField } from '../guards.js'
 import { daysOrHours, readLogTimestamp } from './timestamp.js'
 
 const EVENT_FIELDS = new Set(['message', 'timestamp'])
-const GROUP_NAME = new RegExp(LOG_GROUP_NAME.PATTERN)
-const STREAM_NAME = new RegExp(LOG_STREAM_NAME.PATTERN)
 /** No UTF-16 code unit takes more bytes in UTF-8. */
 const MAX_BYTES_PER_UNIT = 3
-
-/** Null when CloudWatch takes this log group name, else the rule it breaks. */
-export function logGroupNameError (name: string): string | null {
-  if (name.length === 0) return 'must not be empty'
-  if (name.length > LOG_GROUP_NAME.MAX_LENGTH) return `must have at most ${LOG_GROUP_NAME.MAX_LENGTH} characters`
-  if (!GROUP_NAME.test(name)) return 'must be made of letters, digits and . - _ / #'
-  if (name.startsWith(LOG_GROUP_NAME.RESERVED_PREFIX)) return `must not start with "${LOG_GROUP_NAME.RESERVED_PREFIX}", which is AWS's own`
-  return null
-}
-
-/** Null when CloudWatch takes this log stream name, else the rule it breaks. */
-export function logStreamNameError (name: string): string | null {
-  if (name.length === 0) return 'must not be empty'
-  if (name.length > LOG_STREAM_NAME.MAX_LENGTH) return `must have at most ${LOG_STREAM_NAME.MAX_LENGTH} characters`
-  if (!STREAM_NAME.test(name)) return 'must not contain : or *'
-  if (!name.isWellFormed()) return 'must be well-formed Unicode'
-  return null
-}
 
 function readTimestamp (value: unknown, index: number, now: number): number {
   if (value === undefined) return now

@@ -1,7 +1,8 @@
 import { PUT_METRIC_DATA as LIMIT, UNITS } from '../../schemas/aws-limits.js'
-import type { StoredDatum } from '../spool/record.js'
+import type { StoredDatum } from './item.js'
 import { InvalidItem } from './item-error.js'
-import { textError, isObject, unknownField } from '../guards.js'
+import { isObject, unknownField } from '../guards.js'
+import { textError } from './names.js'
 import { daysOrHours, readMetricTimestamp } from './timestamp.js'
 
 const DATUM_FIELDS = new Set(['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution'])
@@ -9,14 +10,6 @@ const DIMENSION_FIELDS = new Set(['Name', 'Value'])
 const STATISTIC_FIELDS = new Set(['SampleCount', 'Sum', 'Minimum', 'Maximum'])
 const KNOWN_UNITS: ReadonlySet<unknown> = new Set(UNITS)
 const KNOWN_RESOLUTIONS: ReadonlySet<unknown> = new Set(LIMIT.STORAGE_RESOLUTIONS)
-const RESERVED_NAMESPACE = 'AWS/'
-
-/** Null when CloudWatch takes metrics in this namespace, else the rule it breaks. */
-export function namespaceError (namespace: string): string | null {
-  if (namespace.startsWith(RESERVED_NAMESPACE)) return `must not start with "${RESERVED_NAMESPACE}", which is AWS's own`
-  if (namespace.startsWith(':')) return 'must not start with a colon'
-  return textError(namespace, LIMIT.MAX_NAMESPACE_LENGTH)
-}
 
 /**
  * Names of what is wrong are put together when something is: a path of the datum, and the field in it.

@@ -1,4 +1,4 @@
-import type { StoredDatum } from '../spool/record.js'
+import type { StoredDatum } from '../items/item.js'
 import { InvalidItem } from '../items/item-error.js'
 
 export type Dimension = NonNullable<StoredDatum['Dimensions']>[number]

@@ -3,7 +3,7 @@ import { createDimensionPolicy, type Dimension, type DimensionPolicy, type Dimen
 import { editJson, isJson, startsWith } from './json-editor.js'
 import { checkMessageSize } from '../items/log-event.js'
 import { checkDimensions, checkMetricName } from '../items/metric-datum.js'
-import type { StoredDatum, StoredLogEvent } from '../spool/record.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { createRedactor, type RedactionRules, type Redactor } from './redaction/redactor.js'
 
 /** What an application wants done to its items before they are stored. */

@@ -1,7 +1,7 @@
 import type { DatumRule, LogEventRule } from './item-policy.js'
 import { readLogEvent } from '../items/log-event.js'
 import { readMetricDatum } from '../items/metric-datum.js'
-import type { StoredDatum, StoredLogEvent } from '../spool/record.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 
 export interface ReaderOptions<Rule> {
   /** Unix milliseconds. */

@@ -1,5 +1,6 @@
 import type { MetricDatum } from '../../schemas/metric.js'
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { readLogEvent } from '../items/log-event.js'
 import { readMetricTimestamp } from '../items/timestamp.js'
 import type { SpoolRecord } from './spool.js'
@@ -23,11 +24,6 @@ const MAX_RECORD_BYTES = 32_768
 const MIN_ITEMS_AS_CAME = 8
 /** What a time adds to the JSON of a datum that came without. */
 const TIMESTAMP_BYTES = ',"Timestamp":1795330800123'.length
-
-/** `[timestamp in Unix milliseconds, message]` */
-export type StoredLogEvent = [number, string]
-/** Timestamp in Unix milliseconds, always set. */
-export type StoredDatum = Omit<MetricDatum, 'Timestamp'> & { Timestamp: number }
 
 /** Somebody waits for the delivery of these items. */
 export interface ReceiptRef {

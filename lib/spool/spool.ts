@@ -1,8 +1,5 @@
+import type { Kind } from '../../schemas/kinds.js'
 import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'
-
-/** What a record holds; each kind has its own sink and its own batch limits. */
-export const KINDS = ['metrics', 'logs', 'metering'] as const
-export type Kind = typeof KINDS[number]
 
 /** How much one lease may hold; a destination with this much waiting is due at once. */
 export interface BatchLimits {

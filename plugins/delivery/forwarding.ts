@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
 import { createForwarder, type Forwarder, type ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
-import type { Kind } from '../../lib/spool/spool.js'
+import type { Kind } from '../../schemas/kinds.js'
 import type { Health } from '../../schemas/health.js'
 
 declare module 'fastify' {

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods } from 'fastify'
 import fp from 'fastify-plugin'
-import { ApiError, type ApiErrorName } from '../../lib/http/api-error.js'
+import { ApiError } from '../../lib/http/api-error.js'
+import type { ApiErrorName } from '../../schemas/error-table.js'
 import { SpoolFullError, SpoolUnavailableError } from '../../lib/spool/spool.js'
 
 const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { IntakeContext } from '../../lib/intake/intake.js'
-import type { StoredDatum } from '../../lib/spool/record.js'
+import type { StoredDatum } from '../../lib/items/item.js'
 import { RedisSeriesTable } from '../../lib/policy/cardinality/redis-series-table.js'
 import { CardinalityLimiter } from '../../lib/policy/cardinality/cardinality-limiter.js'
 import { LocalSeriesTable } from '../../lib/policy/cardinality/series-table.js'

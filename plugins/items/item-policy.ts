@@ -5,7 +5,7 @@ import { ApiError } from '../../lib/http/api-error.js'
 import type { IntakeContext } from '../../lib/intake/intake.js'
 import { datumReader, logEventReader, type Reading } from '../../lib/policy/item-reader.js'
 import { ItemPolicy } from '../../lib/policy/item-policy.js'
-import type { StoredDatum, StoredLogEvent } from '../../lib/spool/record.js'
+import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { Application } from '../../schemas/applications.js'
 
 declare module 'fastify' {

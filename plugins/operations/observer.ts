@@ -4,7 +4,7 @@ import type { Counter } from 'prom-client'
 import type { ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { IntakeObserver } from '../../lib/intake/intake.js'
 import type { CollapseCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
-import { KINDS, type Kind } from '../../lib/spool/spool.js'
+import { KINDS, type Kind } from '../../schemas/kinds.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

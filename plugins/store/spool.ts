@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
-import type { BatchLimits, Kind, Spool, SpoolOptions } from '../../lib/spool/spool.js'
+import type { BatchLimits, Spool, SpoolOptions } from '../../lib/spool/spool.js'
+import type { Kind } from '../../schemas/kinds.js'
 
 declare module 'fastify' {
   interface FastifyInstance { spool: Spool }

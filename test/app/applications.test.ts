@@ -4,7 +4,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { CloudWatchLogsClient, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
 import { BACKENDS, eventually, startGateway, type Gateway } from '../helpers/app.js'
 

@@ -7,7 +7,7 @@ import Fastify from 'fastify'
 import fp from 'fastify-plugin'
 import t from 'tap'
 import app, { options } from '../../app.js'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { eventually, startGateway, useSandbox } from '../helpers/app.js'
 import { askRaw } from '../helpers/raw.js'
 

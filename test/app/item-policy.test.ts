@@ -175,7 +175,7 @@ t.test('each application has its own rules', async t => {
   const application = (id: string, rules: object) => ({ id, clientSecrets: [`client-secret-of-${id}-tests`], allowedOrigins: ['*'], namespaces: ['*'], logGroups: ['*'], ...rules })
   const applications = [application('open', {}), application('strict', { redaction: { patterns: ['email'] }, dimensions: { allowed: ['Page'], unknown: 'refuse' }, maxSeriesPerMetric: 2 })]
   await writeFile(file, JSON.stringify({ applications }))
-  const { createClientToken } = await import('../../lib/access/access-tokens.js')
+  const { createClientToken } = await import('../../lib/access/legacy-client-token.js')
   const gateway = await startGateway(t, { APPS_FILE: file })
   const as = async (id: string) => await client({
     ...gateway,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { CLIENT_SECRET_KEY, startGateway } from '../helpers/app.js'
 
 const logs = { logGroupName: '/p', logStreamName: 's', logEvents: [{ message: 'm' }] }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { applicationsFile, secretOf } from '../helpers/applications.js'
 import { BACKENDS, eventually, redisEnvironment, startGateway } from '../helpers/app.js'
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { eventually } from '../helpers/app.js'
 

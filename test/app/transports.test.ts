@@ -1,6 +1,6 @@
 import zlib, { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { CLIENT_SECRET_KEY, eventually, startGateway, type Gateway } from '../helpers/app.js'
 import { askRaw, openRaw } from '../helpers/raw.js'
 

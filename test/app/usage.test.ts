@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { applicationsFile, secretOf, type GivenApplication } from '../helpers/applications.js'
 import { BACKENDS, eventually, redisEnvironment, startGateway, type Gateway } from '../helpers/app.js'
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
-import { API_ERRORS } from '../../lib/http/api-error.js'
+import { API_ERRORS } from '../../schemas/error-table.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { startGateway } from '../helpers/app.js'
 

@@ -11,7 +11,7 @@ import { createLogEventsSink } from '../../lib/delivery/sinks/log-events/log-eve
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
 import { openLmdbSpool } from '../../lib/spool/embedded/embedded-spool.js'
 import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
-import type { StoredLogEvent } from '../../lib/spool/record.js'
+import type { StoredLogEvent } from '../../lib/items/item.js'
 import { logRecords, unlimitedLogs, type Cloud } from './delivery.js'
 
 interface Teardown {

@@ -1,6 +1,6 @@
 /** Prints a client token for CLIENT_SECRET_KEY of the environment or of `.env`. */
 import { randomUUID } from 'node:crypto'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 
 try {
   process.loadEnvFile()

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
 
 export const NAMESPACE = 'Shop'

@@ -1,4 +1,4 @@
-import { API_ERRORS } from '../../lib/http/api-error.js'
+import { API_ERRORS } from '../../schemas/error-table.js'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
 import type { Answer } from './client.js'
 import type { Document, Operation, Schema } from './document.js'

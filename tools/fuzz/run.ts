@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { createClientToken } from '../../lib/access/access-tokens.js'
+import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { createClient, type Client } from './client.js'
 import { operationsOf, readDocument } from './document.js'
 import { createJudge } from './judge.js'

@@ -1,5 +1,6 @@
 import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
-import { countDatum, countLogEvent, encodeLogBody, encodeMetricBody, encodeRecords, type StoredDatum, type StoredLogEvent } from '../../lib/spool/record.js'
+import { countDatum, countLogEvent, encodeLogBody, encodeMetricBody, encodeRecords } from '../../lib/spool/record.js'
+import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { SpoolRecord } from '../../lib/spool/spool.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { RATES } from './rates.js'

@@ -1,7 +1,8 @@
 import type { FailureClass } from '../../resilience/failure.js'
 import type { RejectionReason } from '../../../schemas/reasons.js'
 import type { ReceiptUpdate } from '../receipts.js'
-import type { Kind, Lease, Settlement } from '../../spool/spool.js'
+import type { Lease, Settlement } from '../../spool/spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 
 /** One call to the API behind a sink, for metrics and logs; never holds a payload. */
 export interface SinkCall {

@@ -1,5 +1,6 @@
 import type { RateLimiter } from '../../resilience/rate-limiter.js'
-import type { Kind, LeasedRecord, SpoolRecord } from '../../spool/spool.js'
+import type { LeasedRecord, SpoolRecord } from '../../spool/spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import { StoredLine } from '../../spool/stored-line.js'
 import type { DeliverContext, Delivery, SinkCall } from '../sinks/sink.js'
 

@@ -1,5 +1,5 @@
 import { OTHER, type Dimension } from '../dimension-policy.js'
-import type { StoredDatum } from '../../spool/record.js'
+import type { StoredDatum } from '../../items/item.js'
 import { KnownSeries, UNCHANGED, type Known } from './known-series.js'
 import { AS_IT_IS, type Collapse, type Pairs, type SeriesClaim, type SeriesTable } from './series-table.js'
 

@@ -1,4 +1,4 @@
-import type { StoredDatum } from '../../spool/record.js'
+import type { StoredDatum } from '../../items/item.js'
 import { AS_IT_IS, type Collapse } from './series-table.js'
 
 /** What becomes of a data point of a series; indexes are those of its own dimensions. */

@@ -1,4 +1,5 @@
-import type { Append, Kind, SpoolRecord } from '../spool.js'
+import type { Append, SpoolRecord } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 
 /** Appends of one destination, gathered so that they share entries. */
 export interface GroupedAppend {

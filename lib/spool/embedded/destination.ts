@@ -1,4 +1,5 @@
-import type { BatchLimits, Kind } from '../spool.js'
+import type { BatchLimits } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import type { Due } from './due-queue.js'
 
 /** What is known of a stored entry without reading its value. */

@@ -21,9 +21,10 @@ import { retryStore } from '../retry.js'
 import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
   SpoolFullError, SpoolUnavailableError,
-  type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type Settlement, type Spool,
+  type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult
 } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 
 const MAX_FLUSH_OPS = 2_000
 const MAX_FLUSH_BYTES = 8 * 2 ** 20

@@ -1,5 +1,6 @@
 import { packEntries, type Chunk } from '../entry-codec.js'
-import type { BatchLimits, Kind } from '../spool.js'
+import type { BatchLimits } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import type { GroupedAppend } from './append-group.js'
 
 /** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */

@@ -1,5 +1,6 @@
 import type { Chunk } from '../entry-codec.js'
-import type { BatchLimits, Depth, Kind } from '../spool.js'
+import type { BatchLimits, Depth } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import type { Claim, FrameContent, Journaled } from './frame.js'
 
 /** What waits of one destination. */

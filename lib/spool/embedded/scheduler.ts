@@ -1,4 +1,5 @@
-import { KINDS, type BatchLimits, type Depth, type Kind, type SpoolOptions } from '../spool.js'
+import { type BatchLimits, type Depth, type SpoolOptions } from '../spool.js'
+import { KINDS, type Kind } from '../../../schemas/kinds.js'
 import {
   addWaiting, createDestination, giveBack, isBatchReady, nextExpiry, reclaimExpired, type Destination, type Entry, type HeldLease
 } from './destination.js'

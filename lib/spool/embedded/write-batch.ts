@@ -1,4 +1,5 @@
-import type { BatchLimits, DeadLetter, Kind, SpoolRecord } from '../spool.js'
+import type { BatchLimits, DeadLetter, SpoolRecord } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import { mergeChunks, packEntries, writeChunk, type Chunk, type MergedChunk, type PackedChunk } from '../entry-codec.js'
 import type { StoredLedger } from '../ledger.js'
 import type { Destination, Entry } from './destination.js'

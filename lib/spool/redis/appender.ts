@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { packEntries, writeChunk, type PackedChunk } from '../entry-codec.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
-  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type Kind, type SpoolRecord
+  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type SpoolRecord
 } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
 import type { Argument, SpoolClient } from './commands.js'

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib'
-import { KINDS, type Kind } from '../spool.js'
+import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 /** Names of keys; what lies under a base name is listed in common.lua.ts. */
 export class Keys {

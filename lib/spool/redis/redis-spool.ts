@@ -17,9 +17,10 @@ import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
 import {
   SpoolUnavailableError,
-  type Append, type AppendResult, type DeadLetters, type Depth, type Kind, type Lease, type LeasedRecord, type Settlement, type Spool,
+  type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type LeasedRecord, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult
 } from '../spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 
 const COMMAND_TIMEOUT_MS = 5_000
 

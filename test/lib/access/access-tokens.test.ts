@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { createSigner } from 'fast-jwt'
 import t from 'tap'
-import { AccessTokens, createClientToken, readClientToken } from '../../../lib/access/access-tokens.js'
+import { AccessTokens } from '../../../lib/access/access-tokens.js'
+import { createClientToken, readClientToken } from '../../../lib/access/legacy-client-token.js'
 
 const NOW = 1_795_330_800_123
 const SECRET = 'client-secret'

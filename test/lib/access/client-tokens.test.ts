@@ -2,7 +2,7 @@ import { createSigner } from 'fast-jwt'
 import t from 'tap'
 import { Applications } from '../../../lib/access/applications.js'
 import { readGrant } from '../../../lib/access/client-tokens.js'
-import { createClientToken } from '../../../lib/access/access-tokens.js'
+import { createClientToken } from '../../../lib/access/legacy-client-token.js'
 import { application, SECRET } from '../../helpers/applications.js'
 
 const NOW = 1_795_330_800_123

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../schemas/aws-limits.js'
-import { logGroupNameError, logStreamNameError, readLogEvent } from '../../../lib/items/log-event.js'
+import { readLogEvent } from '../../../lib/items/log-event.js'
+import { logGroupNameError, logStreamNameError } from '../../../lib/items/names.js'
 import { InvalidItem } from '../../../lib/items/item-error.js'
 
 const NOW = 1_795_330_800_123

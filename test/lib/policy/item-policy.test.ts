@@ -2,7 +2,7 @@ import t from 'tap'
 import { datumReader, logEventReader } from '../../../lib/policy/item-reader.js'
 import { ItemPolicy, type ItemPolicySettings } from '../../../lib/policy/item-policy.js'
 import { readMetricDatum } from '../../../lib/items/metric-datum.js'
-import type { StoredDatum } from '../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../lib/items/item.js'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
 const CLIENT = { ip: '203.0.113.77', headers: { 'user-agent': 'Firefox/128.0' } }

@@ -1,9 +1,10 @@
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  KINDS, SpoolFullError, SpoolUnavailableError,
-  type Append, type Kind, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
+  SpoolFullError, SpoolUnavailableError,
+  type Append, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
 } from '../../../lib/spool/spool.js'
+import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 /** An open spool with a store of its own. */
 export interface SpoolFixture {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import fc from 'fast-check'
-import type { Kind, Lease, Spool } from '../../../lib/spool/spool.js'
+import type { Lease, Spool } from '../../../lib/spool/spool.js'
+import type { Kind } from '../../../schemas/kinds.js'
 import { itemsOf, letter, record, spoolOptions, type OpenSpool } from './contract.js'
 
 const RUNS = 25

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readLogEvent } from '../../../lib/items/log-event.js'
 import { readMetricDatum } from '../../../lib/items/metric-datum.js'
-import { CorruptRecordError, countLogEvent, decodeRecord, encodeLogBody, encodeMetricBody, encodeRecords, type StoredLogEvent } from '../../../lib/spool/record.js'
+import { CorruptRecordError, countLogEvent, decodeRecord, encodeLogBody, encodeMetricBody, encodeRecords } from '../../../lib/spool/record.js'
+import type { StoredLogEvent } from '../../../lib/items/item.js'
 import type { SpoolRecord } from '../../../lib/spool/spool.js'
 
 const event = fc.tuple(fc.integer({ min: 0 }), fc.string({ minLength: 1, maxLength: 5_000, unit: 'grapheme' })).map(([time, message]): StoredLogEvent => [time, message.toWellFormed()])

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { ROOT } from '../../../tools/shared/root.js'
-import { createClientToken } from '../../../lib/access/access-tokens.js'
+import { createClientToken } from '../../../lib/access/legacy-client-token.js'
 import { CLIENT_SECRET_KEY, startGateway } from '../../helpers/app.js'
 
 const DOCUMENT = join(ROOT, 'openapi.json')

@@ -1,7 +1,6 @@
 import t from 'tap'
 import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
-import type { Kind } from '../../../lib/spool/spool.js'
-
+import type { Kind } from '../../../schemas/kinds.js'
 for (const backend of BACKENDS) {
   t.test(`${backend}: forwarders hear at once of what is due before its linger`, async t => {
     const { app } = await startGateway(t, { FORWARDER: 'off', FLUSH_INTERVAL_MS: '60000' }, backend)

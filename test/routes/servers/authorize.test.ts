@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createClientToken } from '../../../lib/access/access-tokens.js'
+import { createClientToken } from '../../../lib/access/legacy-client-token.js'
 import { BACKENDS, CLIENT_SECRET_KEY, eventually } from '../../helpers/app.js'
 import { sameStore, startGatewayFor, startMeteredGateway, type MeteredGateway } from '../../helpers/metered-gateway.js'
 

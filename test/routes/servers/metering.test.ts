@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { createClientToken } from '../../../lib/access/access-tokens.js'
+import { createClientToken } from '../../../lib/access/legacy-client-token.js'
 import { BACKENDS, CLIENT_SECRET_KEY, eventually, startGateway } from '../../helpers/app.js'
 import { ACCESS_KEY, checkBalance, drained, idsOf, startMeteredGateway, type MeteredGateway } from '../../helpers/metered-gateway.js'
 import { accessLogLine, accessLogLines, envelope, pack, subscriptionEvent } from '../../helpers/metering.js'

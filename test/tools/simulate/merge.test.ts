@@ -4,7 +4,8 @@ import { cutLogBatches } from '../../../lib/delivery/sinks/log-events/log-batche
 import { Aggregator } from '../../../lib/delivery/sinks/metrics/aggregate.js'
 import { LogEventTexts } from '../../../lib/delivery/sinks/log-events/log-event-texts.js'
 import { cutMetricBatches } from '../../../lib/delivery/sinks/metrics/metric-batches.js'
-import { countDatum, type StoredDatum } from '../../../lib/spool/record.js'
+import { countDatum } from '../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../lib/items/item.js'
 import { logRequest, metricRequest } from '../../../tools/simulate/merge.js'
 import { DEFAULT_FLOWS, sizesOf } from '../../../tools/simulate/scenario.js'
 

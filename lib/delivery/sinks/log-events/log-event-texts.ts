@@ -1,5 +1,5 @@
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../schemas/aws-limits.js'
-import type { StoredLogEvent } from '../../../spool/record.js'
+import type { StoredLogEvent } from '../../../items/item.js'
 import type { LeasedRecord } from '../../../spool/spool.js'
 import { StoredLine } from '../../../spool/stored-line.js'
 import { ADDED_BYTES, LogRecordScanner } from './log-record-scanner.js'

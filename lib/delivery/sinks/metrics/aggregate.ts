@@ -1,5 +1,5 @@
 import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
-import type { StoredDatum } from '../../../spool/record.js'
+import type { StoredDatum } from '../../../items/item.js'
 
 /** A datum that stands for one or more data points of the same series and time bucket. */
 export interface MergedDatum<Source> {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { countLogEvent, decodeRecord, type StoredLogEvent } from '../../../../lib/spool/record.js'
+import { countLogEvent, decodeRecord } from '../../../../lib/spool/record.js'
+import type { StoredLogEvent } from '../../../../lib/items/item.js'
 import { LeaseItems } from '../../../../lib/delivery/sinks/lease-items.js'
 import { accountedItems, itemsOf, leaseOf, logRecords } from '../../../helpers/delivery.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StoredDatum } from '../../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../../lib/items/item.js'
 import { CardinalityLimiter } from '../../../../lib/policy/cardinality/cardinality-limiter.js'
 import { LocalSeriesTable, type SeriesClaim } from '../../../../lib/policy/cardinality/series-table.js'
 

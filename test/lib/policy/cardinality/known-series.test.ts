@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StoredDatum } from '../../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../../lib/items/item.js'
 import { KnownSeries, UNCHANGED, type Known } from '../../../../lib/policy/cardinality/known-series.js'
 
 const FOLDED: Known = { name: false, dimensions: [0] }

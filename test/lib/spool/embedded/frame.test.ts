@@ -2,8 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { mergeChunks, unpackChunk } from '../../../../lib/spool/entry-codec.js'
 import { fromFrame, toFrame } from '../../../../lib/spool/embedded/frame.js'
-import { KINDS } from '../../../../lib/spool/spool.js'
-
+import { KINDS } from '../../../../schemas/kinds.js'
 const BATCH = { items: 100, bytes: 10_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 

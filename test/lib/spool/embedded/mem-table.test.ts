@@ -1,8 +1,7 @@
 import t from 'tap'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { MemTable } from '../../../../lib/spool/embedded/mem-table.js'
-import type { Kind } from '../../../../lib/spool/spool.js'
-
+import type { Kind } from '../../../../schemas/kinds.js'
 const BATCH = { items: 10, bytes: 1_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const nothingStored = () => ({ items: 0, bytes: 0 })

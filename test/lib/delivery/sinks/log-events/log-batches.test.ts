@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../../schemas/aws-limits.js'
-import type { StoredLogEvent } from '../../../../../lib/spool/record.js'
+import type { StoredLogEvent } from '../../../../../lib/items/item.js'
 import { cutLogBatches, logBatch } from '../../../../../lib/delivery/sinks/log-events/log-batches.js'
 import { LogEventTexts } from '../../../../../lib/delivery/sinks/log-events/log-event-texts.js'
 

@@ -1,7 +1,7 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, DeleteLogGroupCommand, DescribeLogGroupsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import t from 'tap'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../../schemas/aws-limits.js'
-import type { StoredLogEvent } from '../../../../../lib/spool/record.js'
+import type { StoredLogEvent } from '../../../../../lib/items/item.js'
 import { createLogEventsSink } from '../../../../../lib/delivery/sinks/log-events/log-events-sink.js'
 import { accountedItems, itemsOf, leaseOf, logRecords, startCloud, unlimitedLogs, watchedContext, type Cloud } from '../../../../helpers/delivery.js'
 

@@ -3,7 +3,7 @@ import { CloudWatchClient, PutMetricDataCommand } from '@aws-sdk/client-cloudwat
 import fc from 'fast-check'
 import t from 'tap'
 import { PUT_METRIC_DATA as LIMIT } from '../../../../../schemas/aws-limits.js'
-import type { StoredDatum } from '../../../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../../../lib/items/item.js'
 import { aggregate } from '../../../../../lib/delivery/sinks/metrics/aggregate.js'
 import { clientOptions } from '../../../../../lib/delivery/aws-client-options.js'
 import { cutMetricBatches } from '../../../../../lib/delivery/sinks/metrics/metric-batches.js'

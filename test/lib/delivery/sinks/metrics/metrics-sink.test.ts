@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StoredDatum } from '../../../../../lib/spool/record.js'
+import type { StoredDatum } from '../../../../../lib/items/item.js'
 import { createMetricsSink } from '../../../../../lib/delivery/sinks/metrics/metrics-sink.js'
 import { accountedItems, itemsOf, leaseOf, metricRecords, startCloud, unlimited, watchedContext } from '../../../../helpers/delivery.js'
 
