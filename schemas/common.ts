@@ -1,5 +1,8 @@
 import { Kind, Type, TypeRegistry, type Static, type TSchema } from '@sinclair/typebox'
 
+/** Milliseconds since the Unix epoch, by a wall clock. */
+export type UnixMs = number
+
 /** Items of one request; a body of many tiny bad ones would else get an answer many times its size. */
 export const MAX_ITEMS = 10_000
 

@@ -1,0 +1,72 @@
+'use strict'
+
+/** Who imports whom: each room, and the only places that its files may import. docs/architecture.md has the table. */
+const ROOMS = {
+  schemas: [],
+  'lib/items': ['schemas'],
+  'lib/http': ['schemas'],
+  'lib/resilience': ['schemas'],
+  'lib/redis': ['schemas'],
+  'lib/access': ['schemas', 'lib/http'],
+  'lib/policy': ['schemas', 'lib/items'],
+  'lib/spool': ['schemas', 'lib/items', 'lib/redis', 'lib/resilience'],
+  'lib/state': ['schemas', 'lib/redis', 'lib/resilience'],
+  'lib/usage': ['schemas', 'lib/state', 'lib/resilience'],
+  'lib/metering': ['schemas', 'lib/state', 'lib/resilience'],
+  'lib/delivery': ['schemas', 'lib/spool', 'lib/items', 'lib/metering', 'lib/resilience'],
+  'lib/intake': ['schemas', 'lib/items', 'lib/policy', 'lib/spool', 'lib/http'],
+  plugins: ['lib', 'schemas'],
+  routes: ['schemas'],
+  lambda: ['lib/metering', 'lib/resilience', 'schemas'],
+  tools: ['app\\.ts', 'plugins', 'routes', 'lib', 'lambda', 'schemas'],
+  'app\\.ts': ['lib/http', 'schemas']
+}
+/** May be imported from every room but schemas. */
+const GROUND = ['lib/guards\\.ts', 'lib/logger\\.ts']
+/** npm packages of the rooms that do not take any. */
+const PACKAGES = {
+  schemas: ['@sinclair/typebox'],
+  lib: ['@aws-sdk/client-cloudwatch', '@aws-sdk/client-cloudwatch-logs', '@smithy/.*', 'fast-jwt', 'ioredis', 'lmdb', 'lru-cache'],
+  routes: ['@sinclair/typebox', '@fastify/type-provider-typebox', 'fastify'],
+  lambda: ['@aws-sdk/.*']
+}
+
+function room (name, allowed) {
+  const own = name.endsWith('\\.ts') ? `^${name}$` : `^${name}/`
+  const ground = name === 'schemas' ? [] : GROUND
+  return {
+    name: `${name.replaceAll(/\\|\(\?:|\)/g, '')} imports only what it may`,
+    severity: 'error',
+    from: { path: own },
+    to: {
+      path: '^(?:app\\.ts|plugins/|routes/|schemas/|lib/|lambda/|tools/|test/)',
+      pathNot: [own, ...[...allowed, ...ground].map(path => `^${path}${path.endsWith('.ts') ? '$' : '/'}`)]
+    }
+  }
+}
+
+function packages (name, allowed) {
+  return {
+    name: `${name} takes only the packages that it may`,
+    severity: 'error',
+    from: { path: `^${name}/` },
+    to: { dependencyTypesNot: ['core', 'local'], path: 'node_modules/', pathNot: `node_modules/(?:@types/)?(?:${allowed.join('|')})/` }
+  }
+}
+
+module.exports = {
+  forbidden: [
+    ...Object.entries(ROOMS).map(([name, allowed]) => room(name, allowed)),
+    ...Object.entries(PACKAGES).map(([name, allowed]) => packages(name, allowed)),
+    { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'one plugin reaches another by its decorator alone', severity: 'error', from: { path: '^plugins/' }, to: { path: '^plugins/' } },
+    { name: 'lib has no loose file but guards and logger', severity: 'error', from: { path: '^lib/[^/]+\\.ts$', pathNot: '^lib/(?:guards|logger)\\.ts$' }, to: {} },
+    { name: 'what ships needs no development dependency', severity: 'error', from: { path: '^(?:app\\.ts|plugins|routes|schemas|lib)' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } }
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.cjs', '.mjs'] }
+  }
+}
