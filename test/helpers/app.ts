@@ -7,7 +7,8 @@ import fp from 'fastify-plugin'
 import app, { options } from '../../app.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { readTrustProxy } from '../../lib/http/trust-proxy.js'
-import { startSandbox, type Sandbox } from '../../tools/sandbox/server.js'
+import type { Sandbox } from '../../tools/sandbox/sandbox.js'
+import { startSandbox } from '../../tools/sandbox/server.js'
 import { startRedis } from './redis.js'
 
 /** For machines on which many test files start at once. */

@@ -9,7 +9,8 @@ import { LOG_DESTINATION_TPS } from '../../schemas/aws-limits.js'
 import type { DeliverContext, SinkCall } from '../../lib/delivery/sinks/sink.js'
 import type { Lease, Settlement, SpoolRecord } from '../../lib/spool/spool.js'
 import type { Kind } from '../../schemas/kinds.js'
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
+import type { Sandbox } from '../../tools/sandbox/sandbox.js'
+import { startSandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
 
 interface Teardown {
   teardown (close: () => unknown): void

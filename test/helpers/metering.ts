@@ -4,7 +4,8 @@ import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient, type MeteringClient } from '../../lib/metering/metering-client.js'
 import { createPlatform, type Platform } from '../../lib/metering/platform.js'
 import { PROFILES, type ProfileName } from '../../lib/metering/profiles.js'
-import { startPlatform, type PlatformSandbox, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
+import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
+import { startPlatform, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
 
 interface Teardown {
   teardown (close: () => unknown): void

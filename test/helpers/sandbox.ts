@@ -1,6 +1,7 @@
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand } from '@aws-sdk/client-cloudwatch-logs'
-import { startSandbox, type Sandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
+import type { Sandbox } from '../../tools/sandbox/sandbox.js'
+import { startSandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
 
 interface Scope {
   teardown (callback: () => unknown): unknown

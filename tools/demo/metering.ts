@@ -2,8 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand, PutSubscriptionFilterCommand } from '@aws-sdk/client-cloudwatch-logs'
-import { startPlatform, type PlatformSandbox } from '../sandbox/platform/server.js'
-import { startSandbox, type Sandbox } from '../sandbox/server.js'
+import type { PlatformSandbox } from '../sandbox/platform/platform-sandbox.js'
+import { startPlatform } from '../sandbox/platform/server.js'
+import type { Sandbox } from '../sandbox/sandbox.js'
+import { startSandbox } from '../sandbox/server.js'
 import { count, type Screen } from '../shared/screen.js'
 
 const STAGE = { logGroupName: '/aws/apigateway/orders/prod', logStreamName: 'access' }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { parseFaultPlan } from './fault-plan.js'
 import { readBody } from './protocol.js'
-import type { Sandbox } from './server.js'
+import type { SandboxState } from './sandbox.js'
 
 export const CONTROL_PREFIX = '/_sandbox'
 
@@ -17,8 +17,8 @@ function sendJson (response: ServerResponse, status: number, body: unknown): voi
   response.end(JSON.stringify(body))
 }
 
-/** What the sandbox has to say about itself, and the faults it is told, over HTTP. */
-export function createControl (sandbox: Omit<Sandbox, 'url' | 'port' | 'close'>) {
+/** Serves what the sandbox holds, and sets its faults and functions, over HTTP. */
+export function createControl (sandbox: SandboxState) {
   const routes: Record<string, Route> = {
     'GET /ledger': (_request, response) => sendJson(response, 200, sandbox.ledger()),
     'GET /calls': (_request, response, query) => sendJson(response, 200, sandbox.calls(Number(query.get('limit') ?? 100))),

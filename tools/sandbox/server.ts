@@ -6,14 +6,15 @@ import { ApiError, type Service } from './errors.js'
 import type { FaultRule } from './fault-plan.js'
 import { faultError, Faults } from './faults.js'
 import type { Action, Input } from './input.js'
-import { Ledger, type CallRecord, type LedgerSnapshot } from './ledger.js'
+import { Ledger, type CallRecord } from './ledger.js'
 import { listen } from './listen.js'
 import { createLogActions } from './logs/actions.js'
-import { LogStore, type InputLogEvent } from './logs/store.js'
-import { Subscriptions, type LambdaFunction, type SubscriptionsOptions } from './logs/subscriptions.js'
+import { LogStore } from './logs/store.js'
+import { Subscriptions, type SubscriptionsOptions } from './logs/subscriptions.js'
 import { createMetricActions } from './metrics/actions.js'
-import { MetricStore, type SeriesSnapshot } from './metrics/store.js'
+import { MetricStore } from './metrics/store.js'
 import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, sendAnswer, sendError, sendGarbage } from './protocol.js'
+import type { Sandbox, SandboxState } from './sandbox.js'
 
 const KEEP_ALIVE_MS = 60_000
 
@@ -28,33 +29,6 @@ export interface SandboxOptions {
   keepItems?: boolean
   /** How functions that are subscribed to log groups are invoked. */
   subscriptions?: SubscriptionsOptions
-}
-
-export interface StoredItem extends InputLogEvent {
-  logGroupName: string
-  logStreamName: string
-}
-
-/** A CloudWatch and a CloudWatch Logs on loopback. */
-export interface Sandbox {
-  /** For AWS_ENDPOINT_URL. */
-  url: string
-  port: number
-  faults: Pick<Faults, 'set' | 'clear' | 'list'>
-  ledger (): LedgerSnapshot
-  /** The last calls, newest last; at most 1,000. */
-  calls (limit?: number): CallRecord[]
-  /** Stored log events, stream by stream in the order in which they were stored. */
-  items (logGroupName?: string): Iterable<StoredItem>
-  series (namespace?: string): SeriesSnapshot[]
-  /** Makes a function that subscription filters may name: in this process, or at a URL. */
-  setFunction (name: string, target: LambdaFunction): void
-  /** Resolves when everything stored so far has reached the functions that are subscribed to it, or was given up. */
-  subscriptionsIdle (): Promise<void>
-  /** Forgets everything: log groups, metrics, ledger, faults. */
-  reset (): void
-  /** Cuts every connection. May be called twice. */
-  close (): Promise<void>
 }
 
 /** Starts a sandbox. @throws Error when the port is taken */
@@ -89,7 +63,7 @@ export async function startSandbox (options: SandboxOptions = {}): Promise<Sandb
   }
 }
 
-interface Core extends Omit<Sandbox, 'url' | 'port' | 'close'> {
+interface Core extends SandboxState {
   actions: Record<Service, Record<string, Action>>
   recorder: Ledger
   faults: Faults

@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { readBody } from '../protocol.js'
-import type { ClientStanding, PlatformSandbox } from './server.js'
+import type { ClientStanding, PlatformSandboxState } from './platform-sandbox.js'
 
 export const PLATFORM_CONTROL_PREFIX = '/_platform'
 
 type Route = (request: IncomingMessage) => unknown
 
-/** What the platform has to say about itself, and the clients and faults it is told, over HTTP. */
-export function createPlatformControl (platform: Omit<PlatformSandbox, 'url' | 'urls' | 'close'>) {
+/** Serves what the platform holds, and sets its clients and faults, over HTTP. */
+export function createPlatformControl (platform: PlatformSandboxState) {
   const routes: Record<string, Route> = {
     'GET /ledger': () => platform.ledger(),
     'GET /events': () => platform.events(),

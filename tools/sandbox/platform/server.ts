@@ -6,9 +6,10 @@ import { listen } from '../listen.js'
 import { readBody } from '../protocol.js'
 import { Rules } from '../rules.js'
 import { applicationOf, brokenEventRule, type EventRoute } from './events.js'
-import { matchesTarget, parsePlatformFaults, type PlatformFaultPlan, type PlatformFaultRule, type PlatformRoute, type PlatformTarget } from './fault-plan.js'
-import { PlatformRecorder, type MeteredEvent, type PlatformLedger } from './ledger.js'
 import { createPlatformControl, PLATFORM_CONTROL_PREFIX } from './control.js'
+import { matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget } from './fault-plan.js'
+import { PlatformRecorder } from './ledger.js'
+import type { ClientStanding, PlatformSandbox, PlatformSandboxState } from './platform-sandbox.js'
 
 const KEEP_ALIVE_MS = 60_000
 const DEFAULT_KEY = 'hak_sandbox'
@@ -33,32 +34,6 @@ export interface PlatformSandboxOptions {
   idempotent?: boolean
   /** Unix milliseconds. */
   now?: () => number
-}
-
-export type ClientStanding = 'entitled' | 'denied'
-
-/** A metering platform on loopback. */
-export interface PlatformSandbox {
-  url: string
-  /** Base URLs of its APIs, as REVENIUM_PLATFORM_API has them. */
-  urls: { 'v1-meter': string, 'v1-event': string, v2: string }
-  /** Clients not named here are unknown, and so denied. */
-  setClients (clients: Record<string, ClientStanding>): void
-  /** From now on another key is the right one. */
-  setApiKey (key: string): void
-  faults: {
-    /** @throws TypeError */
-    set (plan: PlatformFaultPlan | PlatformFaultRule[]): void
-    list (): PlatformFaultRule[]
-    clear (): void
-  }
-  ledger (): PlatformLedger
-  /** What was recorded, oldest first. */
-  events (): MeteredEvent[]
-  /** Forgets events, ledger, clients and faults. */
-  reset (): void
-  /** Cuts every connection. May be called twice. */
-  close (): Promise<void>
 }
 
 interface Reply {
@@ -129,7 +104,7 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
     return { ...json(rule.status!, { message: rule.message ?? `status ${rule.status!}` }), headers }
   }
 
-  const core: Omit<PlatformSandbox, 'url' | 'urls' | 'close'> = {
+  const core: PlatformSandboxState = {
     setClients (standings) {
       for (const [id, standing] of Object.entries(standings)) clients.set(id, standing)
     },

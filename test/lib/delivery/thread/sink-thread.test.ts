@@ -11,7 +11,7 @@ import type { DeliverSettings } from '../../../../lib/delivery/thread/deliver.js
 import { accountedItems, leaseOf, logRecords, metricRecords, unlimited, watchedContext } from '../../../helpers/delivery.js'
 import { useSandbox } from '../../../helpers/app.js'
 import { appendMessages, checkBalance, isEmpty, named, openSpool, until, watchForwarder } from '../../../helpers/forwarder.js'
-import type { Sandbox } from '../../../../tools/sandbox/server.js'
+import type { Sandbox } from '../../../../tools/sandbox/sandbox.js'
 
 const DESTINATION = '/app/web:page'
 

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { until } from '../../../helpers/forwarder.js'
-import { startPlatform, type PlatformSandbox, type PlatformSandboxOptions } from '../../../../tools/sandbox/platform/server.js'
+import type { PlatformSandbox } from '../../../../tools/sandbox/platform/platform-sandbox.js'
+import { startPlatform, type PlatformSandboxOptions } from '../../../../tools/sandbox/platform/server.js'
 
 interface Teardown {
   teardown (close: () => unknown): void
