@@ -11,11 +11,11 @@ const THREAD = new URL('../lib/delivery/thread/deliver.js', import.meta.url)
 
 /** Owns `fastify.aws`: the sinks of both APIs, in a thread of their own, which alone loads the SDK. */
 async function aws (fastify: FastifyInstance): Promise<void> {
-  const { config, applications, rateLimiters: paces, log } = fastify
+  const { config, applications, rateLimiters, log } = fastify
   const thread = new SinkThread({
     module: THREAD,
     data: { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS, background: config.FORWARDER === 'on' },
-    paces,
+    rateLimiters,
     retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
     concurrency: config.FORWARDER_CONCURRENCY,
     log

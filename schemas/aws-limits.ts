@@ -75,4 +75,4 @@ export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, Pu
 
 /** What each API that is called here allows a second. */
 export const API_TPS = { PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS } as const
-export type PacedApi = keyof typeof API_TPS
+export type RateLimitedApi = keyof typeof API_TPS

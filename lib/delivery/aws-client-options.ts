@@ -19,7 +19,7 @@ const LOGGER = { trace: ignore, debug: ignore, warn: ignore, error: ignore } as 
 
 /**
  * What every AWS client of a sink is built with. One attempt: retrying is the forwarder's, the only one that knows the
- * class of the failure, the pace and the lease. Without `throwOnRequestTimeout` the SDK warns and waits for ever.
+ * class of the failure, the rate limit and the lease. Without `throwOnRequestTimeout` the SDK warns and waits for ever.
  */
 export function clientOptions ({ requestTimeoutMs, connectionTimeoutMs }: ClientOptionsInput = DEFAULT_TIMEOUTS) {
   return {

@@ -118,6 +118,6 @@ export async function checkBalance (t: Test, spool: Spool, expected: object = { 
   t.match(ledger, expected)
 }
 
-export const logsSink = ({ logs }: Cloud): Sink => createLogEventsSink({ logs, paces: unlimitedLogs })
+export const logsSink = ({ logs }: Cloud): Sink => createLogEventsSink({ logs, rateLimiters: unlimitedLogs })
 export const messagesOf = ({ sandbox }: Cloud, group?: string): string[] => [...sandbox.items(group)].map(({ message }) => message)
 export const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix} ${i}`)

@@ -24,7 +24,7 @@ function die (): Promise<never> {
   return new Promise(() => {})
 }
 
-async function deliver (lease: Lease, context: DeliverContext, pace: RateLimiter, retentionDaysFor: ServedOptions<never>['retentionDaysFor']): Promise<Delivery> {
+async function deliver (lease: Lease, context: DeliverContext, rateLimiter: RateLimiter, retentionDaysFor: ServedOptions<never>['retentionDaysFor']): Promise<Delivery> {
   const [what] = lease.destination.split(':', 1) as [string]
   switch (what) {
     case 'throws': throw new Error('a sink that throws')
@@ -35,9 +35,9 @@ async function deliver (lease: Lease, context: DeliverContext, pace: RateLimiter
     case 'reads-late': return await context.extend().then(() => kept(lease, lease.records.map(({ line }) => line).join('\n')))
     case 'retention': return kept(lease, String(retentionDaysFor(what)))
   }
-  return await pace.acquire(context.signal).then(() => delivered(lease), (error: Error) => kept(lease, error.name))
+  return await rateLimiter.acquire(context.signal).then(() => delivered(lease), (error: Error) => kept(lease, error.name))
 }
 
-serveSinks(parentPort!, ['PutLogEvents'], ({ paces, retentionDaysFor }) => (['logs', 'metrics'] as const).map(kind => (
-  { kind, deliver: (lease, context) => deliver(lease, context, paces.PutLogEvents, retentionDaysFor) }
+serveSinks(parentPort!, ['PutLogEvents'], ({ rateLimiters, retentionDaysFor }) => (['logs', 'metrics'] as const).map(kind => (
+  { kind, deliver: (lease, context) => deliver(lease, context, rateLimiters.PutLogEvents, retentionDaysFor) }
 )))

@@ -10,10 +10,10 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
 
 export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
 
-/** One call: waits for the pace, makes sure of the lease, sends, classifies, reports. Never throws. */
-export async function callApi<Output> (call: ApiCall<Output>, pace: RateLimiter, context: DeliverContext): Promise<ApiAnswer<Output>> {
+/** One call: waits for the rate limiter, makes sure of the lease, sends, classifies, reports. Never throws. */
+export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateLimiter, context: DeliverContext): Promise<ApiAnswer<Output>> {
   try {
-    await pace.acquire(context.signal)
+    await rateLimiter.acquire(context.signal)
   } catch (error) {
     return { output: null, failure: classifyFailure(error) }
   }
@@ -23,10 +23,10 @@ export async function callApi<Output> (call: ApiCall<Output>, pace: RateLimiter,
   let answer: ApiAnswer<Output>
   try {
     answer = { output: await send({ abortSignal: context.signal }), failure: null }
-    pace.succeeded()
+    rateLimiter.succeeded()
   } catch (error) {
     answer = { output: null, failure: classifyFailure(error) }
-    if (answer.failure.class === 'throttle') pace.throttled(answer.failure.retryAfterMs)
+    if (answer.failure.class === 'throttle') rateLimiter.throttled(answer.failure.retryAfterMs)
   }
   context.onCall({ ...what, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
   return answer

@@ -3,7 +3,7 @@ import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
-import { API_TPS, type PacedApi } from '../../../schemas/aws-limits.js'
+import { API_TPS, type RateLimitedApi } from '../../../schemas/aws-limits.js'
 import { clientOptions, DEFAULT_TIMEOUTS } from '../aws-client-options.js'
 import { createLogEventsSink } from '../sinks/log-events/log-events-sink.js'
 import { createMetricsSink } from '../sinks/metrics/metrics-sink.js'
@@ -25,7 +25,7 @@ const { region, requestTimeoutMs, background } = workerData as DeliverSettings
 if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
 const options = { region, ...clientOptions({ ...DEFAULT_TIMEOUTS, requestTimeoutMs }) }
 
-serveSinks(parentPort!, Object.keys(API_TPS) as PacedApi[], ({ paces, retentionDaysFor }) => [
-  createMetricsSink({ cloudwatch: new CloudWatchClient(options), pace: paces.PutMetricData }),
-  createLogEventsSink({ logs: new CloudWatchLogsClient(options), paces, retentionDaysFor })
+serveSinks(parentPort!, Object.keys(API_TPS) as RateLimitedApi[], ({ rateLimiters, retentionDaysFor }) => [
+  createMetricsSink({ cloudwatch: new CloudWatchClient(options), rateLimiter: rateLimiters.PutMetricData }),
+  createLogEventsSink({ logs: new CloudWatchLogsClient(options), rateLimiters, retentionDaysFor })
 ])

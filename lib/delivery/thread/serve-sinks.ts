@@ -5,7 +5,7 @@ import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSi
 
 /** What the sinks of a thread are made with: they ask the thread that forwards. */
 export interface ServedOptions<Api extends string> {
-  paces: Record<Api, RateLimiter>
+  rateLimiters: Record<Api, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
 }
 
@@ -20,7 +20,7 @@ interface UnderWay {
   group: string | null
   retentionDays: number | undefined
   abort: AbortController
-  /** Whether the lease was held when the pace let a call through; null when nothing was let through since it was asked for. */
+  /** Whether the lease was held when the rate limiter let a call through; null when nothing was let through since it was asked for. */
   held: boolean | null
 }
 
@@ -34,8 +34,8 @@ class SinkServer<Api extends string> {
 
   constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
     this.#send = send
-    const paces = Object.fromEntries(apis.map(api => [api, this.#pace(api)])) as unknown as Record<Api, RateLimiter>
-    const sinks = createSinks({ paces, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
+    const rateLimiters = Object.fromEntries(apis.map(api => [api, this.#rateLimiter(api)])) as unknown as Record<Api, RateLimiter>
+    const sinks = createSinks({ rateLimiters, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
     this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
   }
 
@@ -78,7 +78,7 @@ class SinkServer<Api extends string> {
     return [...this.#underWay].find(([, underWay]) => wanted(underWay))
   }
 
-  #pace (api: string): RateLimiter {
+  #rateLimiter (api: string): RateLimiter {
     return {
       acquire: async signal => {
         signal.throwIfAborted()

@@ -13,7 +13,7 @@ export interface SinkThreadOptions {
   /** What that module is given. */
   data: unknown
   /** By API, as the sinks name them. */
-  paces: Record<string, RateLimiter>
+  rateLimiters: Record<string, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
   /** Deliveries of each kind under way at once; the memory of the thread is bounded by it. */
   concurrency: number
@@ -71,7 +71,7 @@ export class SinkThread {
     const delivery = this.#next++
     const over = new AbortController()
     const abort = (): void => {
-      // First, so that who waits for the pace there knows why it waits no longer.
+      // First, so that who waits for the rate limiter there knows why it waits no longer.
       this.#post(worker, { type: 'abort', delivery })
       over.abort()
     }
@@ -114,13 +114,13 @@ export class SinkThread {
   }
 
   #receive (worker: Worker, message: FromSinks): void {
-    const { paces } = this.#options
+    const { rateLimiters } = this.#options
     switch (message.type) {
       case 'throttled':
-        paces[message.api]!.throttled(message.retryAfterMs)
+        rateLimiters[message.api]!.throttled(message.retryAfterMs)
         return
       case 'succeeded':
-        paces[message.api]!.succeeded()
+        rateLimiters[message.api]!.succeeded()
         return
     }
     const underWay = this.#underWay.get(message.delivery)
@@ -135,7 +135,7 @@ export class SinkThread {
         context.onRejected(...message.rejected)
         return
       case 'acquire':
-        paces[message.api]!.acquire(over).catch(() => {}).then(() => context.extend()).then(held => answer(message.question, held), () => answer(message.question, false))
+        rateLimiters[message.api]!.acquire(over).catch(() => {}).then(() => context.extend()).then(held => answer(message.question, held), () => answer(message.question, false))
         return
       case 'extend':
         context.extend().then(held => answer(message.question, held), () => answer(message.question, false))

@@ -28,7 +28,7 @@ t.test('what lingers together is delivered together, one call for each destinati
 t.test('metrics take the same way', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
   const spool = await openSpool(t)
-  const { forwarder } = watchForwarder(t, spool, createMetricsSink({ cloudwatch, pace: unlimited }))
+  const { forwarder } = watchForwarder(t, spool, createMetricsSink({ cloudwatch, rateLimiter: unlimited }))
   forwarder.start()
   const minute = Math.floor(Date.now() / 60_000) * 60_000
   for (let i = 0; i < 30; i++) {

@@ -6,13 +6,13 @@ import { startCloud } from '../../helpers/delivery.js'
 
 const never = new AbortController().signal
 
-/** Counts what a pace lets through in the given time. */
-async function countFor (ms: number, pace: LocalRateLimiter): Promise<number> {
+/** Counts what a rate limiter lets through in the given time. */
+async function countFor (ms: number, rateLimiter: LocalRateLimiter): Promise<number> {
   const timeout = AbortSignal.timeout(ms)
   let calls = 0
   for (;;) {
     try {
-      await pace.acquire(timeout)
+      await rateLimiter.acquire(timeout)
       calls++
     } catch {
       return calls
@@ -39,52 +39,52 @@ t.test('without a throttle, calls pass at the cap', async t => {
 
 t.test('throttles that come together cut once', async t => {
   let now = 1_000_000
-  const pace = new LocalRateLimiter({ cap: 100, now: () => now })
-  for (let i = 0; i < 50; i++) pace.countCall()
-  pace.throttled()
-  const cut = pace.rate
+  const rateLimiter = new LocalRateLimiter({ cap: 100, now: () => now })
+  for (let i = 0; i < 50; i++) rateLimiter.countCall()
+  rateLimiter.throttled()
+  const cut = rateLimiter.rate
   t.equal(Math.round(cut), 35, 'from what was measured, not from the cap')
-  pace.throttled()
-  pace.throttled()
-  t.equal(pace.rate, cut)
+  rateLimiter.throttled()
+  rateLimiter.throttled()
+  t.equal(rateLimiter.rate, cut)
   now += 300
-  pace.throttled()
-  t.ok(pace.rate < cut)
+  rateLimiter.throttled()
+  t.ok(rateLimiter.rate < cut)
 })
 
 t.test('the hint of the server holds everything back', async t => {
-  const pace = new LocalRateLimiter({ cap: 1_000, now: Date.now })
-  pace.throttled(300)
+  const rateLimiter = new LocalRateLimiter({ cap: 1_000, now: Date.now })
+  rateLimiter.throttled(300)
   const startedAt = performance.now()
-  await pace.acquire(never)
+  await rateLimiter.acquire(never)
   t.ok(performance.now() - startedAt > 250)
 })
 
 t.test('whoever waits can be aborted', async t => {
-  const pace = new LocalRateLimiter({ cap: 1_000, now: Date.now })
-  pace.throttled(10_000)
-  await t.rejects(pace.acquire(AbortSignal.timeout(20)), { name: 'AbortError' })
-  await t.rejects(pace.acquire(AbortSignal.abort()), { name: 'AbortError' })
+  const rateLimiter = new LocalRateLimiter({ cap: 1_000, now: Date.now })
+  rateLimiter.throttled(10_000)
+  await t.rejects(rateLimiter.acquire(AbortSignal.timeout(20)), { name: 'AbortError' })
+  await t.rejects(rateLimiter.acquire(AbortSignal.abort()), { name: 'AbortError' })
 })
 
 t.test('it finds the limit of an account that is shared with others, and stays near it', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
   sandbox.faults.set({ rateLimit: { action: 'PutMetricData', perSecond: 20 } })
-  const pace = new LocalRateLimiter({ cap: 500, now: Date.now })
+  const rateLimiter = new LocalRateLimiter({ cap: 500, now: Date.now })
   const callFor = async (ms: number): Promise<{ taken: number, throttled: number }> => {
     const counts = { taken: 0, throttled: 0 }
     const timeout = AbortSignal.timeout(ms)
     const call = async (): Promise<void> => {
       while (!timeout.aborted) {
-        await pace.acquire(never)
+        await rateLimiter.acquire(never)
         try {
           await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'App', MetricData: [{ MetricName: 'm', Value: 1 }] }))
           counts.taken++
-          pace.succeeded()
+          rateLimiter.succeeded()
         } catch (error) {
           t.equal(classifyFailure(error).class, 'throttle')
           counts.throttled++
-          pace.throttled()
+          rateLimiter.throttled()
         }
       }
     }

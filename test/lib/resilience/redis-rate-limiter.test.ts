@@ -6,18 +6,18 @@ import { startRedis } from '../../helpers/redis.js'
 
 const never = new AbortController().signal
 
-/** Calls as fast as the pace allows until the signal is aborted. */
-async function callUntil (signal: AbortSignal, pace: RateLimiter): Promise<number> {
+/** Calls as fast as the rate limiter allows until the signal is aborted. */
+async function callUntil (signal: AbortSignal, rateLimiter: RateLimiter): Promise<number> {
   for (let calls = 0; ; calls++) {
     try {
-      await pace.acquire(signal)
+      await rateLimiter.acquire(signal)
     } catch {
       return calls
     }
   }
 }
 
-t.test('a fleet shares one pace', async t => {
+t.test('a fleet shares one rate', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const connect = (): Redis => {
@@ -31,7 +31,7 @@ t.test('a fleet shares one pace', async t => {
     const fleet = [join('pace:a', 60), join('pace:a', 60), join('pace:a', 60)]
     const startedAt = performance.now()
     const timeout = AbortSignal.timeout(2_000)
-    const calls = await Promise.all(fleet.map(pace => callUntil(timeout, pace)))
+    const calls = await Promise.all(fleet.map(rateLimiter => callUntil(timeout, rateLimiter)))
     const possible = (performance.now() - startedAt) / 1_000 * 60 + 60 * BURST_SECONDS + 5
     const total = calls.reduce((a, b) => a + b, 0)
     t.ok(total <= possible && total > 60, `${total} calls of ${possible}`)
@@ -60,31 +60,31 @@ t.test('a fleet shares one pace', async t => {
     t.ok(performance.now() - startedAt > 300)
   })
 
-  await t.test('another key is another pace', async t => {
+  await t.test('another key is another rate', async t => {
     const [slow, fast] = [join('pace:d', 1_000), join('pace:e', 1_000)]
     slow.throttled(5_000)
     await t.resolves(fast.acquire(AbortSignal.timeout(1_000)))
   })
 })
 
-t.test('while Redis does not answer, each process goes by its own pace, and returns to the shared one', async t => {
+t.test('while Redis does not answer, each process keeps to its own rate, and returns to the shared one', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
   const [redis, operator] = [new Redis(server.url), new Redis(server.url)]
   t.teardown(() => [redis, operator].forEach(client => client.disconnect()))
-  const pace = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
-  await pace.acquire(never)
+  const rateLimiter = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
+  await rateLimiter.acquire(never)
   t.equal(await operator.exists('pace'), 1)
 
   await operator.call('CLIENT', 'PAUSE', '2000', 'ALL')
   const startedAt = performance.now()
-  const calls = await callUntil(AbortSignal.timeout(1_500), pace)
+  const calls = await callUntil(AbortSignal.timeout(1_500), rateLimiter)
   const possible = (performance.now() - startedAt) / 1_000 * 50 + 50 * BURST_SECONDS + 5
   t.ok(calls > 10 && calls <= possible, `${calls} calls of ${possible}`)
 
   await operator.del('pace')
   const deadline = Date.now() + 8_000
-  while (await operator.exists('pace') === 0 && Date.now() < deadline) await pace.acquire(never)
+  while (await operator.exists('pace') === 0 && Date.now() < deadline) await rateLimiter.acquire(never)
   t.equal(await operator.exists('pace'), 1)
 })
 
@@ -92,10 +92,10 @@ t.test('without a connection, too', async t => {
   const redis = new Redis('redis://127.0.0.1:1', { lazyConnect: true, retryStrategy: null })
   redis.on('error', () => {})
   t.teardown(() => redis.disconnect())
-  const pace = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
-  for (let i = 0; i < 20; i++) await pace.acquire(never)
-  pace.throttled(300)
+  const rateLimiter = new RedisRateLimiter({ redis, key: 'pace', cap: 50, now: Date.now })
+  for (let i = 0; i < 20; i++) await rateLimiter.acquire(never)
+  rateLimiter.throttled(300)
   const startedAt = performance.now()
-  await pace.acquire(never)
-  t.ok(performance.now() - startedAt > 250, 'its own pace has seen the throttle')
+  await rateLimiter.acquire(never)
+  t.ok(performance.now() - startedAt > 250, 'its own rate limiter has seen the throttle')
 })

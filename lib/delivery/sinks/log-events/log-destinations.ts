@@ -15,7 +15,7 @@ const PASSING: ReadonlySet<FailureClass> = new Set(['throttle', 'unavailable', '
 export interface LogDestinationsOptions {
   /** Built with clientOptions(). */
   logs: CloudWatchLogsClient
-  paces: Record<Api, RateLimiter>
+  rateLimiters: Record<Api, RateLimiter>
   /** One of RETENTION_DAYS, for a group that is made here; undefined: it keeps its events for ever. */
   retentionDaysFor?: (group: string) => number | undefined
 }
@@ -71,7 +71,7 @@ export class LogDestinations {
   }
 
   async #call (api: Api, destination: string, context: DeliverContext, send: (options: { abortSignal: AbortSignal }) => Promise<unknown>): Promise<Failure | null> {
-    const { failure } = await callApi({ api, destination, items: 0, fill: 0, send }, this.#options.paces[api], context)
+    const { failure } = await callApi({ api, destination, items: 0, fill: 0, send }, this.#options.rateLimiters[api], context)
     return failure
   }
 

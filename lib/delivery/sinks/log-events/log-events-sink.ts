@@ -23,12 +23,12 @@ const REJECTION_MESSAGES: Record<RejectionReason, string> = {
 export interface LogEventsSinkOptions extends LogDestinationsOptions {
   /** Built with clientOptions(). */
   logs: CloudWatchLogsClient
-  paces: LogDestinationsOptions['paces'] & { PutLogEvents: RateLimiter }
+  rateLimiters: LogDestinationsOptions['rateLimiters'] & { PutLogEvents: RateLimiter }
 }
 
 /** PutLogEvents; the destination of a lease is `logGroup:logStream`, and neither name can contain a colon. */
 export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
-  const { logs, paces } = options
+  const { logs, rateLimiters } = options
   const destinations = new LogDestinations(options)
   const free: LogEventTexts[] = []
   return {
@@ -48,7 +48,7 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
           items: batch.events.length,
           fill: Math.max(batch.events.length / LIMIT.MAX_EVENTS, batch.bytes / LIMIT.MAX_BYTES),
           send: options => logs.send(withBody(new PutLogEventsCommand({ ...names, logEvents: [] }), body), options)
-        }, paces.PutLogEvents, context)
+        }, rateLimiters.PutLogEvents, context)
         if (failure === null) {
           settleTaken(items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context)
           return null

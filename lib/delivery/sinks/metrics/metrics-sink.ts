@@ -17,7 +17,7 @@ type Batch = MetricBatch<Merged>
 export interface MetricsSinkOptions {
   /** Built with clientOptions(). */
   cloudwatch: CloudWatchClient
-  pace: RateLimiter
+  rateLimiter: RateLimiter
 }
 
 /**
@@ -26,7 +26,7 @@ export interface MetricsSinkOptions {
  * Every data point is in one datum of one call, so a call that fails gives back the points it stands for, as they were
  * stored, and no other call's.
  */
-export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Sink {
+export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptions): Sink {
   return {
     kind: 'metrics',
     async deliver (lease, context) {
@@ -41,7 +41,7 @@ export function createMetricsSink ({ cloudwatch, pace }: MetricsSinkOptions): Si
             items: batch.datums.reduce((sum, { sources }) => sum + sources.length, 0),
             fill: Math.max(batch.datums.length / LIMIT.MAX_DATUMS, batch.bytes / LIMIT.MAX_BYTES),
             send: options => cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: batch.datums.map(forSdk) }), options)
-          }, pace, context)
+          }, rateLimiter, context)
           if (failure === null) {
             for (const { sources } of batch.datums) items.deliver(sources, output.$metadata.requestId)
           }

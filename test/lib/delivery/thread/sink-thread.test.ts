@@ -21,7 +21,7 @@ interface Threaded {
   logged: object[]
 }
 
-async function startThread (t: Test, pace: RateLimiter = unlimited, background = false): Promise<Threaded> {
+async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, background = false): Promise<Threaded> {
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
@@ -29,7 +29,7 @@ async function startThread (t: Test, pace: RateLimiter = unlimited, background =
   const thread = new SinkThread({
     module: new URL('../../../../lib/delivery/thread/deliver.js', import.meta.url),
     data,
-    paces: Object.fromEntries(Object.keys(API_TPS).map(api => [api, pace])),
+    rateLimiters: Object.fromEntries(Object.keys(API_TPS).map(api => [api, rateLimiter])),
     retentionDaysFor: group => group === '/app/web' ? 7 : undefined,
     concurrency: 2,
     log: { info: log, warn: log, error: log }
@@ -39,13 +39,13 @@ async function startThread (t: Test, pace: RateLimiter = unlimited, background =
 }
 
 /** A thread whose sink does what the destination says; and what it has logged. */
-function startOddThread (t: Test, pace: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
+function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
   const thread = new SinkThread({
     module: new URL('../../../helpers/odd-thread.js', import.meta.url),
     data: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
-    paces: { PutLogEvents: pace },
+    rateLimiters: { PutLogEvents: rateLimiter },
     retentionDaysFor,
     concurrency: 2,
     log: { info: log, warn: log, error: log }
@@ -56,20 +56,20 @@ function startOddThread (t: Test, pace: RateLimiter = unlimited, retentionDaysFo
 }
 
 /** Lets nothing through, and notes who waits and who has given up. */
-function closedPace (): RateLimiter & { asked: number, given: number } {
-  const pace = {
+function closedRateLimiter (): RateLimiter & { asked: number, given: number } {
+  const rateLimiter = {
     asked: 0,
     given: 0,
     async acquire (signal: AbortSignal) {
-      pace.asked++
+      rateLimiter.asked++
       if (!signal.aborted) await once(signal, 'abort')
-      pace.given++
+      rateLimiter.given++
       throw signal.reason
     },
     succeeded () {},
     throttled () {}
   }
-  return pace
+  return rateLimiter
 }
 
 t.test('records cross as they are', async t => {
@@ -106,7 +106,7 @@ t.test('comes after the requests of its process where it is to, and nothing else
   }
 })
 
-t.test('waits for the pace of the thread that forwards, and tells it of throttles', async t => {
+t.test('waits for the rate limiter of the thread that forwards, and tells it of throttles', async t => {
   let acquired = 0
   let throttled = 0
   const { thread, sandbox } = await startThread(t, { acquire: async () => { acquired++ }, succeeded: () => {}, throttled: () => { throttled++ } })
@@ -138,31 +138,31 @@ t.test('sends nothing when the lease has run out', async t => {
   t.equal(sandbox.calls().length, 0)
 })
 
-t.test('an abort ends the wait for the pace, in both threads', async t => {
-  const pace = closedPace()
-  const { deliver } = startOddThread(t, pace)
+t.test('an abort ends the wait for the rate limiter, in both threads', async t => {
+  const rateLimiter = closedRateLimiter()
+  const { deliver } = startOddThread(t, rateLimiter)
   const abort = new AbortController()
   const delivering = deliver('waits', watchedContext(abort.signal))
-  await until(() => pace.asked > 0)
+  await until(() => rateLimiter.asked > 0)
   abort.abort()
   t.match(await delivering, { failure: { message: 'AbortError' }, settlement: { delivered: 0 } })
-  await until(() => pace.given > 0)
-  t.equal(pace.given, 1)
+  await until(() => rateLimiter.given > 0)
+  t.equal(rateLimiter.given, 1)
 })
 
 t.test('what a thread that dies had under way is to be tried again, and another thread takes its place', async t => {
-  const pace = closedPace()
-  const { deliver, logged } = startOddThread(t, pace)
+  const rateLimiter = closedRateLimiter()
+  const { deliver, logged } = startOddThread(t, rateLimiter)
   const waiting = deliver('waits')
-  await until(() => pace.asked > 0)
+  await until(() => rateLimiter.asked > 0)
   for (const { settlement, failure } of await Promise.all([waiting, deliver('dies')])) {
     t.match(failure, { class: 'unavailable' })
     t.equal(settlement.delivered, 0)
     t.equal(accountedItems(settlement), 2)
   }
   t.equal(logged.length, 1)
-  await until(() => pace.given > 0)
-  t.equal(pace.given, 1, 'nothing waits for the pace in its name')
+  await until(() => rateLimiter.given > 0)
+  t.equal(rateLimiter.given, 1, 'nothing waits for the rate limiter in its name')
   t.match(await deliver('extends'), { failure: null, settlement: { delivered: 2 } })
 })
 
@@ -180,7 +180,7 @@ t.test('a forwarder whose thread dies in the middle loses nothing', async t => {
 
 t.test('a delivery that throws fails alone', async t => {
   const { deliver, logged } = startOddThread(t, { ...unlimited, acquire: () => sleep(100) })
-  const other = deliver('paced')
+  const other = deliver('limited')
   await t.rejects(deliver('throws'), { message: 'a sink that throws' })
   t.match(await other, { failure: null, settlement: { delivered: 2 } })
   t.same(logged, [])
@@ -207,7 +207,7 @@ t.test('what a delivery reads stays as it is until the delivery is over, whateve
   const context = watchedContext()
   context.extend = () => new Promise(resolve => { extend = resolve })
   const late = thread.sink('logs').deliver(leaseOf('logs', 'reads-late:stream', records), context)
-  for (let i = 0; i < 3; i++) t.match(await deliver('paced'), { failure: null })
+  for (let i = 0; i < 3; i++) t.match(await deliver('limited'), { failure: null })
   extend(true)
   t.match(await late, { failure: { message: records.map(({ line }) => line).join('\n') } })
 })
@@ -221,10 +221,10 @@ t.test('retention is asked for anew with every lease', async t => {
 })
 
 t.test('a namespace is no log group, whatever its name', async t => {
-  const pace = closedPace()
-  const { thread, deliver } = startOddThread(t, pace, () => 7)
+  const rateLimiter = closedRateLimiter()
+  const { thread, deliver } = startOddThread(t, rateLimiter, () => 7)
   const waiting = thread.sink('metrics').deliver(leaseOf('metrics', 'retention+', logRecords([[1, 'a']])), watchedContext())
-  await until(() => pace.asked > 0)
+  await until(() => rateLimiter.asked > 0)
   t.match(await deliver('retention'), { failure: { message: '7' } })
   await thread.close()
   await waiting
@@ -232,9 +232,9 @@ t.test('a namespace is no log group, whatever its name', async t => {
 
 t.test('once closed it starts no other thread', async t => {
   const { thread, deliver } = startOddThread(t)
-  t.match(await deliver('paced'), { failure: null })
+  t.match(await deliver('limited'), { failure: null })
   await thread.close()
-  t.match(await deliver('paced'), { failure: { class: 'unavailable' }, settlement: { delivered: 0 } })
+  t.match(await deliver('limited'), { failure: { class: 'unavailable' }, settlement: { delivered: 0 } })
 })
 
 t.test('closing ends what is under way; it may be closed twice', async t => {

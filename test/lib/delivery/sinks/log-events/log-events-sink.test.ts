@@ -19,7 +19,7 @@ async function createStream ({ logs }: Cloud): Promise<void> {
 t.test('the records of a lease are delivered in one call, in chronological order', async t => {
   const cloud = await startCloud(t)
   await createStream(cloud)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const now = Date.now()
   const context = watchedContext()
   const { settlement, failure } = await sink.deliver(leaseOf('logs', DESTINATION, [
@@ -35,7 +35,7 @@ t.test('the records of a lease are delivered in one call, in chronological order
 
 t.test('a missing group and stream are made once, with the retention, and the events arrive', async t => {
   const cloud = await startCloud(t)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 30 })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs, retentionDaysFor: () => 30 })
   const deliver = (stream: string) => sink.deliver(leaseOf('logs', `/app/new:${stream}`, logRecords(eventsOf([stream]))), watchedContext())
   const deliveries = await Promise.all(['a', 'a', 'b', 'c'].map(deliver))
   t.same(deliveries.map(({ failure, settlement }) => [failure, settlement.delivered]), Array(4).fill([null, 1]))
@@ -52,7 +52,7 @@ t.test('a missing group and stream are made once, with the retention, and the ev
 t.test('the retention of a group that was there is left alone', async t => {
   const cloud = await startCloud(t)
   await cloud.logs.send(new CreateLogGroupCommand({ logGroupName: '/app/web' }))
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 30 })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs, retentionDaysFor: () => 30 })
   await sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(['m']))), watchedContext())
   t.equal(cloud.sandbox.ledger().calls.PutRetentionPolicy, undefined)
   t.same(messagesOf(cloud), ['m'])
@@ -61,7 +61,7 @@ t.test('the retention of a group that was there is left alone', async t => {
 t.test('a retention that is throttled is tried again on the spot', async t => {
   const cloud = await startCloud(t)
   cloud.sandbox.faults.set([{ kind: 'throttle', action: 'PutRetentionPolicy', count: 2 }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 7 })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs, retentionDaysFor: () => 7 })
   const { failure } = await sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(['m']))), watchedContext())
   t.equal(failure, null)
   const { logGroups } = await cloud.logs.send(new DescribeLogGroupsCommand({}))
@@ -70,7 +70,7 @@ t.test('a retention that is throttled is tried again on the spot', async t => {
 
 t.test('a group that is deleted later is made again', async t => {
   const cloud = await startCloud(t)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const deliver = (message: string) => sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf([message]))), watchedContext())
   await deliver('before')
   await cloud.logs.send(new DeleteLogGroupCommand({ logGroupName: '/app/web' }))
@@ -81,7 +81,7 @@ t.test('a group that is deleted later is made again', async t => {
 t.test('when the creation fails, its failure decides', async t => {
   const cloud = await startCloud(t)
   cloud.sandbox.faults.set([{ kind: 'refuse', action: 'CreateLogGroup' }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const lease = leaseOf('logs', DESTINATION, logRecords(eventsOf(['m'])))
   const { failure, settlement } = await sink.deliver(lease, watchedContext())
   t.equal(failure?.class, 'denied')
@@ -92,7 +92,7 @@ t.test('a poisoned event is found and kept, every other is delivered exactly onc
   const cloud = await startCloud(t)
   await createStream(cloud)
   cloud.sandbox.faults.set([{ kind: 'refuse', code: 'InvalidParameterException', message: 'poison is not allowed', messageIncludes: 'poison' }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const messages = Array.from({ length: 1_000 }, (_, i) => i === 77 || i === 900 ? `poison ${i}` : `good ${i}`)
   const context = watchedContext()
   const { settlement, failure, receipts } = await sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(messages), { id: 'r', indexes: messages.map((_, i) => i) })), context)
@@ -109,7 +109,7 @@ t.test('where everything is refused, a delivery ends before it keeps the others 
   const cloud = await startCloud(t)
   await createStream(cloud)
   cloud.sandbox.faults.set([{ kind: 'refuse', code: 'InvalidParameterException' }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   let records = logRecords(eventsOf(Array.from({ length: 300 }, (_, i) => `m${i}`)))
   let dead = 0
   let rounds = 0
@@ -128,7 +128,7 @@ t.test('where everything is refused, a delivery ends before it keeps the others 
 
 t.test('events that CloudWatch rejects one by one are told apart', async t => {
   const cloud = await startCloud(t)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs, retentionDaysFor: () => 1 })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs, retentionDaysFor: () => 1 })
   const now = Date.now()
   const deliver = async (timestamps: number[], context = watchedContext()) =>
     await sink.deliver(leaseOf('logs', DESTINATION, logRecords(timestamps.map(at => [at, 'm']), { id: 'r', indexes: timestamps.map((_, i) => i) })), context)
@@ -148,7 +148,7 @@ t.test('a lease that is larger than a call is cut, and what comes after a failur
   const cloud = await startCloud(t)
   await createStream(cloud)
   cloud.sandbox.faults.set([{ kind: 'error', status: 503, messageIncludes: 'fails' }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const now = Date.now()
   const events: StoredLogEvent[] = [[now - 20 * HOUR, 'a'], [now, 'b'], [now - 50 * HOUR, 'c'], [now - 19 * HOUR, 'fails'], [now + 1, 'd']]
   const context = watchedContext()
@@ -170,7 +170,7 @@ t.test('a lease that is larger than a call is cut, and what comes after a failur
 t.test('a record that cannot be read is kept, and the others go on', async t => {
   const cloud = await startCloud(t)
   await createStream(cloud)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const torn = { line: '{"v":1,"e":[[17', items: 3, bytes: 90 }
   const { settlement, failure } = await sink.deliver(leaseOf('logs', DESTINATION, [torn, ...logRecords(eventsOf(['m']))]), watchedContext())
   t.equal(failure, null)
@@ -180,7 +180,7 @@ t.test('a record that cannot be read is kept, and the others go on', async t => 
 t.test('answers of the days of sequence tokens do not stop anything', async t => {
   const cloud = await startCloud(t)
   await createStream(cloud)
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const deliver = () => sink.deliver(leaseOf('logs', DESTINATION, logRecords(eventsOf(['m']))), watchedContext())
   cloud.sandbox.faults.set([{ kind: 'refuse', code: 'DataAlreadyAcceptedException', count: 1 }])
   t.match(await deliver(), { settlement: { delivered: 1 }, failure: null })
@@ -193,7 +193,7 @@ t.test('an aborted delivery gives back what it has not sent', async t => {
   const cloud = await startCloud(t)
   await createStream(cloud)
   cloud.sandbox.faults.set([{ kind: 'hang', messageIncludes: 'hangs' }])
-  const sink = createLogEventsSink({ logs: cloud.logs, paces: unlimitedLogs })
+  const sink = createLogEventsSink({ logs: cloud.logs, rateLimiters: unlimitedLogs })
   const now = Date.now()
   const { settlement, failure } = await sink.deliver(
     leaseOf('logs', DESTINATION, logRecords([[now - 50 * HOUR, 'sent'], [now, 'hangs']])),

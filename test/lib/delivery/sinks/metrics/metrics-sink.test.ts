@@ -10,7 +10,7 @@ const point = (MetricName: string, Value: number, more: Partial<StoredDatum> = {
 
 t.test('points of all records merge and go out in one call', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   const records = Array.from({ length: 10 }, (_, i) => metricRecords([point('Load', i % 3), point('Load', 7)])).flat()
   const context = watchedContext()
   const { settlement, failure } = await sink.deliver(leaseOf('metrics', 'App', records), context)
@@ -22,7 +22,7 @@ t.test('points of all records merge and go out in one call', async t => {
 
 t.test('the sandbox, which keeps the limits of AWS, takes calls that are full', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   const byCount = Array.from({ length: 2_500 }, (_, i) => point(`m${i}`, i))
   const byBytes = Array.from({ length: 1_200 }, (_, i) => ({ MetricName: `big${i}`, Timestamp: NOW, Values: Array.from({ length: 150 }, (_, j) => j + 1 / (i + 2)) }))
   for (const datums of [byCount, byBytes]) {
@@ -36,7 +36,7 @@ t.test('the sandbox, which keeps the limits of AWS, takes calls that are full', 
 
 t.test('a poisoned point is found inside a merged datum and kept, every other is delivered exactly once', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   // Refused by CloudWatch, and past any validation of ours here: its sum with the others is finite, its value is not allowed.
   const poison = point('m3', 2 ** 361)
   const good = Array.from({ length: 60 }, (_, i) => point(`m${i % 10}`, i))
@@ -52,7 +52,7 @@ t.test('a poisoned point is found inside a merged datum and kept, every other is
 
 t.test('after a failure the points of the calls that were not sent are the remainder, and are sent once', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   const datums = Array.from({ length: 2_500 }, (_, i) => point(`m${i}`, i))
   // Twice the same series, far apart: points of one call come from several records.
   datums.push(...Array.from({ length: 500 }, (_, i) => point(`m${i}`, -1)))
@@ -71,7 +71,7 @@ t.test('after a failure the points of the calls that were not sent are the remai
 
 t.test('when nothing is sent, the records are given back as they were', async t => {
   const { sandbox, cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   for (const kind of ['throttle', 'error', 'reset', 'refuse', 'garbage'] as const) {
     sandbox.faults.set([{ kind }])
     const records = metricRecords([point('m', 1), point('m', 2)])
@@ -83,7 +83,7 @@ t.test('when nothing is sent, the records are given back as they were', async t 
 
 t.test('a record that cannot be read is kept, and the others go on', async t => {
   const { cloudwatch } = await startCloud(t)
-  const sink = createMetricsSink({ cloudwatch, pace: unlimited })
+  const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
   const foreign = { line: '{"v":99,"e":[]}', items: 2, bytes: 50 }
   const { settlement } = await sink.deliver(leaseOf('metrics', 'App', [foreign, ...metricRecords([point('m', 1)])]), watchedContext())
   t.match(settlement, { delivered: 1, remainder: [], deadLetters: [{ ...foreign, reason: 'corrupt' }] })
