@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
@@ -41,4 +42,20 @@ t.test('the metrics of docs/operations.md are those of GET /metrics', async t =>
   const served = [...(await scrape.text()).matchAll(/^# HELP (cloudwatch_postman_\w+)/gm)].map(([, name]) => name!)
   const documented = [...page.matchAll(/`(cloudwatch_postman_\w+)`(?=[^\n]*\|)/g)].map(([, name]) => name!)
   t.same(documented.sort(), served.sort())
+})
+
+t.test('the table of rooms in docs/architecture.md is the one that lint holds imports against', async t => {
+  interface Rule { name: string, from: { path: string }, to: { pathNot: string[] } }
+  const { forbidden } = createRequire(import.meta.url)(join(ROOT, '.dependency-cruiser.cjs')) as { forbidden: Rule[] }
+  const nameOf = (path: string) => path.replace(/^\^/, '').replace(/[/$]$/, '').replaceAll('\\', '')
+  const ground = ['lib/guards.ts', 'lib/logger.ts']
+  const held = forbidden.filter(({ name }) => name.endsWith('imports only what it may')).map(({ from, to }) => {
+    const room = nameOf(from.path)
+    return [room, to.pathNot.map(nameOf).filter(path => path !== room && !ground.includes(path)).sort()]
+  })
+  const names = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)
+  const section = (await read('docs/architecture.md')).split('## Who imports whom')[1]!.split('\n## ')[0]!
+  const rows = [...section.matchAll(/^\| (`.+) \| (.+) \|$/gm)]
+  const documented = rows.flatMap(([, rooms, imports]) => names(rooms!).map(room => [room, names(imports!).sort()]))
+  t.same(Object.fromEntries(documented), Object.fromEntries(held))
 })
