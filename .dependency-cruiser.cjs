@@ -5,7 +5,7 @@ const ROOMS = {
   schemas: [],
   'lib/items': ['schemas'],
   'lib/http': ['schemas'],
-  'lib/resilience': ['schemas'],
+  'lib/resilience': ['schemas', 'lib/redis'],
   'lib/redis': ['schemas'],
   'lib/access': ['schemas', 'lib/http'],
   'lib/policy': ['schemas', 'lib/items'],

@@ -24,6 +24,8 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
       }),
       failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, 'closed'),
       now: Date.now,
+      // The monotonic clock of an environment may stand still while Lambda has frozen it, and the breaker with it.
+      monotonicNow: Date.now,
       ages: {
         entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_AGES.entitledMs),
         deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_AGES.deniedMs),

@@ -3,6 +3,9 @@ import { Kind, Type, TypeRegistry, type Static, type TSchema } from '@sinclair/t
 /** Milliseconds since the Unix epoch, by a wall clock. */
 export type UnixMs = number
 
+/** Milliseconds of a clock that nobody sets, such as `performance.now`: only differences within a process mean anything. */
+export type MonotonicMs = number
+
 /** Items of one request; a body of many tiny bad ones would else get an answer many times its size. */
 export const MAX_ITEMS = 10_000
 

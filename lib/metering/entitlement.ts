@@ -1,3 +1,4 @@
+import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
 import type { Failure } from '../resilience/failure.js'
 import { CircuitBreaker } from '../resilience/circuit-breaker.js'
 import { clientIdError } from './client-id.js'
@@ -24,7 +25,7 @@ export interface VerdictAges {
 export const DEFAULT_AGES: VerdictAges = { entitledMs: 30_000, deniedMs: 5_000, staleMs: 30_000, staleIfErrorMs: 600_000 }
 
 /** Failures in a row after which the platform is left alone, and for how long. */
-const BREAKER = { failures: 5, openMs: 10_000 }
+const BREAKER = { failureThreshold: 5, openDurationMs: 10_000 }
 const DEFAULT_MAX_CLIENTS = 10_000
 
 export interface Decision {
@@ -54,8 +55,9 @@ export interface EntitlementOptions {
   /** Its base URL is that of `/product-key`. */
   platform: Platform
   failMode: FailMode
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
+  /** For how long the platform is left alone. */
+  monotonicNow: () => MonotonicMs
   ages?: VerdictAges | undefined
   maxClients?: number
   /** Shares verdicts between processes. */
@@ -80,7 +82,7 @@ class PlatformEntitlement implements Entitlement {
   constructor (options: EntitlementOptions) {
     this.#options = options
     this.#ages = options.ages ?? DEFAULT_AGES
-    this.#breaker = new CircuitBreaker({ ...BREAKER, now: options.now })
+    this.#breaker = new CircuitBreaker({ ...BREAKER, now: options.monotonicNow })
     this.#verdicts = new Verdicts({
       maxClients: options.maxClients ?? DEFAULT_MAX_CLIENTS,
       keepMs: this.#ages.staleIfErrorMs,

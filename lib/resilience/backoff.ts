@@ -1,20 +1,20 @@
 import type { FailureClass } from './failure.js'
 
 export interface BackoffSchedule {
-  /** Never sooner than this. */
+  /** The shortest wait. */
   floorMs: number
-  /** Doubled with each attempt. */
+  /** The longest wait after the first failure; doubled with each attempt. */
   baseMs: number
-  /** Never later than this, unless the server asks for it. */
+  /** The longest wait, unless the server asks for a longer one. */
   capMs: number
 }
 
 export interface BackoffSchedules {
-  /** Throttles, outages, and everything that is not named below. */
+  /** Throttles, outages, and every class that is not named below. */
   retry: BackoffSchedule
   /** Somebody has to change a credential or a permission first. */
   denied: BackoffSchedule
-  /** Another call changes the same resource, which takes it a moment. */
+  /** Another call is changing the same resource. */
   conflict: BackoffSchedule
 }
 
@@ -24,12 +24,12 @@ export const DEFAULT_BACKOFF: BackoffSchedules = {
   conflict: { floorMs: 50, baseMs: 100, capMs: 5_000 }
 }
 
-/** A server that asks for more than this is asked again anyway. */
-const MAX_HINT_MS = 300_000
+/** A longer Retry-After is not followed. */
+const MAX_RETRY_AFTER_MS = 300_000
 
 /**
- * Milliseconds until the next attempt, with full jitter, so that those who failed together do not return together.
- * @param attempt how often it has failed before, from 0
+ * Milliseconds until the next attempt, with full jitter, so that callers that failed together do not return together.
+ * @param attempt failures before this one, from 0
  * @param random in [0, 1)
  */
 export function backoffMs (
@@ -40,9 +40,9 @@ export function backoffMs (
 ): number {
   const { floorMs, baseMs, capMs } = scheduleOf(failure.class, schedules)
   const jittered = Math.max(floorMs, random() * Math.min(capMs, baseMs * 2 ** attempt))
-  const hint = Math.min(failure.retryAfterMs ?? 0, MAX_HINT_MS)
-  // On top of the hint, or everybody who was given the same one would come back at the same moment.
-  return Math.round(hint > 0 ? hint + Math.min(jittered, hint) : jittered)
+  const retryAfterMs = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS)
+  // The jitter comes on top of the server's wait, or all callers that were told the same one would return together.
+  return Math.round(retryAfterMs > 0 ? retryAfterMs + Math.min(jittered, retryAfterMs) : jittered)
 }
 
 function scheduleOf (failureClass: FailureClass, schedules: BackoffSchedules): BackoffSchedule {

@@ -1,48 +1,53 @@
+import type { MonotonicMs } from '../../schemas/common.js'
+
 export interface CircuitBreakerOptions {
-  /** Failures in a row after which nobody asks any more. */
-  failures: number
-  /** Milliseconds until one may ask again. */
-  openMs: number
-  /** Unix milliseconds. */
-  now: () => number
+  /** Failures in a row after which it opens. */
+  failureThreshold: number
+  /** Milliseconds for which it stays open. */
+  openDurationMs: number
+  now: () => MonotonicMs
 }
 
-/** Keeps calls away from a platform that does not answer, and lets one through now and then to see. */
+/**
+ * Keeps calls away from a server that does not answer. Closed, it lets every call through; open, none. After its open
+ * time one call goes through as a probe, and the other calls wait for the outcome of that probe.
+ */
 export class CircuitBreaker {
   readonly #options: CircuitBreakerOptions
+  /** Failures in a row. */
   #failures = 0
-  /** Unix milliseconds; nobody asks before. */
-  #closedUntil = 0
-  /** Unix milliseconds of the one call that was let through to see; null when there is none. */
-  #probeAt: number | null = null
+  #openUntil: MonotonicMs = -Infinity
+  /** When the probe that is under way was let through; null when there is none. */
+  #probeStartedAt: MonotonicMs | null = null
 
   constructor (options: CircuitBreakerOptions) {
     this.#options = options
   }
 
-  /** Whether a call may be made now; who is told so reports how it went. */
+  /** Whether a call may be made now; the caller reports how it went. */
   allows (): boolean {
+    const { failureThreshold, openDurationMs } = this.#options
     const now = this.#options.now()
-    if (now < this.#closedUntil) return false
-    if (this.#failures < this.#options.failures) return true
-    // a probe that never reported was frozen with its process
-    if (this.#probeAt !== null && now - this.#probeAt < this.#options.openMs) return false
-    this.#probeAt = now
+    if (now < this.#openUntil) return false
+    if (this.#failures < failureThreshold) return true
+    // A probe that has not reported for this long was frozen with its process.
+    if (this.#probeStartedAt !== null && now - this.#probeStartedAt < openDurationMs) return false
+    this.#probeStartedAt = now
     return true
   }
 
   succeeded (): void {
     this.#failures = 0
-    this.#probeAt = null
-    this.#closedUntil = 0
+    this.#probeStartedAt = null
+    this.#openUntil = -Infinity
   }
 
-  /** @param retryAfterMs the platform's hint, which holds at once */
+  /** @param retryAfterMs how long the server asks to be left alone; opens the breaker at the first failure */
   failed (retryAfterMs = 0): void {
-    const { failures, openMs, now } = this.#options
+    const { failureThreshold, openDurationMs, now } = this.#options
     this.#failures++
-    this.#probeAt = null
-    const pauseMs = this.#failures >= failures ? Math.max(openMs, retryAfterMs) : retryAfterMs
-    this.#closedUntil = Math.max(this.#closedUntil, now() + pauseMs)
+    this.#probeStartedAt = null
+    const openMs = this.#failures >= failureThreshold ? Math.max(openDurationMs, retryAfterMs) : retryAfterMs
+    this.#openUntil = Math.max(this.#openUntil, now() + openMs)
   }
 }

@@ -1,22 +1,22 @@
-/** What a failed call means for what was sent with it; a closed list. */
+/** What a failed call means for the items that it carried; a closed list. */
 export const FAILURE_CLASSES = [
-  /** Too many calls, or a quota is used up: try again, more slowly. */
+  /** Too many calls, or a quota is used up: send again, more slowly. */
   'throttle',
-  /** No answer, an answer that cannot be read, a server error, or an error nobody has seen before: try again. */
+  /** No answer, an answer that cannot be read, a server error, or an error without a class of its own: send again. */
   'unavailable',
-  /** Credentials or permissions: keep, try again slowly, tell the operator. */
+  /** Credentials or permissions: keep the items, send again slowly, tell the operator. */
   'denied',
-  /** Something in the request is refused, however often it is sent: find out what. */
+  /** An item of the request is refused, however often it is sent: find that item. */
   'invalid',
   /** The log group or the log stream does not exist. */
   'missing',
-  /** What was to be created exists already. */
+  /** The log group or the log stream that was to be created exists already. */
   'exists',
-  /** Another call changes the same resource: try again soon. */
+  /** Another call is changing the same resource: send again soon. */
   'conflict',
   /** CloudWatch Logs has accepted this very batch before. */
   'already-accepted',
-  /** A sequence token is asked for, which CloudWatch Logs itself ignores since 2023: try again. */
+  /** A sequence token is asked for, which CloudWatch Logs itself has ignored since 2023: send again. */
   'sequence'
 ] as const
 export type FailureClass = typeof FAILURE_CLASSES[number]
@@ -25,28 +25,44 @@ export interface Failure {
   class: FailureClass
   /** In words an operator can act on; at most MAX_MESSAGE_LENGTH characters. */
   message: string
-  /** The server's hint in milliseconds. */
+  /** Milliseconds that the server asks to wait (Retry-After). */
   retryAfterMs?: number
 }
 
 const MAX_MESSAGE_LENGTH = 512
 
-/** Names as in the service models, or as clients that speak the query protocol see them; first match wins. */
+/** Names as in the service models, or as clients that speak the query protocol see them; the first match wins. */
 const CLASSES_BY_NAME: ReadonlyArray<[RegExp, FailureClass]> = [
-  [/^(EC2)?Throttl|^RequestThrottled|^TooManyRequests|^RequestLimitExceeded|^LimitExceeded|^BandwidthLimitExceeded|^SlowDown|^ProvisionedThroughputExceeded/, 'throttle'],
-  [/AccessDenied|^ExpiredToken|^UnrecognizedClient|^InvalidClientTokenId|^InvalidAccessKeyId|^(Invalid)?Signature|^IncompleteSignature|^MissingAuthenticationToken|^OptInRequired|^NotAuthorized|^Unauthorized|^AuthFailure|^RequestExpired|^RequestTimeTooSkewed|^CredentialsProviderError|^TokenProviderError/, 'denied'],
+  [oneOf(
+    '^(EC2)?Throttl', '^RequestThrottled', '^TooManyRequests', '^RequestLimitExceeded', '^LimitExceeded',
+    '^BandwidthLimitExceeded', '^SlowDown', '^ProvisionedThroughputExceeded'
+  ), 'throttle'],
+  [oneOf(
+    'AccessDenied', '^ExpiredToken', '^UnrecognizedClient', '^InvalidClientTokenId', '^InvalidAccessKeyId',
+    '^(Invalid)?Signature', '^IncompleteSignature', '^MissingAuthenticationToken', '^OptInRequired', '^NotAuthorized',
+    '^Unauthorized', '^AuthFailure', '^RequestExpired', '^RequestTimeTooSkewed', '^CredentialsProviderError',
+    '^TokenProviderError'
+  ), 'denied'],
   [/^ResourceNotFound/, 'missing'],
   [/^ResourceAlreadyExists/, 'exists'],
   [/^OperationAborted/, 'conflict'],
   [/^DataAlreadyAccepted/, 'already-accepted'],
   [/^InvalidSequenceToken/, 'sequence'],
-  [/^InvalidParameter|^InvalidFormat|^MissingParameter|^MissingRequiredParameter|^Validation|^SerializationException|^RequestEntityTooLarge/, 'invalid']
+  [oneOf(
+    '^InvalidParameter', '^InvalidFormat', '^MissingParameter', '^MissingRequiredParameter', '^Validation',
+    '^SerializationException', '^RequestEntityTooLarge'
+  ), 'invalid']
 ]
 
-/** Statuses that speak for themselves, also when a proxy and not AWS has answered. */
+function oneOf (...patterns: string[]): RegExp {
+  return new RegExp(patterns.join('|'))
+}
+
+/** Statuses that have one meaning, also when a proxy and not AWS has answered. */
 const CLASSES_BY_STATUS: Readonly<Record<number, FailureClass>> = { 401: 'denied', 403: 'denied', 413: 'invalid', 429: 'throttle' }
 
-const SAYS_NOTHING: ReadonlySet<string> = new Set(['Error', 'AggregateError'])
+/** Names of errors that say nothing about the failure. */
+const GENERIC_NAMES: ReadonlySet<string> = new Set(['Error', 'AggregateError'])
 
 interface ResponseLike {
   statusCode?: number
@@ -63,7 +79,7 @@ interface ErrorLike {
   $response?: ResponseLike
 }
 
-/** Reads whatever a call to AWS has thrown. Never throws; what it does not know is `unavailable`. */
+/** Reads whatever a call to AWS has thrown. Never throws; an error of no known name or status is `unavailable`. */
 export function classifyFailure (error: unknown): Failure {
   const like: ErrorLike = typeof error === 'object' && error !== null ? error : { message: error }
   const status = like.$metadata?.httpStatusCode ?? like.$response?.statusCode
@@ -88,16 +104,17 @@ function bareName (name: string): string {
 
 function describe (error: ErrorLike, names: string[], status: number | undefined): string {
   if (names[0] === 'SyntaxError' && status !== undefined) return `HTTP ${status} with a body that is not an answer of AWS`
-  const name = names.find(name => !SAYS_NOTHING.has(name)) ?? 'Error'
+  const name = names.find(name => !GENERIC_NAMES.has(name)) ?? 'Error'
   const text = typeof error.message === 'string' ? error.message : ''
-  const said = text.includes(name) ? text : [name, text].filter(Boolean).join(': ')
-  const message = status === undefined || status < 500 ? said : `HTTP ${status}: ${said}`
+  const named = text.includes(name) ? text : [name, text].filter(Boolean).join(': ')
+  const message = status === undefined || status < 500 ? named : `HTTP ${status}: ${named}`
   return message.slice(0, MAX_MESSAGE_LENGTH)
 }
 
-/** Seconds, or a date, which is read against the server's own clock. */
+/** Milliseconds of a Retry-After header: of its seconds, or of its date as seen from the server's own clock. */
 export function readRetryAfter (headers: Record<string, string> = {}): number | undefined {
-  const header = (wanted: string): string | undefined => Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1]
+  const header = (wanted: string): string | undefined =>
+    Object.entries(headers).find(([name]) => name.toLowerCase() === wanted)?.[1]
   const value = header('retry-after')
   if (value === undefined) return undefined
   const seconds = Number(value)

@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { MonotonicMs } from '../../schemas/common.js'
 
 /** How fast one API may be called in one account and Region; every call passes through `acquire`. */
 export interface RateLimiter {
   /** Resolves when the next call may be made. @throws AbortError when the signal is aborted first */
   acquire (signal: AbortSignal): Promise<void>
   succeeded (): void
-  /** @param retryAfterMs the server's hint */
+  /** @param retryAfterMs how long the server asks to wait */
   throttled (retryAfterMs?: number): void
 }
 
-/** Never slower than this many calls per second. */
+/** Calls per second that no throttle cuts the rate below. */
 export const FLOOR_TPS = 1
-/** A throttle within this time of another one tells nothing new: its call was on its way when the pace was cut. */
+/** A throttle within this time of another one tells nothing new: its call was on its way when the rate was cut. */
 export const CUT_INTERVAL_MS = 250
-/** A hint that asks for more is not followed here; the backoff of the destination does. */
+/** A longer Retry-After is not followed here, but by the backoff of the destination. */
 export const MAX_HOLD_MS = 30_000
 /** Calls that may be made at once after a pause, as a share of a second. */
 export const BURST_SECONDS = 0.1
@@ -23,7 +24,7 @@ export const CUBIC = { BETA: 0.7, SCALE: 0.4 } as const
 
 /**
  * Calls per second, `ms` after a throttle at `lastMax` calls per second: cut at once, soon near the last maximum, and
- * beyond it ever faster, so that a fleet finds a limit it does not know, stays near it, and leaves it when it is gone.
+ * beyond it ever faster, so that a fleet finds a limit that it does not know, stays near it, and leaves it when it is gone.
  */
 export function cubicRate (lastMax: number, ms: number, cap: number): number {
   const recoverySeconds = Math.cbrt(lastMax * (1 - CUBIC.BETA) / CUBIC.SCALE)
@@ -34,19 +35,19 @@ export function cubicRate (lastMax: number, ms: number, cap: number): number {
 export interface LocalRateLimiterOptions {
   /** Calls per second that the account is allowed. */
   cap: number
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => MonotonicMs
 }
 
-/** The pace of one process. */
+/** Limits the calls of one process. */
 export class LocalRateLimiter implements RateLimiter {
   readonly #cap: number
-  readonly #now: () => number
-  /** Null until the first throttle; until then the cap is the rate. */
-  #cut: { lastMax: number, at: number } | null = null
+  readonly #now: () => MonotonicMs
+  /** The last throttle that cut the rate; null before the first, when the cap is the rate. */
+  #cut: { lastMax: number, at: MonotonicMs } | null = null
   /** When the next call may be made, were there no burst. */
-  #next = 0
-  #window = { startedAt: 0, calls: 0, before: 0 }
+  #nextAt: MonotonicMs = -Infinity
+  /** Calls of a window of one second, and of the window before it. */
+  #window = { startedAt: -Infinity, calls: 0, before: 0 }
 
   constructor ({ cap, now }: LocalRateLimiterOptions) {
     this.#cap = cap
@@ -63,15 +64,15 @@ export class LocalRateLimiter implements RateLimiter {
     this.countCall()
   }
 
-  /** Takes the next place. @returns milliseconds until it, not above 0 for now */
+  /** Reserves the next call. @returns milliseconds until it may be made, not above 0 for now */
   reserve (): number {
     const now = this.#now()
-    const slot = Math.max(this.#next, now - BURST_SECONDS * 1_000)
-    this.#next = slot + 1_000 / this.rate
-    return slot - now
+    const at = Math.max(this.#nextAt, now - BURST_SECONDS * 1_000)
+    this.#nextAt = at + 1_000 / this.rate
+    return at - now
   }
 
-  /** A call is made; to be told of those that another pace has let through. */
+  /** Counts a call that is being made, also one that another rate limiter has let through. */
   countCall (): void {
     this.#turnWindow(this.#now())
     this.#window.calls++
@@ -82,19 +83,19 @@ export class LocalRateLimiter implements RateLimiter {
 
   throttled (retryAfterMs = 0): void {
     const now = this.#now()
-    this.#next = Math.max(this.#next, now + Math.min(retryAfterMs, MAX_HOLD_MS))
+    this.#nextAt = Math.max(this.#nextAt, now + Math.min(retryAfterMs, MAX_HOLD_MS))
     if (this.#cut !== null && now - this.#cut.at < CUT_INTERVAL_MS) return
     this.#cut = { lastMax: Math.max(FLOOR_TPS, Math.min(this.rate, this.#measuredRate(now))), at: now }
   }
 
-  /** Calls in the last second: those of this window and the share of the one before that is not yet over. */
-  #measuredRate (now: number): number {
+  /** Calls in the last second: of this window, and of the share of the window before that lies within that second. */
+  #measuredRate (now: MonotonicMs): number {
     this.#turnWindow(now)
     const { startedAt, calls, before } = this.#window
     return calls + before * (1 - (now - startedAt) / 1_000)
   }
 
-  #turnWindow (now: number): void {
+  #turnWindow (now: MonotonicMs): void {
     const { startedAt, calls } = this.#window
     const elapsed = now - startedAt
     if (elapsed < 1_000) return

@@ -11,7 +11,7 @@ declare module 'fastify' {
 /** Owns `fastify.rateLimiters`: how fast each API may be called, shared by all processes when they share a Redis. */
 async function rateLimiters (fastify: FastifyInstance): Promise<void> {
   const { redis, config } = fastify
-  const now = Date.now
+  const now = () => performance.now()
   const limiters = Object.entries(API_TPS).map(([api, cap]): [string, RateLimiter] => [api, redis === undefined
     ? new LocalRateLimiter({ cap, now })
     : new RedisRateLimiter({ redis, cap, now, key: `${config.REDIS_PREFIX}:pace:${config.AWS_REGION}:${api}` })])

@@ -22,6 +22,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
     platform,
     failMode: config.FAIL_MODE,
     now: Date.now,
+    monotonicNow: () => performance.now(),
     ages: {
       entitledMs: config.VERDICT_TTL_SECONDS * 1_000,
       deniedMs: config.DENIED_TTL_SECONDS * 1_000,

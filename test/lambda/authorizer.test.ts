@@ -29,7 +29,7 @@ async function open (t: Parameters<typeof openTestPlatform>[0], options: Partial
   sandbox.setClients({ acme: 'entitled' })
   const clock = { now: 1_000_000 }
   const logged: any[] = []
-  const entitlement = createEntitlement({ platform, failMode: options.failMode ?? 'closed', now: () => clock.now, onUnknown: () => {} })
+  const entitlement = createEntitlement({ platform, failMode: options.failMode ?? 'closed', now: () => clock.now, monotonicNow: () => clock.now, onUnknown: () => {} })
   const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', write: line => { logged.push(JSON.parse(line)) }, ...options })
   return { authorize: authorize as (event: unknown) => Promise<any>, sandbox, clock, logged }
 }

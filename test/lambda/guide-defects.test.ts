@@ -8,7 +8,7 @@ import { accessLogLine, accessLogLines, openTestPlatform, subscriptionEvent } fr
 
 async function openAuthorizer (t: Parameters<typeof openTestPlatform>[0]) {
   const { platform, sandbox } = await openTestPlatform(t, { timeoutMs: 1_500 })
-  const entitlement = createEntitlement({ platform, failMode: 'closed', now: Date.now, onUnknown: () => {} })
+  const entitlement = createEntitlement({ platform, failMode: 'closed', now: Date.now, monotonicNow: () => performance.now(), onUnknown: () => {} })
   const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', write: () => {} })
   return { authorize: authorize as (event: unknown) => Promise<any>, sandbox }
 }

@@ -10,9 +10,18 @@ const AGES = { entitledMs: 30_000, deniedMs: 5_000, staleMs: 30_000, staleIfErro
 async function open (t: Parameters<typeof openTestPlatform>[0], options: Partial<EntitlementOptions> = {}) {
   const { platform, sandbox } = await openTestPlatform(t, { timeoutMs: 1_500 })
   sandbox.setClients({ acme: 'entitled', broke: 'denied' })
-  const clock = { now: 1_000_000 }
+  /** The wall clock is the monotonic one, as it was set. */
+  const clock = { now: 1_000_000, setBy: 0 }
   const unknown: Failure[] = []
-  const entitlement = createEntitlement({ platform, failMode: 'closed', now: () => clock.now, ages: AGES, onUnknown: failure => { unknown.push(failure) }, ...options })
+  const entitlement = createEntitlement({
+    platform,
+    failMode: 'closed',
+    now: () => clock.now + clock.setBy,
+    monotonicNow: () => clock.now,
+    ages: AGES,
+    onUnknown: failure => { unknown.push(failure) },
+    ...options
+  })
   return { entitlement, sandbox, clock, unknown, asked: (id: string) => sandbox.ledger().asked[id] ?? 0 }
 }
 
@@ -126,6 +135,19 @@ t.test('a platform that is down is left alone, and asked again by one after a wh
   clock.now += 10_000
   t.match(await entitlement.check('acme'), { allowed: true, basis: 'asked' })
   t.match(await entitlement.check('broke'), { verdict: 'denied', basis: 'asked' })
+})
+
+t.test('a wall clock that is set neither shortens nor lengthens the time for which the platform is left alone', async t => {
+  for (const setBy of [3_600_000, -3_600_000]) {
+    const { entitlement, sandbox, clock } = await open(t)
+    sandbox.faults.set([{ kind: 'answer', status: 503 }])
+    for (let i = 0; i < 5; i++) await entitlement.check(`client${i}`)
+    sandbox.faults.clear()
+    clock.setBy = setBy
+    t.match(await entitlement.check('acme'), { verdict: 'unknown', reason: /not answered lately/ }, `set by ${setBy} ms`)
+    clock.now += 10_000
+    t.match(await entitlement.check('acme'), { allowed: true, basis: 'asked' }, `set by ${setBy} ms`)
+  }
 })
 
 t.test('Retry-After keeps everybody away at once', async t => {

@@ -25,7 +25,7 @@ t.test('a conflict is tried again soon', async t => {
   t.ok(backoffMs({ class: 'conflict' }, 0, DEFAULT_BACKOFF, highest) <= 100)
 })
 
-t.test('the hint of the server is the least, spread so that not all return at once', async t => {
+t.test('the Retry-After of the server is the shortest wait, spread so that not all callers return at once', async t => {
   const hinted = (random: () => number): number => backoffMs({ class: 'unavailable', retryAfterMs: 10_000 }, 20, DEFAULT_BACKOFF, random)
   t.equal(hinted(lowest), 10_100)
   t.equal(hinted(highest), 20_000)

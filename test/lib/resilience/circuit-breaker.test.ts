@@ -3,14 +3,14 @@ import { CircuitBreaker } from '../../../lib/resilience/circuit-breaker.js'
 
 function open () {
   const clock = { now: 1_000_000 }
-  return { clock, breaker: new CircuitBreaker({ failures: 3, openMs: 10_000, now: () => clock.now }) }
+  return { clock, breaker: new CircuitBreaker({ failureThreshold: 3, openDurationMs: 10_000, now: () => clock.now }) }
 }
 
 function fail (breaker: CircuitBreaker, times: number): void {
   for (let time = 0; time < times; time++) breaker.failed()
 }
 
-t.test('so many failures in a row keep calls away, and a success between them does not', async t => {
+t.test('so many failures in a row open it, and fewer between successes do not', async t => {
   const { breaker } = open()
   fail(breaker, 2)
   breaker.succeeded()
@@ -20,7 +20,7 @@ t.test('so many failures in a row keep calls away, and a success between them do
   t.equal(breaker.allows(), false)
 })
 
-t.test('after a while one call may see, and the others wait for what it says', async t => {
+t.test('after its open time one call is the probe, and the others wait for its outcome', async t => {
   const { breaker, clock } = open()
   fail(breaker, 3)
   clock.now += 9_999
@@ -31,7 +31,7 @@ t.test('after a while one call may see, and the others wait for what it says', a
   t.strictSame([breaker.allows(), breaker.allows()], [true, true])
 })
 
-t.test('a probe that fails keeps calls away for as long again', async t => {
+t.test('a probe that fails opens it for as long again', async t => {
   const { breaker, clock } = open()
   fail(breaker, 3)
   clock.now += 10_000
@@ -43,7 +43,7 @@ t.test('a probe that fails keeps calls away for as long again', async t => {
   t.equal(breaker.allows(), true)
 })
 
-t.test('a probe that never reports does not keep calls away for ever', async t => {
+t.test('a probe that never reports does not keep it open for ever', async t => {
   const { breaker, clock } = open()
   fail(breaker, 3)
   clock.now += 10_000
@@ -54,7 +54,7 @@ t.test('a probe that never reports does not keep calls away for ever', async t =
   t.equal(breaker.allows(), true)
 })
 
-t.test('a hint of the platform holds at the first failure, and a longer one beyond the usual pause', async t => {
+t.test('a Retry-After opens it at the first failure, and a longer one for longer than its open time', async t => {
   const { breaker, clock } = open()
   breaker.failed(2_000)
   t.equal(breaker.allows(), false)

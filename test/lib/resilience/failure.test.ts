@@ -153,7 +153,7 @@ t.test('the message is bounded', async t => {
   t.equal(classifyFailure(new Error('x'.repeat(10_000))).message.length, 512)
 })
 
-t.test('the hint of the server is read, in seconds or as a date', async t => {
+t.test('the Retry-After of the server is read, in seconds or as a date', async t => {
   const hinted = async (headers: Record<string, string>): Promise<number | undefined> =>
     classifyFailure(await putLogEvents(await listen(t, json(503, 'ServiceUnavailableException', headers)))).retryAfterMs
   t.equal(await hinted({ 'Retry-After': '7' }), 7_000)
