@@ -22,7 +22,7 @@ function brokenEnvelopeRule (document: unknown): string | null {
   return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
-function createLogEvents ({ intake, itemPolicy, observer, usage }: FastifyInstance) {
+function createLogEvents ({ intake, itemPolicy, prometheus: { observer }, usage }: FastifyInstance) {
   /** @param indexOf where an event stands in the body */
   function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt, accessToken }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
     const groupRule = logGroupNameError(logGroupName)
@@ -73,4 +73,4 @@ async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.forwarding.add(fastify.aws.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'observer', 'aws', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'prometheus', 'aws', 'forwarding'] })

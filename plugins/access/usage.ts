@@ -11,15 +11,14 @@ declare module 'fastify' {
   interface FastifyInstance { usage: ReturnType<typeof createUsage> }
 }
 
-const PREFIX = 'cloudwatch_postman_'
 const RETRY_AFTER_SECONDS = 5
 
 function createUsage (fastify: FastifyInstance, usage: Usage) {
-  const { log, instruments } = fastify
+  const { log, prometheus } = fastify
   const labelNames = ['application', 'budget']
-  const used = instruments.gauge({ name: `${PREFIX}budget_used_ratio`, help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
-  const warnings = instruments.counter({ name: `${PREFIX}budget_warnings_total`, help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
-  const refused = instruments.counter({ name: `${PREFIX}budget_refused_total`, help: 'Requests that were refused as a daily budget was spent.', labelNames })
+  const used = prometheus.gauge({ name: 'budget_used_ratio', help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
+  const warnings = prometheus.counter({ name: 'budget_warnings_total', help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
+  const refused = prometheus.counter({ name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames })
   /** What was logged of each application, to say it once. */
   const told = new Map<string, string>()
 
@@ -82,4 +81,4 @@ async function usage (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => usage.close())
 }
 
-export default fp(usage, { name: 'usage', dependencies: ['state', 'applications', 'instruments', 'errors'] })
+export default fp(usage, { name: 'usage', dependencies: ['state', 'applications', 'prometheus', 'errors'] })

@@ -11,7 +11,7 @@ declare module 'fastify' {
 }
 
 /** Calls that AWS has taken are what it bills. */
-function withUsage ({ observer, usage }: FastifyInstance): ForwarderObserver {
+function withUsage ({ prometheus: { observer }, usage }: FastifyInstance): ForwarderObserver {
   return {
     ...observer,
     onCall (call) {
@@ -73,4 +73,4 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => forwarding.stop(fastify.config.SHUTDOWN_GRACE_MS))
 }
 
-export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'platform', 'observer', 'usage'] })
+export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'platform', 'prometheus', 'usage'] })

@@ -10,13 +10,13 @@ declare module 'fastify' {
   interface FastifyInstance { cardinality: ReturnType<typeof createCardinality> }
 }
 
-function createCardinality ({ config, redis, observer }: FastifyInstance) {
+function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   const { MAX_SERIES_PER_METRIC, MAX_METRICS_PER_NAMESPACE: metrics } = config
   const now = Date.now
   const limit = new CardinalityLimiter({
     table: redis === undefined ? new LocalSeriesTable() : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now }),
     now,
-    onCollapsed: observer.onCollapsed
+    onCollapsed: prometheus.observer.onCollapsed
   })
 
   return {
@@ -34,4 +34,4 @@ async function cardinality (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('cardinality', createCardinality(fastify))
 }
 
-export default fp(cardinality, { name: 'cardinality', dependencies: ['config', 'redis', 'observer'] })
+export default fp(cardinality, { name: 'cardinality', dependencies: ['config', 'redis', 'prometheus'] })

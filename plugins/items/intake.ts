@@ -33,9 +33,9 @@ function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): In
 
 /** Owns `fastify.intake`: the step from a request's items to the spool. */
 async function intake (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.observer))
+  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.prometheus.observer))
   fastify.decorateRequest('intakeContext', intakeContext)
   fastify.decorateReply('sendIntake', sendIntake)
 }
 
-export default fp(intake, { name: 'intake', dependencies: ['body', 'spool', 'receipts', 'token', 'observer'] })
+export default fp(intake, { name: 'intake', dependencies: ['body', 'spool', 'receipts', 'token', 'prometheus'] })

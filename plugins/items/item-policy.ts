@@ -19,7 +19,7 @@ function requireClockSkew (sentAt: unknown, now: number): number {
   return skew
 }
 
-function createItemPolicy ({ observer }: FastifyInstance) {
+function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
   /** An application that was read again is another object. */
   const rules = new WeakMap<Application, ItemPolicy>()
 
@@ -58,4 +58,4 @@ async function itemPolicy (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('itemPolicy', createItemPolicy(fastify))
 }
 
-export default fp(itemPolicy, { name: 'item-policy', dependencies: ['observer'] })
+export default fp(itemPolicy, { name: 'item-policy', dependencies: ['prometheus'] })

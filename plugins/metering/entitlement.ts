@@ -15,9 +15,9 @@ declare module 'fastify' {
 const RETRY_AFTER_SECONDS = 5
 
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
-  const { config, log, state, instruments } = fastify
+  const { config, log, state, prometheus } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
-  const decisions = instruments.counter({ name: 'cloudwatch_postman_entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
+  const decisions = prometheus.counter({ name: 'entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
   const entitlement = createEntitlement({
     platform,
     failMode: config.FAIL_MODE,
@@ -76,4 +76,4 @@ async function entitlement (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('entitlement', platform === null ? null : createQuestions(fastify, platform.entitlement))
 }
 
-export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'state', 'instruments', 'errors'] })
+export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'state', 'prometheus', 'errors'] })

@@ -73,8 +73,8 @@ async function readPayload (payload: unknown, now: number): Promise<Lines> {
 }
 
 function createMetering (fastify: FastifyInstance) {
-  const { config, spool, observer, instruments } = fastify
-  const outcomes = instruments.counter({ name: 'cloudwatch_postman_metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
+  const { config, spool, prometheus } = fastify
+  const outcomes = prometheus.counter({ name: 'metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
   const filter = filterOf(config)
   const accessKey = config.METERING_ACCESS_KEY === undefined ? null : digest(config.METERING_ACCESS_KEY)
 
@@ -87,7 +87,7 @@ function createMetering (fastify: FastifyInstance) {
       records: encodeRecords(items, countMetering),
       ...(key === undefined ? {} : { idempotency: { key, answer: '' } })
     })
-    if (stored) observer.onAccepted('metering', items.length)
+    if (stored) prometheus.observer.onAccepted('metering', items.length)
   }
 
   async function storeLines ({ lines, unreadable }: Lines, key?: string): Promise<AccessLogsAnswer> {
@@ -143,8 +143,8 @@ function bearerOf ({ headers: { authorization } }: FastifyRequest): string | und
 }
 
 function addSink (fastify: FastifyInstance, platform: Platform): void {
-  const { config, log, instruments, state } = fastify
-  const duplicates = instruments.counter({ name: 'cloudwatch_postman_metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
+  const { config, log, prometheus, state } = fastify
+  const duplicates = prometheus.counter({ name: 'metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
   fastify.forwarding.add(createMeteringSink({
     client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: Date.now, random: Math.random }),
     delivered: storedDeliveredIds(state),
@@ -162,4 +162,4 @@ async function metering (fastify: FastifyInstance): Promise<void> {
   if (platform !== null) addSink(fastify, platform.metering)
 }
 
-export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'instruments', 'observer', 'forwarding', 'errors'] })
+export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors'] })

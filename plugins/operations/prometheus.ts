@@ -1,0 +1,158 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration } from 'prom-client'
+import type { ForwarderObserver } from '../../lib/delivery/forwarder.js'
+import type { IntakeObserver } from '../../lib/intake/intake.js'
+import type { CollapseCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
+import { KINDS, type Kind } from '../../schemas/kinds.js'
+
+declare module 'fastify' {
+  interface FastifyInstance { prometheus: Prometheus }
+}
+
+interface CollapseObserver {
+  /** Data points whose name or dimensions became `__other__`; for an unknown dimension, the values that did. */
+  onCollapsed (application: string, cause: CollapseCause | 'unknown-dimension', count: number): void
+}
+
+type Observer = ForwarderObserver & IntakeObserver & CollapseObserver
+
+/** Makes what Prometheus reads, each name once; names are given without their prefix. */
+interface Instruments {
+  counter<Label extends string> (options: CounterConfiguration<Label>): Pick<Counter<Label>, 'inc' | 'labels'>
+  gauge<Label extends string> (options: GaugeConfiguration<Label>): Pick<Gauge<Label>, 'set' | 'reset'>
+  histogram<Label extends string> (options: HistogramConfiguration<Label>): Pick<Histogram<Label>, 'observe'>
+}
+
+interface Exposition {
+  contentType: string
+  scrape (): Promise<string>
+}
+
+interface Prometheus extends Instruments, Exposition {
+  /** Counts what intake, policies and forwarders report. */
+  observer: Observer
+}
+
+const PREFIX = 'cloudwatch_postman_'
+const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+const DELAY_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400]
+const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+const FILL_RATIOS = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1]
+
+const silent = { inc () {}, set () {}, reset () {}, observe () {}, labels: () => silent }
+const silentInstruments: Instruments = { counter: () => silent, gauge: () => silent, histogram: () => silent }
+
+function createObserver ({ counter, histogram }: Instruments): Observer {
+  const byKind = ['kind'] as const
+  const byReason = ['kind', 'reason'] as const
+  const byApi = ['api'] as const
+  const accepted = counter({ name: 'accepted_total', help: 'Items stored for delivery.', labelNames: byKind })
+  const refused = counter({ name: 'refused_total', help: 'Items refused before they were stored, by reason.', labelNames: byReason })
+  const calls = counter({ name: 'aws_calls_total', help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome'] })
+  const callSeconds = histogram({ name: 'aws_call_seconds', help: 'Latency of calls to AWS.', labelNames: byApi, buckets: CALL_SECONDS })
+  const fillRatio = histogram({ name: 'aws_call_fill_ratio', help: 'Share of the batch limit that a call used.', labelNames: byApi, buckets: FILL_RATIOS })
+  const delivered = counter({ name: 'delivered_total', help: 'Items that CloudWatch has taken.', labelNames: byKind })
+  const delaySeconds = histogram({ name: 'delivery_delay_seconds', help: 'From the append of the oldest item of a batch to its delivery.', labelNames: byKind, buckets: DELAY_SECONDS })
+  const rejected = counter({ name: 'rejected_total', help: 'Items that CloudWatch has rejected, by reason.', labelNames: byReason })
+  const deadLettered = counter({ name: 'dead_lettered_total', help: 'Items kept as dead letters, by reason.', labelNames: byReason })
+  const retried = counter({ name: 'retried_total', help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
+  const collapsed = counter({ name: 'folded_total', help: 'Data points folded into __other__, by application and cause.', labelNames: ['application', 'cause'] })
+
+  /** Counted by every request, so they are looked up once. */
+  const acceptedOf = Object.fromEntries(KINDS.map(kind => [kind, accepted.labels(kind)])) as Record<Kind, Counter.Internal>
+
+  return {
+    onAccepted: (kind, items) => acceptedOf[kind].inc(items),
+    onRefused: (kind, reason) => refused.inc({ kind, reason }),
+    onCall ({ api, failure, durationMs, items, fill }) {
+      calls.inc({ api, outcome: failure ?? 'ok' })
+      callSeconds.observe({ api }, durationMs / 1000)
+      if (items > 0) fillRatio.observe({ api }, fill)
+    },
+    onDelivered (kind, _destination, items, delayMs) {
+      delivered.inc({ kind }, items)
+      delaySeconds.observe({ kind }, delayMs / 1000)
+    },
+    onRejected: (kind, reason, items) => rejected.inc({ kind, reason }, items),
+    onDeadLettered: (kind, reason, items) => deadLettered.inc({ kind, reason }, items),
+    onRetry: (kind, failure, items) => retried.inc({ kind, class: failure }, items),
+    onCollapsed: (application, cause, count) => collapsed.inc({ application, cause }, count)
+  }
+}
+
+/**
+ * Gauges of what the store holds, which all processes of the store share.
+ * @returns sets them to what the store answers
+ */
+function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments): () => Promise<void> {
+  const labelNames = ['kind'] as const
+  const up = gauge({ name: 'spool_up', help: '1 while the store answers.' })
+  const records = gauge({ name: 'spool_records', help: 'Records that wait in the spool.', labelNames })
+  const items = gauge({ name: 'spool_items', help: 'Items that wait in the spool.', labelNames })
+  const bytes = gauge({ name: 'spool_bytes', help: 'Bytes that wait in the spool.', labelNames })
+  const oldest = gauge({ name: 'spool_oldest_seconds', help: 'Age of the oldest record in the spool.', labelNames })
+  const ledger = gauge({ name: 'ledger_items', help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
+  const letters = gauge({ name: 'dead_letters', help: 'Dead letters kept.' })
+
+  return async function askSpool () {
+    up.set(0)
+    for (const kind of KINDS) {
+      const depth = await spool.depth(kind)
+      records.set({ kind }, depth.records)
+      items.set({ kind }, depth.items)
+      bytes.set({ kind }, depth.bytes)
+      oldest.set({ kind }, depth.oldestAgeMs / 1000)
+    }
+    const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await spool.ledger()
+    const rejectedItems = Object.values(rejected).reduce((sum, count) => sum + count, 0)
+    const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: rejectedItems }
+    for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
+    letters.set((await spool.deadLetters.size()).letters)
+    up.set(1)
+  }
+}
+
+function timeRequests (fastify: FastifyInstance, { histogram }: Instruments): void {
+  const seconds = histogram({ name: 'http_request_seconds', help: 'Latency of HTTP requests.', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS })
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { method, routeOptions: { url: route = 'none' } } = request
+    seconds.observe({ method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
+    done()
+  })
+}
+
+async function createPrometheus (fastify: FastifyInstance): Promise<Instruments & Exposition> {
+  if (fastify.config.ADMIN_TOKEN === undefined) return { ...silentInstruments, contentType: 'text/plain', scrape: async () => '' }
+  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client')
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const named = <Options extends { name: string }> (options: Options) => ({ ...options, name: PREFIX + options.name, registers: [registry] })
+  const instruments: Instruments = {
+    counter: options => new Counter(named(options)),
+    gauge: options => new Gauge(named(options)),
+    histogram: options => new Histogram(named(options))
+  }
+  timeRequests(fastify, instruments)
+  const askSpool = createSpoolGauges(fastify, instruments)
+  return {
+    ...instruments,
+    contentType: registry.contentType,
+    async scrape () {
+      // A store that is away shows as spool_up 0, and must not hide the rest.
+      await askSpool().catch(() => {})
+      return await registry.metrics()
+    }
+  }
+}
+
+/**
+ * Owns `fastify.prometheus`: counters, gauges and histograms, and the page on which Prometheus reads them. Without
+ * ADMIN_TOKEN nobody can read that page: nothing is counted, and prom-client is not loaded.
+ */
+async function prometheus (fastify: FastifyInstance): Promise<void> {
+  const instruments = await createPrometheus(fastify)
+  fastify.decorate('prometheus', { ...instruments, observer: createObserver(instruments) })
+}
+
+export default fp(prometheus, { name: 'prometheus', dependencies: ['config', 'spool'] })
