@@ -1,7 +1,9 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
-import type { Revocation } from '../access/revocations.js'
-import { REGISTERS, type Registers } from '../usage/hyperloglog.js'
-import { DAY_MS, StateStoreError, USAGE_DAYS, dayOf, type Counts, type StateStore, type WindowCount, type WindowTotal } from './store.js'
+import type { UnixMs } from '../../schemas/common.js'
+import {
+  DAY_MS, KEPT_DAYS, StateStoreError, dayOf,
+  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
+} from './store.js'
 
 const SWEEP_MS = 60_000
 const SWEEP_LIMIT = 10_000
@@ -9,29 +11,26 @@ const SWEEP_LIMIT = 10_000
 export interface LmdbStateStoreOptions {
   /** A folder of its own; made when it is missing. */
   path: string
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
 }
 
-/** What the one process of an embedded gateway has to know again after a restart. */
+/** Removes the expired entries of one database, within a transaction. */
+type Sweep = (now: UnixMs) => void
+
+/** State that the one process of an embedded gateway has to know again after a restart. */
 export class LmdbStateStore implements StateStore {
   readonly shared = false
-  readonly #now: () => number
+  readonly #now: () => UnixMs
   readonly #root: RootDatabase
-  /** Key → when the claim ends. */
-  readonly #claims: Database<number, string>
-  /** `[when it ends, key]`. */
-  readonly #claimEnds: Database<boolean, [number, string]>
-  /** Key → when it ends, and the text. */
-  readonly #texts: Database<[number, string], string>
-  /** `[when it ends, key]`. */
-  readonly #textEnds: Database<boolean, [number, string]>
-  readonly #revocations: Database<Revocation, string>
-  readonly #usage: Database<number, [string, string]>
-  readonly #series: Database<Buffer, [string, string]>
-  readonly #listeners: Array<(revocation: Revocation) => void> = []
+  /** When each key that is set if absent expires. */
+  readonly #claims: Database<UnixMs, string>
+  readonly #claimEnds: Database<boolean, [UnixMs, string]>
+  /** When each text expires, and the text. */
+  readonly #texts: Database<[UnixMs, string], string>
+  readonly #textEnds: Database<boolean, [UnixMs, string]>
+  /** Of the counters, registers and sets in use. */
+  readonly #sweeps = new Map<string, Sweep>()
   readonly #sweeper: NodeJS.Timeout
-  #version = 0
   #closed: Promise<void> | null = null
 
   constructor ({ path, now }: LmdbStateStoreOptions) {
@@ -41,14 +40,11 @@ export class LmdbStateStore implements StateStore {
     this.#claimEnds = this.#root.openDB('claimEnds', { encoding: 'json' })
     this.#texts = this.#root.openDB('texts', { encoding: 'json' })
     this.#textEnds = this.#root.openDB('textEnds', { encoding: 'json' })
-    this.#revocations = this.#root.openDB('revocations', { encoding: 'json' })
-    this.#usage = this.#root.openDB('usage', { encoding: 'json' })
-    this.#series = this.#root.openDB('series', { encoding: 'binary' })
     this.#sweeper = setInterval(() => { this.#sweep().catch(() => {}) }, SWEEP_MS).unref()
   }
 
-  async countInWindows (counts: WindowCount[]): Promise<WindowTotal[]> {
-    return counts.map(({ by, windowMs }) => ({ total: by, endsInMs: windowMs }))
+  async countInWindows (increments: WindowIncrement[]): Promise<WindowTotal[]> {
+    return increments.map(({ by, windowMs }) => ({ total: by, endsInMs: windowMs }))
   }
 
   async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
@@ -81,53 +77,63 @@ export class LmdbStateStore implements StateStore {
     }))
   }
 
-  async revoke (revocation: Revocation): Promise<void> {
-    await this.#write(() => {
-      const known = this.#revocations.get(revocation.id)
-      if ((known?.issuedBefore ?? 0) <= (revocation.issuedBefore ?? 0)) this.#revocations.put(revocation.id, revocation)
+  dailyCounters (name: string): DailyCounters {
+    const counters: Database<number, [string, string]> = this.#root.openDB(name, { encoding: 'json' })
+    this.#sweeps.set(name, now => removeOldDays(counters, now))
+    return {
+      add: async (day, counts) => await this.#write(() => Object.fromEntries(Object.entries(counts).map(([counter, by]) => {
+        const total = (counters.get([day, counter]) ?? 0) + by
+        counters.put([day, counter], total)
+        return [counter, total]
+      }))),
+      get: async day => {
+        const range = counters.getRange({ start: [day, ''], end: [`${day}\uffff`, ''] })
+        return Object.fromEntries(Array.from(range, ({ key, value }) => [key[1], value]))
+      }
+    }
+  }
+
+  dailyRegisters (name: string): DailyRegisters {
+    const rows: Database<Buffer, [string, string]> = this.#root.openDB(name, { encoding: 'binary' })
+    this.#sweeps.set(name, now => removeOldDays(rows, now))
+    return {
+      merge: async (day, key, registers) => await this.#write(() => {
+        const stored = rows.get([day, key]) ?? []
+        const merged = Buffer.alloc(registers.reduce((length, [index]) => Math.max(length, index + 1), stored.length))
+        merged.set(stored)
+        for (const [index, value] of registers) merged[index] = Math.max(merged[index]!, value)
+        rows.put([day, key], merged)
+        return merged
+      }),
+      get: async (day, key) => rows.get([day, key]) ?? new Uint8Array()
+    }
+  }
+
+  versionedSet<Entry extends SetEntry> (name: string, rankField: keyof Entry & string): VersionedSet<Entry> {
+    const entries: Database<Entry, string> = this.#root.openDB(name, { encoding: 'json' })
+    const listeners: Array<(entry: Entry) => void> = []
+    let version = 0
+    const rankOf = (entry: Entry | undefined): number => Number(entry?.[rankField] ?? 0)
+    this.#sweeps.set(name, now => {
+      for (const { key, value } of [...entries.getRange({})]) {
+        if (value.expiresAt <= now) entries.remove(key)
+      }
     })
-    this.#version++
-    for (const listener of this.#listeners) listener(revocation)
-  }
-
-  async revocations (): Promise<Revocation[]> {
-    const now = this.#now()
-    return Array.from(this.#revocations.getRange({}), ({ value }) => value).filter(({ expiresAt }) => expiresAt > now)
-  }
-
-  async revocationsVersion (): Promise<number> {
-    return this.#version
-  }
-
-  onRevoked (listener: (revocation: Revocation) => void): void {
-    this.#listeners.push(listener)
-  }
-
-  async addUsage (day: string, counts: Counts): Promise<Counts> {
-    return await this.#write(() => Object.fromEntries(Object.entries(counts).map(([field, by]) => {
-      const total = (this.#usage.get([day, field]) ?? 0) + by
-      this.#usage.put([day, field], total)
-      return [field, total]
-    })))
-  }
-
-  async usage (day: string): Promise<Counts> {
-    const range = this.#usage.getRange({ start: [day, ''], end: [`${day}\uffff`, ''] })
-    return Object.fromEntries(Array.from(range, ({ key, value }) => [key[1], value]))
-  }
-
-  async mergeSeries (day: string, application: string, registers: Registers): Promise<Uint8Array> {
-    return await this.#write(() => {
-      const merged = Buffer.alloc(REGISTERS)
-      merged.set(this.#series.get([day, application]) ?? [])
-      for (const [index, rank] of registers) merged[index] = Math.max(merged[index]!, rank)
-      this.#series.put([day, application], merged)
-      return merged
-    })
-  }
-
-  async series (day: string, application: string): Promise<Uint8Array> {
-    return this.#series.get([day, application]) ?? new Uint8Array()
+    return {
+      put: async entry => {
+        await this.#write(() => {
+          if (rankOf(entries.get(entry.id)) <= rankOf(entry)) entries.put(entry.id, entry)
+        })
+        version++
+        for (const listener of listeners) listener(entry)
+      },
+      list: async () => {
+        const now = this.#now()
+        return Array.from(entries.getRange({}), ({ value }) => value).filter(({ expiresAt }) => expiresAt > now)
+      },
+      version: async () => version,
+      subscribe: async listener => { listeners.push(listener) }
+    }
   }
 
   close (): Promise<void> {
@@ -150,26 +156,21 @@ export class LmdbStateStore implements StateStore {
     }
   }
 
-  /** Forgets what has ended. */
+  /** Removes the keys, texts, counters, registers and entries that have expired. */
   async #sweep (): Promise<void> {
     const now = this.#now()
     while (await this.#sweepTexts(now) === SWEEP_LIMIT);
-    const oldest = dayOf(now - USAGE_DAYS * DAY_MS)
     await this.#write(() => {
       for (const key of [...this.#claimEnds.getKeys({ end: [now, ''], limit: SWEEP_LIMIT })]) {
         this.#claimEnds.remove(key)
         this.#claims.remove(key[1])
       }
-      for (const { key, value } of [...this.#revocations.getRange({})]) {
-        if (value.expiresAt <= now) this.#revocations.remove(key)
-      }
-      for (const key of [...this.#usage.getKeys({ end: [oldest, ''], limit: SWEEP_LIMIT })]) this.#usage.remove(key)
-      for (const key of [...this.#series.getKeys({ end: [oldest, ''], limit: SWEEP_LIMIT })]) this.#series.remove(key)
+      for (const sweep of this.#sweeps.values()) sweep(now)
     })
   }
 
-  /** @returns how many have ended, at most SWEEP_LIMIT */
-  async #sweepTexts (now: number): Promise<number> {
+  /** @returns the number of texts removed, at most SWEEP_LIMIT */
+  async #sweepTexts (now: UnixMs): Promise<number> {
     return await this.#write(() => {
       const ended = [...this.#textEnds.getKeys({ end: [now, ''], limit: SWEEP_LIMIT })]
       for (const key of ended) {
@@ -179,4 +180,9 @@ export class LmdbStateStore implements StateStore {
       return ended.length
     })
   }
+}
+
+function removeOldDays (database: Database<unknown, [string, string]>, now: UnixMs): void {
+  const oldest = dayOf(now - KEPT_DAYS * DAY_MS)
+  for (const key of [...database.getKeys({ end: [oldest, ''], limit: SWEEP_LIMIT })]) database.remove(key)
 }

@@ -1,14 +1,16 @@
 import type { ChainableCommander, Redis } from 'ioredis'
-import type { Revocation } from '../access/revocations.js'
+import type { UnixMs } from '../../schemas/common.js'
 import { subscribe, type Subscription } from '../redis/subscription.js'
-import type { Registers } from '../usage/hyperloglog.js'
-import { DAY_MS, StateStoreError, USAGE_DAYS, type Counts, type StateStore, type WindowCount, type WindowTotal } from './store.js'
+import {
+  DAY_MS, KEPT_DAYS, StateStoreError,
+  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
+} from './store.js'
 
 const TIMEOUT_MS = 2_000
 const VERSION_FIELD = 'version'
-const USAGE_TTL_SECONDS = USAGE_DAYS * DAY_MS / 1000
+const DAILY_TTL_SECONDS = KEPT_DAYS * DAY_MS / 1000
 
-/** KEYS[1] counter; ARGV by, window in ms. Returns the total and the milliseconds left. */
+/** KEYS[1] counter; ARGV increment, window in ms. Returns the total and the milliseconds left. */
 const COUNT = `
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
@@ -22,7 +24,7 @@ return { total, left }
 const COUNT_COMMAND = 'postmanCount'
 type CountingPipeline = ChainableCommander & { [COUNT_COMMAND]: (key: string, by: number, windowMs: number) => unknown }
 
-/** KEYS[1] string of one byte a register; ARGV seconds to live, then index and rank by turns. Returns the string. */
+/** KEYS[1] string of one byte a register; ARGV seconds to live, then index and value by turns. Returns the string. */
 const MERGE = `
 for i = 2, #ARGV, 2 do
   local at = tonumber(ARGV[i])
@@ -35,11 +37,14 @@ redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('GET', KEYS[1]) or ''
 `
 
-/** KEYS[1] hash of the revocations; ARGV id, revocation. A later time is never replaced by an earlier one. */
-const REVOKE = `
+/**
+ * KEYS[1] hash of a versioned set; ARGV id, entry as JSON, name of the field that holds the rank. An entry is never
+ * replaced by one of a lower rank.
+ */
+const PUT_ENTRY = `
 local known = redis.call('HGET', KEYS[1], ARGV[1])
-local revocation = cjson.decode(ARGV[2])
-if known and (cjson.decode(known).issuedBefore or 0) > (revocation.issuedBefore or 0) then return end
+local entry = cjson.decode(ARGV[2])
+if known and (cjson.decode(known)[ARGV[3]] or 0) > (entry[ARGV[3]] or 0) then return end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
 `
@@ -47,13 +52,12 @@ redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
 export interface RedisStateStoreOptions {
   /** Shared, not closed here. */
   redis: Redis
-  /** What every key starts with. */
+  /** Every key starts with it. */
   prefix: string
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
 }
 
-/** @throws SharedStoreError when one command was refused */
+/** @throws StateStoreError when one command was refused */
 function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
   return (replies ?? []).map(([error, value]) => {
     if (error !== null) throw new StateStoreError(`Redis refuses: ${error.message}`, { cause: error })
@@ -61,16 +65,15 @@ function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
   })
 }
 
-/** What processes know together, in the Redis that they share. */
+/** State that processes share in the Redis that they share. */
 export class RedisStateStore implements StateStore {
   readonly shared = true
   readonly #redis: Redis
   readonly #prefix: string
-  readonly #now: () => number
-  readonly #listeners: Array<(revocation: Revocation) => void> = []
-  #subscription: Subscription | null = null
+  readonly #now: () => UnixMs
+  readonly #subscriptions: Subscription[] = []
 
-  private constructor ({ redis, prefix, now }: RedisStateStoreOptions) {
+  constructor ({ redis, prefix, now }: RedisStateStoreOptions) {
     this.#redis = redis
     // As a command it is sent as a hash: there may be a count for each of many thousand addresses.
     if (!(COUNT_COMMAND in redis)) redis.defineCommand(COUNT_COMMAND, { numberOfKeys: 1, lua: COUNT })
@@ -78,26 +81,10 @@ export class RedisStateStore implements StateStore {
     this.#now = now
   }
 
-  /** Listens before it returns, so that no revocation is missed. */
-  static async open (options: RedisStateStoreOptions): Promise<RedisStateStore> {
-    const store = new RedisStateStore(options)
-    store.#subscription = subscribe(options.redis, store.#revocationsKey, message => {
-      const revocation = JSON.parse(message) as Revocation
-      for (const listener of store.#listeners) listener(revocation)
-    })
-    try {
-      await store.#subscription.listening
-    } catch (error) {
-      await store.close()
-      throw error
-    }
-    return store
-  }
-
-  async countInWindows (counts: WindowCount[]): Promise<WindowTotal[]> {
-    if (counts.length === 0) return []
+  async countInWindows (increments: WindowIncrement[]): Promise<WindowTotal[]> {
+    if (increments.length === 0) return []
     const pipeline = this.#redis.pipeline() as CountingPipeline
-    for (const { key, by, windowMs } of counts) pipeline.postmanCount(`${this.#prefix}:window:${key}`, by, windowMs)
+    for (const { key, by, windowMs } of increments) pipeline.postmanCount(`${this.#prefix}:window:${key}`, by, windowMs)
     const replies = await this.#ask(() => pipeline.exec())
     return valuesOf(replies).map(reply => {
       const [total, endsInMs] = reply as [number, number]
@@ -111,83 +98,76 @@ export class RedisStateStore implements StateStore {
 
   async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
     const pipeline = this.#redis.pipeline()
-    for (const [key, text] of Object.entries(texts)) pipeline.set(this.#keptKey(key), text, 'PX', Math.ceil(ttlMs))
+    for (const [key, text] of Object.entries(texts)) pipeline.set(this.#textKey(key), text, 'PX', Math.ceil(ttlMs))
     if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
   }
 
   async getMany (keys: string[]): Promise<Map<string, string>> {
     if (keys.length === 0) return new Map()
-    const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#keptKey(key))))
+    const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#textKey(key))))
     return new Map(keys.flatMap((key, i) => texts[i] === null ? [] : [[key, texts[i]!]]))
   }
 
-  async revoke (revocation: Revocation): Promise<void> {
-    const json = JSON.stringify(revocation)
-    await this.#ask(() => this.#redis.eval(REVOKE, 1, this.#revocationsKey, revocation.id, json))
-    await this.#ask(() => this.#redis.publish(this.#revocationsKey, json))
+  dailyCounters (name: string): DailyCounters {
+    const keyOf = (day: string): string => `${this.#prefix}:${name}:${day}`
+    return {
+      add: async (day, counts) => {
+        const counters = Object.entries(counts)
+        if (counters.length === 0) return {}
+        const transaction = this.#redis.multi()
+        for (const [counter, by] of counters) transaction.hincrby(keyOf(day), counter, by)
+        transaction.expire(keyOf(day), DAILY_TTL_SECONDS)
+        const totals = valuesOf(await this.#ask(() => transaction.exec()))
+        return Object.fromEntries(counters.map(([counter], i) => [counter, Number(totals[i])]))
+      },
+      get: async day => {
+        const counters = await this.#ask(() => this.#redis.hgetall(keyOf(day)))
+        return Object.fromEntries(Object.entries(counters).map(([counter, total]) => [counter, Number(total)]))
+      }
+    }
   }
 
-  async revocations (): Promise<Revocation[]> {
-    const { [VERSION_FIELD]: _version, ...fields } = await this.#ask(() => this.#redis.hgetall(this.#revocationsKey))
-    const revocations = Object.values(fields).map(json => JSON.parse(json) as Revocation)
-    const now = this.#now()
-    const expired = revocations.filter(({ expiresAt }) => expiresAt <= now).map(({ id }) => id)
-    if (expired.length > 0) await this.#ask(() => this.#redis.hdel(this.#revocationsKey, ...expired))
-    return revocations.filter(({ expiresAt }) => expiresAt > now)
+  dailyRegisters (name: string): DailyRegisters {
+    const keyOf = (day: string, key: string): string => `${this.#prefix}:${name}:${day}:${key}`
+    return {
+      merge: async (day, key, registers) =>
+        await this.#ask(() => this.#redis.callBuffer('EVAL', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())) as Buffer,
+      get: async (day, key) => await this.#ask(() => this.#redis.getBuffer(keyOf(day, key))) ?? new Uint8Array()
+    }
   }
 
-  async revocationsVersion (): Promise<number> {
-    return Number(await this.#ask(() => this.#redis.hget(this.#revocationsKey, VERSION_FIELD)) ?? 0)
-  }
-
-  onRevoked (listener: (revocation: Revocation) => void): void {
-    this.#listeners.push(listener)
-  }
-
-  async addUsage (day: string, counts: Counts): Promise<Counts> {
-    const fields = Object.entries(counts)
-    if (fields.length === 0) return {}
-    const key = this.#usageKey(day)
-    // Together or not at all: what is given up is added again.
-    const transaction = this.#redis.multi()
-    for (const [field, by] of fields) transaction.hincrby(key, field, by)
-    transaction.expire(key, USAGE_TTL_SECONDS)
-    const totals = valuesOf(await this.#ask(() => transaction.exec()))
-    return Object.fromEntries(fields.map(([field], i) => [field, Number(totals[i])]))
-  }
-
-  async usage (day: string): Promise<Counts> {
-    const fields = await this.#ask(() => this.#redis.hgetall(this.#usageKey(day)))
-    return Object.fromEntries(Object.entries(fields).map(([field, count]) => [field, Number(count)]))
-  }
-
-  async mergeSeries (day: string, application: string, registers: Registers): Promise<Uint8Array> {
-    const key = this.#seriesKey(day, application)
-    return await this.#ask(() => this.#redis.callBuffer('EVAL', MERGE, 1, key, USAGE_TTL_SECONDS, ...registers.flat())) as Buffer
-  }
-
-  async series (day: string, application: string): Promise<Uint8Array> {
-    return await this.#ask(() => this.#redis.getBuffer(this.#seriesKey(day, application))) ?? new Uint8Array()
+  versionedSet<Entry extends SetEntry> (name: string, rankField: keyof Entry & string): VersionedSet<Entry> {
+    /** Of the hash of the entries by id, and of the channel to which they are published. */
+    const key = `${this.#prefix}:${name}`
+    return {
+      put: async entry => {
+        const json = JSON.stringify(entry)
+        await this.#ask(() => this.#redis.eval(PUT_ENTRY, 1, key, entry.id, json, rankField))
+        await this.#ask(() => this.#redis.publish(key, json))
+      },
+      list: async () => {
+        const { [VERSION_FIELD]: _version, ...fields } = await this.#ask(() => this.#redis.hgetall(key))
+        const entries = Object.values(fields).map(json => JSON.parse(json) as Entry)
+        const now = this.#now()
+        const expired = entries.filter(({ expiresAt }) => expiresAt <= now).map(({ id }) => id)
+        if (expired.length > 0) await this.#ask(() => this.#redis.hdel(key, ...expired))
+        return entries.filter(({ expiresAt }) => expiresAt > now)
+      },
+      version: async () => Number(await this.#ask(() => this.#redis.hget(key, VERSION_FIELD)) ?? 0),
+      subscribe: async listener => {
+        const subscription = subscribe(this.#redis, key, message => listener(JSON.parse(message) as Entry))
+        this.#subscriptions.push(subscription)
+        await subscription.listening
+      }
+    }
   }
 
   async close (): Promise<void> {
-    this.#subscription?.close()
+    for (const subscription of this.#subscriptions) subscription.close()
   }
 
-  get #revocationsKey (): string {
-    return `${this.#prefix}:revocations`
-  }
-
-  #keptKey (key: string): string {
+  #textKey (key: string): string {
     return `${this.#prefix}:kept:${key}`
-  }
-
-  #usageKey (day: string): string {
-    return `${this.#prefix}:usage:${day}`
-  }
-
-  #seriesKey (day: string, application: string): string {
-    return `${this.#prefix}:series:${day}:${application}`
   }
 
   async #ask<T> (send: () => Promise<T>): Promise<T> {

@@ -6,6 +6,8 @@ export const SYNC_MS = 250
 /** Keys counted at once; the one longest unused is forgotten. */
 const MAX_KEYS = 100_000
 
+type WindowStore = Pick<StateStore, 'shared' | 'countInWindows'>
+
 interface Window {
   key: string
   windowMs: number
@@ -30,7 +32,7 @@ export interface WindowCount {
  * While the store is away each process counts for itself.
  */
 export class WindowCounters {
-  readonly #store: StateStore
+  readonly #store: WindowStore
   readonly #now: () => number
   // With `max` it would take the room of them all when it is made, a sixtieth of a start.
   readonly #windows = new LRUCache<string, Window>({ maxSize: MAX_KEYS, sizeCalculation: () => 1 })
@@ -39,7 +41,7 @@ export class WindowCounters {
   #syncing: Promise<void> | null = null
 
   /** @param now Unix milliseconds */
-  constructor (store: StateStore, now: () => number) {
+  constructor (store: WindowStore, now: () => number) {
     this.#store = store
     this.#now = now
     if (store.shared) this.#timer = setInterval(() => { this.sync() }, SYNC_MS).unref()

@@ -1,12 +1,11 @@
+import type { Registers } from '../state/store.js'
+
 const INDEX_BITS = 12
 /** A register for each possible index: 4 KiB. */
 export const REGISTERS = 2 ** INDEX_BITS
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 /** Below, empty registers tell more than full ones. */
 const SMALL = 2.5 * REGISTERS
-
-/** `[index, rank]` of registers. */
-export type Registers = Array<[number, number]>
 
 /** Spreads every bit of a 32-bit number over all others. */
 function mix (hash: number): number {

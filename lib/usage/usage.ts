@@ -1,5 +1,5 @@
 import type { Application } from '../../schemas/applications.js'
-import { DAY_MS, dayOf, type StateStore } from '../state/store.js'
+import { DAY_MS, dayOf, type DailyCounters, type DailyRegisters, type StateStore } from '../state/store.js'
 import { tightestBudget, hasBudget, type BudgetState } from './budget.js'
 import { UsageDay, type ApplicationUsage, type BilledKind } from './usage-day.js'
 import type { Series } from './hyperloglog.js'
@@ -8,9 +8,12 @@ import type { Series } from './hyperloglog.js'
 export const USAGE_SYNC_MS = 1_000
 /** After so many of these an application's counts are asked for even when nothing of it was counted here. */
 const FULL_SYNC_EVERY = 10
+/** Names in the store: the counters of items, bytes and calls, and the registers that estimate the series. */
+const COUNTERS = 'usage'
+const REGISTERS = 'series'
 
 export interface UsageOptions {
-  store: StateStore
+  store: Pick<StateStore, 'shared' | 'dailyCounters' | 'dailyRegisters'>
   /** Unix milliseconds. */
   now: () => number
 }
@@ -20,7 +23,9 @@ export interface UsageOptions {
  * second: a budget may be passed by what comes in that time. A process that is killed loses what it has counted since.
  */
 export class Usage {
-  readonly #store: StateStore
+  readonly #shared: boolean
+  readonly #counters: DailyCounters
+  readonly #registers: DailyRegisters
   readonly #now: () => number
   #today: UsageDay
   /** Unix milliseconds. */
@@ -32,17 +37,19 @@ export class Usage {
   #syncs = 0
 
   private constructor ({ store, now }: UsageOptions) {
-    this.#store = store
+    this.#shared = store.shared
+    this.#counters = store.dailyCounters(COUNTERS)
+    this.#registers = store.dailyRegisters(REGISTERS)
     this.#now = now
     this.#midnight = nextMidnight(now())
     this.#today = new UsageDay(dayOf(now()))
     this.#timer = setInterval(() => { this.sync() }, USAGE_SYNC_MS).unref()
   }
 
-  /** Knows what was used today already. @throws SharedStoreError */
+  /** Knows what was used today already. @throws StateStoreError */
   static async open (options: UsageOptions): Promise<Usage> {
     const usage = new Usage(options)
-    await readDay(options.store, usage.#today)
+    await usage.#read(usage.#today)
     return usage
   }
 
@@ -76,7 +83,7 @@ export class Usage {
 
   /**
    * Of all processes, the latest day first.
-   * @throws SharedStoreError
+   * @throws StateStoreError
    */
   async report (days: number): Promise<Array<ApplicationUsage & { day: string }>> {
     await this.sync()
@@ -84,7 +91,7 @@ export class Usage {
     const reports = []
     for (let ago = 0; ago < days; ago++) {
       const day = new UsageDay(dayOf(now - ago * DAY_MS))
-      await readDay(this.#store, day)
+      await this.#read(day)
       for (const application of day.applications()) reports.push({ day: day.day, ...day.usageOf(application) })
     }
     return reports
@@ -119,7 +126,7 @@ export class Usage {
       if (await this.#storeDay(day)) this.#ended.delete(day)
     }
     await this.#storeDay(today)
-    if (this.#store.shared && ++this.#syncs % FULL_SYNC_EVERY === 0) await readDay(this.#store, today).catch(() => {})
+    if (this.#shared && ++this.#syncs % FULL_SYNC_EVERY === 0) await this.#read(today).catch(() => {})
   }
 
   /** @returns whether everything is stored */
@@ -133,7 +140,7 @@ export class Usage {
     const pending = day.takePending()
     if (Object.keys(pending).length === 0) return true
     try {
-      day.take(await this.#store.addUsage(day.day, pending))
+      day.take(await this.#counters.add(day.day, pending))
       return true
     } catch {
       day.giveBack(pending)
@@ -146,7 +153,7 @@ export class Usage {
       const changed = sketch.takeChanged()
       if (changed.length === 0) continue
       try {
-        sketch.merge(await this.#store.mergeSeries(day.day, application, changed))
+        sketch.merge(await this.#registers.merge(day.day, application, changed))
       } catch {
         sketch.giveBack(changed)
         return false
@@ -154,13 +161,14 @@ export class Usage {
     }
     return true
   }
+
+  /** Reads what all processes have stored of the day. */
+  async #read (day: UsageDay): Promise<void> {
+    day.take(await this.#counters.get(day.day))
+    for (const application of day.applications()) day.sketchOf(application).merge(await this.#registers.get(day.day, application))
+  }
 }
 
 function nextMidnight (now: number): number {
   return (Math.floor(now / DAY_MS) + 1) * DAY_MS
-}
-
-async function readDay (store: StateStore, day: UsageDay): Promise<void> {
-  day.take(await store.usage(day.day))
-  for (const application of day.applications()) day.sketchOf(application).merge(await store.series(day.day, application))
 }

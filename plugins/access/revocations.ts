@@ -2,14 +2,16 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Revocations, toRevocation, type Revocation, type RevocationRequest } from '../../lib/access/revocations.js'
 import { ApiError } from '../../lib/http/api-error.js'
-import type { StateStore } from '../../lib/state/store.js'
+import type { VersionedSet } from '../../lib/state/store.js'
 import type { RevocationSummary } from '../../schemas/revocations.js'
 
 declare module 'fastify' {
   interface FastifyInstance { revocations: ReturnType<typeof createRevocations> }
 }
 
-/** How soon a revocation is known to a process that its message has not reached. */
+/** Their name in the state store; of two for the same tokens the one with the later `issuedBefore` counts. */
+const SET = 'revocations'
+/** Milliseconds after which a process knows of a revocation whose message it missed. */
 const REFRESH_MS = 500
 const RETRY_AFTER_SECONDS = 5
 
@@ -27,7 +29,7 @@ function summarize ({ jti, application, issuedBefore, revokedAt, expiresAt }: Re
   }
 }
 
-function createRevocations (store: StateStore, known: Revocations) {
+function createRevocations (stored: VersionedSet<Revocation>, known: Revocations) {
   return {
     hasAccessToken: known.hasAccessToken.bind(known),
     hasClientToken: known.hasClientToken.bind(known),
@@ -37,7 +39,7 @@ function createRevocations (store: StateStore, known: Revocations) {
       const revocation = toRevocation(request, Date.now())
       known.add(revocation)
       try {
-        await store.revoke(revocation)
+        await stored.put(revocation)
       } catch {
         // This process alone refuses the tokens; the others have to be told again.
         throw new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS })
@@ -51,32 +53,35 @@ function createRevocations (store: StateStore, known: Revocations) {
   }
 }
 
-/** Listens for revocations, and looks for those whose message was lost. What is known stays in force while the store is away. */
-function keepKnown (fastify: FastifyInstance, known: Revocations): () => Promise<void> {
-  const { state: store } = fastify
+/**
+ * Takes over the revocations of every process: hears of each, and reads all of them when the version tells of one that
+ * was missed. The revocations already known stay in force while the store cannot be reached.
+ */
+async function follow (fastify: FastifyInstance, stored: VersionedSet<Revocation>, known: Revocations): Promise<void> {
   let version = -1
-  store.onRevoked(revocation => known.add(revocation))
 
   async function refresh (): Promise<void> {
-    const current = await store.revocationsVersion()
+    const current = await stored.version()
     if (current === version) return
-    for (const revocation of await store.revocations()) known.add(revocation)
+    for (const revocation of await stored.list()) known.add(revocation)
     version = current
   }
 
+  await stored.subscribe(revocation => known.add(revocation))
+  await refresh()
   const timer = setInterval(() => {
     known.forget()
     refresh().catch(() => {})
   }, REFRESH_MS).unref()
   fastify.addHook('onClose', async () => clearInterval(timer))
-  return refresh
 }
 
-/** Owns `fastify.revocations`: which tokens are no longer taken, in every process. */
+/** Owns `fastify.revocations`: the tokens that no process accepts any more. */
 async function revocations (fastify: FastifyInstance): Promise<void> {
+  const stored = fastify.state.versionedSet<Revocation>(SET, 'issuedBefore')
   const known = new Revocations(Date.now)
-  await keepKnown(fastify, known)()
-  fastify.decorate('revocations', createRevocations(fastify.state, known))
+  await follow(fastify, stored, known)
+  fastify.decorate('revocations', createRevocations(stored, known))
 }
 
 export default fp(revocations, { name: 'revocations', dependencies: ['state', 'errors'] })

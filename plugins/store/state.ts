@@ -16,10 +16,10 @@ async function openStore ({ config, redis }: FastifyInstance): Promise<StateStor
     return new LmdbStateStore({ path: join(config.DATA_DIR, FOLDER), now: Date.now })
   }
   const { RedisStateStore } = await import('../../lib/state/redis-store.js')
-  return await RedisStateStore.open({ redis, prefix: config.REDIS_PREFIX, now: Date.now })
+  return new RedisStateStore({ redis, prefix: config.REDIS_PREFIX, now: Date.now })
 }
 
-/** Owns `fastify.state`: what all processes know together, in Redis when there is one, else beside the spool on the local disk. */
+/** Owns `fastify.state`: the state that all processes share, in Redis when there is one, else beside the spool on the local disk. */
 async function state (fastify: FastifyInstance): Promise<void> {
   const store = await openStore(fastify)
   fastify.decorate('state', store)

@@ -1,28 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Revocation } from '../../../lib/access/revocations.js'
-import { REGISTERS } from '../../../lib/usage/hyperloglog.js'
+import type { SetEntry, StateStore, VersionedSet } from '../../../lib/state/store.js'
 import { BACKENDS, eventually } from '../../helpers/app.js'
-import { sharedStoreFolder } from '../../helpers/shared-stores.js'
+import { stateStoreFolder } from '../../helpers/state-stores.js'
 
 const DAY = '2026-11-22'
-const revocation = (given: Partial<Revocation>): Revocation => ({ id: 'application:shop', application: 'shop', issuedBefore: 1_000, revokedAt: 1_000, expiresAt: Date.now() + 60_000, ...given })
+const LAST_REGISTER = 4_095
+
+interface Rule extends SetEntry { rank?: number }
+
+const rule = (given: Partial<Rule>): Rule => ({ id: 'shop', rank: 1_000, expiresAt: Date.now() + 60_000, ...given })
+const ruleSet = (store: StateStore): VersionedSet<Rule> => store.versionedSet<Rule>('rules', 'rank')
 
 for (const backend of BACKENDS) {
-  t.test(`the contract of the shared store, ${backend}`, async t => {
-    const folder = await sharedStoreFolder(t, backend)
+  t.test(`the contract of the state store, ${backend}`, async t => {
+    const folder = await stateStoreFolder(t, backend)
     const store = await folder.open()
 
-    t.test('a claim is the first one\'s until it ends', async t => {
-      const claims = await Promise.all(Array.from({ length: 20 }, () => store.setIfAbsent('token', 60_000)))
-      t.equal(claims.filter(claimed => claimed).length, 1, 'of twenty at once')
+    t.test('a key is set by the first one, until it ends', async t => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => store.setIfAbsent('token', 60_000)))
+      t.equal(answers.filter(isFirst => isFirst).length, 1, 'of twenty at once')
       t.ok(await store.setIfAbsent('other', 30))
       await sleep(60)
       t.ok(await store.setIfAbsent('other', 60_000), 'it has ended')
       t.notOk(await store.setIfAbsent('other', 60_000))
     })
 
-    t.test('a text is kept until it ends, and replaced by the next', async t => {
+    t.test('a text is set until it ends, and replaced by the next', async t => {
       t.same(await store.getMany([]), new Map())
       await store.setMany({}, 60_000)
       await store.setMany({ a: 'first', b: '' }, 60_000)
@@ -33,50 +37,54 @@ for (const backend of BACKENDS) {
       t.same(await (await folder.open()).getMany(['a']), new Map([['a', 'second']]), 'in another process, too')
     })
 
-    t.test('revocations are told and kept; a later time is not replaced by an earlier one', async t => {
+    t.test('an entry of a set is published and kept; one of a higher rank is not replaced by one of a lower', async t => {
+      const set = ruleSet(store)
       const told: string[] = []
-      store.onRevoked(({ id }) => told.push(id))
-      const before = await store.revocationsVersion()
-      await store.revoke(revocation({ issuedBefore: 2_000 }))
-      await store.revoke(revocation({ issuedBefore: 1_000 }))
-      await store.revoke(revocation({ id: 'jti:j', jti: 'j', expiresAt: Date.now() - 1 }))
-      t.not(await store.revocationsVersion(), before)
+      await set.subscribe(({ id }) => told.push(id))
+      const before = await set.version()
+      await set.put(rule({ rank: 2_000 }))
+      await set.put(rule({ rank: 1_000 }))
+      await set.put({ id: 'expired', expiresAt: Date.now() - 1 })
+      t.not(await set.version(), before)
       await eventually(() => told.length === 3 ? true : undefined)
-      t.match(await store.revocations(), [{ id: 'application:shop', issuedBefore: 2_000 }], 'without the one that has expired')
+      t.match(await set.list(), [{ id: 'shop', rank: 2_000 }], 'without the one that has expired')
     })
 
-    t.test('usage adds up by day, for ten writers at once', async t => {
-      t.same(await store.usage(DAY), {})
-      await Promise.all(Array.from({ length: 10 }, () => store.addUsage(DAY, { 'shop:logs:items': 3, 'shop:logs:bytes': 100 })))
-      t.same(await store.addUsage(DAY, { 'shop:logs:items': 1 }), { 'shop:logs:items': 31 })
-      await store.addUsage('2026-11-23', { 'shop:logs:items': 5 })
-      t.same(await store.usage(DAY), { 'shop:logs:items': 31, 'shop:logs:bytes': 1_000 })
-      t.same(await store.addUsage(DAY, {}), {})
+    t.test('counters add up by day, for ten writers at once', async t => {
+      const counters = store.dailyCounters('counters')
+      t.same(await counters.get(DAY), {})
+      await Promise.all(Array.from({ length: 10 }, () => counters.add(DAY, { 'shop:items': 3, 'shop:bytes': 100 })))
+      t.same(await counters.add(DAY, { 'shop:items': 1 }), { 'shop:items': 31 })
+      await counters.add('2026-11-23', { 'shop:items': 5 })
+      t.same(await counters.get(DAY), { 'shop:items': 31, 'shop:bytes': 1_000 })
+      t.same(await counters.add(DAY, {}), {})
+      t.same(await store.dailyCounters('others').get(DAY), {}, 'those of another name are others')
     })
 
-    t.test('of each register the higher is kept', async t => {
-      t.equal((await store.series(DAY, 'shop')).length, 0)
-      await store.mergeSeries(DAY, 'shop', [[0, 5], [REGISTERS - 1, 200]])
-      const merged = await store.mergeSeries(DAY, 'shop', [[0, 3], [7, 1]])
-      t.same([merged[0], merged[7], merged[8], merged[REGISTERS - 1]], [5, 1, 0, 200])
-      t.same([...await store.series(DAY, 'shop')], [...merged])
-      t.equal((await store.series(DAY, 'blog')).length, 0)
+    t.test('of each register the higher value is kept', async t => {
+      const registers = store.dailyRegisters('registers')
+      t.equal((await registers.get(DAY, 'shop')).length, 0)
+      await registers.merge(DAY, 'shop', [[0, 5], [LAST_REGISTER, 200]])
+      const merged = await registers.merge(DAY, 'shop', [[0, 3], [7, 1]])
+      t.same([merged[0], merged[7], merged[8], merged[LAST_REGISTER]], [5, 1, 0, 200])
+      t.same([...await registers.get(DAY, 'shop')], [...merged])
+      t.equal((await registers.get(DAY, 'blog')).length, 0)
     })
 
     t.test('all of it outlives the process', async t => {
       if (backend === 'embedded') await store.close()
       const again = await folder.open()
       t.notOk(await again.setIfAbsent('token', 60_000))
-      t.equal((await again.revocations()).length, 1)
-      t.match(await again.usage(DAY), { 'shop:logs:items': 31 })
-      t.equal((await again.series(DAY, 'shop'))[0], 5)
+      t.equal((await ruleSet(again).list()).length, 1)
+      t.match(await again.dailyCounters('counters').get(DAY), { 'shop:items': 31 })
+      t.equal((await again.dailyRegisters('registers').get(DAY, 'shop'))[0], 5)
     })
   })
 }
 
 if (BACKENDS.some(backend => backend === 'redis')) {
   t.test('windows are counted over all processes and end on time', async t => {
-    const folder = await sharedStoreFolder(t, 'redis')
+    const folder = await stateStoreFolder(t, 'redis')
     const [one, two] = [await folder.open(), await folder.open()]
     const count = { key: 'ip:1', by: 3, windowMs: 400 }
     t.match(await one.countInWindows([count, { ...count, key: 'ip:2' }]), [{ total: 3 }, { total: 3 }])

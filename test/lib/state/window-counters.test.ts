@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { StateStore, WindowCount } from '../../../lib/state/store.js'
+import type { StateStore, WindowIncrement } from '../../../lib/state/store.js'
 import { StateStoreError } from '../../../lib/state/store.js'
 import { WindowCounters } from '../../../lib/state/window-counters.js'
 
@@ -9,9 +9,9 @@ function windowStore (now: () => number) {
   const store = {
     shared: true,
     away: false,
-    async countInWindows (counts: WindowCount[]) {
+    async countInWindows (increments: WindowIncrement[]) {
       if (store.away) throw new StateStoreError('away')
-      return counts.map(({ key, by, windowMs }) => {
+      return increments.map(({ key, by, windowMs }) => {
         const known = windows.get(key)
         const window = known !== undefined && known.endsAt > now() ? known : { total: 0, endsAt: now() + windowMs }
         window.total += by

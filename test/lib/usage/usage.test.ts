@@ -4,7 +4,7 @@ import { Usage } from '../../../lib/usage/usage.js'
 import { tightestBudget } from '../../../lib/usage/budget.js'
 import { BACKENDS } from '../../helpers/app.js'
 import { application } from '../../helpers/applications.js'
-import { sharedStoreFolder } from '../../helpers/shared-stores.js'
+import { stateStoreFolder } from '../../helpers/state-stores.js'
 
 const NOW = Date.parse('2026-11-22T10:00:00Z')
 const DAY = 24 * 3_600_000
@@ -28,7 +28,7 @@ t.test('dollars follow the price table', async t => {
 for (const backend of BACKENDS) {
   t.test(`usage of a day, ${backend}`, async t => {
     let now = NOW
-    const folder = await sharedStoreFolder(t, backend)
+    const folder = await stateStoreFolder(t, backend)
     const store = await folder.open(() => now)
     const open = async () => {
       const usage = await Usage.open({ store, now: () => now })
@@ -88,24 +88,31 @@ for (const backend of BACKENDS) {
 }
 
 t.test('what cannot be stored is stored later, once', async t => {
-  const folder = await sharedStoreFolder(t, 'embedded')
+  const folder = await stateStoreFolder(t, 'embedded')
   const store = await folder.open()
   let away = true
-  const flaky = Object.assign(Object.create(store) as typeof store, {
-    addUsage: async (...args: Parameters<typeof store.addUsage>) => away ? await Promise.reject(new Error('away')) : await store.addUsage(...args),
-    mergeSeries: async (...args: Parameters<typeof store.mergeSeries>) => away ? await Promise.reject(new Error('away')) : await store.mergeSeries(...args),
-    usage: store.usage.bind(store),
-    series: store.series.bind(store)
-  })
+  const counters = store.dailyCounters('usage')
+  const registers = store.dailyRegisters('series')
+  const flaky = {
+    shared: false,
+    dailyCounters: () => ({
+      add: async (...args: Parameters<typeof counters.add>) => away ? await Promise.reject(new Error('away')) : await counters.add(...args),
+      get: counters.get
+    }),
+    dailyRegisters: () => ({
+      merge: async (...args: Parameters<typeof registers.merge>) => away ? await Promise.reject(new Error('away')) : await registers.merge(...args),
+      get: registers.get
+    })
+  }
   const usage = await Usage.open({ store: flaky, now: () => NOW })
   usage.record('shop', 'logs', 2, 20)
   usage.recordSeries('shop', 'ns', [{ MetricName: 'a' }])
   await usage.sync()
   usage.record('shop', 'logs', 3, 30)
   await usage.sync()
-  t.same(await store.usage('2026-11-22'), {})
+  t.same(await counters.get('2026-11-22'), {})
   away = false
   await usage.close()
-  t.match(await store.usage('2026-11-22'), { 'shop:logs:items': 5, 'shop:logs:bytes': 50 })
-  t.not((await store.series('2026-11-22', 'shop')).length, 0)
+  t.match(await counters.get('2026-11-22'), { 'shop:logs:items': 5, 'shop:logs:bytes': 50 })
+  t.not((await registers.get('2026-11-22', 'shop')).length, 0)
 })

@@ -14,9 +14,9 @@ export interface StoreFolder {
 }
 
 /** A store of this test alone, on either backend. */
-export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise<StoreFolder> {
+export async function stateStoreFolder (t: Teardown, backend: Backend): Promise<StoreFolder> {
   if (backend === 'embedded') {
-    const path = await mkdtemp(join(tmpdir(), 'shared-'))
+    const path = await mkdtemp(join(tmpdir(), 'state-'))
     t.teardown(() => rm(path, { recursive: true, force: true }))
     return {
       async open (now = Date.now) {
@@ -32,7 +32,7 @@ export async function sharedStoreFolder (t: Teardown, backend: Backend): Promise
     async open (now = Date.now) {
       const redis = new Redis(REDIS_URL!)
       redis.on('error', () => {})
-      const store = await RedisStateStore.open({ redis, prefix, now })
+      const store = new RedisStateStore({ redis, prefix, now })
       t.teardown(async () => {
         await store.close()
         redis.disconnect()
