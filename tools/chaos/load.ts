@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { Client, type Answer } from './client.js'
-import { Random } from './random.js'
+import { Random } from '../shared/random.js'
 import { Traffic, type PlannedRequest } from './traffic.js'
 
 /**

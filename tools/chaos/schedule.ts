@@ -1,5 +1,5 @@
 import type { FaultRule } from '../sandbox/fault-plan.js'
-import { Random } from './random.js'
+import { Random } from '../shared/random.js'
 
 export const BACKENDS = ['embedded', 'redis'] as const
 export type Backend = typeof BACKENDS[number]

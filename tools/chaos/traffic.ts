@@ -1,4 +1,4 @@
-import type { Random } from './random.js'
+import type { Random } from '../shared/random.js'
 
 export const GROUPS = ['/chaos/shop', '/chaos/api', '/chaos/web'] as const
 export const STREAMS = ['a', 'b'] as const

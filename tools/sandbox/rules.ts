@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { Random } from '../shared/random.js'
 
 const DEFAULT_SEED = 1
 
@@ -11,21 +12,10 @@ export interface CommonRule {
   count?: number
 }
 
-/** Mulberry32: the same seed gives the same faults. */
-function createRandom (seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** Rules that are tried one after the other on each call, and the calls that they hold. */
 export class Rules<Rule extends CommonRule, Target> {
   #rules: Rule[] = []
-  #random = createRandom(DEFAULT_SEED)
+  #random = new Random(DEFAULT_SEED)
   readonly #hanging = new Set<ServerResponse>()
 
   constructor (readonly matches: (rule: Rule, target: Target) => boolean) {}
@@ -34,7 +24,7 @@ export class Rules<Rule extends CommonRule, Target> {
   replace (rules: Rule[], seed = DEFAULT_SEED): void {
     this.release()
     this.#rules = rules.map(rule => ({ ...rule }))
-    this.#random = createRandom(seed)
+    this.#random = new Random(seed)
   }
 
   /** No rules; what hangs is cut. */
@@ -51,7 +41,7 @@ export class Rules<Rule extends CommonRule, Target> {
   draw (target: Target): Rule[] {
     const fired: Rule[] = []
     for (const rule of this.#rules) {
-      if (!this.matches(rule, target) || (rule.share !== undefined && this.#random() >= rule.share)) continue
+      if (!this.matches(rule, target) || (rule.share !== undefined && !this.#random.chance(rule.share))) continue
       if (rule.count !== undefined) rule.count -= 1
       fired.push(rule)
       if (rule.kind !== 'delay') break

@@ -1,7 +1,7 @@
 import { backoffMs, DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
 import { LocalRateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { DueQueue, type Due } from '../../lib/spool/embedded/due-queue.js'
-import { Random } from '../chaos/random.js'
+import { Random } from '../shared/random.js'
 import { LEASE_LIMITS } from '../../plugins/store/spool.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { CloudWatch } from './cloudwatch.js'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { Random } from '../../../tools/chaos/random.js'
+import { Random } from '../../../tools/shared/random.js'
 import { cutLogBatches } from '../../../lib/delivery/sinks/log-events/log-batches.js'
 import { Aggregator } from '../../../lib/delivery/sinks/metrics/aggregate.js'
 import { LogEventTexts } from '../../../lib/delivery/sinks/log-events/log-event-texts.js'
