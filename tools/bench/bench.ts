@@ -15,6 +15,8 @@ export interface Bench {
   items: number
   /** Says what is going on. */
   progress (text: string): void
+  /** Says what a round has measured. */
+  reportRound (text: string): void
 }
 
 export interface Row {

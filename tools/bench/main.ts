@@ -1,6 +1,12 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { Bench, Row } from './bench.js'
+import { openBuild, THIS_BUILD } from './builds.js'
+import { awsCalls } from './comparison/aws-calls.js'
+import type { Comparison } from './comparison/comparison.js'
+import { deliveryCost } from './comparison/delivery-cost.js'
+import { memoryComparison, startComparison } from './comparison/footprint.js'
+import { requestCost } from './comparison/request-cost.js'
 import { createLoad } from './load/index.js'
 import { describeMachine, requireRedis } from './machine.js'
 import { Processes } from './processes.js'
@@ -18,54 +24,89 @@ import { start } from './rows/start.js'
 import type { Table } from './table.js'
 
 const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling, capacity]
+const COMPARISONS: Comparison[] = [requestCost, deliveryCost, awsCalls, memoryComparison, startComparison]
 const FULL = { rounds: 5, seconds: 2, items: 1_000_000 }
+const COMPARED_ROUNDS = 8
 const QUICK = { rounds: 1, seconds: 1, items: 50_000 }
 const SIGINT_EXIT_CODE = 130
 
-const USAGE = `Usage: npm run bench -- [row ...] [--quick] [--json FILE]
+const describe = (rows: Array<{ name: string, title: string }>): string => rows.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')
+
+const USAGE = `Usage: npm run bench -- [row ...] [--quick] [--rounds N] [--json FILE]
+       npm run bench -- [row ...] --against FOLDER [--quick] [--rounds N] [--json FILE]
 
 Measures the gateway against the same work done with nothing around it. Everything runs on this machine, on loopback.
 
-${ROWS.map(({ name, title }) => `  ${name.padEnd(10)} ${title}`).join('\n')}
+${describe(ROWS)}
 
-  --quick      one short round, a twentieth of the items
-  --json FILE  writes all figures, and the rounds they are made of, to a file
+With --against, measures this checkout and another one, which has been built, in turn:
+
+${describe(COMPARISONS)}
+
+  --quick           short rounds, one unless said otherwise, a twentieth of the items
+  --rounds N        rounds of everything that is measured in time (${FULL.rounds}; ${COMPARED_ROUNDS} with --against)
+  --against FOLDER  a checkout of another commit, with dist/ and node_modules/
+  --json FILE       writes all figures, and the rounds they are made of, to a file
 `
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+    against: { type: 'string' },
     json: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
 
-function chosenRows (): Row[] {
-  if (positionals.length === 0) return ROWS
+/** @throws Error when there is no row of a name that was given */
+function chosen<Named extends { name: string }> (rows: Named[]): Named[] {
+  if (positionals.length === 0) return rows
   return positionals.map(name => {
-    const row = ROWS.find(row => row.name === name)
-    if (row === undefined) throw new Error(`There is no row "${name}". Rows: ${ROWS.map(row => row.name).join(', ')}.`)
+    const row = rows.find(row => row.name === name)
+    if (row === undefined) throw new Error(`There is no row "${name}". Rows: ${rows.map(row => row.name).join(', ')}.`)
     return row
   })
 }
 
+/** Each chosen row, ready to be run. @throws Error when a row or the other checkout is not there */
+function planRows (): { about: Record<string, string>, rows: Array<Pick<Row, 'run'>> } {
+  if (options.against === undefined) return { about: {}, rows: chosen(ROWS) }
+  const builds = { old: openBuild(options.against), new: THIS_BUILD }
+  return {
+    about: { old: builds.old.label, new: builds.new.label },
+    rows: chosen(COMPARISONS).map(({ run }) => ({ run: bench => run(bench, builds) }))
+  }
+}
+
+/** @throws Error unless a number of rounds that was given can be run */
+function rounds (): number {
+  if (options.rounds === undefined) return options.quick ? QUICK.rounds : options.against === undefined ? FULL.rounds : COMPARED_ROUNDS
+  if (!/^[1-9]\d{0,2}$/.test(options.rounds)) throw new Error(`--rounds must be an integer from 1 to 999, not ${options.rounds}`)
+  return Number(options.rounds)
+}
+
 async function main (): Promise<void> {
-  const rows = chosenRows()
+  const plan = planRows()
+  const size = { ...(options.quick ? QUICK : FULL), rounds: rounds() }
   requireRedis()
   const processes = new Processes()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
   const progress = createProgress()
   const load = createLoad(processes)
-  const about = { command: ['npm run bench --', ...process.argv.slice(2)].join(' '), ...describeMachine(load.generator) }
+  const about = { command: ['npm run bench --', ...process.argv.slice(2)].join(' '), ...plan.about, ...describeMachine(load.generator) }
   for (const [name, value] of Object.entries(about)) console.log(`${name}: ${value}`)
   console.log('Ratios are medians of the rounds\' own ratios.')
-  if (options.quick) console.log('One short round: it shows that everything runs, and is too little to judge by.')
+  if (options.against !== undefined) {
+    console.log('The 95 % interval is that of the median ratio, new to old, by the bootstrap; a limit is missed only when the whole interval lies above it.')
+  }
+  if (options.quick) console.log('Short rounds: they show that everything runs, and are too little to judge by.')
   console.log()
 
-  const bench: Bench = { processes, load, quick: options.quick, ...(options.quick ? QUICK : FULL), progress: progress.show }
+  const bench: Bench = { processes, load, quick: options.quick, ...size, progress: progress.show, reportRound: progress.keep }
   const tables: Table[] = []
-  for (const row of rows) {
+  for (const row of plan.rows) {
     for (const table of await row.run(bench)) {
       progress.clear()
       console.log(formatTable(table))

@@ -26,6 +26,8 @@ export interface StartOptions {
   command: string
   args: string[]
   env?: Record<string, string>
+  /** Absent: the folder of package.json. */
+  cwd?: string
   /** Answers 200 once the process can be used. */
   readyUrl?: string
 }
@@ -52,10 +54,10 @@ export class Processes {
   }
 
   /** @throws Error when it ends before it is ready, with the end of what it has written */
-  async start ({ name, command, args, env = {}, readyUrl }: StartOptions): Promise<Running> {
+  async start ({ name, command, args, env = {}, cwd = ROOT, readyUrl }: StartOptions): Promise<Running> {
     const logFile = join(this.#dir, `${this.#count++}.log`)
     const log = openSync(logFile, 'w')
-    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true })
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true })
     closeSync(log)
     await this.adopt(child, name)
     if (readyUrl !== undefined) {

@@ -2,7 +2,7 @@ import { formatNumber, formatRatio } from './format.js'
 import { spreadOf } from './stats.js'
 import type { Line, Table, Target } from './table.js'
 
-const HEADINGS = ['', 'median (min–max)', '', 'ratio (min–max)', 'per CPU-s', 'target', '']
+const HEADINGS = ['', 'median (min–max)', '', 'ratio (min–max)', '95 % interval', 'per CPU-s', 'target', '']
 
 export interface Verdict {
   met: boolean
@@ -14,11 +14,17 @@ export interface Verdict {
 export function judge (line: Line): Verdict | null {
   const { target } = line
   if (target === undefined) return null
-  const figure = spreadOf({ ratio: line.ratios, cpuRatio: line.cpuRatios, value: line.values }[target.of]!).median
+  const figure = judgedFigure(line, target)
   const met = target.bound === 'at least' ? figure >= target.limit : figure <= target.limit
   if (met) return { met, text: 'met' }
   const missing = Math.abs(figure - target.limit)
   return { met, text: `missed by ${target.limit === 0 ? formatNumber(missing) : `${(100 * missing / target.limit).toFixed(1)} %`}` }
+}
+
+/** The median, or the end of the interval that is nearer to the target. */
+function judgedFigure ({ ratios, cpuRatios, values, interval }: Line, { of, bound }: Target): number {
+  if (interval !== undefined && of === 'ratio') return bound === 'at least' ? interval.high : interval.low
+  return spreadOf({ ratio: ratios, cpuRatio: cpuRatios, value: values }[of]!).median
 }
 
 function formatTarget ({ of, bound, limit }: Target): string {
@@ -36,6 +42,7 @@ function cells (line: Line): string[] {
     formatSpread(line.values, formatNumber),
     line.unit,
     line.ratios === undefined ? '' : formatSpread(line.ratios, formatRatio),
+    line.interval === undefined ? '' : `${line.interval.low.toFixed(3)}–${line.interval.high.toFixed(3)}`,
     line.cpuRatios === undefined ? '' : formatRatio(spreadOf(line.cpuRatios).median),
     line.target === undefined ? '' : formatTarget(line.target),
     [judge(line)?.text, line.note].filter(Boolean).join('; ')

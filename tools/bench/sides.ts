@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { ROOT } from '../shared/root.js'
+import { THIS_BUILD, type Build } from './builds.js'
 import { freePort, type Processes, type Running } from './processes.js'
 
 const CLIENT_SECRET_KEY = 'client-secret-of-the-benchmark'
@@ -100,6 +101,8 @@ export async function startBare (processes: Processes): Promise<Server> {
 }
 
 export interface GatewayOptions {
+  /** Absent: that of this checkout. */
+  build?: Build
   sandbox: Server
   store: Store
   /** As the variable of that name. */
@@ -110,11 +113,13 @@ export interface GatewayOptions {
 
 /** What `npm start` and `npm run worker` run. */
 export async function startGateway (processes: Processes, options: GatewayOptions): Promise<Gateway> {
+  const { build = THIS_BUILD } = options
   const port = await freePort()
   const running = await processes.start({
     name: options.forwarder === 'only' ? 'npm run worker' : 'npm start',
-    command: join(ROOT, 'node_modules/.bin/fastify'),
+    command: join(build.root, 'node_modules/.bin/fastify'),
     args: ['start', '-c', 'fastify.config.cjs', 'dist/app.js'],
+    cwd: build.root,
     env: gatewayEnv(port, options),
     ...(options.ready !== false && { readyUrl: readyUrl(port) })
   })
@@ -149,7 +154,7 @@ export function awsEnv (sandbox: Server): Record<string, string> {
 }
 
 /** Every variable is set, so that nothing of the caller's environment or `.env` counts: an empty one is one not set. */
-export function gatewayEnv (port: number, { sandbox, store, forwarder }: GatewayOptions): Record<string, string> {
+export function gatewayEnv (port: number, { sandbox, store, forwarder }: Omit<GatewayOptions, 'build'>): Record<string, string> {
   const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
   return {
     ...unset,

@@ -1,3 +1,5 @@
+import { Random } from '../shared/random.js'
+
 /** What several rounds of one measurement gave. */
 export interface Spread {
   median: number
@@ -26,4 +28,24 @@ export function ratiosOf (values: number[], reference: number[]): number[] {
 /** Sides that are measured in turn: each round in the opposite order of the one before. */
 export function alternate<Side> (sides: Side[], round: number): Side[] {
   return round % 2 === 0 ? sides : [...sides].reverse()
+}
+
+/** A 95 % confidence interval. */
+export interface Interval {
+  low: number
+  high: number
+}
+
+const RESAMPLES = 10_000
+/** The same rounds give the same interval. */
+const BOOTSTRAP_SEED = 1
+
+/**
+ * The interval of the median, by the bootstrap: the medians of samples that are drawn from the values with replacement.
+ * @param values at least one
+ */
+export function medianInterval (values: number[]): Interval {
+  const random = new Random(BOOTSTRAP_SEED)
+  const medians = Float64Array.from({ length: RESAMPLES }, () => spreadOf(values.map(() => random.pick(values))).median).sort()
+  return { low: percentile(medians, 0.025), high: percentile(medians, 0.975) }
 }

@@ -1,3 +1,5 @@
+import type { Interval } from './stats.js'
+
 /** What a figure has to reach. */
 export interface Target {
   /** The ratio to the reference, the same per CPU-second, or the figure itself. */
@@ -16,6 +18,8 @@ export interface Line {
   ratios?: number[]
   /** The same per CPU-second of the processes that were measured, which other work on the machine disturbs less. */
   cpuRatios?: number[]
+  /** Of the median of the ratios. Where it is given, a target is missed only when the whole interval lies beyond it. */
+  interval?: Interval
   target?: Target
   note?: string
 }

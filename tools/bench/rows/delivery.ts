@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { ConfigSchema } from '../../../schemas/config.js'
 import type { Bench, Row } from '../bench.js'
 import { MESSAGE_BYTES } from '../bodies.js'
+import { THIS_BUILD } from '../builds.js'
 import { resetSandbox, watchDrain, type Drain } from '../ledger.js'
 import { ROOT } from '../../shared/root.js'
 import { awsEnv, BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
@@ -15,12 +16,13 @@ const CONCURRENCY: number = ConfigSchema.properties.FORWARDER_CONCURRENCY.defaul
 const LOOP = 'SDK loop'
 type Side = Backend | typeof LOOP
 
-async function drainWorker (bench: Bench, sandbox: Server, backend: Backend): Promise<Drain> {
+/** Has a web process of the build take in a backlog, and a worker of it deliver the backlog. */
+export async function drainWorker (bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD): Promise<Drain> {
   const store = await openStore(bench.processes, backend)
-  const web = await startGateway(bench.processes, { sandbox, store, forwarder: 'off' })
+  const web = await startGateway(bench.processes, { build, sandbox, store, forwarder: 'off' })
   await sendLogEvents(bench, web, bench.items)
   await web.stop()
-  const worker = await startGateway(bench.processes, { sandbox, store, forwarder: 'only', ready: false })
+  const worker = await startGateway(bench.processes, { build, sandbox, store, forwarder: 'only', ready: false })
   const drain = await watchDrain(sandbox, bench.items, [worker.pid])
   await worker.kill()
   await store.drop()

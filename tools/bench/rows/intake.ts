@@ -1,7 +1,6 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
-import { logBody, metricBody } from '../bodies.js'
+import { CASES, jobOf, LOG_CASES, METRIC_CASES, type Case } from '../cases.js'
 import { readLedger, resetSandbox, storedItems, watchDrain } from '../ledger.js'
-import type { LoadJob } from '../load/index.js'
 import { BACKENDS, openStore, startBare, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast, type Line, type Table } from '../table.js'
@@ -12,16 +11,6 @@ const WARM_UP_SECONDS = 2
 const LOGS_TARGET = 0.8
 const METRICS_TARGET = 0.75
 
-interface Case {
-  path: string
-  items: number
-  label: string
-  body: string
-}
-
-const LOG_CASES: Case[] = [1, 10, 50].map(items => ({ path: '/logEvents', items, label: `${items} event${items === 1 ? '' : 's'}`, body: logBody(items) }))
-const METRIC_CASES: Case[] = [1, 20].map(items => ({ path: '/metric', items, label: `${items} point${items === 1 ? '' : 's'}`, body: metricBody(items) }))
-const CASES = [...LOG_CASES, ...METRIC_CASES]
 const WARM_UP_CASES = [LOG_CASES[1]!, METRIC_CASES[0]!]
 
 /** A server, fresh for each round, and how to be rid of it. */
@@ -88,14 +77,10 @@ interface Sample {
 
 type Samples = Map<Side, Map<Case, Sample[]>>
 
-function jobOf ({ server, token }: Opened, { path, body }: Case): LoadJob {
-  return { port: server.port, path, bodies: [body], connections: CONNECTIONS, ...(token !== undefined && { token }) }
-}
-
 async function measure (bench: Bench, sandbox: Server, side: Side, opened: Opened, each: Case): Promise<Sample> {
   const { pid } = opened.server
   const before = { cpu: cpuSeconds(pid), stored: storedItems(await readLedger(sandbox)) }
-  const { requests, accepted, seconds, cpuSeconds: generatorCpu, latency } = await bench.load.peak(jobOf(opened, each), bench.seconds)
+  const { requests, accepted, seconds, cpuSeconds: generatorCpu, latency } = await bench.load.peak(jobOf(opened.server.port, opened.token, each), bench.seconds)
   const cpu = cpuSeconds(pid) - before.cpu
   const stored = storedItems(await readLedger(sandbox)) - before.stored
   if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to ${each.path} were refused`)
@@ -114,7 +99,7 @@ async function measure (bench: Bench, sandbox: Server, side: Side, opened: Opene
 async function measureSide (bench: Bench, sandbox: Server, side: Side, samples: Samples): Promise<void> {
   const opened = await side.open(bench, sandbox)
   for (const each of WARM_UP_CASES) {
-    const { requests } = await bench.load.peak(jobOf(opened, each), WARM_UP_SECONDS)
+    const { requests } = await bench.load.peak(jobOf(opened.server.port, opened.token, each), WARM_UP_SECONDS)
     if (side.delivers) await watchDrain(sandbox, requests * each.items)
   }
   for (const each of CASES) samples.get(side)!.get(each)!.push(await measure(bench, sandbox, side, opened, each))

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench, Row } from '../bench.js'
+import { THIS_BUILD } from '../builds.js'
 import { freePort } from '../processes.js'
 import { BACKENDS, gatewayEnv, openStore, readyUrl, startSandbox, type Backend, type Server } from '../sides.js'
 import { atMost, type Line } from '../table.js'
 
-const TARGET_SECONDS = 1
+export const START_TARGET_SECONDS = 2
 const SETTLE_MS = 200
 
-async function measure (bench: Bench, sandbox: Server, backend: Backend): Promise<number> {
+/** Seconds from spawning `npm start` to its first 200. */
+export async function measureStart (bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD): Promise<number> {
   const store = await openStore(bench.processes, backend)
   const port = await freePort()
   const startedAt = performance.now()
@@ -15,6 +17,7 @@ async function measure (bench: Bench, sandbox: Server, backend: Backend): Promis
     name: 'npm start',
     command: 'npm',
     args: ['start'],
+    cwd: build.root,
     env: gatewayEnv(port, { sandbox, store, forwarder: 'on' }),
     readyUrl: readyUrl(port)
   })
@@ -35,9 +38,9 @@ export const start: Row = {
       const values: number[] = []
       for (let round = 0; round < bench.rounds; round++) {
         bench.progress(`start: round ${round + 1} of ${bench.rounds}, ${backend}`)
-        values.push(await measure(bench, sandbox, backend))
+        values.push(await measureStart(bench, sandbox, backend))
       }
-      lines.push({ label: backend, unit: 's', values, target: atMost(TARGET_SECONDS, 'value') })
+      lines.push({ label: backend, unit: 's', values, target: atMost(START_TARGET_SECONDS, 'value') })
     }
     await sandbox.kill()
     return [{ title: 'Start: from spawning `npm start` to the first 200 of GET /health/ready', lines, notes: ['npm itself is in it; asked every 10 ms.'] }]

@@ -1,0 +1,60 @@
+import type { Bench } from '../bench.js'
+import type { Build } from '../builds.js'
+import { formatNumber } from '../format.js'
+import { alternate, medianInterval, ratiosOf } from '../stats.js'
+import type { Line, Table, Target } from '../table.js'
+
+/** How much more CPU the new build may use for the same work: its ratio to the old one. */
+export const CPU_LIMIT = 1.08
+
+const SIDES = ['old', 'new'] as const
+export type SideName = typeof SIDES[number]
+
+/** The two builds, and for each what belongs to it. */
+export type Pair<Value> = Record<SideName, Value>
+
+/** A row that is measured on two builds in turn. */
+export interface Comparison {
+  /** As given on the command line. */
+  name: string
+  title: string
+  run (bench: Bench, builds: Pair<Build>): Promise<Table[]>
+}
+
+/** The two sides, in the opposite order at every turn. */
+export function sidesInTurn (turn: number): SideName[] {
+  return alternate([...SIDES], turn)
+}
+
+/** One figure of both builds, round by round. */
+export class PairedFigure {
+  readonly #values: Pair<number[]> = { old: [], new: [] }
+
+  constructor (readonly label: string, readonly unit: string, readonly target?: Target) {}
+
+  add (side: SideName, value: number): void {
+    this.#values[side].push(value)
+  }
+
+  /** What the last round has measured. */
+  describeRound (): string {
+    const { old: before, new: after } = this.#values
+    return `${this.label} ${formatNumber(before.at(-1)!)} → ${formatNumber(after.at(-1)!)} ${this.unit} (${(after.at(-1)! / before.at(-1)!).toFixed(2)}×)`
+  }
+
+  lines (builds: Pair<Build>): Line[] {
+    const { old: before, new: after } = this.#values
+    const ratios = ratiosOf(after, before)
+    return [
+      { label: `${this.label}: old, ${builds.old.label}`, unit: this.unit, values: before },
+      {
+        label: `${this.label}: new, ${builds.new.label}`,
+        unit: this.unit,
+        values: after,
+        ratios,
+        interval: medianInterval(ratios),
+        ...(this.target !== undefined && { target: this.target })
+      }
+    ]
+  }
+}
