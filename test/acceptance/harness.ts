@@ -7,7 +7,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
-import { findPort, startGatewayProcess } from '../../tools/shared/processes.js'
+import { findPort } from '../../tools/shared/ports.js'
+import { startGatewayProcess } from '../../tools/shared/processes.js'
+import { ROOT } from '../../tools/shared/root.js'
 
 const { env } = process
 
@@ -100,7 +102,7 @@ export async function startGateway (environment: Record<string, string> = {}): P
     FLUSH_INTERVAL_MS: '250',
     LOG_LEVEL: 'warn',
     ...environment
-  }, port, folder)
+  }, port, folder, { app: join(ROOT, 'dist/app.js') })
   let server = await start()
   after(async () => {
     await server.stop()

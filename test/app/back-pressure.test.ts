@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { eventually, startGateway } from '../helpers/app.js'
-import { startRedis } from '../helpers/redis.js'
+import { startRedis } from '../../tools/shared/redis.js'
 
 const ORIGIN = { origin: 'https://shop.example' }
 const logs = (message: string) => ({ logGroupName: '/p', logStreamName: 's', logEvents: [{ message }] })

@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openEndpoint, type Endpoint } from '../helpers/endpoint.js'
 import { eventually, startGateway, type Gateway } from '../helpers/app.js'
-import { startRedis, type RedisServer } from '../helpers/redis.js'
+import { startRedis, type RedisServer } from '../../tools/shared/redis.js'
 
 const GROUP = '/failover'
 const SENDERS = 4

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
 import { BACKENDS, eventually, startGateway, type Gateway, type Teardown } from '../helpers/app.js'
-import { startRedis } from '../helpers/redis.js'
+import { startRedis } from '../../tools/shared/redis.js'
 
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
 const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` }

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { ROOT } from '../../tools/shared/root.js'
+import { findPort } from '../../tools/shared/ports.js'
+import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { eventually } from '../helpers/app.js'
@@ -17,17 +17,9 @@ async function folder (): Promise<string> {
   return path
 }
 
-async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
 /** The built server, as `npm start` starts it. */
 function start (environment: Record<string, string>) {
-  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), 'dist/app.js'], {
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), join(BUILD, 'app.js')], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
@@ -53,12 +45,12 @@ t.test('what cannot work stops the start with a message that says what and how t
   await writeFile(file, '')
   const cases: Array<[string, Record<string, string>, RegExp]> = [
     ['a missing variable', { AWS_REGION: '', DATA_DIR: await folder() }, /AWS_REGION is missing: it must be the Region/],
-    ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await freePort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
+    ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
     ['a REDIS_URL that is none', { REDIS_URL: 'localhost:6379' }, /REDIS_URL is wrong: it must be redis:/],
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
   ]
   for (const [name, environment, message] of cases) {
-    const { exit, output } = start({ PORT: String(await freePort()), ...environment })
+    const { exit, output } = start({ PORT: String(await findPort()), ...environment })
     t.equal(await exit, 1, `${name}: exit code`)
     t.match(output(), message, name)
     t.notMatch(output(), /hidden-password/, 'no secret')
@@ -77,7 +69,7 @@ t.test('the first answer waits for nothing that it does not need, and what reque
       setInterval(tell, 100, 'then').unref()
       return listen.apply(this, options)
     }`
-  const port = await freePort()
+  const port = await findPort()
   const { output } = start({ PORT: String(port), DATA_DIR: await folder(), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}` })
   await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
   const loaded = output().match(/^first loaded .*$/gm)!.at(-1)
@@ -94,10 +86,10 @@ t.test('the first answer waits for nothing that it does not need, and what reque
 
 t.test('a second process on the same embedded spool is told so', async t => {
   const DATA_DIR = await folder()
-  const port = await freePort()
+  const port = await findPort()
   const first = start({ PORT: String(port), DATA_DIR })
   await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
-  const second = start({ PORT: String(await freePort()), DATA_DIR })
+  const second = start({ PORT: String(await findPort()), DATA_DIR })
   t.equal(await second.exit, 1)
   t.match(second.output(), /another process/)
   t.match(second.output(), /REDIS_URL/)
@@ -108,7 +100,7 @@ t.test('a second process on the same embedded spool is told so', async t => {
 t.test('SIGTERM right after a 201: the item is delivered before the process ends, and nothing secret was logged', async t => {
   const sandbox = await startSandbox({})
   t.teardown(() => sandbox.close())
-  const port = await freePort()
+  const port = await findPort()
   const url = `http://127.0.0.1:${port}`
   const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), AWS_ENDPOINT_URL: sandbox.url, FLUSH_INTERVAL_MS: '30000', LOG_LEVEL: 'trace' })
   await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))

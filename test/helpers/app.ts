@@ -9,7 +9,7 @@ import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { readTrustProxy } from '../../lib/http/trust-proxy.js'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
-import { startRedis } from './redis.js'
+import { startRedis } from '../../tools/shared/redis.js'
 
 /** For machines on which many test files start at once. */
 const PLUGIN_TIMEOUT_MS = 60_000

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startGateway } from '../helpers/app.js'
-import { startRedis } from '../helpers/redis.js'
+import { startRedis } from '../../tools/shared/redis.js'
 
 t.test('an app whose Redis is away ends like any other', async t => {
   const redis = await startRedis()

@@ -7,7 +7,7 @@ import { finished } from 'node:stream/promises'
 import { inspect, parseArgs } from 'node:util'
 import { CloudWatchLogsClient, DeleteLogGroupCommand, paginateDescribeLogGroups } from '@aws-sdk/client-cloudwatch-logs'
 import { ProcessError, startMotoProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
-import { ROOT } from '../shared/root.js'
+import { BUILD } from '../shared/root.js'
 import { createScreen } from '../shared/screen.js'
 
 const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws]
@@ -21,7 +21,7 @@ AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandb
 
 REDIS_URL set: the gateway stores in that Redis; else in a temporary folder.
 `
-const FOLDER = join(ROOT, 'test/acceptance')
+const FOLDER = join(BUILD, 'test/acceptance')
 const ENDPOINT_VARIABLES = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_CLOUDWATCH', 'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS']
 const RUN = `cloudwatch-postman-acceptance/${randomBytes(4).toString('hex')}`
 const INTERRUPTED = 130
@@ -80,7 +80,7 @@ function showFailure ({ details: { error } }: Finished): void {
 
 /** Runs every file of the folder, one after the other, and prints a line per test. */
 async function runTests (signal: AbortSignal): Promise<{ passed: number, failed: string[], skipped: number }> {
-  const files = readdirSync(FOLDER).filter(name => name.endsWith('.acceptance.ts')).sort().map(name => join(FOLDER, name))
+  const files = readdirSync(FOLDER).filter(name => name.endsWith('.acceptance.js')).sort().map(name => join(FOLDER, name))
   const result = { passed: 0, failed: [] as string[], skipped: 0 }
   const events = run({ files, concurrency: false, signal })
   events.on('test:start', ({ name }) => screen.progress(() => basename(name)))

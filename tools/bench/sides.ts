@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigSchema } from '../../schemas/config.js'
-import { ROOT } from '../shared/root.js'
+import { BUILD } from '../shared/root.js'
+import { findPort } from '../shared/ports.js'
 import { THIS_BUILD, type Build } from './builds.js'
-import { freePort, type Processes, type Running } from './processes.js'
+import type { Processes, Running } from './processes.js'
 
 const CLIENT_SECRET_KEY = 'client-secret-of-the-benchmark'
 const REDIS_START_TRIES = 500
@@ -39,7 +40,7 @@ export interface Store {
 
 /** Durable as a queue should be: the append-only file, synced every second. */
 export async function startRedis (processes: Processes): Promise<Redis> {
-  const port = await freePort()
+  const port = await findPort()
   const dir = processes.folder()
   const running = await processes.start({
     name: 'redis-server',
@@ -77,11 +78,11 @@ export async function openStore (processes: Processes, backend: Backend): Promis
 
 /** A CloudWatch in a process of its own that counts and does not keep. */
 export async function startSandbox (processes: Processes): Promise<Server> {
-  const port = await freePort()
+  const port = await findPort()
   const running = await processes.start({
     name: 'the sandbox',
     command: process.execPath,
-    args: [join(ROOT, 'dist/tools/sandbox/main.js'), '--port', String(port), '--no-items'],
+    args: [join(BUILD, 'tools/sandbox/main.js'), '--port', String(port), '--no-items'],
     readyUrl: `http://127.0.0.1:${port}/_sandbox/ledger`
   })
   return { ...running, port }
@@ -89,11 +90,11 @@ export async function startSandbox (processes: Processes): Promise<Server> {
 
 /** Fastify with the same schemas and nothing behind them. */
 export async function startBare (processes: Processes): Promise<Server> {
-  const port = await freePort()
+  const port = await findPort()
   const running = await processes.start({
     name: 'the bare Fastify',
     command: process.execPath,
-    args: [join(ROOT, 'dist/tools/bench/children/bare.js')],
+    args: [join(BUILD, 'tools/bench/children/bare.js')],
     env: { PORT: String(port), NODE_ENV: 'production' },
     readyUrl: `http://127.0.0.1:${port}/health/live`
   })
@@ -114,7 +115,7 @@ export interface GatewayOptions {
 /** What `npm start` and `npm run worker` run. */
 export async function startGateway (processes: Processes, options: GatewayOptions): Promise<Gateway> {
   const { build = THIS_BUILD } = options
-  const port = await freePort()
+  const port = await findPort()
   const running = await processes.start({
     name: options.forwarder === 'only' ? 'npm run worker' : 'npm start',
     command: join(build.root, 'node_modules/.bin/fastify'),

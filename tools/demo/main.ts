@@ -12,7 +12,8 @@ import { startMeteringDemo } from './metering.js'
 import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './report.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './shop.js'
-import { findPort, ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from '../shared/processes.js'
+import { findPort } from '../shared/ports.js'
+import { ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from '../shared/processes.js'
 
 const USAGE = `Usage: npm run demo [-- --once | --metering]
 

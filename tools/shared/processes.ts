@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { ROOT } from './root.js'
+import { findPort } from './ports.js'
+import { BUILD, ROOT } from './root.js'
 
 /** Kept of what a process writes, to show when it fails. */
 const MAX_OUTPUT_CHARACTERS = 8_000
@@ -44,6 +45,8 @@ interface Running extends Omit<ServerProcess, 'url' | 'pid'> {
 }
 
 export interface GatewayProcessOptions {
+  /** Absent: the app of the build that this code is of. */
+  app?: string
   /** Answers 200 when the gateway is ready. Absent: it can store and deliver. */
   readyPath?: string
   /** Gets all that the process writes. */
@@ -118,27 +121,10 @@ async function answersOk (url: string): Promise<boolean> {
   }
 }
 
-/** The preferred port when it is free, else any. */
-export async function findPort (preferred = 0): Promise<number> {
-  const server = createServer()
-  try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject)
-      server.listen(preferred, '127.0.0.1', resolve)
-    })
-  } catch (error) {
-    if (preferred === 0) throw error
-    return await findPort()
-  }
-  const { port } = server.address() as AddressInfo
-  await new Promise(resolve => server.close(resolve))
-  return port
-}
-
 /** Starts the built sandbox on a free port. @throws ProcessError */
 export async function startSandboxProcess (): Promise<ServerProcess> {
   const name = 'The CloudWatch sandbox'
-  const server = run(name, process.execPath, [join(ROOT, 'dist/tools/sandbox/main.js'), '--port', '0'], { cwd: ROOT })
+  const server = run(name, process.execPath, [join(BUILD, 'tools/sandbox/main.js'), '--port', '0'], { cwd: ROOT })
   return await whenReady(name, server, async () => /^(http:\S+)\n/.exec(server.output())?.[1])
 }
 
@@ -148,10 +134,10 @@ export async function startSandboxProcess (): Promise<ServerProcess> {
  * @throws ProcessError
  */
 export async function startGatewayProcess (environment: Environment, port: number, cwd: string, options: GatewayProcessOptions = {}): Promise<ServerProcess> {
-  const { readyPath = '/health/ready', onOutput } = options
+  const { app = join(BUILD, 'app.js'), readyPath = '/health/ready', onOutput } = options
   const name = 'The gateway'
   const url = `http://127.0.0.1:${port}`
-  const args = [join(ROOT, 'node_modules/.bin/fastify'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), join(ROOT, 'dist/app.js')]
+  const args = [join(ROOT, 'node_modules/.bin/fastify'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
   const env = { ...environment, PORT: String(port), HOST: '127.0.0.1', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
   const server = run(name, process.execPath, args, { cwd, env, ...(onOutput === undefined ? {} : { onOutput }) })
   return await whenReady(name, server, async () => await answersOk(`${url}${readyPath}`) ? url : undefined)

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { answerWithin, ask } from '../../../lib/redis/ask.js'
 import { CircuitBreaker } from '../../../lib/resilience/circuit-breaker.js'
-import { startRedis } from '../../helpers/redis.js'
+import { startRedis } from '../../../tools/shared/redis.js'
 
 t.test('a command to a Redis that hangs ends at its deadline, and the commands after it are not sent', async t => {
   const server = await startRedis()

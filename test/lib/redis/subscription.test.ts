@@ -3,7 +3,7 @@ import t from 'tap'
 import { subscribe } from '../../../lib/redis/subscription.js'
 import { eventually, type Teardown } from '../../helpers/app.js'
 import { openEndpoint } from '../../helpers/endpoint.js'
-import { startRedis } from '../../helpers/redis.js'
+import { startRedis } from '../../../tools/shared/redis.js'
 
 /** As the gateway's own connection. */
 const OPTIONS = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, retryStrategy: () => 10 }

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { BURST_SECONDS, type RateLimiter } from '../../../lib/resilience/rate-limiter.js'
 import { RedisRateLimiter } from '../../../lib/resilience/redis-rate-limiter.js'
-import { startRedis } from '../../helpers/redis.js'
+import { startRedis } from '../../../tools/shared/redis.js'
 
 const never = new AbortController().signal
 

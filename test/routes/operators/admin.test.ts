@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { ROOT } from '../../../tools/shared/root.js'
+import { BUILD, ROOT } from '../../../tools/shared/root.js'
 import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
 
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
@@ -73,7 +73,7 @@ for (const backend of BACKENDS) {
 
     t.test('one is redriven by its id from the shell, the other deleted', async t => {
       sandbox.faults.clear()
-      const shell = (...args: string[]) => run(process.execPath, [join(ROOT, 'dist/tools/cli/dead-letters.js'), ...args, '--url', url], { cwd: ROOT, env: { ...process.env, ADMIN_TOKEN } })
+      const shell = (...args: string[]) => run(process.execPath, [join(BUILD, 'tools/cli/dead-letters.js'), ...args, '--url', url], { cwd: ROOT, env: { ...process.env, ADMIN_TOKEN } })
       t.match((await shell('list')).stdout, /\/a:s[\s\S]*poisonous[\s\S]*2 dead letters\./)
       const { id } = deadLetters.find(({ destination }) => destination === '/a:s')!
       t.match((await shell('show', id)).stdout, /poison 1/)

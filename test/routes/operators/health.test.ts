@@ -1,6 +1,6 @@
 import t from 'tap'
 import { eventually, startGateway } from '../../helpers/app.js'
-import { startRedis } from '../../helpers/redis.js'
+import { startRedis } from '../../../tools/shared/redis.js'
 
 t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
   const { url, sandbox } = await startGateway(t)

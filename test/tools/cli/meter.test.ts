@@ -9,14 +9,14 @@ import { startPlatform } from '../../../tools/sandbox/platform/server.js'
 import { startMotoProcess, stopAllProcesses } from '../../../tools/shared/processes.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 
-const MAIN = fileURLToPath(new URL('../../../tools/cli/meter.ts', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../tools/cli/meter.js', import.meta.url))
 t.setTimeout(180_000)
 
 async function open (t: Test) {
   const platform = await startPlatform()
   t.teardown(() => platform.close())
   async function meter (args: string[], { input = '', env = {} }: { input?: string, env?: Record<string, string> } = {}) {
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...args], {
+    const child = spawn(process.execPath, [MAIN, ...args], {
       env: { ...process.env, REVENIUM_PLATFORM_API: platform.urls['v1-meter'], REVENIUM_PLATFORM_API_KEY: 'hak_sandbox', ...env }
     })
     t.teardown(() => child.kill('SIGKILL'))

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { ROOT } from '../../../tools/shared/root.js'
+import { BUILD } from '../../../tools/shared/root.js'
 
-const DEMO = join(ROOT, 'dist/tools/demo/main.js')
+const DEMO = join(BUILD, 'tools/demo/main.js')
 const WRITTEN_TIMEOUT_MS = 60_000
 
 /** Starts the built demo with a home and a temporary folder of its own. */

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { LoadMessage } from '../children/load.js'
-import { ROOT } from '../../shared/root.js'
+import { BUILD } from '../../shared/root.js'
 import type { Processes } from '../processes.js'
 import type { LoadEnd, LoadJob, LoadResult } from './job.js'
 import { runWrk, wrkVersion } from './wrk.js'
@@ -38,7 +38,7 @@ export function createLoad (processes: Processes): Load {
 }
 
 async function runOwnClient (processes: Processes, job: LoadJob, end: LoadEnd): Promise<LoadResult> {
-  const child = fork(join(ROOT, 'dist/tools/bench/children/load.js'), { detached: true })
+  const child = fork(join(BUILD, 'tools/bench/children/load.js'), { detached: true })
   const answer = once(child, 'message') as Promise<[LoadMessage]>
   const ended = once(child, 'exit').then((): never => { throw new Error('the load generator has ended without a result') })
   await processes.adopt(child, 'the load generator')

@@ -4,7 +4,7 @@ import type { Bench, Row } from '../bench.js'
 import { MESSAGE_BYTES } from '../bodies.js'
 import { THIS_BUILD } from '../builds.js'
 import { resetSandbox, watchDrain, type Drain } from '../ledger.js'
-import { ROOT } from '../../shared/root.js'
+import { BUILD } from '../../shared/root.js'
 import { awsEnv, BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast, type Line } from '../table.js'
@@ -33,7 +33,7 @@ async function drainLoop (bench: Bench, sandbox: Server): Promise<Drain> {
   const loop = await bench.processes.start({
     name: 'the SDK loop',
     command: process.execPath,
-    args: [join(ROOT, 'dist/tools/bench/children/sdk-loop.js'), String(bench.items), String(CONCURRENCY)],
+    args: [join(BUILD, 'tools/bench/children/sdk-loop.js'), String(bench.items), String(CONCURRENCY)],
     env: awsEnv(sandbox)
   })
   const drain = await watchDrain(sandbox, bench.items, [loop.pid])

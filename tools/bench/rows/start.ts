@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench, Row } from '../bench.js'
+import { findPort } from '../../shared/ports.js'
 import { THIS_BUILD } from '../builds.js'
-import { freePort } from '../processes.js'
 import { BACKENDS, gatewayEnv, openStore, readyUrl, startSandbox, type Backend, type Server } from '../sides.js'
 import { atMost, type Line } from '../table.js'
 
@@ -11,7 +11,7 @@ const SETTLE_MS = 200
 /** Seconds from spawning `npm start` to its first 200. */
 export async function measureStart (bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD): Promise<number> {
   const store = await openStore(bench.processes, backend)
-  const port = await freePort()
+  const port = await findPort()
   const startedAt = performance.now()
   const gateway = await bench.processes.start({
     name: 'npm start',

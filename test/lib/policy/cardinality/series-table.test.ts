@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisSeriesTable } from '../../../../lib/policy/cardinality/redis-series-table.js'
 import { LocalSeriesTable, type Collapse, type Pairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
-import { startRedis } from '../../../helpers/redis.js'
+import { startRedis } from '../../../../tools/shared/redis.js'
 
 /** Redis forgets a day that is over at once. */
 const DAY = Math.floor(Date.now() / 86_400_000)

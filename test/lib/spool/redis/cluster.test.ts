@@ -4,13 +4,14 @@ import { Cluster } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openRedisSpool } from '../../../../lib/spool/redis/redis-spool.js'
 import type { Spool } from '../../../../lib/spool/spool.js'
-import { freePort, startRedis } from '../../../helpers/redis.js'
+import { findPort } from '../../../../tools/shared/ports.js'
+import { startRedis } from '../../../../tools/shared/redis.js'
 import { append, drain, itemsOf, letter, record, records, spoolOptions, takeSoon } from '../contract.js'
 
 /** The cluster bus listens on the port of the node and 10,000. */
 async function nodePort (): Promise<number> {
   for (;;) {
-    const port = await freePort()
+    const port = await findPort()
     if (port < 55_000) return port
   }
 }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { Redis } from 'ioredis'
 import { Connection } from '../../../../lib/spool/redis/connection.js'
-import { startRedis } from '../../../helpers/redis.js'
+import { startRedis } from '../../../../tools/shared/redis.js'
 
 t.test('many who wait for one connection share its listeners, and are all served', async t => {
   const server = await startRedis()

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openRedisSpool, type RedisSpoolOptions } from '../../../../lib/spool/redis/redis-spool.js'
 import { SpoolFullError, SpoolUnavailableError, type Spool } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
-import { startRedis, type RedisOptions as ServerOptions, type RedisServer } from '../../../helpers/redis.js'
+import { startRedis, type RedisOptions as ServerOptions, type RedisServer } from '../../../../tools/shared/redis.js'
 import { append, drain, itemsOf, names, record, records, spoolOptions, takeSoon } from '../contract.js'
 
 const BATCH = { items: 500, bytes: 1_000_000 }

@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
+import { findPort } from './ports.js'
 
 export interface RedisOptions {
   /** Keep an append-only file and write it to the disk before every answer, so that `kill` loses nothing. */
@@ -30,7 +30,7 @@ export interface RedisServer {
 
 /** Starts a redis-server of its own on loopback. */
 export async function startRedis ({ appendonly = false, port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
-  const chosen = port ?? await freePort()
+  const chosen = port ?? await findPort()
   const dir = mkdtempSync(join(tmpdir(), 'postman-redis-'))
   const aof = appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
   const launch = async (): Promise<ChildProcess> => {
@@ -39,6 +39,9 @@ export async function startRedis ({ appendonly = false, port, args = [] }: Redis
     return child
   }
   let child = await launch()
+  // Whatever way this process ends, the server ends before.
+  const killAtExit = (): void => { child.kill('SIGKILL') }
+  process.once('exit', killAtExit)
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return
     const exited = once(child, 'exit')
@@ -56,18 +59,10 @@ export async function startRedis ({ appendonly = false, port, args = [] }: Redis
     },
     stop: async () => {
       await kill()
+      process.off('exit', killAtExit)
       rmSync(dir, { recursive: true, force: true })
     }
   }
-}
-
-export async function freePort (): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }
 
 async function answers (port: number, child: ChildProcess): Promise<void> {

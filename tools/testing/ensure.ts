@@ -1,0 +1,32 @@
+/** What the tests need of the machine: finds it, installs it where it may, or says what to install. */
+import { spawnSync } from 'node:child_process'
+
+/** The tests run against a real Redis. @throws Error */
+export function ensureRedis (): void {
+  if (runs('redis-server', ['--version'])) return
+  console.error('redis-server is not on the PATH: installing it.')
+  if ((installWithApt('redis-server') || installWithBrew('redis')) && runs('redis-server', ['--version'])) return
+  throw new Error('redis-server could not be installed. Install Redis 6.2 or later with your package manager (package "redis-server" or "redis") and run the tests again.')
+}
+
+/** The browser tests drive a real Chromium. @throws Error */
+export function ensureChromium (): void {
+  const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium'
+  if (runs(chromium, ['--version'])) return
+  console.error(`There is no Chromium at ${chromium}: installing it.`)
+  if (installWithApt('chromium') && runs(chromium, ['--version'])) return
+  throw new Error('Chromium could not be installed. Install it with your package manager (package "chromium"), or set CHROMIUM to the path of a Chromium or Chrome, and run the tests again.')
+}
+
+function installWithApt (name: string): boolean {
+  if (process.getuid?.() !== 0 || !runs('apt-get', ['--version'])) return false
+  return runs('apt-get', ['update', '-qq'], 'inherit') && runs('apt-get', ['install', '-y', '-qq', name], 'inherit')
+}
+
+function installWithBrew (name: string): boolean {
+  return runs('brew', ['--version']) && runs('brew', ['install', name], 'inherit')
+}
+
+function runs (command: string, args: string[], stdio: 'ignore' | 'inherit' = 'ignore'): boolean {
+  return spawnSync(command, args, { stdio }).status === 0
+}

@@ -1,0 +1,109 @@
+/** Compiles sources and tests, and runs the tests. */
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startRedis } from '../shared/redis.js'
+import { ROOT } from '../shared/root.js'
+import { count, createScreen } from '../shared/screen.js'
+import { BUILD_FOLDER, compile } from './compile.js'
+import { ensureChromium, ensureRedis } from './ensure.js'
+import { runFiles, type TestFile } from './run-files.js'
+
+const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
+
+Compiles what has changed of sources and tests, and runs every test/**/*.test.ts, or the files that are named.
+
+  --slow     runs test/**/*.slow.ts instead
+  --browser  runs test/**/*.browser.ts instead, which need Chromium
+  --compile  runs nothing
+  --jobs n   runs so many files at the same time
+`
+/** Where tap finds the reports. */
+const REPORTS = '.tap/reports'
+/** Most tests wait more than they compute. */
+const DEFAULT_JOBS = 4
+/** Of a test that does not set its own. */
+const TEST_TIMEOUT_SECONDS = 120
+const FILE_TIMEOUT_MS = 600_000
+const INTERRUPTED = 130
+
+const screen = createScreen(process.stdout)
+
+interface Options {
+  suffix: string
+  jobs: number
+  /** The files to run; none: all. */
+  named: string[]
+}
+
+function findTests ({ suffix, named }: Options): string[] {
+  if (named.length > 0) return named.map(path => relative(ROOT, resolve(path)))
+  return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith(suffix))
+    .map(path => join('test', path))
+    .sort()
+}
+
+function testFile (name: string): TestFile {
+  if (!existsSync(join(ROOT, name))) throw new Error(`There is no ${name}.`)
+  return {
+    name,
+    path: join(ROOT, BUILD_FOLDER, name.replace(/\.ts$/, '.js')),
+    report: join(ROOT, REPORTS, `${name}.tap`)
+  }
+}
+
+/** Shows what has failed, and sums up. @returns the exit code */
+async function judge (files: TestFile[]): Promise<number> {
+  // On a terminal, and without CI, the reporter writes everything anew whenever something changes.
+  const env = { ...process.env, CI: 'true' }
+  const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), ['--reporter=terse', ...files.map(({ report }) => report)], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const [code] = await once(tap, 'close') as [number | null]
+  return code ?? 1
+}
+
+async function runTests (options: Options): Promise<number> {
+  const files = findTests(options).map(testFile)
+  ensureRedis()
+  if (files.some(({ name }) => name.endsWith('.browser.ts'))) ensureChromium()
+  rmSync(join(ROOT, REPORTS), { recursive: true, force: true })
+  const redis = await startRedis()
+  await runFiles(files, {
+    jobs: options.jobs,
+    timeoutMs: FILE_TIMEOUT_MS,
+    env: {
+      ...process.env,
+      AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
+      TAP_TIMEOUT: String(TEST_TIMEOUT_SECONDS),
+      TEST_REDIS_URL: redis.url
+    },
+    // Where in the sources something failed is worth the time only to who looks at a few files.
+    nodeArgs: options.named.length > 0 ? ['--enable-source-maps'] : [],
+    onEnd ({ name }, { ok, assertions, seconds }) {
+      screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${name} ${screen.style('dim', `${count(assertions)} assertions, ${seconds.toFixed(1)} s`)}`)
+    }
+  })
+  await redis.stop()
+  return await judge(files)
+}
+
+const { values: { slow, browser, jobs, help, compile: compileOnly }, positionals: named } = parseArgs({
+  allowPositionals: true,
+  options: {
+    slow: { type: 'boolean', default: false },
+    browser: { type: 'boolean', default: false },
+    compile: { type: 'boolean', default: false },
+    jobs: { type: 'string', default: String(DEFAULT_JOBS) },
+    help: { type: 'boolean', default: false }
+  }
+})
+// With this process everything ends that it has started.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(INTERRUPTED))
+if (help) {
+  process.stdout.write(USAGE)
+} else {
+  compile(ROOT)
+  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), named })
+}
