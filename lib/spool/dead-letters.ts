@@ -1,17 +1,18 @@
 import type { DeadLetter, DeadLetterFilter, DeadLetters } from './spool.js'
 
-const PAGE = 100
+/** Dead letters that are read at once. */
+const PAGE_SIZE = 100
 
-/** What a backend does for its dead letters; each call is one atomic step per letter. */
-export interface LetterStore {
-  /** The letters after this id, oldest first; from the start for null. */
+/** The dead letters of a backend; each write is one atomic step per dead letter. */
+export interface DeadLetterStore {
+  /** Dead letters with an id after this one, oldest first; null starts with the oldest. */
   page (after: string | null, limit: number): Promise<DeadLetter[]>
   get (id: string): Promise<DeadLetter | null>
-  /** Appends the letter again and takes it out; false when it is gone already. */
-  redrive (letter: DeadLetter): Promise<boolean>
-  /** Takes them out, counting them as evicted if so; returns those that were still there. */
-  remove (letters: DeadLetter[], evicted: boolean): Promise<DeadLetter[]>
-  size (): Promise<{ letters: number, bytes: number }>
+  /** Appends the record again and removes the dead letter; false when it is gone already. */
+  redrive (deadLetter: DeadLetter): Promise<boolean>
+  /** Removes it, and counts its items as evicted if so; false when it is gone already. */
+  remove (deadLetter: DeadLetter, evicted: boolean): Promise<boolean>
+  size (): Promise<{ count: number, bytes: number }>
 }
 
 export interface DeadLetterLimits {
@@ -19,12 +20,12 @@ export interface DeadLetterLimits {
   deadLetterMaxBytes: number
 }
 
-export function createDeadLetters (store: LetterStore, limits: DeadLetterLimits): DeadLetters {
+export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLimits): DeadLetters {
   return {
     async list (filter, { limit, cursor }) {
       const found: DeadLetter[] = []
-      for await (const letter of select(store, filter, cursor)) {
-        if (found.push(letter) > limit) break
+      for await (const deadLetter of select(store, filter, cursor)) {
+        if (found.push(deadLetter) > limit) break
       }
       const deadLetters = found.slice(0, limit)
       return { deadLetters, next: found.length > limit ? deadLetters.at(-1)?.id ?? null : null }
@@ -33,22 +34,17 @@ export function createDeadLetters (store: LetterStore, limits: DeadLetterLimits)
     get: id => store.get(id),
 
     async redrive (filter) {
-      const startedAt = Date.now()
       let redriven = 0
-      for await (const letter of select(store, filter)) {
-        // What dies again while this runs is not redriven again.
-        if (letter.at > startedAt) break
-        if (letter.reason !== 'corrupt' && await store.redrive(letter)) redriven++
+      for await (const deadLetter of selectUntilNow(store, filter)) {
+        if (deadLetter.reason !== 'corrupt' && await store.redrive(deadLetter)) redriven++
       }
       return redriven
     },
 
     async delete (filter) {
-      const startedAt = Date.now()
       let deleted = 0
-      for await (const letter of select(store, filter)) {
-        if (letter.at > startedAt) break
-        deleted += (await store.remove([letter], false)).length
+      for await (const deadLetter of selectUntilNow(store, filter)) {
+        if (await store.remove(deadLetter, false)) deleted++
       }
       return deleted
     },
@@ -58,39 +54,47 @@ export function createDeadLetters (store: LetterStore, limits: DeadLetterLimits)
     async evict () {
       const cutoff = Date.now() - limits.deadLetterMaxAgeMs
       let excess = (await store.size()).bytes - limits.deadLetterMaxBytes
-      const evicted = { letters: 0, items: 0 }
-      for await (const letter of select(store, {})) {
-        if (letter.at >= cutoff && excess <= 0) break
-        excess -= Buffer.byteLength(letter.line)
-        for (const { items } of await store.remove([letter], true)) {
-          evicted.letters++
-          evicted.items += items
-        }
+      const evicted = { count: 0, items: 0 }
+      for await (const deadLetter of select(store, {})) {
+        if (deadLetter.at >= cutoff && excess <= 0) break
+        excess -= Buffer.byteLength(deadLetter.line)
+        if (!await store.remove(deadLetter, true)) continue
+        evicted.count++
+        evicted.items += deadLetter.items
       }
       return evicted
     }
   }
 }
 
-async function * select (store: LetterStore, filter: DeadLetterFilter, cursor?: string): AsyncGenerator<DeadLetter> {
+/** Selects no dead letter that is younger than the call: a record that dies again after its redrive is not redriven twice. */
+async function * selectUntilNow (store: DeadLetterStore, filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
+  const startedAt = Date.now()
+  for await (const deadLetter of select(store, filter)) {
+    if (deadLetter.at > startedAt) return
+    yield deadLetter
+  }
+}
+
+async function * select (store: DeadLetterStore, filter: DeadLetterFilter, cursor?: string): AsyncGenerator<DeadLetter> {
   if (filter.ids !== undefined) {
     for (const id of [...new Set(filter.ids)].sort()) {
-      const letter = cursor === undefined || id > cursor ? await store.get(id) : null
-      if (letter !== null && matches(letter, filter)) yield letter
+      const deadLetter = cursor === undefined || id > cursor ? await store.get(id) : null
+      if (deadLetter !== null && matches(deadLetter, filter)) yield deadLetter
     }
     return
   }
   let after = cursor ?? null
   for (;;) {
-    const page = await store.page(after, PAGE)
-    for (const letter of page) if (matches(letter, filter)) yield letter
-    if (page.length < PAGE) return
+    const page = await store.page(after, PAGE_SIZE)
+    for (const deadLetter of page) if (matches(deadLetter, filter)) yield deadLetter
+    if (page.length < PAGE_SIZE) return
     after = page.at(-1)!.id
   }
 }
 
-function matches (letter: DeadLetter, { kind, destination, reason }: DeadLetterFilter): boolean {
-  return (kind === undefined || letter.kind === kind) &&
-    (destination === undefined || letter.destination === destination) &&
-    (reason === undefined || letter.reason === reason)
+function matches (deadLetter: DeadLetter, { kind, destination, reason }: DeadLetterFilter): boolean {
+  return (kind === undefined || deadLetter.kind === kind) &&
+    (destination === undefined || deadLetter.destination === destination) &&
+    (reason === undefined || deadLetter.reason === reason)
 }

@@ -1,17 +1,19 @@
-import type { BatchLimits, LeasedRecord, SpoolRecord } from './spool.js'
+import type { UnixMs } from '../../schemas/common.js'
+import type { BatchLimits } from './batch-limits.js'
+import type { LeasedRecord, SpoolRecord } from './spool.js'
 import { StoredLine } from './stored-line.js'
 
 /**
  * An entry holds at most this part of a batch, or one record: whole entries then fill a batch almost to its limit, and
  * small appends still share one.
  */
-const CHUNKS_PER_BATCH = 32
+const ENTRIES_PER_BATCH = 32
 const NEWLINE = 0x0a
 /** Between two portions of a value; no line is empty. */
 const SEPARATOR = Buffer.of(NEWLINE, NEWLINE)
 
-/** Sums over several records of one destination that are stored as one entry. */
-interface ChunkSizes {
+/** Sums over the records of an entry: records of one destination that are stored under one key. */
+export interface EntrySizes {
   records: number
   items: number
   bytes: number
@@ -19,20 +21,20 @@ interface ChunkSizes {
   lineBytes: number
 }
 
-export interface Chunk extends ChunkSizes {
-  /** Portions of `[[items,bytes],…]` of each record, then the lines, joined with newlines; between two an empty line. */
+export interface EncodedEntry extends EntrySizes {
+  /** One or more portions, with an empty line between two: `[[items,bytes],…]` of each record, then each line. */
   value: Buffer
 }
 
-/** Chunks that are stored as one entry, in this order; the value of it is their values, one after the other. */
-export interface MergedChunk extends ChunkSizes {
+/** Encoded entries that become one, in this order: their values, one after the other, are its value. */
+export interface MergedEntry extends EntrySizes {
   values: Buffer[]
 }
 
-/** A chunk whose value is not written yet: as one string it would cost V8 more than as the bytes it has to become. */
-export interface PackedChunk extends ChunkSizes {
+/** An entry whose value is not encoded yet, so that it can be written where it belongs without a copy. */
+export interface PackedEntry extends EntrySizes {
   valueBytes: number
-  /** Writes the value, all of it. */
+  /** Writes the whole value. */
   write (target: Buffer, at: number): void
 }
 
@@ -43,19 +45,19 @@ export function lineBytesOf (records: SpoolRecord[]): number {
 }
 
 /**
- * @param batch the limits of a lease
- * @param maxChunks the last one takes what is left, whatever its size
+ * @param limits of a lease
+ * @param maxEntries the last entry takes all records that are left, whatever their size
  */
-export function packEntries (records: SpoolRecord[], batch: BatchLimits, maxChunks = Infinity): PackedChunk[] {
-  const chunks: PackedChunk[] = []
+export function packEntries (records: SpoolRecord[], limits: BatchLimits, maxEntries = Infinity): PackedEntry[] {
+  const entries: PackedEntry[] = []
   let start = 0
   let items = 0
   let bytes = 0
   for (let i = 0; i < records.length; i++) {
     const record = records[i]!
-    const full = isFull(items + record.items, bytes + record.bytes, batch)
-    if (i > start && full && chunks.length < maxChunks - 1) {
-      chunks.push(packChunk(records, start, i))
+    const full = isFullEntry(items + record.items, bytes + record.bytes, limits)
+    if (i > start && full && entries.length < maxEntries - 1) {
+      entries.push(packEntry(records.slice(start, i)))
       start = i
       items = 0
       bytes = 0
@@ -63,32 +65,37 @@ export function packEntries (records: SpoolRecord[], batch: BatchLimits, maxChun
     items += record.items
     bytes += record.bytes
   }
-  if (start < records.length) chunks.push(packChunk(records, start, records.length))
-  return chunks
+  if (start < records.length) entries.push(packEntry(records.slice(start)))
+  return entries
 }
 
-function isFull (items: number, bytes: number, batch: BatchLimits): boolean {
-  return items * CHUNKS_PER_BATCH > batch.items || bytes * CHUNKS_PER_BATCH > batch.bytes
+function isFullEntry (items: number, bytes: number, limits: BatchLimits): boolean {
+  return items * ENTRIES_PER_BATCH > limits.items || bytes * ENTRIES_PER_BATCH > limits.bytes
 }
 
-export function writeChunk ({ valueBytes, write, ...sizes }: PackedChunk): Chunk {
+export function encodeEntry ({ valueBytes, write, ...sizes }: PackedEntry): EncodedEntry {
   const value = Buffer.allocUnsafe(valueBytes)
   write(value, 0)
   return { ...sizes, value }
 }
 
-/** Puts small chunks together, in this order. */
-export function mergeChunks (chunks: Chunk[], batch: BatchLimits): MergedChunk[] {
-  const merged: MergedChunk[] = []
+/** Merges neighbours as long as they stay a small part of a batch; keeps the order. */
+export function mergeEntries (entries: EncodedEntry[], limits: BatchLimits): MergedEntry[] {
+  const merged: MergedEntry[] = []
   let values: Buffer[] = []
   let sum = { records: 0, items: 0, bytes: 0, lineBytes: 0 }
   const push = (): void => {
     if (values.length > 0) merged.push({ ...sum, values })
   }
-  for (const { records, items, bytes, lineBytes, value } of chunks) {
-    if (values.length > 0 && !isFull(sum.items + items, sum.bytes + bytes, batch)) {
+  for (const { records, items, bytes, lineBytes, value } of entries) {
+    if (values.length > 0 && !isFullEntry(sum.items + items, sum.bytes + bytes, limits)) {
       values.push(SEPARATOR, value)
-      sum = { records: sum.records + records, items: sum.items + items, bytes: sum.bytes + bytes, lineBytes: sum.lineBytes + lineBytes }
+      sum = {
+        records: sum.records + records,
+        items: sum.items + items,
+        bytes: sum.bytes + bytes,
+        lineBytes: sum.lineBytes + lineBytes
+      }
       continue
     }
     push()
@@ -99,9 +106,8 @@ export function mergeChunks (chunks: Chunk[], batch: BatchLimits): MergedChunk[]
   return merged
 }
 
-function packChunk (all: SpoolRecord[], start: number, end: number): PackedChunk {
-  const records = all.slice(start, end)
-  const head = `[${records.map(({ items, bytes }) => `[${items},${bytes}]`).join()}]`
+function packEntry (records: SpoolRecord[]): PackedEntry {
+  const header = `[${records.map(({ items, bytes }) => `[${items},${bytes}]`).join()}]`
   const bytesOfLines = records.map(({ line }) => Buffer.byteLength(line))
   const lineBytes = bytesOfLines.reduce((sum, bytes) => sum + bytes, 0)
   return {
@@ -109,12 +115,12 @@ function packChunk (all: SpoolRecord[], start: number, end: number): PackedChunk
     items: records.reduce((sum, { items }) => sum + items, 0),
     bytes: records.reduce((sum, { bytes }) => sum + bytes, 0),
     lineBytes,
-    valueBytes: head.length + records.length + lineBytes,
+    valueBytes: header.length + records.length + lineBytes,
     write (target, at) {
-      at += target.write(head, at, 'latin1')
+      at += target.write(header, at, 'latin1')
       records.forEach(({ line }, i) => {
         target[at++] = NEWLINE
-        // A string of as many units as bytes is ASCII, which is written faster when nobody has to look.
+        // A string of as many units as bytes is ASCII, which needs no transcoding.
         at += target.write(line, at, line.length === bytesOfLines[i] ? 'latin1' : 'utf8')
       })
     }
@@ -122,11 +128,11 @@ function packChunk (all: SpoolRecord[], start: number, end: number): PackedChunk
 }
 
 /**
- * Reads the records of a stored entry back. Where the value is not what was stored, the whole entry comes back as one
- * record of its raw text, with the items and bytes that are known from outside the value, so that nobody reads it as
- * items and the ledger still balances.
+ * Reads the records of a stored entry back. When the value is not as it was stored, the whole entry comes back as one
+ * record of its raw text, with the items and bytes that its key holds, so that nobody reads it as items and the ledger
+ * still balances.
  */
-export function unpackChunk (value: Buffer, stored: { items: number, bytes: number, appendedAt: number }): LeasedRecord[] {
+export function unpackEntry (value: Buffer, stored: Pick<LeasedRecord, 'items' | 'bytes' | 'appendedAt'>): LeasedRecord[] {
   const { items, bytes, appendedAt } = stored
   const records = unpackPortions(value, appendedAt)
   if (records !== null) {
@@ -142,7 +148,7 @@ export function unpackChunk (value: Buffer, stored: { items: number, bytes: numb
 }
 
 /** Null when a portion has not as many lines as its header says. */
-function unpackPortions (value: Buffer, appendedAt: number): StoredLine[] | null {
+function unpackPortions (value: Buffer, appendedAt: UnixMs): StoredLine[] | null {
   const records: StoredLine[] = []
   for (let start = 0; start <= value.length;) {
     const end = indexOrEnd(value, SEPARATOR, start, value.length)

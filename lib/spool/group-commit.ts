@@ -1,8 +1,9 @@
-/** An operation waiting for its flush; the flush must resolve or reject each exactly once. */
+import type { MonotonicMs } from '../../schemas/common.js'
+
+/** An operation that waits for its flush; the flush resolves or rejects each exactly once. */
 export interface Pending<Op, Result> {
   op: Op
-  /** Unix milliseconds of the push. */
-  since: number
+  pushedAt: MonotonicMs
   resolve: (result: Result) => void
   reject: (error: Error) => void
 }
@@ -10,14 +11,15 @@ export interface Pending<Op, Result> {
 export interface GroupCommitLimits<Op> {
   /** Operations in one flush. */
   maxOps: number
-  /** Sum of weights after which a flush takes no more. */
+  /** Sum of weights after which a flush takes no further operation. */
   maxWeight: number
   weigh: (op: Op) => number
 }
 
 /**
- * Writes operations in groups: those of one turn of the event loop go together, and while a flush is on its way the
- * next ones gather behind it. Never runs two flushes at once, so a flush sees what the one before it has written.
+ * Writes operations in groups: the operations of one turn of the event loop go together, and while a flush is on its
+ * way the next operations gather behind it. Never runs two flushes at once, so a flush sees the writes of the flushes
+ * before it.
  */
 export class GroupCommit<Op, Result> {
   readonly #flush: (group: Pending<Op, Result>[]) => Promise<void>
@@ -26,7 +28,7 @@ export class GroupCommit<Op, Result> {
   #running = false
   #idle: (() => void)[] = []
 
-  /** @param flush settles every member of the group; when it throws, those that are not settled are rejected */
+  /** @param flush settles every operation of the group; when it throws, the operations that are not settled are rejected */
   constructor (flush: (group: Pending<Op, Result>[]) => Promise<void>, limits: GroupCommitLimits<Op>) {
     this.#flush = flush
     this.#limits = limits
@@ -34,12 +36,12 @@ export class GroupCommit<Op, Result> {
 
   push (op: Op): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ op, since: Date.now(), resolve, reject })
+      this.#pending.push({ op, pushedAt: performance.now(), resolve, reject })
       this.#start()
     })
   }
 
-  /** Resolves when nothing waits and no flush is on its way. */
+  /** Resolves when no operation waits and no flush is on its way. */
   idle (): Promise<void> {
     if (!this.#running) return Promise.resolve()
     return new Promise(resolve => this.#idle.push(resolve))

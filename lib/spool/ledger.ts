@@ -1,5 +1,6 @@
 import { REJECTION_REASONS, type Ledger, type RejectionReason } from '../../schemas/reasons.js'
 
+/** The counts that a backend stores; the items in the spool follow from its records. */
 export interface StoredLedger {
   accepted: number
   delivered: number
@@ -8,7 +9,7 @@ export interface StoredLedger {
   evicted: number
 }
 
-/** The ledger as the contract has it, from what a backend has counted. */
+/** The ledger of the contract, from the counts of a backend. */
 export function createLedger (stored: StoredLedger, inSpool: number): Ledger {
   const { accepted, delivered, rejected, deadLettered, evicted } = stored
   return {

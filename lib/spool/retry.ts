@@ -6,17 +6,17 @@ const MAX_DELAY_MS = 2_000
 
 /**
  * Repeats an operation that is safe to repeat while the store is full or cannot be reached.
- * @param signal ends the wait when the spool closes
- * @throws the last error when `limitMs` have passed or the signal is aborted
+ * @param signal aborted when the spool closes
+ * @throws Error, the last one, when `limitMs` have passed or the signal is aborted
  */
 export async function retryStore<T> (operation: () => Promise<T>, limitMs: number, signal: AbortSignal): Promise<T> {
-  const deadline = Date.now() + limitMs
+  const deadline = performance.now() + limitMs
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     try {
       return await operation()
     } catch (error) {
       const passing = error instanceof SpoolUnavailableError || error instanceof SpoolFullError
-      if (!passing || signal.aborted || Date.now() + delayMs > deadline) throw error
+      if (!passing || signal.aborted || performance.now() + delayMs > deadline) throw error
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => { throw error })
     }
   }

@@ -1,6 +1,6 @@
 import type { Lease, Settlement } from './spool.js'
 
-/** Items of a settlement by what became of them. */
+/** Items of a settlement by their outcome. */
 export interface Outcomes {
   delivered: number
   rejected: number

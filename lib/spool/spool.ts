@@ -1,20 +1,16 @@
+import type { UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'
-
-/** How much one lease may hold; a destination with this much waiting is due at once. */
-export interface BatchLimits {
-  items: number
-  bytes: number
-}
+import type { BatchLimits } from './batch-limits.js'
 
 export interface SpoolOptions {
-  /** How long the first item of a destination waits for company before it is due. */
+  /** How long the first record of a destination waits for further ones before the destination is due. */
   lingerMs: number
-  /** A lease that is neither settled, released nor extended for this long is handed out again. */
+  /** The records of a lease that is neither settled, released nor extended for this long are leased again. */
   leaseMs: number
   /** Bytes of stored records after which append throws SpoolFullError; dead letters are not counted. */
   maxBytes: number
-  /** Per kind, what a lease may hold. */
+  /** By kind: a destination with this much waiting is due at once. */
   limits: Record<Kind, BatchLimits>
   /** Dead letters older than this are evicted. */
   deadLetterMaxAgeMs: number
@@ -22,23 +18,23 @@ export interface SpoolOptions {
   deadLetterMaxBytes: number
 }
 
-/** One line of JSON made by lib/record.ts; the spool never looks inside. */
+/** One line of JSON that record.ts has written; the spool never reads it. */
 export interface SpoolRecord {
   /** Holds no newline. */
   line: string
-  /** Items in it, for the ledger. */
+  /** Items in the line, for the ledger. */
   items: number
-  /** What these items count against the batch limit of their kind (not the length of the line). */
+  /** Bytes that these items count against the batch limit of their kind (not the length of the line). */
   bytes: number
 }
 
 export interface Append {
   kind: Kind
-  /** A namespace, or `logGroup:logStream`; one lease never mixes two. At most 1,100 characters. */
+  /** A namespace, or `logGroup:logStream`, of at most 1,100 characters; a lease holds records of one destination alone. */
   destination: string
-  /** Stored together or not at all, in this order. */
+  /** Stored all or none, in this order. */
   records: SpoolRecord[]
-  /** Due at once: somebody waits for the delivery. */
+  /** A client waits for the delivery, so the destination is due at once. */
   urgent?: boolean
   /** Makes a repeated append of the same key within 24 h return the first one's answer and store nothing. */
   idempotency?: {
@@ -55,54 +51,53 @@ export type AppendResult =
   | { stored: false, answer: string }
 
 export interface LeasedRecord extends SpoolRecord {
-  /** Unix milliseconds of the append. */
-  appendedAt: number
+  appendedAt: UnixMs
 }
 
-/** Records of one destination, oldest first, held by one forwarder until settled, released or expired. */
+/** Records of one destination, oldest first, held by one forwarder until the lease is settled, released or expired. */
 export interface Lease {
   id: string
   kind: Kind
   destination: string
   records: LeasedRecord[]
-  /** How often in a row this destination was released, or settled with a delay and without any outcome. */
+  /** Leases in a row of this destination that were released, or settled with a delay and without any outcome. */
   attempt: number
 }
 
 export interface TakeOptions {
-  /** Take what still lingers, too. */
+  /** Lease records that still linger, too. */
   flush?: boolean
 }
 
 export type TakeResult =
   | { lease: Lease }
-  /** Nothing is due; milliseconds until something may be, null when nothing is stored. */
+  /** No destination is due; milliseconds until one may be, null when nothing is stored. */
   | { lease: null, nextDueMs: number | null }
 
 export interface NewDeadLetter {
   reason: DeadLetterReason
-  /** What refused it, in words an operator can act on. */
+  /** Why it was refused, in words an operator can act on. */
   message: string
-  /** The record as a line that could be appended again; for a corrupt one, whatever was read. */
+  /** The record as a line that could be appended again; of a corrupt record, the bytes that were read. */
   line: string
   items: number
   bytes: number
 }
 
 export interface DeadLetter extends NewDeadLetter {
-  /** Sorts by time of death. */
+  /** Sorts by `at`. */
   id: string
   kind: Kind
   destination: string
-  /** Unix milliseconds. */
-  at: number
+  /** When it became a dead letter. */
+  at: UnixMs
 }
 
 export interface Settlement {
   delivered: number
   rejected?: Partial<Record<RejectionReason, number>>
   deadLetters?: NewDeadLetter[]
-  /** Items still to be delivered, written back as new records in the same step; they keep the age of the lease. */
+  /** Items still to be delivered, written back as new records in the same step; they are as old as the oldest record of the lease. */
   remainder?: SpoolRecord[]
   /** The destination is not due again before this many milliseconds have passed. */
   delayMs?: number
@@ -111,7 +106,7 @@ export interface Settlement {
 export interface Depth {
   records: number
   items: number
-  /** Bytes of stored lines. */
+  /** Bytes of the stored lines. */
   bytes: number
   /** Age of the oldest record in milliseconds, 0 when empty. */
   oldestAgeMs: number
@@ -129,23 +124,23 @@ export interface DeadLetters {
   /** Oldest first; `next` is the cursor of the following page, null on the last. */
   list (filter: DeadLetterFilter, page: { limit: number, cursor?: string }): Promise<{ deadLetters: DeadLetter[], next: string | null }>
   get (id: string): Promise<DeadLetter | null>
-  /** Appends them again and takes them out, each in one atomic step. A corrupt one stays. Returns the letters redriven. */
+  /** Appends the records again and removes their dead letters, each in one atomic step; corrupt ones stay. Returns how many. */
   redrive (filter: DeadLetterFilter): Promise<number>
-  /** Returns the letters deleted; their items stay counted as dead-lettered. */
+  /** Returns how many were deleted; their items stay counted as dead-lettered. */
   delete (filter: DeadLetterFilter): Promise<number>
-  /** Letters and bytes kept now. */
-  size (): Promise<{ letters: number, bytes: number }>
-  /** Evicts by age and bytes; counted in the ledger. Returns what was evicted. */
-  evict (): Promise<{ letters: number, items: number }>
+  /** Dead letters stored now, and the bytes of their lines. */
+  size (): Promise<{ count: number, bytes: number }>
+  /** Evicts by age and bytes; the ledger counts the items. Returns how many dead letters were evicted, and their items. */
+  evict (): Promise<{ count: number, items: number }>
 }
 
 /**
  * Keeps accepted items until CloudWatch has answered for them.
  *
- * Records wait in one queue per destination, so that one destination never stands in another's way. A destination is
- * due when a full batch waits, when its first record has lingered, or at once for an urgent append; what a lease leaves
- * behind lingers again. After a release or a settlement with a delay it is not due before that delay has passed,
- * whatever is appended meanwhile.
+ * Records wait in one queue per destination, so that no destination delays another. A destination is due, which is that
+ * its records may be leased, when a full batch waits, when its first record has lingered, or at once after an urgent
+ * append; the records that a lease leaves behind linger again. After a release or a settlement with a delay the
+ * destination is not due before that delay has passed, whatever is appended meanwhile.
  *
  * Nothing stored is ever dropped to make room.
  */
@@ -160,33 +155,33 @@ export interface Spool {
    * Leases records of the destination of this kind that has been due longest: records of expired leases first, then
    * the oldest, as many as the limits of the kind allow, and at least one.
    * @param options.flush ignores the linger, never the delay of a release or a settlement: this process is about to
-   * stop. `nextDueMs` then speaks of the next delay or lease that ends.
+   * stop. `nextDueMs` is then the time until the next delay or lease ends.
    */
   take (kind: Kind, options?: TakeOptions): Promise<TakeResult>
   /** Holds the lease for another leaseMs. */
   extend (lease: Lease): Promise<void>
   /**
-   * Ends a lease: its records are gone, remainder and dead letters are stored, the ledger is moved on, in one atomic step.
+   * Ends a lease: removes its records, stores its remainder and its dead letters, and counts in the ledger, in one atomic step.
    * Settling a lease that is settled already, or that has expired and has another holder, changes nothing. While the
    * store cannot be reached it is tried again, for up to twice leaseMs; so is `release`.
    * @throws Error when the items of the settlement do not add up to the items of the lease
-   * @throws SpoolUnavailableError, SpoolFullError when it did not get through in that time; the lease then runs out
+   * @throws SpoolUnavailableError, SpoolFullError when the store did not take it in that time; the lease then expires
    */
   settle (lease: Lease, settlement: Settlement): Promise<void>
-  /** Gives the records back unchanged, to be due after delayMs. */
+  /** Ends a lease and leaves its records as they are, due after delayMs. */
   release (lease: Lease, delayMs: number): Promise<void>
   depth (kind?: Kind): Promise<Depth>
   ledger (): Promise<Ledger>
   deadLetters: DeadLetters
-  /** Calls the listener when something has become due before its linger, in this process or another; returns a function that stops it. */
+  /** Calls the listener when a destination has become due before its linger, through this process or another; returns a function that removes it. */
   onDue (listener: (kind: Kind) => void): () => void
   /** Resolves when the store answers. @throws SpoolUnavailableError */
   ping (): Promise<void>
-  /** Finishes what append has begun, then lets go of the store. May be called twice. */
+  /** Finishes the appends that have begun, then closes the store. May be called twice. */
   close (): Promise<void>
 }
 
-/** The spool holds maxBytes already, or its disk or memory is full. */
+/** The spool holds its maxBytes already, or its disk or memory is full. */
 export class SpoolFullError extends Error {
   override name = 'SpoolFullError'
 }

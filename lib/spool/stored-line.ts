@@ -1,8 +1,9 @@
+import type { UnixMs } from '../../schemas/common.js'
 import type { LeasedRecord } from './spool.js'
 
 /**
- * A record whose line lies among others in one buffer. The string is made when it is asked for, and not kept: most
- * lines are asked for once, in another thread, and a lease of strings would cost V8 more than what is done with it.
+ * A record whose line lies in a buffer with other lines. The string is made at each reading: a line is read once, as a
+ * rule by another thread.
  */
 export class StoredLine implements LeasedRecord {
   readonly text: Buffer
@@ -10,9 +11,9 @@ export class StoredLine implements LeasedRecord {
   readonly end: number
   readonly items: number
   readonly bytes: number
-  readonly appendedAt: number
+  readonly appendedAt: UnixMs
 
-  /** @param text UTF-8, not to be changed any more; the line is what lies between `start` and `end` */
+  /** @param text UTF-8, not to be changed any more, in which the line lies between `start` and `end` */
   constructor (text: Buffer, start: number, end: number, sizes: Pick<LeasedRecord, 'items' | 'bytes' | 'appendedAt'>) {
     this.text = text
     this.start = start

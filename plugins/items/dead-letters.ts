@@ -52,8 +52,8 @@ async function deadLetters (fastify: FastifyInstance): Promise<void> {
   const { spool, log } = fastify
   fastify.decorate('deadLetters', createDeadLetters(spool))
   const timer = setInterval(() => {
-    spool.deadLetters.evict().then(({ letters, items }) => {
-      if (letters > 0) log.warn({ letters, items }, 'dead letters were evicted: they were older or took more bytes than configured')
+    spool.deadLetters.evict().then(({ count, items }) => {
+      if (count > 0) log.warn({ count, items }, 'dead letters were evicted: they were older or took more bytes than configured')
     }, () => {})
   }, EVICT_EVERY_MS).unref()
   fastify.addHook('onClose', async () => clearInterval(timer))

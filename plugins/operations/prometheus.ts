@@ -108,7 +108,7 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
     const rejectedItems = Object.values(rejected).reduce((sum, count) => sum + count, 0)
     const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: rejectedItems }
     for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
-    letters.set((await spool.deadLetters.size()).letters)
+    letters.set((await spool.deadLetters.size()).count)
     up.set(1)
   }
 }

@@ -1,26 +1,18 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
-import type { BatchLimits, Spool, SpoolOptions } from '../../lib/spool/spool.js'
-import type { Kind } from '../../schemas/kinds.js'
+import { LEASE_LIMITS } from '../../lib/spool/batch-limits.js'
+import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
 
 declare module 'fastify' {
   interface FastifyInstance { spool: Spool }
-}
-
-export const LEASE_LIMITS: Record<Kind, BatchLimits> = {
-  logs: { items: PUT_LOG_EVENTS.MAX_EVENTS, bytes: PUT_LOG_EVENTS.MAX_BYTES },
-  // Many data points make one datum, so a lease holds more than a call; bounded by what a process may hold in memory.
-  metrics: { items: 20_000, bytes: 3 * 1_048_576 },
-  metering: { items: 500, bytes: 1_048_576 }
 }
 
 /** Only the backend that is used is loaded. */
 async function openSpool ({ config, redis }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
   const sync = config.SPOOL_SYNC
   if (redis === undefined) {
-    const { openLmdbSpool } = await import('../../lib/spool/embedded/embedded-spool.js')
-    return await openLmdbSpool({ ...options, dataDir: config.DATA_DIR, sync })
+    const { openEmbeddedSpool } = await import('../../lib/spool/embedded/embedded-spool.js')
+    return await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync })
   }
   const { openRedisSpool } = await import('../../lib/spool/redis/redis-spool.js')
   return await openRedisSpool({ ...options, redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync })

@@ -5,7 +5,7 @@
  */
 import { Redis } from 'ioredis'
 import { writeSync } from 'node:fs'
-import { openLmdbSpool } from '../../lib/spool/embedded/embedded-spool.js'
+import { openEmbeddedSpool } from '../../lib/spool/embedded/embedded-spool.js'
 import { openRedisSpool } from '../../lib/spool/redis/redis-spool.js'
 import type { SpoolOptions } from '../../lib/spool/spool.js'
 
@@ -14,7 +14,7 @@ const CALLERS = 8
 const [backend, place, json] = process.argv.slice(2) as [string, string, string]
 const options = JSON.parse(json) as SpoolOptions
 const spool = backend === 'lmdb'
-  ? await openLmdbSpool({ ...options, dataDir: place, sync: 'commit' })
+  ? await openEmbeddedSpool({ ...options, dataDir: place, sync: 'commit' })
   : await openRedisSpool({ ...options, redis: new Redis(place), shards: 2, sync: 'commit' })
 
 /** Before anything else happens, or a number that was acknowledged could go unsaid. */

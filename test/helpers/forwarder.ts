@@ -9,7 +9,7 @@ import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
 import type { ReceiptUpdate } from '../../lib/delivery/receipts.js'
 import { createLogEventsSink } from '../../lib/delivery/sinks/log-events/log-events-sink.js'
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
-import { openLmdbSpool } from '../../lib/spool/embedded/embedded-spool.js'
+import { openEmbeddedSpool } from '../../lib/spool/embedded/embedded-spool.js'
 import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
 import type { StoredLogEvent } from '../../lib/items/item.js'
 import { logRecords, unlimitedLogs, type Cloud } from './delivery.js'
@@ -41,7 +41,7 @@ export const QUICK_BACKOFF: BackoffSchedules = {
 /** The embedded spool in a folder of its own; closed and removed with the test. */
 export async function openSpool (t: Teardown, options: Partial<SpoolOptions> = {}): Promise<Spool> {
   const dataDir = await mkdtemp(join(tmpdir(), 'forwarder-'))
-  const spool = await openLmdbSpool({ ...SPOOL_OPTIONS, ...options, dataDir, sync: 'commit' })
+  const spool = await openEmbeddedSpool({ ...SPOOL_OPTIONS, ...options, dataDir, sync: 'commit' })
   t.teardown(async () => {
     await spool.close()
     await rm(dataDir, { recursive: true, force: true })

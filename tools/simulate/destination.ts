@@ -1,4 +1,4 @@
-import type { BatchLimits } from '../../lib/spool/spool.js'
+import type { BatchLimits } from '../../lib/spool/batch-limits.js'
 import type { DueQueue, Due } from '../../lib/spool/embedded/due-queue.js'
 import type { Flow, ItemSizes } from './scenario.js'
 

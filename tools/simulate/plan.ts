@@ -1,5 +1,5 @@
 import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
-import { LEASE_LIMITS } from '../../plugins/store/spool.js'
+import { LEASE_LIMITS } from '../../lib/spool/batch-limits.js'
 import { leaseCost, requestMicros } from './lease-cost.js'
 import { RATES } from './rates.js'
 import { FLOW_KINDS, sizesOf, type Flow, type Scenario } from './scenario.js'

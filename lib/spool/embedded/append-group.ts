@@ -1,7 +1,7 @@
-import type { Append, SpoolRecord } from '../spool.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import type { Append, SpoolRecord } from '../spool.js'
 
-/** Appends of one destination, gathered so that they share entries. */
+/** The records that the appends of a group bring for one destination, so that they share entries. */
 export interface GroupedAppend {
   kind: Kind
   destination: string
@@ -9,22 +9,22 @@ export interface GroupedAppend {
   urgent: boolean
 }
 
-/** Puts appends of one destination together. */
+/** Groups appends by destination. */
 export class AppendGroup {
-  readonly #byName = new Map<string, GroupedAppend>()
+  readonly #byDestination = new Map<string, GroupedAppend>()
 
   get all (): GroupedAppend[] {
-    return [...this.#byName.values()]
+    return [...this.#byDestination.values()]
   }
 
   add ({ kind, destination, records, urgent = false }: Append): void {
     const name = `${kind}:${destination}`
-    const gathered = this.#byName.get(name)
-    if (gathered === undefined) {
-      this.#byName.set(name, { kind, destination, records: [...records], urgent })
+    const grouped = this.#byDestination.get(name)
+    if (grouped === undefined) {
+      this.#byDestination.set(name, { kind, destination, records: [...records], urgent })
       return
     }
-    for (const record of records) gathered.records.push(record)
-    gathered.urgent ||= urgent
+    for (const record of records) grouped.records.push(record)
+    grouped.urgent ||= urgent
   }
 }

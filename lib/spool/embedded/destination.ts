@@ -1,51 +1,48 @@
-import type { BatchLimits } from '../spool.js'
+import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
+import type { EntrySizes } from '../entry-codec.js'
 import type { Due } from './due-queue.js'
 
-/** What is known of a stored entry without reading its value. */
-export interface Entry {
+/** The key of an entry in the tables: all that is known of it without reading its value. */
+export interface StoredEntry extends EntrySizes {
   /** Grows in the order of appends. */
   seq: number
-  records: number
-  items: number
-  bytes: number
-  lineBytes: number
-  /** Unix milliseconds. */
-  appendedAt: number
+  appendedAt: UnixMs
 }
 
 export interface HeldLease {
   id: string
   destination: Destination
-  entries: Entry[]
-  expiresAt: number
+  entries: StoredEntry[]
+  expiresAt: MonotonicMs
   /** Its settlement is on its way to the disk, so it does not expire. */
   settling: boolean
 }
 
-/** The queue of one destination, as far as it lives in memory. */
+/** The queue of one destination, without the values of its entries. */
 export interface Destination extends Due {
   id: number
   kind: Kind
   name: string
-  /** The name table has it. */
+  /** Its name is in the table of names. */
   named: boolean
-  /** Stored entries, leased ones too. */
+  /** Entries in the tables, leased ones too. */
   stored: number
   /** Items and bytes that no lease holds. */
-  waiting: BatchLimits
-  /** Entries up to this sequence have been leased or returned. */
+  waiting: BatchSize
+  /** Entries up to this sequence have been leased at least once. */
   cursor: number
   /** The youngest committed entry. */
   lastSeq: number
-  /** Entries that came back from a lease, oldest first; all are older than the cursor. */
-  returned: Entry[]
+  /** Entries of leases that have ended or expired, oldest first; all are older than the cursor. */
+  returned: StoredEntry[]
   leases: Set<HeldLease>
   /** The youngest urgent entry. */
   urgentSeq: number
-  /** Unix milliseconds before which it is not due. */
-  holdUntil: number
-  /** Releases in a row. */
+  /** It is not due before. */
+  holdUntil: MonotonicMs
+  /** Leases in a row that ended without an outcome. */
   attempt: number
 }
 
@@ -62,43 +59,43 @@ export function createDestination (id: number, kind: Kind, name: string, named: 
     returned: [],
     leases: new Set(),
     urgentSeq: 0,
-    holdUntil: 0,
+    holdUntil: -Infinity,
     attempt: 0,
     dueAt: null,
     heapIndex: -1
   }
 }
 
-export function addWaiting (destination: Destination, entries: Entry[], sign: 1 | -1): void {
+export function addWaiting (destination: Destination, entries: StoredEntry[], sign: 1 | -1): void {
   for (const { items, bytes } of entries) {
     destination.waiting.items += sign * items
     destination.waiting.bytes += sign * bytes
   }
 }
 
-export function giveBack (destination: Destination, entries: Entry[]): void {
+/** Makes the entries of a lease that has ended ready for the next lease. */
+export function returnEntries (destination: Destination, entries: StoredEntry[]): void {
   destination.returned = [...destination.returned, ...entries].sort((a, b) => a.seq - b.seq)
   addWaiting(destination, entries, 1)
 }
 
-/** Ends leases that have run out and gives their entries back. */
-export function reclaimExpired (destination: Destination, now: number): HeldLease[] {
+/** Ends the leases that have expired. @returns these leases */
+export function reclaimExpired (destination: Destination, now: MonotonicMs): HeldLease[] {
   const expired = [...destination.leases].filter(lease => !lease.settling && lease.expiresAt <= now)
   for (const lease of expired) {
     destination.leases.delete(lease)
-    giveBack(destination, lease.entries)
+    returnEntries(destination, lease.entries)
   }
   return expired
 }
 
-/** A full batch waits, or something urgent does. */
-export function isBatchReady (destination: Destination, limits: BatchLimits): boolean {
-  const { waiting, urgentSeq, cursor } = destination
-  return waiting.items >= limits.items || waiting.bytes >= limits.bytes || urgentSeq > cursor
+/** Whether a full batch or an urgent entry waits. */
+export function isBatchReady ({ waiting, urgentSeq, cursor }: Destination, limits: BatchLimits): boolean {
+  return isFullBatch(waiting, limits) || urgentSeq > cursor
 }
 
-/** When the first of its leases runs out, but for those that are being settled. */
-export function nextExpiry (destination: Destination): number | null {
+/** When the first of its leases expires, but for leases that are being settled. */
+export function nextExpiry (destination: Destination): MonotonicMs | null {
   const expiries = [...destination.leases].filter(lease => !lease.settling).map(lease => lease.expiresAt)
   return expiries.length === 0 ? null : Math.min(...expiries)
 }

@@ -2,12 +2,12 @@ import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, read
 import { join } from 'node:path'
 import { SpoolConfigurationError } from '../spool.js'
 
-/** The first page of a data file, as this version of LMDB writes it on a little-endian machine. */
+/** The first pages of a data file, as this version of LMDB writes them on a little-endian machine. */
 const HEADER = { BYTES: 8_192, MAGIC_OFFSET: 24, MAGIC: 0xBEEFC0DE, VERSION_OFFSET: 28, VERSION: 2 }
 
 /**
- * Makes the directory when it is missing.
- * @throws SpoolConfigurationError when it cannot be written, or holds a file that is no spool
+ * Creates the directory when it is missing.
+ * @throws SpoolConfigurationError when it cannot be written, or its data file is none of a spool
  */
 export function prepareDirectory (dataDir: string): void {
   try {
@@ -16,7 +16,7 @@ export function prepareDirectory (dataDir: string): void {
   } catch (error) {
     throw new SpoolConfigurationError(`the spool cannot write to ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
   }
-  // LMDB ends the process when it opens a file that is none of its own.
+  // LMDB ends the process when it opens a file that it has not written.
   const path = join(dataDir, 'data.mdb')
   if (existsSync(path) && !isDataFile(path)) {
     throw new SpoolConfigurationError(`${path} (DATA_DIR) is not a spool, or it is damaged: move it away, or set DATA_DIR to another directory`)

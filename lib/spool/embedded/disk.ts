@@ -1,19 +1,20 @@
 import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { MonotonicMs } from '../../../schemas/common.js'
 
-/** LMDB does not survive every write that a full disk refuses, so appends end while this much is left. */
+/** Appends are refused with less than this left, as LMDB does not survive every write that a full disk refuses. */
 const LOW_BYTES = 64 * 2 ** 20
-/** With less than this left not even the free pages of the file are used: they may lie badly, and the file grow. */
+/** With less than this left appends do not even use the free pages of the file, as the file may grow all the same. */
 const CRITICAL_BYTES = 16 * 2 ** 20
-/** What is stored takes up to this multiple in the file, as entries take whole pages. */
+/** Stored bytes take up to this multiple in the file, as entries take whole pages. */
 const PAGE_OVERHEAD = 2
 const RECHECK_MS = 250
 
-/** Watches how much the disk under the spool still takes. */
+/** Watches how many bytes are left on the disk under the spool. */
 export class Disk {
   readonly #dataDir: string
   readonly #free: (directory: string) => number
-  #checkedAt = -Infinity
+  #checkedAt: MonotonicMs = -Infinity
   #freeBytes = Infinity
 
   /** @param free bytes left on the disk of a directory */
@@ -22,14 +23,15 @@ export class Disk {
     this.#free = free
   }
 
-  /** Why no more should be stored beside so many bytes; null when there is room. */
+  /** @returns why no more should be stored beside so many bytes; null when there is room */
   refusal (storedBytes: number): string | null {
-    if (Date.now() - this.#checkedAt > RECHECK_MS) {
+    const now = performance.now()
+    if (now - this.#checkedAt > RECHECK_MS) {
       this.#freeBytes = this.#free(this.#dataDir)
-      this.#checkedAt = Date.now()
+      this.#checkedAt = now
     }
     if (this.#freeBytes >= LOW_BYTES) return null
-    // The file never shrinks: what was settled has left room in it.
+    // The file never shrinks: entries that were settled have left room in it.
     if (this.#freeBytes >= CRITICAL_BYTES && this.#fileBytes() >= storedBytes * PAGE_OVERHEAD + LOW_BYTES) return null
     return `the disk under ${this.#dataDir} is full but for ${Math.floor(this.#freeBytes / 2 ** 20)} MB, which are left for deliveries`
   }

@@ -1,12 +1,14 @@
+import type { MonotonicMs } from '../../../schemas/common.js'
+
 /** A member of a DueQueue. */
 export interface Due {
-  /** Unix milliseconds; null when not in the queue. Written by the queue only. */
-  dueAt: number | null
+  /** Null when it is not in the queue; written by the queue only. */
+  dueAt: MonotonicMs | null
   /** Position in the queue; written by the queue only. */
   heapIndex: number
 }
 
-/** Members by the time they are due, the longest due first: a binary heap whose members can be moved. */
+/** Members by the time at which they are due, the longest due first: a binary heap whose members can be moved. */
 export class DueQueue<T extends Due> {
   readonly #heap: T[] = []
 
@@ -15,7 +17,7 @@ export class DueQueue<T extends Due> {
   }
 
   /** Puts the member at this time, or takes it out for null. */
-  set (member: T, dueAt: number | null): void {
+  set (member: T, dueAt: MonotonicMs | null): void {
     const queued = member.dueAt !== null
     member.dueAt = dueAt
     if (dueAt === null) {

@@ -1,81 +1,88 @@
-import { packEntries, type Chunk } from '../entry-codec.js'
-import type { BatchLimits } from '../spool.js'
+import type { UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import type { BatchLimits } from '../batch-limits.js'
+import { packEntries, type EncodedEntry } from '../entry-codec.js'
 import type { GroupedAppend } from './append-group.js'
 
 /** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
-type Head = [Kind, string, number, boolean, [number, number, number, number, number][]]
+type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][]]
 
-/** An idempotency key that was claimed: its hash, when it is forgotten in Unix milliseconds, its answer. */
-export type Claim = [hash: string, expiresAt: number, answer: string]
+/** The answer to an idempotency key, under the hash of the key. */
+export type KeyedAnswer = [hash: string, expiresAt: UnixMs, answer: string]
+
+/** Stored in the journal, so that the name stays. */
+interface AnswersHeader { claims: KeyedAnswer[] }
 
 const NEWLINE = 0x0a
 
-/** What one frame holds of one destination. */
-export interface Journaled {
+/** The entries that one frame holds for one destination. */
+export interface DestinationEntries {
   kind: Kind
   destination: string
-  /** Their values lie in the frame. */
-  chunks: Chunk[]
-  /** Unix milliseconds. */
-  appendedAt: number
+  /** In the order of appends; their values lie in the frame. */
+  entries: EncodedEntry[]
+  appendedAt: UnixMs
   urgent: boolean
 }
 
-/** All that one frame holds. */
 export interface FrameContent {
-  journaled: Journaled[]
-  claims: Claim[]
+  queues: DestinationEntries[]
+  answers: KeyedAnswer[]
 }
 
 /**
- * Writes appends as the body of one frame: a line with the keys that were claimed, if any, then per destination a line
- * that says what follows, and the values.
+ * Writes a group of appends as the body of one frame: a line with the answers to idempotency keys, if any, then per
+ * destination a line with the sizes of its entries, and their values.
  */
-export function toFrame (appends: GroupedAppend[], claims: Claim[], limits: Record<Kind, BatchLimits>, appendedAt: number): { body: Buffer, journaled: Journaled[] } {
-  const claimed = claims.length === 0 ? '' : `${JSON.stringify({ claims })}\n`
+export function toFrame (
+  appends: GroupedAppend[], answers: KeyedAnswer[], limits: Record<Kind, BatchLimits>, appendedAt: UnixMs
+): { body: Buffer, queues: DestinationEntries[] } {
+  const answersLine = answers.length === 0 ? '' : `${JSON.stringify({ claims: answers } satisfies AnswersHeader)}\n`
   const packed = appends.map(({ kind, destination, records, urgent }) => {
-    const chunks = packEntries(records, limits[kind])
-    const sizes = chunks.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
-    return { kind, destination, urgent, chunks, head: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
+    const entries = packEntries(records, limits[kind])
+    const sizes = entries.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
+    return { kind, destination, urgent, entries, line: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
   })
-  const size = packed.reduce((sum, { head, chunks }) => chunks.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(head)), Buffer.byteLength(claimed))
+  const size = packed.reduce(
+    (sum, { line, entries }) => entries.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(line)),
+    Buffer.byteLength(answersLine)
+  )
   const body = Buffer.allocUnsafeSlow(size)
-  let at = body.write(claimed)
-  const journaled = packed.map(({ kind, destination, urgent, chunks, head }) => {
-    at += body.write(head, at)
+  let at = body.write(answersLine)
+  const queues = packed.map(({ kind, destination, urgent, entries, line }) => {
+    at += body.write(line, at)
     return {
       kind,
       destination,
       appendedAt,
       urgent,
-      chunks: chunks.map(({ valueBytes, write, ...sizes }) => {
+      entries: entries.map(({ valueBytes, write, ...sizes }) => {
         write(body, at)
         at += valueBytes
         return { ...sizes, value: body.subarray(at - valueBytes, at) }
       })
     }
   })
-  return { body, journaled }
+  return { body, queues }
 }
 
-/** Reads it back; the checksum of the frame has said that it is what was written. */
+/** Reads the body of a frame whose checksum is right. */
 export function fromFrame (body: Buffer): FrameContent {
-  const content: FrameContent = { journaled: [], claims: [] }
+  const content: FrameContent = { queues: [], answers: [] }
   for (let at = 0; at < body.length;) {
     const end = body.indexOf(NEWLINE, at)
-    const head = JSON.parse(body.toString('utf8', at, end)) as Head | { claims: Claim[] }
+    const header = JSON.parse(body.toString('utf8', at, end)) as QueueHeader | AnswersHeader
     at = end + 1
-    if ('claims' in head) {
-      content.claims = head.claims
+    if ('claims' in header) {
+      content.answers = header.claims
       continue
     }
-    const [kind, destination, appendedAt, urgent, sizes] = head
-    const chunks = sizes.map(([records, items, bytes, lineBytes, valueBytes]) => {
+    const [kind, destination, appendedAt, urgent, sizes] = header
+    const entries = sizes.map(([records, items, bytes, lineBytes, valueBytes]) => {
       at += valueBytes
       return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
     })
-    content.journaled.push({ kind, destination, appendedAt, urgent, chunks })
+    content.queues.push({ kind, destination, appendedAt, urgent, entries })
   }
   return content
 }

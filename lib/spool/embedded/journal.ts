@@ -3,20 +3,21 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
+import type { MonotonicMs } from '../../../schemas/common.js'
 
 const FILE_NAME = /^journal-\d{15}$/
-/** What is written reaches the disk after this time at the latest, unless each frame waits for it. */
+/** Frames reach the disk after this time at the latest, unless each waits for the disk. */
 const SYNC_MS = 100
-/** After this many bytes a file is followed by another, and goes when all of it is stored elsewhere. */
+/** After this many bytes a file is followed by another, and is removed when the tables have all of its frames. */
 const MAX_FILE_BYTES = 8 * 2 ** 20
-/** To hand a frame to another thread costs more than to write it, unless it is larger than this. */
-const MAX_BYTES_AT_ONCE = 2 ** 20
-/** A write that takes longer waits for a disk that cannot keep up; for a while, the next ones wait in another thread. */
+/** A larger frame is written by another thread, so that it does not hold the event loop. */
+const MAX_SYNC_WRITE_BYTES = 2 ** 20
+/** A write that takes longer waits for a disk that cannot keep up; for a while the next writes wait in another thread. */
 const SLOW_WRITE_MS = 10
 const SLOW_FOR_MS = 1_000
-/** Begins every frame; UTF-8 never holds the first byte. */
+/** The start of every frame; UTF-8 never holds its first byte. */
 const MAGIC = Buffer.from([0xff, 0x50, 0x4a, 0x01])
-/** Magic, number (double), bytes, items, checksum of all of it (32 bits each). */
+/** Offsets of the number (double), the bytes of the body, the items, and the checksum over header and body (32 bits each). */
 const HEADER = { NUMBER: 4, BYTES: 12, ITEMS: 16, CHECKSUM: 20, SIZE: 24 } as const
 
 const writevAt = promisify(writev)
@@ -24,13 +25,13 @@ const truncate = promisify(ftruncate)
 const sync = promisify(fdatasync)
 const closeLater = promisify(close)
 
-/** What one write has made durable. */
+/** The content of one write. */
 export interface Frame {
   /** Grows by one with each frame. */
   number: number
   items: number
   body: Buffer
-  /** False when the body is not what was written. */
+  /** False when the body is not as it was written. */
   intact: boolean
 }
 
@@ -38,40 +39,40 @@ interface JournalFile {
   path: string
   /** Number of its youngest frame. */
   last: number
-  /** Null once it is not written any more. */
+  /** Null once another file has followed it. */
   fd: number | null
 }
 
 /**
- * Files that take what has to be durable at once, in one write, for those that store it where it belongs later and in
- * larger portions.
+ * Files that make a frame durable with one write, until the tables have its content.
  *
- * A frame that has been written survives the end of the process, and a tenth of a second later a power cut too. What a
- * write has left behind that did not come to its end, because the process or the disk did, is not read back.
+ * A frame that has been written survives the end of the process, and a tenth of a second later a power cut too. A frame
+ * whose write did not end, because the process or the disk did, is not read back.
  */
 export class Journal {
   readonly #directory: string
   readonly #sync: boolean
-  readonly #now: () => number
-  /** Oldest first; the last one is written to while it has a descriptor. */
+  readonly #now: () => MonotonicMs
+  /** Oldest first; the last one takes the next frame while it has a descriptor. */
   readonly #files: JournalFile[] = []
   /** Removals and syncs that are under way. */
   readonly #chores = new Set<Promise<void>>()
+  /** Bytes of the last file. */
   #position = 0
   #last: number
   #syncTimer: NodeJS.Timeout | null = null
-  #slowUntil = 0
+  /** Until then another thread writes. */
+  #slowUntil: MonotonicMs = -Infinity
   /** Syncs that are under way. */
   #syncing = 0
-  /** The disk has not confirmed what it was given; whoever appends next is told. */
+  /** The disk did not confirm the last frames; the next append throws this. */
   #syncError: Error | null = null
 
   /**
-   * @param stored the youngest frame that is stored elsewhere
+   * @param stored the youngest frame whose content the tables have
    * @param sync whether each frame waits for the disk
-   * @param now milliseconds of a clock that is never set
    */
-  constructor (directory: string, stored: number, sync: boolean, now = () => performance.now()) {
+  constructor (directory: string, stored: number, sync: boolean, now: () => MonotonicMs = () => performance.now()) {
     this.#directory = directory
     this.#sync = sync
     this.#now = now
@@ -83,13 +84,13 @@ export class Journal {
     return this.#last
   }
 
-  /** The frames of earlier processes that are not stored elsewhere; call it once, before the first append. */
+  /** The frames of earlier processes whose content the tables do not have; call it once, before the first append. */
   * recover (): Generator<Frame> {
     const stored = this.#last
     for (const name of readdirSync(this.#directory).filter(name => FILE_NAME.test(name)).sort()) {
       const path = join(this.#directory, name)
       const frames = [...readFrames(readFileSync(path))].filter(({ number }) => number > stored)
-      // Its name may be the next that is given.
+      // The next file may get the same name.
       if (frames.length === 0) rmSync(path, { force: true })
       for (const frame of frames) {
         this.#last = Math.max(this.#last, frame.number)
@@ -101,7 +102,7 @@ export class Journal {
 
   /**
    * Resolves with the number of the frame when it is durable. Not to be called again before.
-   * @throws Error of the file system; nothing was written then
+   * @throws Error of the file system; then nothing was written
    */
   async append (body: Buffer, items: number): Promise<number> {
     this.#throwSyncError()
@@ -123,26 +124,28 @@ export class Journal {
   }
 
   /**
-   * While the disk is being waited for, a write may have to wait with it, and must not hold the event loop then.
+   * Writes at once, but in another thread while the disk is slow or being synced, as the write may have to wait then.
    * @returns bytes written
    */
   #write (fd: number, frame: [header: Buffer, body: Buffer]): number | Promise<number> {
     const began = this.#now()
-    if (this.#syncing > 0 || began < this.#slowUntil || frame[1].length > MAX_BYTES_AT_ONCE) return writevAt(fd, frame, this.#position).then(({ bytesWritten }) => bytesWritten)
+    if (this.#syncing > 0 || began < this.#slowUntil || frame[1].length > MAX_SYNC_WRITE_BYTES) {
+      return writevAt(fd, frame, this.#position).then(({ bytesWritten }) => bytesWritten)
+    }
     const bytesWritten = writevSync(fd, frame, this.#position)
     const ended = this.#now()
     if (ended - began > SLOW_WRITE_MS) this.#slowUntil = ended + SLOW_FOR_MS
     return bytesWritten
   }
 
-  /** Frames up to this one are stored elsewhere: files with no others go. */
+  /** The tables have the frames up to this one; removes the files that have no other. */
   stored (number: number): void {
     while (this.#files[0] !== undefined && this.#files[0].fd === null && this.#files[0].last <= number) {
       this.#track(remove(this.#files.shift()!.path))
     }
   }
 
-  /** Lets go of the files; those whose frames are all stored elsewhere are removed. */
+  /** Closes the files; removes those of which the tables have all frames. */
   async close (stored: number): Promise<void> {
     clearTimeout(this.#syncTimer ?? undefined)
     await Promise.all(this.#chores)
@@ -194,7 +197,7 @@ export class Journal {
   }
 }
 
-/** A file that cannot be removed holds nothing that anybody would read. */
+/** A file that cannot be removed does no harm: its frames are not read again. */
 function remove (path: string): Promise<void> {
   return rm(path, { force: true }).catch(() => {})
 }
@@ -213,9 +216,7 @@ function checksum (header: Buffer, body: Buffer): number {
   return crc32(body, crc32(header.subarray(0, HEADER.CHECKSUM)))
 }
 
-/**
- * What stands where a frame should begin comes as a frame that is not intact, with the number of the one after it.
- */
+/** Bytes between two frames come as a frame that is not intact, with the number of the frame behind them. */
 function * readFrames (bytes: Buffer): Generator<Frame> {
   let end = 0
   for (let at = bytes.indexOf(MAGIC); at !== -1; at = bytes.indexOf(MAGIC, at + 1)) {
@@ -229,7 +230,7 @@ function * readFrames (bytes: Buffer): Generator<Frame> {
   }
 }
 
-/** Null for what does not end: the write that the process did not live to finish, of which nobody was told. */
+/** Null for a frame that does not end: its write was not finished, and no append has resolved for it. */
 function readFrame (bytes: Buffer, at: number): Frame & { end: number } | null {
   if (at + HEADER.SIZE > bytes.length) return null
   const head = bytes.subarray(at, at + HEADER.SIZE)

@@ -10,8 +10,8 @@ const MAX_SOCKET_PATH = 100
 
 /**
  * Holds a directory for this process as long as it lives: a socket that listens in the directory. The socket of a
- * process that is gone refuses connections, so it is known to be stale.
- * @returns lets go of the directory
+ * process that has ended refuses connections, which tells that it is stale.
+ * @returns releases the directory
  * @throws SpoolConfigurationError when another process holds it
  */
 export async function lockDirectory (dataDir: string): Promise<() => Promise<void>> {

@@ -1,42 +1,42 @@
-import type { Chunk } from '../entry-codec.js'
-import type { BatchLimits, Depth } from '../spool.js'
+import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
-import type { Claim, FrameContent, Journaled } from './frame.js'
+import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
+import type { EncodedEntry } from '../entry-codec.js'
+import type { Depth } from '../spool.js'
+import type { DestinationEntries, FrameContent, KeyedAnswer } from './frame.js'
 
-/** What waits of one destination. */
-export interface MemTableQueue extends BatchLimits {
-  kind: Kind
-  destination: string
-  /** In the order in which they were appended. */
-  chunks: Chunk[]
-  /** Unix milliseconds of the oldest. */
-  appendedAt: number
-  urgent: boolean
+/** The entries of one destination; `appendedAt` is that of the oldest. */
+export interface MemTableQueue extends DestinationEntries, BatchSize {
+  /** When the oldest entry was appended. */
+  since: MonotonicMs
 }
 
-/** What goes into the tables together. */
-export interface Leaving {
+/** The content of the MemTable at one moment. */
+export interface MemTableContent {
   queues: MemTableQueue[]
-  claims: Claim[]
-  /** The youngest frame that is in it. */
+  answers: KeyedAnswer[]
+  /** The youngest frame whose content this holds. */
   frame: number
 }
 
-/** What the journal holds and the tables do not yet: as durable as what they hold, and not to be leased before they do. */
+/**
+ * The entries and answers that the journal has and the tables do not have yet: as durable as those in the tables, and
+ * not leased before they are there.
+ */
 export class MemTable {
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
   #queues = new Map<string, MemTableQueue>()
-  /** By hash. */
-  #claims = new Map<string, Claim>()
-  /** On its way into the tables. */
-  #leaving: Leaving | null = null
+  /** Answers to idempotency keys, by the hash of the key. */
+  #answers = new Map<string, KeyedAnswer>()
+  /** The content that is on its way into the tables. */
+  #flushing: MemTableContent | null = null
   #lineBytes = 0
   #items = 0
-  /** Youngest frame of the journal that is in here, or was. */
+  /** The youngest frame that was added. */
   #frame = 0
   /** Kinds of which a full batch waits. */
-  readonly #pressing = new Set<Kind>()
+  readonly #ready = new Set<Kind>()
 
   constructor (lingerMs: number, limits: Record<Kind, BatchLimits>) {
     this.#lingerMs = lingerMs
@@ -44,7 +44,7 @@ export class MemTable {
   }
 
   get isEmpty (): boolean {
-    return this.#queues.size === 0 && this.#claims.size === 0 && this.#leaving === null
+    return this.#queues.size === 0 && this.#answers.size === 0 && this.#flushing === null
   }
 
   get items (): number {
@@ -56,80 +56,82 @@ export class MemTable {
   }
 
   /**
-   * @param frame that holds them
+   * @param frame whose content it is
+   * @param since when it was appended
    * @param storedOf what the tables have of a destination that no lease holds
    * @returns the kinds of which now a full batch waits
    */
-  add (frame: number, { journaled, claims }: FrameContent, storedOf: (kind: Kind, destination: string) => BatchLimits): Kind[] {
-    const pressed: Kind[] = []
-    for (const each of journaled) {
-      const queue = this.#queueOf(each)
-      for (const chunk of each.chunks) {
-        push(queue, chunk)
-        this.#count(chunk, 1)
+  add (frame: number, { queues, answers }: FrameContent, since: MonotonicMs, storedOf: (kind: Kind, destination: string) => BatchSize): Kind[] {
+    const ready: Kind[] = []
+    for (const added of queues) {
+      const { kind, destination } = added
+      const queue = this.#queueOf(added, since)
+      for (const entry of added.entries) {
+        push(queue, entry)
+        this.#count(entry, 1)
       }
-      if (!this.#pressing.has(each.kind) && isPressing(queue, storedOf(each.kind, each.destination), this.#limits[each.kind])) {
-        this.#pressing.add(each.kind)
-        pressed.push(each.kind)
+      if (!this.#ready.has(kind) && completesBatch(queue, storedOf(kind, destination), this.#limits[kind])) {
+        this.#ready.add(kind)
+        ready.push(kind)
       }
     }
-    for (const claim of claims) this.#claims.set(claim[0], claim)
+    for (const answer of answers) this.#answers.set(answer[0], answer)
     this.#frame = frame
-    return pressed
+    return ready
   }
 
-  /** The answer of a key that was claimed, by the hash of the key. */
+  /** The answer to an idempotency key, by the hash of the key. */
   answer (hash: string): string | undefined {
-    return this.#claims.get(hash)?.[2]
+    return this.#answers.get(hash)?.[2]
   }
 
-  /** Hands all of it out, to be stored now; until `stored` or `failed` it counts as before. */
-  leave (): Leaving {
-    const leaving = { queues: [...this.#queues.values()], claims: [...this.#claims.values()], frame: this.#frame }
-    this.#leaving = leaving
+  /** Hands out the content, to be written into the tables; until `flushed` or `flushFailed` it counts as before. */
+  beginFlush (): MemTableContent {
+    const content = { queues: [...this.#queues.values()], answers: [...this.#answers.values()], frame: this.#frame }
+    this.#flushing = content
     this.#queues = new Map()
-    this.#pressing.clear()
-    return leaving
+    this.#ready.clear()
+    return content
   }
 
-  /** What has left is in the tables. */
-  stored (): void {
-    const { queues, claims } = this.#leaving!
-    for (const { chunks } of queues) for (const chunk of chunks) this.#count(chunk, -1)
-    // One that was claimed again since, as it had expired, is a claim of its own.
-    for (const claim of claims) if (this.#claims.get(claim[0]) === claim) this.#claims.delete(claim[0])
-    this.#leaving = null
+  /** The tables have the content that was handed out. */
+  flushed (): void {
+    const { queues, answers } = this.#flushing!
+    for (const { entries } of queues) for (const entry of entries) this.#count(entry, -1)
+    // A key that had expired may have got another answer since.
+    for (const answer of answers) if (this.#answers.get(answer[0]) === answer) this.#answers.delete(answer[0])
+    this.#flushing = null
   }
 
-  /** What has left is not in the tables; it goes before what has come since. */
-  failed (): void {
+  /** The tables did not take the content that was handed out; it goes before the entries that were added since. */
+  flushFailed (): void {
     const all = this.#all()
     this.#queues = new Map()
-    for (const each of all) {
-      const queue = this.#queueOf(each)
-      for (const chunk of each.chunks) push(queue, chunk)
+    for (const flushing of all) {
+      const queue = this.#queueOf(flushing, flushing.since)
+      for (const entry of flushing.entries) push(queue, entry)
     }
-    this.#leaving = null
+    this.#flushing = null
   }
 
-  /** Whether something of this destination is in here. */
+  /** Whether it has entries of this destination. */
   has (kind: Kind, destination: string): boolean {
     return this.#all().some(queue => queue.kind === kind && queue.destination === destination)
   }
 
-  /** Milliseconds until something of this kind is due; null when there is nothing. */
-  nextDueMs (kind: Kind, now: number): number | null {
-    if (this.#pressing.has(kind)) return 0
+  /** Milliseconds until a destination of this kind is due; null when there is none. */
+  nextDueMs (kind: Kind, now: MonotonicMs): number | null {
+    if (this.#ready.has(kind)) return 0
     let oldest = Infinity
-    for (const queue of this.#all()) if (queue.kind === kind) oldest = Math.min(oldest, queue.appendedAt)
+    for (const queue of this.#all()) if (queue.kind === kind) oldest = Math.min(oldest, queue.since)
     return oldest === Infinity ? null : Math.max(0, oldest + this.#lingerMs - now)
   }
 
-  depth (kind: Kind | undefined, now: number): Depth {
+  depth (kind: Kind | undefined, now: UnixMs): Depth {
     const depth: Depth = { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 }
     for (const queue of this.#all()) {
       if (kind !== undefined && queue.kind !== kind) continue
-      for (const { records, items, lineBytes } of queue.chunks) {
+      for (const { records, items, lineBytes } of queue.entries) {
         depth.records += records
         depth.items += items
         depth.bytes += lineBytes
@@ -140,19 +142,19 @@ export class MemTable {
   }
 
   #all (): MemTableQueue[] {
-    return [...this.#leaving?.queues ?? [], ...this.#queues.values()]
+    return [...this.#flushing?.queues ?? [], ...this.#queues.values()]
   }
 
-  #count ({ items, lineBytes }: Chunk, sign: 1 | -1): void {
+  #count ({ items, lineBytes }: EncodedEntry, sign: 1 | -1): void {
     this.#items += sign * items
     this.#lineBytes += sign * lineBytes
   }
 
-  #queueOf ({ kind, destination, appendedAt, urgent }: Omit<Journaled, 'chunks'>): MemTableQueue {
+  #queueOf ({ kind, destination, appendedAt, urgent }: DestinationEntries, since: MonotonicMs): MemTableQueue {
     const name = `${kind}:${destination}`
     let queue = this.#queues.get(name)
     if (queue === undefined) {
-      queue = { kind, destination, chunks: [], appendedAt, urgent, items: 0, bytes: 0 }
+      queue = { kind, destination, entries: [], appendedAt, since, urgent, items: 0, bytes: 0 }
       this.#queues.set(name, queue)
     }
     queue.urgent ||= urgent
@@ -160,17 +162,13 @@ export class MemTable {
   }
 }
 
-function push (queue: MemTableQueue, chunk: Chunk): void {
-  queue.chunks.push(chunk)
-  queue.items += chunk.items
-  queue.bytes += chunk.bytes
+function push (queue: MemTableQueue, entry: EncodedEntry): void {
+  queue.entries.push(entry)
+  queue.items += entry.items
+  queue.bytes += entry.bytes
 }
 
-/** Whether it makes a full batch of what is stored; where one is stored already, nobody waits for this. */
-function isPressing ({ items, bytes }: MemTableQueue, stored: BatchLimits, limits: BatchLimits): boolean {
-  return !isFull(stored, limits) && isFull({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
-}
-
-function isFull ({ items, bytes }: BatchLimits, limits: BatchLimits): boolean {
-  return items >= limits.items || bytes >= limits.bytes
+/** Whether the queue makes the first full batch of its destination, together with the entries in the tables. */
+function completesBatch ({ items, bytes }: MemTableQueue, stored: BatchSize, limits: BatchLimits): boolean {
+  return !isFullBatch(stored, limits) && isFullBatch({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
 }

@@ -1,88 +1,96 @@
-import { type BatchLimits, type Depth, type SpoolOptions } from '../spool.js'
+import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
+import type { BatchSize } from '../batch-limits.js'
+import type { Depth, SpoolOptions } from '../spool.js'
 import {
-  addWaiting, createDestination, giveBack, isBatchReady, nextExpiry, reclaimExpired, type Destination, type Entry, type HeldLease
+  addWaiting, isBatchReady, nextExpiry, reclaimExpired, returnEntries, type Destination, type HeldLease, type StoredEntry
 } from './destination.js'
+import { Destinations } from './destinations.js'
 import { DueQueue } from './due-queue.js'
 
-const NOTHING: BatchLimits = { items: 0, bytes: 0 }
+const NOTHING: BatchSize = { items: 0, bytes: 0 }
 
 type Totals = Record<'records' | 'items' | 'lineBytes', number>
 
-/** Reads the entries of a destination that were never leased, oldest first. */
-export type ReadEntries = (destination: Destination) => Iterable<{ entry: Entry, value: Buffer }>
-export type ReadEntry = (destination: Destination, entry: Entry) => Buffer
-
-export interface Picked {
-  entry: Entry
+export interface EntryWithValue {
+  entry: StoredEntry
   value: Buffer
 }
 
-/** Who is due when, and who holds what: the part of the embedded spool that lives in memory. */
+/** Where a take reads the values of entries. */
+export interface EntryReader {
+  read (destination: Destination, entry: StoredEntry): Buffer
+  /** The entries of a destination behind its cursor, oldest first. */
+  readBehindCursor (destination: Destination): Iterable<EntryWithValue>
+}
+
+export interface SchedulerOptions extends Pick<SpoolOptions, 'limits' | 'lingerMs' | 'leaseMs'> {
+  now: () => MonotonicMs
+  /** Called when a destination has become due before its linger. */
+  onDue: (kind: Kind) => void
+}
+
+/** Which destination is due when, and which lease holds which entries: the part of the embedded spool that lives in memory. */
 export class Scheduler {
-  readonly #options: SpoolOptions
-  readonly #onDue: (kind: Kind) => void
-  readonly #byName = new Map<string, Destination>()
-  readonly #byId = new Map<number, Destination>()
-  readonly #queues = Object.fromEntries(KINDS.map(kind => [kind, new DueQueue<Destination>()])) as Record<Kind, DueQueue<Destination>>
-  readonly #totals = Object.fromEntries(KINDS.map(kind => [kind, { records: 0, items: 0, lineBytes: 0 }])) as Record<Kind, Totals>
+  readonly #options: SchedulerOptions
+  readonly #destinations = new Destinations()
+  readonly #queues = byKind(() => new DueQueue<Destination>())
+  readonly #totals = byKind((): Totals => ({ records: 0, items: 0, lineBytes: 0 }))
   readonly #leases = new Map<string, HeldLease>()
-  /** Destinations that became empty; forgotten as soon as nothing refers to them. */
-  readonly #emptied = new Set<Destination>()
-  #nextId = 1
   #nextLease = 1
 
-  constructor (options: SpoolOptions, onDue: (kind: Kind) => void) {
+  constructor (options: SchedulerOptions) {
     this.#options = options
-    this.#onDue = onDue
   }
 
-  /** Takes in a destination of the name table; its entries follow with `restore`. */
+  /** Takes in a destination of the table of names; its entries follow with `restore`. */
   load (id: number, kind: Kind, name: string): void {
-    this.#add(createDestination(id, kind, name, true))
+    this.#destinations.load(id, kind, name)
   }
 
-  /** Takes in a stored entry; false when its destination is not known. */
-  restore (destinationId: number, entry: Entry, now: number): boolean {
-    const destination = this.#byId.get(destinationId)
-    if (destination === undefined) return false
-    this.#store(destination, [entry])
+  /** Takes in a stored entry; entries of a destination without a name are left alone. */
+  restore (destinationId: number, entry: StoredEntry, appendedAt: MonotonicMs): void {
+    const destination = this.#destinations.findById(destinationId)
+    if (destination === undefined) return
+    const { limits, lingerMs } = this.#options
+    this.#addStored(destination, [entry])
     addWaiting(destination, [entry], 1)
     destination.lastSeq = Math.max(destination.lastSeq, entry.seq)
-    this.#schedule(destination, isBatchReady(destination, this.#options.limits[destination.kind]) ? now : entry.appendedAt + this.#options.lingerMs)
-    return true
+    this.#schedule(destination, isBatchReady(destination, limits[destination.kind]) ? this.#options.now() : appendedAt + lingerMs)
   }
 
-  /** Everything is taken in. */
+  /** Call it once all destinations and entries are taken in. */
   restored (): void {
-    for (const destination of this.#byId.values()) if (destination.stored === 0) this.#emptied.add(destination)
+    this.#destinations.loaded()
   }
 
   destination (kind: Kind, name: string): Destination {
-    const known = this.#byName.get(`${kind}:${name}`)
-    if (known !== undefined) return known
-    return this.#add(createDestination(this.#nextId, kind, name, false))
+    return this.#destinations.findOrCreate(kind, name)
   }
 
-  /** The entries are committed; they linger from when they were appended. */
-  appended (destination: Destination, entries: Entry[], urgent: boolean, now: number): void {
-    this.#store(destination, entries)
+  /**
+   * The entries are committed.
+   * @param appendedAt of the oldest, from which they linger
+   */
+  appended (destination: Destination, entries: StoredEntry[], urgent: boolean, appendedAt: MonotonicMs): void {
+    this.#addStored(destination, entries)
     addWaiting(destination, entries, 1)
     destination.lastSeq = entries.at(-1)!.seq
     if (urgent) destination.urgentSeq = destination.lastSeq
-    const pressing = isBatchReady(destination, this.#options.limits[destination.kind])
-    const wasDue = destination.dueAt !== null && destination.dueAt <= now
-    this.#schedule(destination, pressing ? now : entries[0]!.appendedAt + this.#options.lingerMs)
-    if (pressing && !wasDue && destination.dueAt! <= now) this.#onDue(destination.kind)
+    const ready = isBatchReady(destination, this.#options.limits[destination.kind])
+    const wasDue = destination.dueAt !== null && destination.dueAt <= appendedAt
+    this.#schedule(destination, ready ? appendedAt : appendedAt + this.#options.lingerMs)
+    if (ready && !wasDue && destination.dueAt! <= appendedAt) this.#options.onDue(destination.kind)
   }
 
-  /** Leases what the destination that has been due longest has to give; null when nothing is due. */
-  take (kind: Kind, now: number, readEntry: ReadEntry, readEntries: ReadEntries): { lease: HeldLease, picked: Picked[] } | null {
+  /** Leases entries of the destination that has been due longest; null when none is due. */
+  take (kind: Kind, reader: EntryReader): { lease: HeldLease, picked: EntryWithValue[] } | null {
+    const now = this.#options.now()
     const queue = this.#queues[kind]
     for (let next = queue.peek(); next !== undefined && next.dueAt! <= now; next = queue.peek()) {
       for (const expired of reclaimExpired(next, now)) this.#leases.delete(expired.id)
-      const picked = this.#pick(next, readEntry, readEntries)
-      const lease = picked.length === 0 ? null : this.#hold(next, picked.map(({ entry }) => entry), now)
+      const picked = this.#pick(next, reader)
+      const lease = picked.length === 0 ? null : this.#createLease(next, picked.map(({ entry }) => entry), now)
       this.#reschedule(next, now)
       if (lease !== null) return { lease, picked }
     }
@@ -90,42 +98,45 @@ export class Scheduler {
   }
 
   /** What no lease holds of a destination. */
-  waiting (kind: Kind, name: string): BatchLimits {
-    return this.#byName.get(`${kind}:${name}`)?.waiting ?? NOTHING
+  waiting (kind: Kind, name: string): BatchSize {
+    return this.#destinations.find(kind, name)?.waiting ?? NOTHING
   }
 
-  /** Makes due what only lingers. */
-  flush (kind: Kind, now: number): void {
+  /** Makes destinations due that only linger. */
+  flush (kind: Kind): void {
+    const now = this.#options.now()
     const next = this.#queues[kind].peek()
     if (next === undefined || next.dueAt! <= now) return
-    for (const destination of this.#byId.values()) {
-      if (destination.kind === kind && (destination.waiting.items > 0 || destination.returned.length > 0)) this.#schedule(destination, now)
+    for (const destination of this.#destinations.all()) {
+      if (destination.kind === kind && hasWaiting(destination)) this.#schedule(destination, now)
     }
   }
 
-  /** The destination that has been due longest, when that is for its linger and not for a full batch. */
-  lingered (kind: Kind, now: number): string | null {
+  /** The destination that has been due longest, when it is due for its linger and not for a full batch. */
+  lingered (kind: Kind): string | null {
     const next = this.#queues[kind].peek()
-    return next === undefined || next.dueAt! > now || isBatchReady(next, this.#options.limits[kind]) ? null : next.name
+    if (next === undefined || next.dueAt! > this.#options.now()) return null
+    return isBatchReady(next, this.#options.limits[kind]) ? null : next.name
   }
 
-  nextDueMs (kind: Kind, now: number): number | null {
+  nextDueMs (kind: Kind): number | null {
     const next = this.#queues[kind].peek()
-    return next === undefined ? null : Math.max(0, next.dueAt! - now)
+    return next === undefined ? null : Math.max(0, next.dueAt! - this.#options.now())
   }
 
-  lease (id: string): HeldLease | undefined {
+  heldLease (id: string): HeldLease | undefined {
     return this.#leases.get(id)
   }
 
-  extend (lease: HeldLease, now: number): void {
-    lease.expiresAt = now + this.#options.leaseMs
+  extend (lease: HeldLease): void {
+    lease.expiresAt = this.#options.now() + this.#options.leaseMs
   }
 
-  release (lease: HeldLease, delayMs: number, now: number): void {
+  release (lease: HeldLease, delayMs: number): void {
     const { destination } = lease
-    this.#drop(lease)
-    giveBack(destination, lease.entries)
+    const now = this.#options.now()
+    this.#end(lease)
+    returnEntries(destination, lease.entries)
     destination.attempt++
     this.#delay(destination, delayMs, now)
     this.#schedule(destination, now + delayMs)
@@ -133,51 +144,51 @@ export class Scheduler {
 
   /**
    * The lease is settled and its remainder committed.
-   * @param progress something of the lease has met its outcome
+   * @param progress whether an item of the lease has met its outcome
    */
-  settled (lease: HeldLease, remainder: Entry[], progress: boolean, delayMs: number | undefined, now: number): void {
+  settled (lease: HeldLease, remainder: StoredEntry[], progress: boolean, delayMs: number | undefined): void {
     const { destination } = lease
-    this.#drop(lease)
-    this.#unstore(destination, lease.entries)
-    this.#store(destination, remainder)
-    giveBack(destination, remainder)
+    const now = this.#options.now()
+    this.#end(lease)
+    this.#count(destination, lease.entries, -1)
+    this.#addStored(destination, remainder)
+    returnEntries(destination, remainder)
     destination.attempt = progress || delayMs === undefined ? 0 : destination.attempt + 1
     this.#delay(destination, delayMs ?? 0, now)
     if (remainder.length > 0) this.#schedule(destination, now + (delayMs ?? 0))
-    else if (destination.stored === 0) this.#empty(destination)
+    else if (destination.stored === 0) this.#emptied(destination)
   }
 
-  /** The settlement did not get through; the lease is held as before. */
+  /** The settlement was not committed; the lease is held as before. */
   unsettled (lease: HeldLease): void {
     lease.settling = false
     this.#schedule(lease.destination, lease.expiresAt)
   }
 
-  /** Empty destinations whose name may be forgotten, but for those in `keep`. */
-  forgettable (keep: Set<Destination>, now: number): Destination[] {
-    return [...this.#emptied].filter(destination => destination.stored === 0 && destination.holdUntil <= now && !keep.has(destination))
+  /** Empty destinations whose name may be forgotten, but for those in `except`. */
+  forgettable (except: Set<Destination>): Destination[] {
+    return this.#destinations.forgettable(except, this.#options.now())
   }
 
   forget (destinations: Destination[]): void {
-    for (const destination of destinations) {
-      this.#emptied.delete(destination)
-      this.#byName.delete(`${destination.kind}:${destination.name}`)
-      this.#byId.delete(destination.id)
-    }
+    this.#destinations.forget(destinations)
   }
 
-  depth (kind: Kind | undefined, now: number, firstUnread: (destination: Destination) => Entry | undefined): Depth {
+  /** @param firstBehindCursor the first entry of a destination behind its cursor */
+  depth (kind: Kind | undefined, now: UnixMs, firstBehindCursor: (destination: Destination) => StoredEntry | undefined): Depth {
     const depth: Depth = { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 }
-    for (const [each, totals] of Object.entries(this.#totals)) {
-      if (kind !== undefined && each !== kind) continue
-      depth.records += totals.records
-      depth.items += totals.items
-      depth.bytes += totals.lineBytes
+    for (const each of kind === undefined ? KINDS : [kind]) {
+      const { records, items, lineBytes } = this.#totals[each]
+      depth.records += records
+      depth.items += items
+      depth.bytes += lineBytes
     }
-    for (const destination of this.#byId.values()) {
+    for (const destination of this.#destinations.all()) {
       if (destination.stored === 0 || (kind !== undefined && destination.kind !== kind)) continue
-      const heads = [destination.returned[0], firstUnread(destination), ...[...destination.leases].map(lease => lease.entries[0])]
-      for (const head of heads) if (head !== undefined) depth.oldestAgeMs = Math.max(depth.oldestAgeMs, now - head.appendedAt)
+      const leased = [...destination.leases].map(lease => lease.entries[0])
+      for (const first of [destination.returned[0], firstBehindCursor(destination), ...leased]) {
+        if (first !== undefined) depth.oldestAgeMs = Math.max(depth.oldestAgeMs, now - first.appendedAt)
+      }
     }
     return depth
   }
@@ -190,23 +201,12 @@ export class Scheduler {
     return KINDS.reduce((sum, kind) => sum + this.#totals[kind].lineBytes, 0)
   }
 
-  #add (destination: Destination): Destination {
-    this.#nextId = Math.max(this.#nextId, destination.id + 1)
-    this.#byName.set(`${destination.kind}:${destination.name}`, destination)
-    this.#byId.set(destination.id, destination)
-    return destination
-  }
-
-  #store (destination: Destination, entries: Entry[]): void {
-    if (entries.length > 0) this.#emptied.delete(destination)
+  #addStored (destination: Destination, entries: StoredEntry[]): void {
+    if (entries.length > 0) this.#destinations.filled(destination)
     this.#count(destination, entries, 1)
   }
 
-  #unstore (destination: Destination, entries: Entry[]): void {
-    this.#count(destination, entries, -1)
-  }
-
-  #count (destination: Destination, entries: Entry[], sign: 1 | -1): void {
+  #count (destination: Destination, entries: StoredEntry[], sign: 1 | -1): void {
     const totals = this.#totals[destination.kind]
     destination.stored += sign * entries.length
     for (const { records, items, lineBytes } of entries) {
@@ -216,39 +216,39 @@ export class Scheduler {
     }
   }
 
-  #empty (destination: Destination): void {
-    this.#emptied.add(destination)
+  #emptied (destination: Destination): void {
+    this.#destinations.emptied(destination)
     this.#queues[destination.kind].set(destination, null)
   }
 
   /** Makes it due at `dueAt` or earlier, but never before its hold ends. */
-  #schedule (destination: Destination, dueAt: number): void {
+  #schedule (destination: Destination, dueAt: MonotonicMs): void {
     const earliest = Math.min(destination.dueAt ?? Infinity, dueAt)
     this.#queues[destination.kind].set(destination, Math.max(earliest, destination.holdUntil))
   }
 
-  #delay (destination: Destination, delayMs: number, now: number): void {
+  #delay (destination: Destination, delayMs: number, now: MonotonicMs): void {
     if (delayMs === 0) return
     destination.holdUntil = Math.max(destination.holdUntil, now + delayMs)
     if (destination.dueAt !== null) this.#schedule(destination, destination.dueAt)
   }
 
-  /** After a take: a destination with more to give goes behind those that are due already. */
-  #reschedule (destination: Destination, now: number): void {
-    const { kind, waiting } = destination
-    let dueAt: number | null
-    if (isBatchReady(destination, this.#options.limits[kind])) dueAt = now
-    else if (waiting.items > 0 || destination.returned.length > 0) dueAt = now + this.#options.lingerMs
+  /** After a take: a destination with more to lease goes behind the destinations that are due already. */
+  #reschedule (destination: Destination, now: MonotonicMs): void {
+    const { limits, lingerMs } = this.#options
+    let dueAt: MonotonicMs | null
+    if (isBatchReady(destination, limits[destination.kind])) dueAt = now
+    else if (hasWaiting(destination)) dueAt = now + lingerMs
     else dueAt = nextExpiry(destination)
-    this.#queues[kind].set(destination, dueAt)
+    this.#queues[destination.kind].set(destination, dueAt)
   }
 
-  #pick (destination: Destination, readEntry: ReadEntry, readEntries: ReadEntries): Picked[] {
+  #pick (destination: Destination, reader: EntryReader): EntryWithValue[] {
     const limits = this.#options.limits[destination.kind]
-    const picked: Picked[] = []
+    const picked: EntryWithValue[] = []
     let items = 0
     let bytes = 0
-    const add = (entry: Entry, read: () => Buffer): boolean => {
+    const add = (entry: StoredEntry, read: () => Buffer): boolean => {
       if (picked.length > 0 && (items + entry.items > limits.items || bytes + entry.bytes > limits.bytes)) return false
       picked.push({ entry, value: read() })
       items += entry.items
@@ -257,12 +257,12 @@ export class Scheduler {
     }
     let taken = 0
     for (const entry of destination.returned) {
-      if (!add(entry, () => readEntry(destination, entry))) break
+      if (!add(entry, () => reader.read(destination, entry))) break
       taken++
     }
     destination.returned = destination.returned.slice(taken)
     if (destination.returned.length === 0 && destination.cursor < destination.lastSeq) {
-      for (const { entry, value } of readEntries(destination)) {
+      for (const { entry, value } of reader.readBehindCursor(destination)) {
         if (!add(entry, () => value)) break
         destination.cursor = entry.seq
       }
@@ -271,15 +271,23 @@ export class Scheduler {
     return picked
   }
 
-  #hold (destination: Destination, entries: Entry[], now: number): HeldLease {
+  #createLease (destination: Destination, entries: StoredEntry[], now: MonotonicMs): HeldLease {
     const lease = { id: String(this.#nextLease++), destination, entries, expiresAt: now + this.#options.leaseMs, settling: false }
     destination.leases.add(lease)
     this.#leases.set(lease.id, lease)
     return lease
   }
 
-  #drop (lease: HeldLease): void {
+  #end (lease: HeldLease): void {
     lease.destination.leases.delete(lease)
     this.#leases.delete(lease.id)
   }
+}
+
+function hasWaiting ({ waiting, returned }: Destination): boolean {
+  return waiting.items > 0 || returned.length > 0
+}
+
+function byKind<T> (create: () => T): Record<Kind, T> {
+  return Object.fromEntries(KINDS.map(kind => [kind, create()])) as Record<Kind, T>
 }

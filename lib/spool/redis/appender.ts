@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { packEntries, writeChunk, type PackedChunk } from '../entry-codec.js'
+import { packEntries, encodeEntry, type PackedEntry } from '../entry-codec.js'
+import type { BatchLimits } from '../batch-limits.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
 import {
-  SpoolUnavailableError, type Append, type AppendResult, type BatchLimits, type SpoolRecord
+  SpoolUnavailableError, type Append, type AppendResult, type SpoolRecord
 } from '../spool.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { Budget } from './budget.js'
@@ -68,7 +69,7 @@ export class Appender {
     const { connection, base, kind, channel, lingerMs, limits, maxBytes, budget } = this.#options
     const operations = toOperations(group)
     const args = [randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind, ...operations.flatMap(operation => toArguments(operation, limits))]
-    const results = await connection.run(client => this.#send(client, base, args), group[0]!.since)
+    const results = await connection.run(client => this.#send(client, base, args), group[0]!.pushedAt)
     budget.heard(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
   }
@@ -119,10 +120,10 @@ function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
 function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
   const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
   const chunks = packEntries(records, limits)
-  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...chunkArguments(chunks)]
+  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...entryArguments(chunks)]
 }
 
 /** "records items bytes lineBytes", value; for each. */
-export function chunkArguments (chunks: PackedChunk[]): Argument[] {
-  return chunks.map(writeChunk).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
+export function entryArguments (chunks: PackedEntry[]): Argument[] {
+  return chunks.map(encodeEntry).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
 }

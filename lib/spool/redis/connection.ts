@@ -19,11 +19,11 @@ export class Connection {
   /**
    * Waits for the connection, then runs the command. While the connection is down nothing is sent, so that nothing is
    * stored later that the caller has given up.
-   * @param since Unix milliseconds from which the time limit counts; a fifth of it is always left
+   * @param since when the time limit starts; a fifth of it is always left
    * @throws SpoolUnavailableError, SpoolFullError
    */
-  async run<T> (command: (client: SpoolClient) => Promise<T>, since = Date.now()): Promise<T> {
-    const deadline = Math.max(since + this.#timeoutMs, Date.now() + this.#timeoutMs / 5)
+  async run<T> (command: (client: SpoolClient) => Promise<T>, since = performance.now()): Promise<T> {
+    const deadline = Math.max(since + this.#timeoutMs, performance.now() + this.#timeoutMs / 5)
     try {
       if (this.client.status !== 'ready') await this.#ready(deadline)
       return await this.#limit(command(this.client), deadline)
@@ -42,7 +42,7 @@ export class Connection {
 
   #limit<T> (answer: Promise<T>, deadline: number): Promise<T> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new SpoolUnavailableError(`Redis did not answer within ${this.#timeoutMs} ms`)), deadline - Date.now())
+      const timer = setTimeout(() => reject(new SpoolUnavailableError(`Redis did not answer within ${this.#timeoutMs} ms`)), deadline - performance.now())
       answer.finally(() => clearTimeout(timer)).then(resolve, reject)
     })
   }
@@ -57,7 +57,7 @@ export class Connection {
         if (error === null) resolve()
         else reject(error)
       }
-      const timer = setTimeout(() => finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`)), deadline - Date.now())
+      const timer = setTimeout(() => finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`)), deadline - performance.now())
       if (this.#waiting.size === 0) client.on('ready', this.#onReady).on('end', this.#onEnd)
       this.#waiting.add(finish)
       if (client.status === 'end') this.#onEnd()

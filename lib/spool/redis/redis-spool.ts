@@ -4,15 +4,15 @@ import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { subscribe, type Subscription } from '../../redis/subscription.js'
-import { lineBytesOf, packEntries, unpackChunk } from '../entry-codec.js'
+import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
-import { Appender, chunkArguments } from './appender.js'
+import { Appender, entryArguments } from './appender.js'
 import { Budget } from './budget.js'
 import { checkServer, type Durability } from './checks.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
-import { createRedisLetterStore, redisLetterId } from './letter-store.js'
+import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
 import {
@@ -96,7 +96,7 @@ class RedisSpool implements Spool {
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
     this.#budget = new Budget(options.maxBytes, heard => Promise.all(keys.all().map(async base => heard(base, await this.#counter(base, 'lineBytes')))))
     const { lingerMs, limits, maxBytes } = options
-    this.deadLetters = createDeadLetters(createRedisLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
+    this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
 
   async append (append: Append): Promise<AppendResult> {
@@ -139,7 +139,7 @@ class RedisSpool implements Spool {
       lease.id, lease.destination, held.entries, held.records, held.items, held.lineBytes,
       settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel, lease.kind,
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), letters.length / 3, ...letters,
-      remainder.length, ...chunkArguments(remainder)
+      remainder.length, ...entryArguments(remainder)
     ]
     const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
     this.#leases.delete(lease.id)
@@ -267,7 +267,7 @@ class RedisSpool implements Spool {
       held.bytes += bytes
       held.lineBytes += lineBytes
       held.oldestAt = Math.min(held.oldestAt, appendedAt)
-      records.push(...unpackChunk(entries[i + 1]!, { items, bytes, appendedAt }))
+      records.push(...unpackEntry(entries[i + 1]!, { items, bytes, appendedAt }))
     }
     this.#leases.set(id, held)
     return { lease: { id, kind, destination: destination.toString(), records, attempt }, waitMs: 0, now: 0 }
@@ -277,7 +277,7 @@ class RedisSpool implements Spool {
   #letters ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
     const at = Date.now()
     return deadLetters.flatMap(letter => {
-      const id = redisLetterId(at, base)
+      const id = redisDeadLetterId(at, base)
       return [id, JSON.stringify({ ...letter, id, kind, destination, at }), Buffer.byteLength(letter.line)]
     })
   }

@@ -90,7 +90,7 @@ export function deadLettersContract (open: OpenSpool): void {
     t.equal(await spool.deadLetters.delete({ destination: 'a' }), 0)
     t.match(await spool.ledger(), { accepted: 4, deadLettered: 4, evicted: 0, inSpool: 0 })
     t.match(await all(spool), [letter('b1')])
-    t.same(await spool.deadLetters.size(), { letters: 1, bytes: Buffer.byteLength(letter('b1').line) })
+    t.same(await spool.deadLetters.size(), { count: 1, bytes: Buffer.byteLength(letter('b1').line) })
   })
 
   for (const [what, limits, kept] of [
@@ -102,9 +102,9 @@ export function deadLettersContract (open: OpenSpool): void {
       await prepare(spool)
       await sleep(10)
       const gone = 4 - kept.length
-      t.same(await spool.deadLetters.evict(), { letters: gone, items: gone })
+      t.same(await spool.deadLetters.evict(), { count: gone, items: gone })
       t.same((await all(spool)).map(({ line }) => JSON.parse(line).name), kept)
-      t.same(await spool.deadLetters.evict(), { letters: 0, items: 0 })
+      t.same(await spool.deadLetters.evict(), { count: 0, items: 0 })
       t.match(await (await reopen()).ledger(), { deadLettered: 4, evicted: gone })
     })
   }
@@ -112,7 +112,7 @@ export function deadLettersContract (open: OpenSpool): void {
   t.test('evicts nothing within the limits', async t => {
     const { spool } = await open(t, spoolOptions())
     await prepare(spool)
-    t.same(await spool.deadLetters.evict(), { letters: 0, items: 0 })
-    t.match(await spool.deadLetters.size(), { letters: 4 })
+    t.same(await spool.deadLetters.evict(), { count: 0, items: 0 })
+    t.match(await spool.deadLetters.size(), { count: 4 })
   })
 }

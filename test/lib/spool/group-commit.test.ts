@@ -4,7 +4,7 @@ import { GroupCommit } from '../../../lib/spool/group-commit.js'
 
 const LIMITS = { maxOps: 3, maxWeight: 100, weigh: (op: number) => op }
 
-t.test('what comes in one turn goes together, what comes during a flush gathers behind it', async t => {
+t.test('operations of one turn go together, operations during a flush gather behind it', async t => {
   const groups: number[][] = []
   let running = 0
   const commits = new GroupCommit<number, string>(async group => {
@@ -22,7 +22,7 @@ t.test('what comes in one turn goes together, what comes during a flush gathers 
   await commits.idle()
 })
 
-t.test('a flush ends with the weight it may have, but takes one in any case', async t => {
+t.test('a flush ends with the weight that it may have, but takes at least one operation', async t => {
   const groups: number[][] = []
   const commits = new GroupCommit<number, void>(async group => {
     groups.push(group.map(({ op }) => op))

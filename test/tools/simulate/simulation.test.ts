@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { PUT_LOG_EVENTS } from '../../../schemas/aws-limits.js'
-import { LEASE_LIMITS } from '../../../plugins/store/spool.js'
+import { LEASE_LIMITS } from '../../../lib/spool/batch-limits.js'
 import { leaseCost } from '../../../tools/simulate/lease-cost.js'
 import { plan } from '../../../tools/simulate/plan.js'
 import { runScenario } from '../../../tools/simulate/run.js'

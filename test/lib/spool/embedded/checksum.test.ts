@@ -2,15 +2,15 @@ import fc from 'fast-check'
 import t from 'tap'
 import { describeBytes, addChecksum, removeChecksum } from '../../../../lib/spool/embedded/checksum.js'
 
-t.test('a sealed value comes back, and not when anything of it was changed', async t => {
+t.test('a value comes back, and not when it or its checksum was changed', async t => {
   fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' })), fc.nat(), fc.integer({ min: 1, max: 255 }), (texts, at, change) => {
     const parts = texts.map(text => Buffer.from(text))
-    const sealed = addChecksum(parts)
-    t.same(removeChecksum(sealed), Buffer.concat(parts))
-    t.same(addChecksum([Buffer.concat(parts)]), sealed, 'however it was cut')
-    sealed[at % sealed.length]! ^= change
-    t.equal(removeChecksum(sealed), null)
-    t.equal(removeChecksum(sealed.subarray(0, at % sealed.length)), null)
+    const checked = addChecksum(parts)
+    t.same(removeChecksum(checked), Buffer.concat(parts))
+    t.same(addChecksum([Buffer.concat(parts)]), checked, 'however it was cut')
+    checked[at % checked.length]! ^= change
+    t.equal(removeChecksum(checked), null)
+    t.equal(removeChecksum(checked.subarray(0, at % checked.length)), null)
   }))
 })
 

@@ -2,7 +2,7 @@ import t from 'tap'
 import fc from 'fast-check'
 import { DueQueue, type Due } from '../../../../lib/spool/embedded/due-queue.js'
 
-t.test('the first is the longest due, however members are moved', async t => {
+t.test('the first member has been due longest, however members are moved', async t => {
   const moves = fc.array(fc.tuple(fc.nat(7), fc.option(fc.nat(20), { nil: null })), { maxLength: 60 })
   fc.assert(fc.property(moves, moves => {
     const queue = new DueQueue<Due>()

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { openLmdbSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
+import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { Journal } from '../../../../lib/spool/embedded/journal.js'
 import { SpoolConfigurationError, SpoolFullError, type Append, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
@@ -15,7 +15,7 @@ import { killAppender } from '../../../helpers/kill-appender.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from '../contract.js'
 
 const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
-  openLmdbSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
+  openEmbeddedSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
 
 const journalsOf = (dataDir: string): string[] => readdirSync(dataDir).filter(name => name.startsWith('journal-')).map(name => join(dataDir, name))
 
@@ -87,7 +87,7 @@ for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that w
   })
 }
 
-t.test('waits for the disk when told so', async t => {
+t.test('waits for the disk when configured so', async t => {
   const dataDir = t.testdir()
   const spool = await launch(dataDir, {}, 'always')
   await Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
@@ -95,10 +95,10 @@ t.test('waits for the disk when told so', async t => {
   await spool.close()
 })
 
-t.test('appends end before the disk is full, deliveries go on, and what they leave free is used again', async t => {
+t.test('appends end before the disk is full, deliveries go on, and the pages that they free are used again', async t => {
   let free = 2 ** 40
   const dataDir = t.testdir()
-  const spool = await openLmdbSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
+  const spool = await openEmbeddedSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
   t.teardown(() => spool.close())
   // Nothing that could be compressed.
   const large = { line: randomBytes(500_000).toString('hex'), items: 1, bytes: 1_000_000 }
@@ -120,7 +120,7 @@ t.test('appends end before the disk is full, deliveries go on, and what they lea
   t.same(await append(spool, 'd', record('a')), { stored: true })
 })
 
-t.test('an entry that was damaged where it lies comes back as its bytes, the others as they were', async t => {
+t.test('an entry that was damaged in the file comes back as its bytes, the other entries as they were', async t => {
   const dataDir = t.testdir()
   const spool = await launch(dataDir)
   const line = '{"message":"GET /checkout/basket 200"}'.repeat(200)
@@ -129,7 +129,7 @@ t.test('an entry that was damaged where it lies comes back as its bytes, the oth
   const root = open({ path: dataDir, noSubdir: false })
   const entries = root.openDB('entries', { encoding: 'binary' })
   const [first, second] = Array.from(entries.getRange(), ({ key, value }) => ({ key, value: Buffer.from(value) }))
-  t.ok(first!.value.length < line.length / 3, 'they lie there compressed')
+  t.ok(first!.value.length < line.length / 3, 'the values are compressed')
   await entries.put(first!.key, Buffer.from(first!.value.fill(7, first!.value.length / 2)))
   await entries.put(second!.key, second!.value.subarray(0, second!.value.length - 9))
   await root.close()
@@ -161,7 +161,7 @@ t.test('forgets destinations that are empty', async t => {
   t.same(names, ['["logs","last"]'])
 })
 
-/** Appends, and ends as a process that is killed does: what the journal has is not in the tables. */
+/** Appends, and ends as a process that is killed does: with frames whose content the tables do not have. */
 async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
   const journal = new Journal(dataDir, 0, false)
   for (const each of all) {
@@ -186,19 +186,19 @@ t.test('remembers an idempotency key that only the journal has', async t => {
   }
 })
 
-t.test('has what only the journal has, once', async t => {
+t.test('has the records that only the journal has, once', async t => {
   const dataDir = t.testdir()
   await journaledOnly(dataDir, record('a', 2), record('b'))
   const spool = await launch(dataDir)
   t.match(await spool.ledger(), { accepted: 3, inSpool: 3 })
   await spool.close()
-  t.same(journalsOf(dataDir), [], 'the tables have it now')
+  t.same(journalsOf(dataDir), [], 'the tables have them now')
   const again = await launch(dataDir)
   t.same(await drain(again), ['a', 'b'])
   await again.close()
 })
 
-t.test('what the journal has and nobody can read becomes a dead letter with its bytes, once', async t => {
+t.test('a frame that cannot be read becomes a dead letter with its bytes, once', async t => {
   const dataDir = t.testdir()
   await journaledOnly(dataDir, record('a', 2), record('b', 3), record('c'))
   const [file] = journalsOf(dataDir)

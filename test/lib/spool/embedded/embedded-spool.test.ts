@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { open } from 'lmdb'
 import { join } from 'node:path'
-import { openLmdbSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
+import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
 import type { SpoolOptions } from '../../../../lib/spool/spool.js'
 import { spoolContract, type SpoolFixture } from '../contract.js'
 import { deadLettersContract } from '../dead-letters-contract.js'
@@ -11,7 +11,7 @@ let directories = 0
 
 async function openSpool (t: Test, options: SpoolOptions): Promise<SpoolFixture> {
   const dataDir = join(t.testdir(), String(directories++))
-  const launch = () => openLmdbSpool({ ...options, dataDir, sync: 'commit' })
+  const launch = () => openEmbeddedSpool({ ...options, dataDir, sync: 'commit' })
   const fixture: SpoolFixture = {
     spool: await launch(),
     async reopen () {

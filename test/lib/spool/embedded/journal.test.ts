@@ -17,7 +17,7 @@ async function written (directory: string, ...bodies: string[]): Promise<string>
   return join(directory, files(directory)[0]!)
 }
 
-t.test('gives back what was appended, with its number and items', async t => {
+t.test('gives the frames back as they were appended, with their number and items', async t => {
   const directory = t.testdir()
   await written(directory, 'a', 'größe', '')
   t.same(recovered(directory), [
@@ -25,10 +25,10 @@ t.test('gives back what was appended, with its number and items', async t => {
     { number: 2, items: 5, text: 'größe', intact: true },
     { number: 3, items: 0, text: '', intact: true }
   ])
-  t.same(recovered(directory, 2).map(({ number }) => number), [3], 'but not what is stored elsewhere')
+  t.same(recovered(directory, 2).map(({ number }) => number), [3], 'but not the frames that the tables have')
 })
 
-t.test('goes on behind what earlier processes wrote', async t => {
+t.test('goes on behind the frames of earlier processes', async t => {
   const directory = t.testdir()
   await written(directory, 'a', 'b')
   const journal = new Journal(directory, 0, true)
@@ -36,7 +36,7 @@ t.test('goes on behind what earlier processes wrote', async t => {
   t.equal(await journal.append(Buffer.from('c'), 1), 3)
   await journal.close(2)
   t.same(recovered(directory, 2).map(({ text }) => text), ['c'])
-  t.equal(files(directory).length, 1, 'the file that is stored elsewhere is gone')
+  t.equal(files(directory).length, 1, 'the file whose frames the tables have is gone')
 })
 
 t.test('a frame is written at once, and by another thread while the disk is slow', async t => {
@@ -76,7 +76,7 @@ t.test('a frame is written at once, and by another thread while the disk is slow
   t.equal(recovered(directory).length, 7)
 })
 
-t.test('a file goes when all of it is stored elsewhere, and not before', async t => {
+t.test('a file is removed when the tables have all of its frames, and not before', async t => {
   const directory = t.testdir()
   const journal = new Journal(directory, 0, false)
   const large = Buffer.alloc(9 * 2 ** 20, 'x')
@@ -89,7 +89,7 @@ t.test('a file goes when all of it is stored elsewhere, and not before', async t
   t.same(recovered(directory, 2).map(({ number }) => number), [3])
 })
 
-t.test('nobody was told of a write that did not end, so it is not read', async t => {
+t.test('a write that did not end is not read, as no append has resolved for it', async t => {
   const directory = t.testdir()
   const file = await written(directory, 'first', 'second')
   const bytes = readFileSync(file)
@@ -99,7 +99,7 @@ t.test('nobody was told of a write that did not end, so it is not read', async t
   }
 })
 
-t.test('what was damaged comes as such, and the rest goes on', async t => {
+t.test('a damaged frame comes as such, and the frames behind it are read', async t => {
   const directory = t.testdir()
   const file = await written(directory, 'first', 'second', 'third')
   const bytes = readFileSync(file)
@@ -122,7 +122,7 @@ t.test('what was damaged comes as such, and the rest goes on', async t => {
   }
 })
 
-t.test('zeros, which a power cut leaves behind, are nothing', async t => {
+t.test('zeros, which a power cut leaves behind, are no frame', async t => {
   const directory = t.testdir()
   const file = await written(directory, 'first')
   writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(5_000)]))
@@ -138,7 +138,7 @@ t.test('a disk that takes no more is an error, and the number is used again', as
   await journal.close(0)
 })
 
-t.test('what waits for no disk is synced soon after, and who appends next hears of a disk that refuses', async t => {
+t.test('frames that do not wait for the disk are synced soon after, and the next append throws when the disk refuses', async t => {
   const directory = t.testdir()
   // Takes every write, and cannot be synced.
   symlinkSync('/dev/null', join(directory, 'journal-000000000000001'))

@@ -6,74 +6,74 @@ const BATCH = { items: 10, bytes: 1_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const nothingStored = () => ({ items: 0, bytes: 0 })
 
-function journaled (destination: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
+function content (destination: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
   const append = { kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent }
-  return { journaled: toFrame([append], [], LIMITS, at).journaled, claims: [] }
+  return { queues: toFrame([append], [], LIMITS, at).queues, answers: [] }
 }
 
-t.test('counts what it holds until that is stored, on its way too', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  unstored.add(1, journaled('a', 2, 100), nothingStored)
-  unstored.add(2, journaled('b', 3, 200, 'metrics'), nothingStored)
-  t.equal(unstored.items, 5)
-  t.equal(unstored.lineBytes, 6)
-  t.same(unstored.depth('logs', 150), { records: 1, items: 2, bytes: 3, oldestAgeMs: 50 })
-  t.equal(unstored.nextDueMs('metrics', 300), 900)
-  t.equal(unstored.nextDueMs('metering', 300), null)
-  const { queues, frame } = unstored.leave()
+t.test('counts its content until the tables have it, during a flush too', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  memTable.add(1, content('a', 2, 100), 100, nothingStored)
+  memTable.add(2, content('b', 3, 200, 'metrics'), 200, nothingStored)
+  t.equal(memTable.items, 5)
+  t.equal(memTable.lineBytes, 6)
+  t.same(memTable.depth('logs', 150), { records: 1, items: 2, bytes: 3, oldestAgeMs: 50 })
+  t.equal(memTable.nextDueMs('metrics', 300), 900)
+  t.equal(memTable.nextDueMs('metering', 300), null)
+  const { queues, frame } = memTable.beginFlush()
   t.same([queues.map(({ destination }) => destination), frame], [['a', 'b'], 2])
-  unstored.add(3, journaled('a', 1, 300), nothingStored)
-  t.equal(unstored.items, 6)
-  unstored.stored()
-  t.equal(unstored.items, 1)
-  t.same(unstored.depth(undefined, 300), { records: 1, items: 1, bytes: 3, oldestAgeMs: 0 })
+  memTable.add(3, content('a', 1, 300), 300, nothingStored)
+  t.equal(memTable.items, 6)
+  memTable.flushed()
+  t.equal(memTable.items, 1)
+  t.same(memTable.depth(undefined, 300), { records: 1, items: 1, bytes: 3, oldestAgeMs: 0 })
 })
 
-t.test('what was not stored goes before what has come since', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  unstored.add(1, journaled('a', 1, 100), nothingStored)
-  unstored.leave()
-  unstored.add(2, journaled('a', 2, 200), nothingStored)
-  unstored.failed()
-  const { queues: [queue], frame } = unstored.leave()
-  t.same(queue!.chunks.map(({ items }) => items), [1, 2])
+t.test('the content of a flush that failed goes before the entries added since', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  memTable.add(1, content('a', 1, 100), 100, nothingStored)
+  memTable.beginFlush()
+  memTable.add(2, content('a', 2, 200), 200, nothingStored)
+  memTable.flushFailed()
+  const { queues: [queue], frame } = memTable.beginFlush()
+  t.same(queue!.entries.map(({ items }) => items), [1, 2])
   t.same([queue!.appendedAt, queue!.items, frame], [100, 3, 2])
 })
 
-t.test('a full batch is due at once, together with what is stored of its destination, and said once', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  t.same(unstored.add(1, journaled('a', 6, 0), nothingStored), [])
-  t.same(unstored.add(2, journaled('b', 6, 0), () => ({ items: 3, bytes: 0 })), [])
-  t.same(unstored.add(3, journaled('b', 1, 0), () => ({ items: 3, bytes: 0 })), ['logs'])
-  t.same(unstored.add(4, journaled('b', 1, 0), () => ({ items: 3, bytes: 0 })), [])
-  t.equal(unstored.nextDueMs('logs', 0), 0)
+t.test('a full batch is due at once, together with the stored entries of its destination, and told once', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  t.same(memTable.add(1, content('a', 6, 0), 0, nothingStored), [])
+  t.same(memTable.add(2, content('b', 6, 0), 0, () => ({ items: 3, bytes: 0 })), [])
+  t.same(memTable.add(3, content('b', 1, 0), 0, () => ({ items: 3, bytes: 0 })), ['logs'])
+  t.same(memTable.add(4, content('b', 1, 0), 0, () => ({ items: 3, bytes: 0 })), [])
+  t.equal(memTable.nextDueMs('logs', 0), 0)
 })
 
-t.test('what comes behind a full batch that is stored has no hurry', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  t.same(unstored.add(1, journaled('a', 6, 0), () => ({ items: 12, bytes: 0 })), [])
-  t.equal(unstored.nextDueMs('logs', 0), 1_000)
+t.test('entries behind a stored full batch linger', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  t.same(memTable.add(1, content('a', 6, 0), 0, () => ({ items: 12, bytes: 0 })), [])
+  t.equal(memTable.nextDueMs('logs', 0), 1_000)
 })
 
-t.test('what somebody waits for stays urgent when it could not be stored', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  unstored.add(1, journaled('a', 1, 0), nothingStored)
-  unstored.add(2, journaled('a', 1, 0, 'logs', true), nothingStored)
-  t.equal(unstored.leave().queues[0]!.urgent, true)
-  unstored.add(3, journaled('a', 1, 0), nothingStored)
-  unstored.failed()
-  t.equal(unstored.leave().queues[0]!.urgent, true)
+t.test('an urgent entry stays urgent when its flush failed', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  memTable.add(1, content('a', 1, 0), 0, nothingStored)
+  memTable.add(2, content('a', 1, 0, 'logs', true), 0, nothingStored)
+  t.equal(memTable.beginFlush().queues[0]!.urgent, true)
+  memTable.add(3, content('a', 1, 0), 0, nothingStored)
+  memTable.flushFailed()
+  t.equal(memTable.beginFlush().queues[0]!.urgent, true)
 })
 
-t.test('knows the answer of a key that was claimed until the tables know it', async t => {
-  const unstored = new MemTable(1_000, LIMITS)
-  unstored.add(1, { journaled: [], claims: [['hash', 1, 'first']] }, nothingStored)
-  t.equal(unstored.isEmpty, false)
-  t.same(unstored.leave().claims, [['hash', 1, 'first']])
-  t.equal(unstored.answer('hash'), 'first')
-  unstored.failed()
-  t.same(unstored.leave().claims, [['hash', 1, 'first']])
-  unstored.stored()
-  t.equal(unstored.answer('hash'), undefined)
-  t.equal(unstored.isEmpty, true)
+t.test('knows the answer to an idempotency key until the tables know it', async t => {
+  const memTable = new MemTable(1_000, LIMITS)
+  memTable.add(1, { queues: [], answers: [['hash', 1, 'first']] }, 0, nothingStored)
+  t.equal(memTable.isEmpty, false)
+  t.same(memTable.beginFlush().answers, [['hash', 1, 'first']])
+  t.equal(memTable.answer('hash'), 'first')
+  memTable.flushFailed()
+  t.same(memTable.beginFlush().answers, [['hash', 1, 'first']])
+  memTable.flushed()
+  t.equal(memTable.answer('hash'), undefined)
+  t.equal(memTable.isEmpty, true)
 })

@@ -1,9 +1,10 @@
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
+import type { UnixMs } from '../../../schemas/common.js'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
-import type { Entry } from './destination.js'
-import { describeBytes, addChecksum, removeChecksum } from './checksum.js'
+import { addChecksum, describeBytes, removeChecksum } from './checksum.js'
+import type { StoredEntry } from './destination.js'
 
-/** Each stored entry takes whole pages, so the file may grow to a multiple of what it holds. */
+/** Each stored entry takes whole pages, so the file may grow to a multiple of the bytes stored. */
 const MAP_SIZE_FACTOR = 4
 const MIN_MAP_SIZE = 256 * 2 ** 20
 
@@ -11,36 +12,37 @@ const MIN_MAP_SIZE = 256 * 2 ** 20
 const FULL_CODES = new Set([-30792, 28, 27, 122])
 const FULL_MESSAGE = /no space|too large|quota|MAP_FULL/i
 
-/** `[destination id, sequence, records, items, bytes, lineBytes, appendedAt]`: all the scheduler has to know. */
+/** `[destination id, sequence, records, items, bytes, lineBytes, appendedAt]`: all that the scheduler has to know. */
 type EntryKey = [number, number, number, number, number, number, number]
 
 /** Puts and removals that become durable in one transaction. */
 export interface Writes {
   put (table: Database, key: Key, value: string | Buffer): void
   remove (table: Database, key: Key): void
-  putEntry (destinationId: number, entry: Entry, values: Buffer[]): void
-  removeEntry (destinationId: number, entry: Entry): void
+  putEntry (destinationId: number, entry: StoredEntry, values: Buffer[]): void
+  removeEntry (destinationId: number, entry: StoredEntry): void
 }
 
 /**
  * The tables of the embedded spool in one LMDB environment.
  *
- * A commit that has been answered survives the end of the process. Every commit is synced to the disk, while the next
- * ones gather; a power cut takes the file back to the last one that had reached it.
+ * A commit that has resolved survives the end of the process. Every commit is synced to the disk, while the next writes
+ * gather; a power cut takes the file back to the last commit that had reached the disk.
  */
-export class LmdbStore {
+export class Tables {
   /** Destination id → `[kind, destination]`. */
   readonly names: Database<string, number>
-  /** Key → JSON; the ledger is under LEDGER_KEY. */
+  /** The ledger and the youngest frame of the journal, under the keys of write-batch.ts. */
   readonly state: Database<string, string>
+  /** Dead letter id → JSON of the dead letter. */
   readonly deadLetters: Database<string, string>
   /** Hash of an idempotency key → `[expiresAt, answer]`. */
   readonly idempotency: Database<string, string>
   /** `[expiresAt, hash]` → ''. */
   readonly idempotencyExpiry: Database<string, [number, string]>
-  /** Sealed. */
+  /** StoredEntry key → checksum and value. */
   readonly #entries: Database<Buffer, Key>
-  /** The same as they lie there, for those that cannot be read. */
+  /** The same table without decompression, for values that are damaged. */
   readonly #rawEntries: Database<Buffer, Key>
   readonly #root: RootDatabase
   readonly #dataDir: string
@@ -57,9 +59,9 @@ export class LmdbStore {
     this.#sync = sync
     const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
     try {
-      // Batching by event turn would leave a promise behind that nobody can await when a commit fails.
+      // Batching by event turn would leave a promise that nobody can await when a commit fails.
       this.#root = open({ path: dataDir, noSubdir: false, mapSize, eventTurnBatching: false })
-      // Pages of the file that were read stay mapped, and count as memory: compressed, an outage needs a fraction of them.
+      // Pages of the file that were read stay mapped and count as memory, so the backlog of an outage is compressed.
       this.#entries = this.#root.openDB('entries', { encoding: 'binary', compression: true })
       this.#rawEntries = this.#root.openDB('entries', { encoding: 'binary' })
       this.names = this.#root.openDB('names', { encoding: 'string' })
@@ -73,7 +75,7 @@ export class LmdbStore {
   }
 
   /**
-   * Runs `build` and makes what it has written durable, all or nothing.
+   * Runs `build` and makes its writes durable, all or none.
    * @throws SpoolFullError when the disk is full
    * @throws SpoolUnavailableError when it fails otherwise
    */
@@ -88,39 +90,39 @@ export class LmdbStore {
   }
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
-  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: Entry, value: Buffer }> {
+  * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: StoredEntry, value: Buffer }> {
     for (const { key, value } of this.#entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
       yield { entry: toEntry(key as EntryKey), value: this.#valueOf(key, value) }
     }
   }
 
-  /** The first of those that `readEntries` gives. */
-  firstEntry (destinationId: number, after: number, last: number): Entry | undefined {
+  /** The first entry that `readEntries` gives. */
+  firstEntry (destinationId: number, after: number, last: number): StoredEntry | undefined {
     const keys = this.#entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
     const [key] = Array.from(keys)
     return key === undefined ? undefined : toEntry(key as EntryKey)
   }
 
-  readEntry (destinationId: number, entry: Entry): Buffer {
+  readEntry (destinationId: number, entry: StoredEntry): Buffer {
     const key = entryKey(destinationId, entry)
     const value = this.#entries.get(key)
     return value === undefined ? Buffer.alloc(0) : this.#valueOf(key, value)
   }
 
-  /** The answer of a key that was claimed and has not expired, by the hash of the key. */
-  answer (hash: string, now: number): string | undefined {
+  /** The answer to an idempotency key that has not expired, by the hash of the key. */
+  answer (hash: string, now: UnixMs): string | undefined {
     const stored = this.idempotency.get(hash)
     if (stored === undefined) return undefined
-    const [expiresAt, answer] = JSON.parse(stored) as [number, string]
+    const [expiresAt, answer] = JSON.parse(stored) as [UnixMs, string]
     return expiresAt > now ? answer : undefined
   }
 
-  #valueOf (key: Key, sealed: Buffer): Buffer {
-    return removeChecksum(sealed) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
+  #valueOf (key: Key, checked: Buffer): Buffer {
+    return removeChecksum(checked) ?? Buffer.from(describeBytes(this.#rawEntries.get(key)!))
   }
 
-  /** Every stored entry, by its key only. */
-  * scanEntries (): Generator<{ destinationId: number, entry: Entry }> {
+  /** The keys of all stored entries. */
+  * scanEntries (): Generator<{ destinationId: number, entry: StoredEntry }> {
     for (const key of this.#entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
   }
 
@@ -130,17 +132,17 @@ export class LmdbStore {
   }
 }
 
-/** What a failed write to the directory means to whoever appends. */
+/** A failed write to the directory as an error of the contract. */
 export function writeError (dataDir: string, cause: Error & { code?: number | string }): Error {
   return FULL_CODES.has(cause.code as number) || FULL_MESSAGE.test(cause.message)
     ? new SpoolFullError(`the disk under ${dataDir} takes no more: ${cause.message}`, { cause })
     : new SpoolUnavailableError(`cannot write to the spool in ${dataDir}: ${cause.message}`, { cause })
 }
 
-function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: Entry): EntryKey {
+function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: StoredEntry): EntryKey {
   return [destinationId, seq, records, items, bytes, lineBytes, appendedAt]
 }
 
-function toEntry ([, seq, records, items, bytes, lineBytes, appendedAt]: EntryKey): Entry {
+function toEntry ([, seq, records, items, bytes, lineBytes, appendedAt]: EntryKey): StoredEntry {
   return { seq, records, items, bytes, lineBytes, appendedAt }
 }

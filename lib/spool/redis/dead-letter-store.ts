@@ -1,13 +1,14 @@
 import { randomBytes } from 'node:crypto'
+import type { BatchLimits } from '../batch-limits.js'
 import { packEntries } from '../entry-codec.js'
-import type { LetterStore } from '../dead-letters.js'
-import { SpoolFullError, type BatchLimits, type DeadLetter } from '../spool.js'
+import type { DeadLetterStore } from '../dead-letters.js'
+import { SpoolFullError, type DeadLetter } from '../spool.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
-import { chunkArguments } from './appender.js'
+import { entryArguments } from './appender.js'
 import type { Connection } from './connection.js'
 import type { Keys } from './keys.js'
 
-export interface RedisLetterStoreOptions {
+export interface RedisDeadLetterStoreOptions {
   connection: Connection
   keys: Keys
   lingerMs: number
@@ -15,7 +16,7 @@ export interface RedisLetterStoreOptions {
   maxBytes: number
 }
 
-export function createRedisLetterStore ({ connection, keys, lingerMs, limits, maxBytes }: RedisLetterStoreOptions): LetterStore {
+export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits, maxBytes }: RedisDeadLetterStoreOptions): DeadLetterStore {
   async function read (base: string, ids: string[]): Promise<DeadLetter[]> {
     if (ids.length === 0) return []
     const stored = await connection.run(client => client.hmget(`${base}:dl`, ...ids))
@@ -46,23 +47,22 @@ export function createRedisLetterStore ({ connection, keys, lingerMs, limits, ma
     async redrive ({ id, kind, destination, line, items, bytes }) {
       const lineBytes = Buffer.byteLength(line)
       const redriven = await connection.run(client => client.postmanRedrive(
-        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...chunkArguments(packEntries([{ line, items, bytes }], limits[kind]))
+        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...entryArguments(packEntries([{ line, items, bytes }], limits[kind]))
       ))
       if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
       return redriven === 1
     },
 
-    async remove (letters, evicted) {
-      const removed = await Promise.all(letters.map(({ id, items, line }) => connection.run(client =>
-        client.postmanRemoveLetters(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line))
-      )))
-      return letters.filter((_, i) => removed[i]![0] === 1)
+    async remove ({ id, items, line }, evicted) {
+      const [removed] = await connection.run(client =>
+        client.postmanRemoveLetters(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line)))
+      return removed === 1
     },
 
     async size () {
       const counted = await Promise.all(keys.all().map(base => connection.run(client => client.hmget(`${base}:counters`, 'letters', 'letterBytes'))))
       const sum = (index: number): number => counted.reduce((total, counts) => total + Number(counts[index] ?? 0), 0)
-      return { letters: sum(0), bytes: sum(1) }
+      return { count: sum(0), bytes: sum(1) }
     }
   }
 }
@@ -72,7 +72,7 @@ const PROCESS = randomBytes(6).toString('hex')
 let sequence = 0
 
 /** Sorts by time, and says where the letter lies. */
-export function redisLetterId (at: number, base: string): string {
+export function redisDeadLetterId (at: number, base: string): string {
   const [kind, shard] = base.slice(0, -1).split(':').slice(-2)
   return `${String(at).padStart(15, '0')}-${String(sequence++).padStart(8, '0')}-${PROCESS}-${kind}-${shard}`
 }
