@@ -1,5 +1,6 @@
 import type { ChainableCommander, Redis } from 'ioredis'
 import type { UnixMs } from '../../schemas/common.js'
+import { answerWithin } from '../redis/ask.js'
 import { subscribe, type Subscription } from '../redis/subscription.js'
 import {
   DAY_MS, KEPT_DAYS, StateStoreError,
@@ -171,16 +172,10 @@ export class RedisStateStore implements StateStore {
   }
 
   async #ask<T> (send: () => Promise<T>): Promise<T> {
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${TIMEOUT_MS} ms`)), TIMEOUT_MS)
-    })
     try {
-      return await Promise.race([send(), timeout])
+      return await answerWithin(TIMEOUT_MS, send())
     } catch (error) {
       throw new StateStoreError(`Redis cannot be used: ${(error as Error).message}`, { cause: error })
-    } finally {
-      clearTimeout(timer)
     }
   }
 }

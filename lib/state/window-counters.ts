@@ -1,47 +1,46 @@
 import { LRUCache } from 'lru-cache'
+import type { MonotonicMs } from '../../schemas/common.js'
 import type { StateStore } from './store.js'
 
-/** How often the counts of the processes are brought together. */
+/** How often each process brings its counts together with those of the others. */
 export const SYNC_MS = 250
-/** Keys counted at once; the one longest unused is forgotten. */
-const MAX_KEYS = 100_000
+/** Windows counted at once; the one longest unused is forgotten. */
+const MAX_WINDOWS = 100_000
 
 type WindowStore = Pick<StateStore, 'shared' | 'countInWindows'>
 
 interface Window {
   key: string
   windowMs: number
-  /** Unix milliseconds. */
-  endsAt: number
-  /** Counted by all processes, as of the last time they were brought together. */
+  endsAt: MonotonicMs
+  /** Hits of all processes, as of the last sync. */
   total: number
-  /** Counted here since then. */
+  /** Hits of this process since then. */
   pending: number
 }
 
 export interface WindowCount {
   /** Hits in this window, this one included. */
   count: number
-  /** Until the window ends. */
+  /** Whole milliseconds until the window ends. */
   endsInMs: number
 }
 
 /**
- * Counts hits in windows that start with their first hit. A hit costs no call: the counts of several processes are
- * brought together every SYNC_MS, so that a limit may be passed by what the other processes let through in that time.
- * While the store is away each process counts for itself.
+ * Counts hits in windows that start with their first hit. No hit waits for the store: the counts of several processes are
+ * brought together every SYNC_MS, so that a limit may be passed by the hits that the other processes let through in that
+ * time. While the store is away each process counts for itself.
  */
 export class WindowCounters {
   readonly #store: WindowStore
-  readonly #now: () => number
-  // With `max` it would take the room of them all when it is made, a sixtieth of a start.
-  readonly #windows = new LRUCache<string, Window>({ maxSize: MAX_KEYS, sizeCalculation: () => 1 })
+  readonly #now: () => MonotonicMs
+  // With `max` the cache would reserve the memory of all windows at once.
+  readonly #windows = new LRUCache<string, Window>({ maxSize: MAX_WINDOWS, sizeCalculation: () => 1 })
   readonly #timer: NodeJS.Timeout | undefined
   #changed = new Set<Window>()
   #syncing: Promise<void> | null = null
 
-  /** @param now Unix milliseconds */
-  constructor (store: WindowStore, now: () => number) {
+  constructor (store: WindowStore, now: () => MonotonicMs) {
     this.#store = store
     this.#now = now
     if (store.shared) this.#timer = setInterval(() => { this.sync() }, SYNC_MS).unref()
@@ -56,7 +55,7 @@ export class WindowCounters {
     }
     window.pending++
     if (this.#store.shared) this.#changed.add(window)
-    return { count: window.total + window.pending, endsInMs: window.endsAt - now }
+    return { count: window.total + window.pending, endsInMs: Math.min(Math.ceil(window.endsAt - now), windowMs) }
   }
 
   /** Brings the counts together; never rejects. */
@@ -74,14 +73,15 @@ export class WindowCounters {
     const windows = [...this.#changed].filter(({ endsAt }) => endsAt > now)
     this.#changed = new Set()
     if (windows.length === 0) return
-    const counts = windows.map(({ key, pending, windowMs }) => ({ key, by: pending, windowMs }))
+    const increments = windows.map(({ key, pending, windowMs }) => ({ key, by: pending, windowMs }))
     try {
-      const totals = await this.#store.countInWindows(counts)
+      const totals = await this.#store.countInWindows(increments)
       const answeredAt = this.#now()
       for (const [i, window] of windows.entries()) {
-        window.total = totals[i]!.total
-        window.pending -= counts[i]!.by
-        window.endsAt = answeredAt + totals[i]!.endsInMs
+        const { total, endsInMs } = totals[i]!
+        window.total = total
+        window.pending -= increments[i]!.by
+        window.endsAt = answeredAt + Math.min(Math.max(endsInMs, 0), window.windowMs)
       }
     } catch {
       for (const window of windows) this.#changed.add(window)

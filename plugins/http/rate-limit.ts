@@ -67,7 +67,7 @@ function createQuotas (counters: WindowCounters) {
 /** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE } = fastify.config
-  const counters = new WindowCounters(fastify.state, Date.now)
+  const counters = new WindowCounters(fastify.state, () => performance.now())
   const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: ip => normalizeIP(ip, IPV6_PREFIX) })
   fastify.addHook('onClose', async () => counters.close())
   fastify.decorate('quotas', createQuotas(counters))
