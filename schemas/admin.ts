@@ -1,8 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { DEAD_LETTER_REASONS } from './reasons.js'
 import { ref, stringEnum } from './common.js'
+import { KINDS } from './kinds.js'
+import { DEAD_LETTER_REASONS } from './reasons.js'
 
-const KINDS = ['metrics', 'logs', 'metering'] as const
 /** Letters on one page. */
 const MAX_PAGE = 500
 

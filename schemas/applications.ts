@@ -27,6 +27,15 @@ function atLeastOne (description: string) {
 
 const dimensionNames = Type.Array(Type.String({ minLength: 1, maxLength: PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH }), { maxItems: PUT_METRIC_DATA.MAX_DIMENSIONS })
 
+const DailyBudgetsSchema = Type.Object({
+  items: atLeastOne('Items a day.'),
+  bytes: atLeastOne('Bytes a day, as AWS counts them.'),
+  dollars: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Estimated US dollars a day.' }))
+}, { additionalProperties: false, default: {} })
+/** A measure of usage that a budget may limit. */
+export type BudgetName = keyof Static<typeof DailyBudgetsSchema>
+export const BUDGETS = Object.keys(DailyBudgetsSchema.properties) as BudgetName[]
+
 /** One application, with every default filled in. */
 export const ApplicationSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'What tokens name it by.' }),
@@ -50,11 +59,7 @@ export const ApplicationSchema = Type.Object({
   }, { additionalProperties: false, default: {} }),
   budgets: Type.Object({
     soft: Type.Number({ minimum: 0, maximum: 1, default: 0.8, description: 'Share of a daily budget from which on answers warn.' }),
-    daily: Type.Object({
-      items: atLeastOne('Items a day.'),
-      bytes: atLeastOne('Bytes a day, as AWS counts them.'),
-      dollars: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Estimated US dollars a day.' }))
-    }, { additionalProperties: false, default: {} })
+    daily: DailyBudgetsSchema
   }, { additionalProperties: false, default: {} }),
 
   retentionDays: Type.Optional(oneOf(RETENTION_DAYS, { description: 'Of log groups that are created for it.' })),

@@ -32,6 +32,8 @@ export const ApplicationUsageSchema = Type.Object({
   }]
 })
 
+export type ApplicationUsage = Static<typeof ApplicationUsageSchema>
+
 export const UsageReportSchema = Type.Object({
   usage: Type.Array(ref(ApplicationUsageSchema), { description: 'The latest day first.' })
 }, { $id: 'UsageReport', additionalProperties: false, examples: [{ usage: ApplicationUsageSchema.examples as unknown[] }] })

@@ -1,7 +1,9 @@
+import type { ApplicationUsage } from '../../schemas/usage.js'
+
 /**
- * What AWS asks, in US dollars, for the estimates of usage and budgets: us-east-1, first tier, free tier ignored, so
- * that an estimate errs on the dear side there; other Regions may cost up to half as much again.
- * Nothing else in this project writes one of these numbers again.
+ * Prices of AWS in US dollars, for the estimates of usage and budgets: us-east-1, first tier, free tier ignored, so that
+ * an estimate is rather too high there; other Regions may cost up to half as much again. No other file states one of
+ * these prices.
  */
 
 const GB = 2 ** 30
@@ -9,30 +11,25 @@ const DAYS_A_MONTH = 30
 
 /** {@link https://aws.amazon.com/cloudwatch/pricing/} */
 export const PRICES = {
-  /** Ingestion into log groups of the class Standard; $0.50 a GB. An event counts its bytes in UTF-8 and 26 more. */
+  /** Ingestion into log groups of the class Standard: $0.50 a GB. An event counts its bytes in UTF-8 and 26 more. */
   LOG_BYTE: 0.50 / GB,
-  /** Custom metrics are billed by the hour in which they get data; $0.30 a month. Here: a whole day for each day with data. */
+  /** A custom metric: $0.30 a month, billed by the hour in which it gets data. Estimated as a whole day for each day with data. */
   SERIES_DAY: 0.30 / DAYS_A_MONTH,
-  /** PutMetricData; $0.01 for 1,000 requests. */
+  /** A call of PutMetricData: $0.01 for 1,000. */
   PUT_METRIC_DATA_CALL: 0.01 / 1_000
 } as const
 
-/** Usage that costs money. */
-export interface Billed {
+/** The usage that AWS bills. */
+export interface BilledUsage {
   logBytes: number
-  /** Distinct metrics in the sense of CloudWatch: name and dimensions. */
+  /** Distinct metrics in the sense of CloudWatch: namespace, name and dimensions. */
   series: number
   putMetricDataCalls: number
 }
 
-export interface Dollars {
-  logs: number
-  series: number
-  calls: number
-  total: number
-}
+export type Dollars = ApplicationUsage['dollars']
 
-export function dollarsOf ({ logBytes, series, putMetricDataCalls }: Billed): Dollars {
+export function dollarsOf ({ logBytes, series, putMetricDataCalls }: BilledUsage): Dollars {
   const logs = logBytes * PRICES.LOG_BYTE
   const metrics = series * PRICES.SERIES_DAY
   const calls = putMetricDataCalls * PRICES.PUT_METRIC_DATA_CALL

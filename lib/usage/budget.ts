@@ -1,13 +1,10 @@
-import type { Application } from '../../schemas/applications.js'
-
-export const BUDGETS = ['items', 'bytes', 'dollars'] as const
-export type BudgetName = typeof BUDGETS[number]
+import { BUDGETS, type Application, type BudgetName } from '../../schemas/applications.js'
 
 /** How far a daily budget is used up. */
 export interface BudgetState {
   budget: BudgetName
   limit: number
-  /** Used part of the limit; 1 and above: spent. */
+  /** The used part of the limit; the budget is spent at 1. */
   share: number
 }
 

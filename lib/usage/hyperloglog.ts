@@ -4,8 +4,8 @@ const INDEX_BITS = 12
 /** A register for each possible index: 4 KiB. */
 export const REGISTERS = 2 ** INDEX_BITS
 const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
-/** Below, empty registers tell more than full ones. */
-const SMALL = 2.5 * REGISTERS
+/** Below this estimate the number of empty registers tells more than the ranks do. */
+const LINEAR_COUNTING_LIMIT = 2.5 * REGISTERS
 
 /** Spreads every bit of a 32-bit number over all others. */
 function mix (hash: number): number {
@@ -28,7 +28,7 @@ export interface Series {
 
 const SEED = 0x811c9dc5
 
-/** The order of the dimensions does not matter. */
+/** The same for any order of the dimensions. */
 function hashSeries (namespace: string, { MetricName, Dimensions }: Series): number {
   let dimensions = 0
   if (Dimensions !== undefined) {
@@ -39,7 +39,7 @@ function hashSeries (namespace: string, { MetricName, Dimensions }: Series): num
 
 /**
  * Counts distinct series in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
- * rule beyond. What two processes have counted can be merged.
+ * rule beyond. The registers of two processes can be merged.
  */
 export class HyperLogLog {
   readonly #registers = new Uint8Array(REGISTERS)
@@ -57,19 +57,19 @@ export class HyperLogLog {
     for (let index = 0; index < registers.length; index++) this.#raise(index, registers[index]!, false)
   }
 
-  /** Registers that `add` has raised since they were last taken. */
+  /** The registers that `add` has raised since they were last taken, in order to be stored. */
   takeChanged (): Registers {
     const changed: Registers = Array.from(this.#changed, index => [index, this.#registers[index]!])
     this.#changed = new Set()
     return changed
   }
 
-  /** They could not be stored, and are to be taken again. */
+  /** Marks registers that could not be stored, so that they are taken again. */
   giveBack (registers: Registers): void {
     for (const [index] of registers) this.#changed.add(index)
   }
 
-  /** Distinct series, about. */
+  /** The estimated number of distinct series. */
   count (): number {
     this.#estimate ??= this.#compute()
     return this.#estimate
@@ -90,6 +90,6 @@ export class HyperLogLog {
       if (rank === 0) empty++
     }
     const estimate = ALPHA * REGISTERS ** 2 / sum
-    return Math.round(estimate <= SMALL && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : estimate)
+    return Math.round(estimate <= LINEAR_COUNTING_LIMIT && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : estimate)
   }
 }

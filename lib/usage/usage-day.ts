@@ -1,51 +1,40 @@
-import { dollarsOf, type Dollars } from './aws-prices.js'
+import type { ApplicationUsage } from '../../schemas/usage.js'
 import type { Counts } from '../state/store.js'
+import { dollarsOf, type Dollars } from './aws-prices.js'
 import { HyperLogLog } from './hyperloglog.js'
 
-/** Kinds of items that an application sends. */
-export const BILLED_KINDS = ['metrics', 'logs'] as const
-export type BilledKind = typeof BILLED_KINDS[number]
+/** A kind of items that an application sends, and that AWS bills. */
+export type BilledKind = keyof ApplicationUsage['items']
 
-/** What one application has used on one day. */
-export interface ApplicationUsage {
-  application: string
-  items: Record<BilledKind, number>
-  /** As AWS counts them: of log events in UTF-8 with 26 for each, of metrics as JSON. */
-  bytes: Record<BilledKind, number>
-  /** Distinct metrics in the sense of CloudWatch. */
-  series: number
-  /** Calls by API, shared out by items. */
-  awsCalls: Counts
-  dollars: Dollars
-}
-
-/** Which kind of items each API carries. */
+/** The kind of items that an API carries; every API that is not named carries log events or makes their destinations. */
 const KIND_OF_API: Record<string, BilledKind> = { PutMetricData: 'metrics' }
-/** Of every other API: those that make log groups and log streams, too. */
-const KIND_OF_OTHERS: BilledKind = 'logs'
-const CALLS_PREFIX = ':calls:'
+const KIND_OF_OTHER_APIS: BilledKind = 'logs'
 const BILLED_API = 'PutMetricData'
+/** Counters of calls are those of no application. */
+const CALLS_PREFIX = ':calls:'
 
-/** Names of an application's counters, made once. */
-interface Fields {
+/** The names of an application's counters. */
+interface CounterNames {
   items: Record<BilledKind, string>
   bytes: Record<BilledKind, string>
 }
 
-function makeFields (application: string): Fields {
-  const measure = (name: string): Record<BilledKind, string> => ({ metrics: `${application}:metrics:${name}`, logs: `${application}:logs:${name}` })
-  return { items: measure('items'), bytes: measure('bytes') }
+function makeNames (application: string): CounterNames {
+  const byKind = (measure: string): Record<BilledKind, string> => ({ metrics: `${application}:metrics:${measure}`, logs: `${application}:logs:${measure}` })
+  return { items: byKind('items'), bytes: byKind('bytes') }
 }
 
-/** The counters and sketches of one day: those of all processes, as far as known, and what has been counted here since. */
+/** The counters and estimates of one day: the totals of all processes as last known, and the counts of this one since then. */
 export class UsageDay {
   readonly day: string
-  readonly sketches = new Map<string, HyperLogLog>()
-  readonly #fields = new Map<string, Fields>()
+  /** The estimates of distinct series, by application. */
+  readonly seriesCounters = new Map<string, HyperLogLog>()
+  readonly #names = new Map<string, CounterNames>()
   readonly #totals = new Map<string, number>()
   readonly #applications = new Set<string>()
   /** Items of all applications. */
   readonly #items: Record<BilledKind, number> = { metrics: 0, logs: 0 }
+  /** Counts that are not stored yet. */
   #pending = new Map<string, number>()
 
   constructor (day: string) {
@@ -53,9 +42,9 @@ export class UsageDay {
   }
 
   addItems (application: string, kind: BilledKind, items: number, bytes: number): void {
-    const fields = this.#fieldsOf(application)
-    this.#add(fields.items[kind], items)
-    this.#add(fields.bytes[kind], bytes)
+    const names = this.#namesOf(application)
+    this.#add(names.items[kind], items)
+    this.#add(names.bytes[kind], bytes)
     this.#items[kind] += items
     this.#applications.add(application)
   }
@@ -64,20 +53,20 @@ export class UsageDay {
     this.#add(CALLS_PREFIX + api, 1)
   }
 
-  /** What was added since it was last taken. */
+  /** The counts added since they were last taken, in order to be stored. */
   takePending (): Counts {
     const pending = Object.fromEntries(this.#pending)
     this.#pending = new Map()
     return pending
   }
 
-  /** It could not be stored, and is to be taken again. */
+  /** Adds counts that could not be stored to those that are taken next. */
   giveBack (counts: Counts): void {
     for (const [name, by] of Object.entries(counts)) this.#pending.set(name, (this.#pending.get(name) ?? 0) + by)
   }
 
-  /** Takes over the totals of all processes; what was added here since they were asked for comes on top. */
-  take (totals: Counts): void {
+  /** Takes over the stored totals of all processes; the counts that are still pending here come on top. */
+  takeTotals (totals: Counts): void {
     for (const [name, stored] of Object.entries(totals)) {
       const total = stored + (this.#pending.get(name) ?? 0)
       const [application, kind, measure] = name.split(':') as [string, BilledKind, string]
@@ -87,23 +76,23 @@ export class UsageDay {
     }
   }
 
-  sketchOf (application: string): HyperLogLog {
-    let sketch = this.sketches.get(application)
-    if (sketch === undefined) {
-      sketch = new HyperLogLog()
-      this.sketches.set(application, sketch)
+  seriesCounterOf (application: string): HyperLogLog {
+    let counter = this.seriesCounters.get(application)
+    if (counter === undefined) {
+      counter = new HyperLogLog()
+      this.seriesCounters.set(application, counter)
     }
-    return sketch
+    return counter
   }
 
-  /** Ids of those that have used something. */
+  /** The ids of the applications that have used something. */
   applications (): string[] {
     return [...this.#applications].sort()
   }
 
-  /** What budgets are about. */
+  /** The usage that budgets limit. */
   used (application: string): { items: number, bytes: number, dollars: number } {
-    const { items, bytes } = this.#fieldsOf(application)
+    const { items, bytes } = this.#namesOf(application)
     const logBytes = this.#count(bytes.logs)
     return {
       items: this.#count(items.metrics) + this.#count(items.logs),
@@ -113,12 +102,13 @@ export class UsageDay {
   }
 
   usageOf (application: string): ApplicationUsage {
-    const count = (names: Record<BilledKind, string>): Record<BilledKind, number> => ({ metrics: this.#count(names.metrics), logs: this.#count(names.logs) })
-    const fields = this.#fieldsOf(application)
-    const bytes = count(fields.bytes)
+    const countByKind = (names: Record<BilledKind, string>): Record<BilledKind, number> => ({ metrics: this.#count(names.metrics), logs: this.#count(names.logs) })
+    const names = this.#namesOf(application)
+    const bytes = countByKind(names.bytes)
     return {
+      day: this.day,
       application,
-      items: count(fields.items),
+      items: countByKind(names.items),
       bytes,
       series: this.#series(application),
       awsCalls: this.#calls(application),
@@ -131,7 +121,7 @@ export class UsageDay {
   }
 
   #series (application: string): number {
-    return this.sketches.get(application)?.count() ?? 0
+    return this.seriesCounters.get(application)?.count() ?? 0
   }
 
   #calls (application: string): Counts {
@@ -139,20 +129,20 @@ export class UsageDay {
     return Object.fromEntries(apis.map(api => [api, this.#share(application, api)] as const).filter(([, calls]) => calls > 0))
   }
 
-  /** A call carries items of whoever sent to its destination; each application is given its share of all calls, by items. */
+  /** A call may carry items of several applications: each is given a share of all calls of the day, by its items. */
   #share (application: string, api: string): number {
-    const kind = KIND_OF_API[api] ?? KIND_OF_OTHERS
-    const items = this.#count(this.#fieldsOf(application).items[kind])
+    const kind = KIND_OF_API[api] ?? KIND_OF_OTHER_APIS
+    const items = this.#count(this.#namesOf(application).items[kind])
     return items === 0 ? 0 : this.#count(CALLS_PREFIX + api) * items / this.#items[kind]
   }
 
-  #fieldsOf (application: string): Fields {
-    let fields = this.#fields.get(application)
-    if (fields === undefined) {
-      fields = makeFields(application)
-      this.#fields.set(application, fields)
+  #namesOf (application: string): CounterNames {
+    let names = this.#names.get(application)
+    if (names === undefined) {
+      names = makeNames(application)
+      this.#names.set(application, names)
     }
-    return fields
+    return names
   }
 
   #add (name: string, by: number): void {

@@ -1,36 +1,37 @@
 import type { Application } from '../../schemas/applications.js'
+import type { UnixMs } from '../../schemas/common.js'
+import type { ApplicationUsage } from '../../schemas/usage.js'
 import { DAY_MS, dayOf, type DailyCounters, type DailyRegisters, type StateStore } from '../state/store.js'
-import { tightestBudget, hasBudget, type BudgetState } from './budget.js'
-import { UsageDay, type ApplicationUsage, type BilledKind } from './usage-day.js'
+import { hasBudget, tightestBudget, type BudgetState } from './budget.js'
 import type { Series } from './hyperloglog.js'
+import { UsageDay, type BilledKind } from './usage-day.js'
 
-/** How often the counts of the processes are brought together. */
+/** How often each process brings its counts together with those of the others. */
 export const USAGE_SYNC_MS = 1_000
-/** After so many of these an application's counts are asked for even when nothing of it was counted here. */
+/** A sync tells the totals of the counters that it adds to; after so many syncs all counters of the day are read. */
 const FULL_SYNC_EVERY = 10
-/** Names in the store: the counters of items, bytes and calls, and the registers that estimate the series. */
+/** The names in the store of the counters of items, bytes and calls, and of the registers that estimate the series. */
 const COUNTERS = 'usage'
-const REGISTERS = 'series'
+const SERIES_REGISTERS = 'series'
 
 export interface UsageOptions {
   store: Pick<StateStore, 'shared' | 'dailyCounters' | 'dailyRegisters'>
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
 }
 
 /**
- * What each application uses a day. Counted here, and brought together with the counts of the other processes every
- * second: a budget may be passed by what comes in that time. A process that is killed loses what it has counted since.
+ * The usage of each application by day. Each process counts, and brings its counts together with those of the others
+ * every USAGE_SYNC_MS: a budget may be passed by the items that come in that time. A process that is killed loses its
+ * counts since then.
  */
 export class Usage {
   readonly #shared: boolean
   readonly #counters: DailyCounters
   readonly #registers: DailyRegisters
-  readonly #now: () => number
+  readonly #now: () => UnixMs
   #today: UsageDay
-  /** Unix milliseconds. */
-  #midnight: number
-  /** Days that have ended and may hold counts that are not yet stored. */
+  #midnight: UnixMs
+  /** Days that have ended and may hold counts that are not stored yet. */
   readonly #ended = new Set<UsageDay>()
   readonly #timer: NodeJS.Timeout
   #syncing: Promise<void> | null = null
@@ -39,32 +40,32 @@ export class Usage {
   private constructor ({ store, now }: UsageOptions) {
     this.#shared = store.shared
     this.#counters = store.dailyCounters(COUNTERS)
-    this.#registers = store.dailyRegisters(REGISTERS)
+    this.#registers = store.dailyRegisters(SERIES_REGISTERS)
     this.#now = now
     this.#midnight = nextMidnight(now())
     this.#today = new UsageDay(dayOf(now()))
     this.#timer = setInterval(() => { this.sync() }, USAGE_SYNC_MS).unref()
   }
 
-  /** Knows what was used today already. @throws StateStoreError */
+  /** Reads the usage of today before it returns. @throws StateStoreError */
   static async open (options: UsageOptions): Promise<Usage> {
     const usage = new Usage(options)
     await usage.#read(usage.#today)
     return usage
   }
 
-  /** Items that were stored. */
+  /** Counts items that were stored. */
   record (application: string, kind: BilledKind, items: number, bytes: number): void {
     this.#day().addItems(application, kind, items, bytes)
   }
 
-  /** Data points that were stored, by the series that they belong to. */
+  /** Counts the distinct series of data points that were stored. */
   recordSeries (application: string, namespace: string, series: readonly Series[]): void {
-    const sketch = this.#day().sketchOf(application)
-    for (const each of series) sketch.add(namespace, each)
+    const counter = this.#day().seriesCounterOf(application)
+    for (const each of series) counter.add(namespace, each)
   }
 
-  /** A call to AWS that succeeded. */
+  /** Counts a call to AWS that succeeded. */
   recordCall (api: string): void {
     this.#day().addCall(api)
   }
@@ -82,17 +83,17 @@ export class Usage {
   }
 
   /**
-   * Of all processes, the latest day first.
+   * The usage of all processes, the latest day first.
    * @throws StateStoreError
    */
-  async report (days: number): Promise<Array<ApplicationUsage & { day: string }>> {
+  async report (days: number): Promise<ApplicationUsage[]> {
     await this.sync()
     const now = this.#now()
-    const reports = []
+    const reports: ApplicationUsage[] = []
     for (let ago = 0; ago < days; ago++) {
       const day = new UsageDay(dayOf(now - ago * DAY_MS))
       await this.#read(day)
-      for (const application of day.applications()) reports.push({ day: day.day, ...day.usageOf(application) })
+      for (const application of day.applications()) reports.push(day.usageOf(application))
     }
     return reports
   }
@@ -103,7 +104,7 @@ export class Usage {
     await this.#syncing
   }
 
-  /** Stores what is counted. */
+  /** Stores the counts that are not stored yet. */
   async close (): Promise<void> {
     clearInterval(this.#timer)
     await this.#syncing
@@ -129,7 +130,7 @@ export class Usage {
     if (this.#shared && ++this.#syncs % FULL_SYNC_EVERY === 0) await this.#read(today).catch(() => {})
   }
 
-  /** @returns whether everything is stored */
+  /** @returns whether every count is stored */
   async #storeDay (day: UsageDay): Promise<boolean> {
     const counts = await this.#storeCounts(day)
     const series = await this.#storeSeries(day)
@@ -140,7 +141,7 @@ export class Usage {
     const pending = day.takePending()
     if (Object.keys(pending).length === 0) return true
     try {
-      day.take(await this.#counters.add(day.day, pending))
+      day.takeTotals(await this.#counters.add(day.day, pending))
       return true
     } catch {
       day.giveBack(pending)
@@ -149,26 +150,26 @@ export class Usage {
   }
 
   async #storeSeries (day: UsageDay): Promise<boolean> {
-    for (const [application, sketch] of day.sketches) {
-      const changed = sketch.takeChanged()
+    for (const [application, counter] of day.seriesCounters) {
+      const changed = counter.takeChanged()
       if (changed.length === 0) continue
       try {
-        sketch.merge(await this.#registers.merge(day.day, application, changed))
+        counter.merge(await this.#registers.merge(day.day, application, changed))
       } catch {
-        sketch.giveBack(changed)
+        counter.giveBack(changed)
         return false
       }
     }
     return true
   }
 
-  /** Reads what all processes have stored of the day. */
+  /** Reads the totals of all processes. */
   async #read (day: UsageDay): Promise<void> {
-    day.take(await this.#counters.get(day.day))
-    for (const application of day.applications()) day.sketchOf(application).merge(await this.#registers.get(day.day, application))
+    day.takeTotals(await this.#counters.get(day.day))
+    for (const application of day.applications()) day.seriesCounterOf(application).merge(await this.#registers.get(day.day, application))
   }
 }
 
-function nextMidnight (now: number): number {
+function nextMidnight (now: UnixMs): UnixMs {
   return (Math.floor(now / DAY_MS) + 1) * DAY_MS
 }

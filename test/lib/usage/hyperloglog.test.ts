@@ -4,42 +4,42 @@ import { REGISTERS, HyperLogLog } from '../../../lib/usage/hyperloglog.js'
 const series = (i: number) => ({ MetricName: 'm', Dimensions: [{ Name: 'Page', Value: `/page/${i}` }] })
 
 t.test('counts distinct series to within a few in a hundred', async t => {
-  const sketch = new HyperLogLog()
-  t.equal(sketch.count(), 0)
+  const counter = new HyperLogLog()
+  t.equal(counter.count(), 0)
   let added = 0
   for (const [count, tolerance] of [[1, 0], [10, 0.5], [1_000, 25], [20_000, 1_200], [200_000, 12_000]] as const) {
-    for (; added < count; added++) sketch.add('shop', series(added))
-    t.ok(Math.abs(sketch.count() - count) <= tolerance, `${count}: ${sketch.count()}`)
+    for (; added < count; added++) counter.add('shop', series(added))
+    t.ok(Math.abs(counter.count() - count) <= tolerance, `${count}: ${counter.count()}`)
   }
-  const before = sketch.count()
-  for (let i = 0; i < 1_000; i++) sketch.add('shop', series(i))
-  t.equal(sketch.count(), before, 'those seen before')
+  const before = counter.count()
+  for (let i = 0; i < 1_000; i++) counter.add('shop', series(i))
+  t.equal(counter.count(), before, 'series that were seen before')
 })
 
 t.test('a series is its namespace, its name, and its dimensions in any order', async t => {
-  const sketch = new HyperLogLog()
+  const counter = new HyperLogLog()
   const [a, b] = [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }]
-  sketch.add('shop', { MetricName: 'm', Dimensions: [a, b] })
-  sketch.add('shop', { MetricName: 'm', Dimensions: [b, a] })
-  t.equal(sketch.count(), 1)
-  sketch.add('shop', { MetricName: 'm', Dimensions: [{ Name: 'a', Value: '2' }, { Name: 'b', Value: '1' }] })
-  sketch.add('shop', { MetricName: 'm' })
-  sketch.add('blog', { MetricName: 'm' })
-  sketch.add('shop', { MetricName: 'n' })
-  t.equal(sketch.count(), 5)
+  counter.add('shop', { MetricName: 'm', Dimensions: [a, b] })
+  counter.add('shop', { MetricName: 'm', Dimensions: [b, a] })
+  t.equal(counter.count(), 1)
+  counter.add('shop', { MetricName: 'm', Dimensions: [{ Name: 'a', Value: '2' }, { Name: 'b', Value: '1' }] })
+  counter.add('shop', { MetricName: 'm' })
+  counter.add('blog', { MetricName: 'm' })
+  counter.add('shop', { MetricName: 'n' })
+  t.equal(counter.count(), 5)
 })
 
-t.test('sketches of two processes are merged by what has changed', async t => {
+t.test('the registers of two processes are merged by those that have changed', async t => {
   const [one, two] = [new HyperLogLog(), new HyperLogLog()]
   for (let i = 0; i < 600; i++) one.add('shop', series(i))
   for (let i = 400; i < 1_000; i++) two.add('shop', series(i))
   const stored = new Uint8Array(REGISTERS)
-  for (const sketch of [one, two]) {
-    for (const [index, rank] of sketch.takeChanged()) stored[index] = Math.max(stored[index]!, rank)
+  for (const counter of [one, two]) {
+    for (const [index, rank] of counter.takeChanged()) stored[index] = Math.max(stored[index]!, rank)
   }
   one.merge(stored)
   t.ok(Math.abs(one.count() - 1_000) <= 30, String(one.count()))
-  t.same(one.takeChanged(), [], 'what came from elsewhere is not to be stored again')
+  t.same(one.takeChanged(), [], 'registers that came from elsewhere are not stored again')
   two.giveBack([[3, 1]])
   t.equal(two.takeChanged().length, 1)
 })

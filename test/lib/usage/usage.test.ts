@@ -87,7 +87,7 @@ for (const backend of BACKENDS) {
   })
 }
 
-t.test('what cannot be stored is stored later, once', async t => {
+t.test('counts that cannot be stored are stored later, once', async t => {
   const folder = await stateStoreFolder(t, 'embedded')
   const store = await folder.open()
   let away = true
