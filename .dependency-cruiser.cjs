@@ -26,7 +26,7 @@ const GROUND = ['lib/guards\\.ts', 'lib/logger\\.ts']
 /** npm packages of the rooms that do not take any. */
 const PACKAGES = {
   schemas: ['@sinclair/typebox'],
-  lib: ['@aws-sdk/client-cloudwatch', '@aws-sdk/client-cloudwatch-logs', '@smithy/.*', 'fast-jwt', 'ioredis', 'lmdb', 'lru-cache'],
+  lib: ['@aws-sdk/client-cloudwatch', '@aws-sdk/client-cloudwatch-logs', '@fastify/proxy-addr', '@smithy/.*', 'fast-jwt', 'ioredis', 'lmdb', 'lru-cache'],
   routes: ['@sinclair/typebox', '@fastify/type-provider-typebox', 'fastify'],
   lambda: ['@aws-sdk/.*']
 }

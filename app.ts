@@ -10,7 +10,7 @@ import { compileOnFirstUse } from './lib/http/compile-on-first-use.js'
 import { loadLate, loadWaiting } from './lib/http/load-late.js'
 import { readTrustProxy } from './lib/http/trust-proxy.js'
 import { answerToRouterError, answerToClientError } from './lib/http/raw-errors.js'
-import type { ConfigOptions } from './plugins/config.js'
+import type { ConfigOptions } from './schemas/config.js'
 
 const require = createRequire(import.meta.url)
 
@@ -29,7 +29,8 @@ const CONNECTIONS_CHECK_MS = 1_000
 export const options: FastifyHttpOptions<Server> = {
   genReqId: () => randomUUID(),
   requestIdHeader: false,
-  trustProxy: readTrustProxy(process.env.TRUST_PROXY),
+  // A value that Fastify cannot read stops the start, as any wrong variable does: plugins/config.ts.
+  trustProxy: readTrustProxy(process.env.TRUST_PROXY) ?? false,
   // A line per request would cost more than the request; failures log themselves.
   logController: new LogController({ disableRequestLogging: true }),
   // A logger per request costs more than to look its token up; what is logged of a request names it.

@@ -1,6 +1,7 @@
-import { createEntitlement, DEFAULT_AGES, FAIL_MODES } from '../lib/metering/entitlement.js'
+import { createEntitlement } from '../lib/metering/entitlement.js'
 import { createPlatform } from '../lib/metering/platform.js'
 import { PROFILES } from '../lib/metering/profiles.js'
+import { DEFAULT_FAIL_MODE, DEFAULT_VERDICT_AGES, FAIL_MODES } from '../schemas/metering-settings.js'
 import { openApiKey } from './api-key.js'
 import { createAuthorizer, RESPONSE_MODES } from './authorizer-handler.js'
 import { errorLine, writeLine } from './report.js'
@@ -22,15 +23,15 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
         timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
         maxSockets: MAX_SOCKETS
       }),
-      failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, 'closed'),
+      failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, DEFAULT_FAIL_MODE),
       now: Date.now,
       // The monotonic clock of an environment may stand still while Lambda has frozen it, and the breaker with it.
       monotonicNow: Date.now,
       ages: {
-        entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_AGES.entitledMs),
-        deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_AGES.deniedMs),
-        staleMs: seconds('STALE_SECONDS', DEFAULT_AGES.staleMs),
-        staleIfErrorMs: seconds('STALE_IF_ERROR_SECONDS', DEFAULT_AGES.staleIfErrorMs)
+        entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_VERDICT_AGES.entitledMs),
+        deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_VERDICT_AGES.deniedMs),
+        staleMs: seconds('STALE_SECONDS', DEFAULT_VERDICT_AGES.staleMs),
+        staleIfErrorMs: seconds('STALE_IF_ERROR_SECONDS', DEFAULT_VERDICT_AGES.staleIfErrorMs)
       },
       onUnknown: failure => writeLine(errorLine(failure.class === 'denied'
         ? 'the metering platform refuses this function: check its key and its address'

@@ -1,7 +1,8 @@
 import { createMeteringClient, type MeteringClient } from '../lib/metering/metering-client.js'
 import { createCallFilter, type CallFilter } from '../lib/metering/call-filter.js'
 import { createPlatform, type Platform } from '../lib/metering/platform.js'
-import { DEFAULT_PROFILE, PROFILES, type Profile, type ProfileName } from '../lib/metering/profiles.js'
+import { PROFILES, type Profile } from '../lib/metering/profiles.js'
+import { DEFAULT_METERING_PROFILE, METERING_PROFILES } from '../schemas/metering-settings.js'
 import { openApiKey } from './api-key.js'
 import { choiceSetting, listSetting, numberSetting, textSetting, timeoutSetting, type Environment } from './settings.js'
 
@@ -11,7 +12,7 @@ const YES_NO = ['true', 'false'] as const
 
 /** @throws SettingsError */
 export function profileOf (env: Environment): Profile {
-  return PROFILES[choiceSetting(env, 'METERING_PROFILE', Object.keys(PROFILES) as ProfileName[], DEFAULT_PROFILE)]
+  return PROFILES[choiceSetting(env, 'METERING_PROFILE', METERING_PROFILES, DEFAULT_METERING_PROFILE)]
 }
 
 /** @throws SettingsError */

@@ -1,67 +1,105 @@
-import { Value, ValueErrorType } from '@sinclair/typebox/value'
+import fastifyEnv, { type FastifyEnvOptions } from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { ConfigSchema, type Config } from '../schemas/config.js'
+import { readTrustProxy } from '../lib/http/trust-proxy.js'
+import { ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
 
 declare module 'fastify' {
   interface FastifyInstance { config: Config }
 }
 
-export interface ConfigOptions {
-  /** Read instead of the environment of the process. */
-  environment?: Record<string, string | undefined>
-}
+type Ajv = Parameters<Extract<NonNullable<FastifyEnvOptions['ajv']>, { customOptions: unknown }>['customOptions']>[0]
 
 type Name = keyof Config
-type Faults = Map<Name, 'is missing' | 'is wrong'>
+type Fault = 'is missing' | 'is wrong'
+/** The variables that are set, as text. */
+type Variables = Partial<Record<Name, string>>
+
+/** What @fastify/env says of one variable: the error of its Ajv. */
+interface SchemaError {
+  keyword: string
+  instancePath: string
+  params: { missingProperty?: string }
+}
+
 const NAMES = Object.keys(ConfigSchema.properties) as Name[]
+/** A copy, as @fastify/env writes into the schema that it is given. */
+const SCHEMA = { ...ConfigSchema }
 
-/** An empty variable counts as one that is not set. What should be a number and is none stays as it is, for the schema to refuse. */
-function readEnvironment (environment: Record<string, string | undefined>): unknown {
-  const given = Object.fromEntries(NAMES.flatMap(name => {
-    const text = environment[name]?.trim()
-    if (text === undefined || text === '') return []
-    const number = ConfigSchema.properties[name].type === 'integer' ? Number(text) : NaN
-    return [[name, Number.isNaN(number) ? text : number]]
-  }))
-  return Value.Default(ConfigSchema, given)
-}
+/** Names each variable at fault and what it must be, and never shows its value. */
+class ConfigurationError extends Error {
+  override name = 'ConfigurationError'
 
-/** Names each variable and what it must be, and never shows its value. */
-function refusal (faults: Faults): Error {
-  const lines = [...faults].map(([name, fault]) => `${name} ${fault}: it must be ${ConfigSchema.properties[name].description}`)
-  return new Error(`The configuration cannot be used.\n  ${lines.join('\n  ')}\nSee .env.example.`)
-}
-
-/** @throws Error that names every variable at fault */
-function check (given: unknown): Config {
-  const faults: Faults = new Map()
-  for (const { path, type } of Value.Errors(ConfigSchema, given)) {
-    const name = path.slice(1) as Name
-    // What is missing is wrong in other ways, too; the first says it.
-    if (!faults.has(name)) faults.set(name, type === ValueErrorType.ObjectRequiredProperty ? 'is missing' : 'is wrong')
+  constructor (faults: Map<Name, Fault>) {
+    const lines = NAMES.filter(name => faults.has(name)).map(name => `  ${name} ${faults.get(name)}: it must be ${ConfigSchema.properties[name].description}\n`)
+    super(`The configuration cannot be used.\n${lines.join('')}See .env.example.`)
   }
-  if (faults.size > 0) throw refusal(faults)
-  return given as Config
 }
 
-function requirePresent (config: Config, name: Name): void {
-  if (config[name] === undefined) throw refusal(new Map([[name, 'is missing']]))
+/** Node would print the stack of an error that nobody handles, where the operator needs the message alone. */
+function printMessageAlone (error: unknown): void {
+  if (!(error instanceof ConfigurationError) || process.listenerCount('uncaughtException') > 0) return
+  process.stderr.write(`${error.message}\n`)
+  process.exit(1)
 }
 
-/** What one variable asks of another. */
-function checkTogether (config: Config): void {
-  if (config.APPS_FILE === undefined) requirePresent(config, 'CLIENT_SECRET_KEY')
-  const { METERING, ENTITLEMENT, AUTHORIZE_ROUTE, METERING_ACCESS_KEY } = config
+/** The text without spaces around it; of a list, without those around its entries, and without empty entries. */
+function tidy (name: Name, text: string): string {
+  if (!('separator' in ConfigSchema.properties[name])) return text.trim()
+  return text.split(',').map(entry => entry.trim()).filter(entry => entry !== '').join(',')
+}
+
+/** A blank variable counts as one that is not set. */
+function readEnvironment (environment: Record<string, string | undefined>): Variables {
+  return Object.fromEntries(NAMES.flatMap(name => {
+    const text = environment[name] ?? ''
+    return text.trim() === '' ? [] : [[name, tidy(name, text)]]
+  }))
+}
+
+/** The variables that another one makes required. */
+function requiredByOthers ({ APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEMENT, AUTHORIZE_ROUTE }: Variables): Name[] {
   const needsPlatform = METERING_ACCESS_KEY !== undefined || [METERING, ENTITLEMENT, AUTHORIZE_ROUTE].includes('on')
-  if (needsPlatform) requirePresent(config, 'REVENIUM_PLATFORM_API_KEY')
+  return [
+    ...(APPS_FILE === undefined ? ['CLIENT_SECRET_KEY' as const] : []),
+    ...(needsPlatform ? ['REVENIUM_PLATFORM_API_KEY' as const] : [])
+  ]
+}
+
+/** What the schema says of the variables, and what it cannot say. */
+function findFaults (variables: Variables, schemaErrors: SchemaError[]): Map<Name, Fault> {
+  const faults = new Map<Name, Fault>()
+  for (const { instancePath, params } of schemaErrors) {
+    if (params.missingProperty !== undefined) faults.set(params.missingProperty as Name, 'is missing')
+    else faults.set(instancePath.slice(1) as Name, 'is wrong')
+  }
+  for (const name of requiredByOthers(variables)) {
+    if (variables[name] === undefined) faults.set(name, 'is missing')
+  }
+  if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', 'is wrong')
+  return faults
+}
+
+/** Has infinite numbers held against their maximum: Ajv takes "Infinity" for an integer. */
+function customOptions (ajv: Ajv): Ajv {
+  ajv.opts.strictNumbers = false
+  return ajv
 }
 
 /** Owns `fastify.config`: the environment, checked and typed. */
-async function config (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
-  const config = check(readEnvironment(options.environment ?? process.env))
-  checkTogether(config)
-  fastify.decorate('config', config)
+async function config (fastify: FastifyInstance, { environment = process.env }: ConfigOptions): Promise<void> {
+  const variables = readEnvironment(environment)
+  let schemaErrors: SchemaError[] = []
+  try {
+    await fastify.register(fastifyEnv, { schema: SCHEMA, data: variables, env: false, ajv: { customOptions } })
+  } catch (error) {
+    schemaErrors = (error as { errors?: SchemaError[] }).errors ?? []
+    if (schemaErrors.length === 0) throw error
+  }
+  const faults = findFaults(variables, schemaErrors)
+  if (faults.size > 0) throw new ConfigurationError(faults)
 }
+
+process.on('uncaughtExceptionMonitor', printMessageAlone)
 
 export default fp(config, { name: 'config' })

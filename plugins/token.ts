@@ -58,11 +58,10 @@ function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | und
 
 function createTokens (fastify: FastifyInstance) {
   const { config, applications, revocations, state, quotas, usage, entitlement } = fastify
-  const previous = config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',').map(secret => secret.trim()).filter(secret => secret !== '') ?? []
   // Each answer that is written by itself wakes up the client or proxy, which then sends the next by itself.
   const endOfTurn = new TickBatch()
   const accessTokens = new AccessTokens({
-    secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...previous],
+    secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS ?? []],
     ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
     now: Date.now,
     id: randomUUID

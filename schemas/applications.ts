@@ -8,8 +8,10 @@ const MAX_APPLICATIONS = 1_000
 
 /** What to do with a dimension that `allowed` does not name. */
 export const UNKNOWN_DIMENSIONS = ['keep', 'drop', 'fold', 'refuse'] as const
+export type UnknownDimensions = typeof UNKNOWN_DIMENSIONS[number]
 /** What redaction finds by itself. */
 export const REDACTION_PATTERNS = ['email', 'bearer-token', 'card-number'] as const
+export type RedactionPattern = typeof REDACTION_PATTERNS[number]
 
 /** Unions of constants, as the validator of this file knows no other closed list. */
 function oneOf<const T extends ReadonlyArray<string | number>> (values: T, options: object = {}) {

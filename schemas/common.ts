@@ -1,4 +1,4 @@
-import { Kind, Type, TypeRegistry, type Static, type TSchema } from '@sinclair/typebox'
+import { Type, type Static, type TSchema } from '@sinclair/typebox'
 
 /** Milliseconds since the Unix epoch, by a wall clock. */
 export type UnixMs = number
@@ -14,22 +14,14 @@ export function ref<T extends TSchema> (schema: T) {
   return Type.Unsafe<Static<T>>(Type.Ref(schema.$id!))
 }
 
-/** TypeBox has no kind of its own for `enum`. */
-const ENUM = 'Enum'
-TypeRegistry.Set<{ enum: unknown[] }>(ENUM, (schema, value) => schema.enum.includes(value))
-
 /** A string out of a closed list, as one `enum` and not as a union of constants. */
 export function stringEnum<const T extends readonly string[]> (values: T, options: object = {}) {
-  return closedList<T[number]>('string', values, options)
+  return Type.Unsafe<T[number]>({ type: 'string', enum: [...values], ...options })
 }
 
 /** An integer out of a closed list. */
 export function integerEnum<const T extends readonly number[]> (values: T, options: object = {}) {
-  return closedList<T[number]>('integer', values, options)
-}
-
-function closedList<T extends string | number> (type: 'string' | 'integer', values: readonly T[], options: object) {
-  return Type.Unsafe<T>({ [Kind]: ENUM, type, enum: [...values], ...options })
+  return Type.Unsafe<T[number]>({ type: 'integer', enum: [...values], ...options })
 }
 
 /** Absent or a string: what it holds is the token plugin's to judge. */

@@ -1,29 +1,28 @@
 import { isIP } from 'node:net'
+import proxyAddr from '@fastify/proxy-addr'
 
 const HOPS = /^\d{1,2}$/
-/** Ranges that have a name. */
-const NAMED = new Set(['loopback', 'linklocal', 'uniquelocal'])
-const MAX_PREFIX: Record<number, number> = { 4: 32, 6: 128 }
-const PREFIX = /^\d{1,3}$/
 
-function isAddress (text: string): boolean {
-  const [address, prefix, ...rest] = text.split('/') as [string, ...string[]]
-  const version = isIP(address)
-  if (NAMED.has(text)) return true
-  return version !== 0 && rest.length === 0 && (prefix === undefined || (PREFIX.test(prefix) && Number(prefix) <= MAX_PREFIX[version]!))
+/** "10.0.0" for one: read by inet_aton's rules, it is the address of nobody who was meant. */
+function isShortened (address: string): boolean {
+  return /^\d/.test(address) && isIP(address.split('/')[0]!) === 0
 }
 
 /**
- * What Fastify's `trustProxy` is set to: how many proxies stand before the gateway, or which.
+ * The option `trustProxy` of Fastify; its types know no number of proxies.
  * @param value of the variable TRUST_PROXY
- * @throws Error that names it
+ * @returns null when Fastify could not read it
  */
-export function readTrustProxy (value: string | undefined): boolean | string[] | ((address: string, hop: number) => boolean) {
-  const text = value?.trim() ?? ''
+export function readTrustProxy (value = ''): boolean | string | ((address: string, hop: number) => boolean) | null {
+  const text = value.trim()
   if (text === '' || text === 'false') return false
   if (text === 'true') return true
   if (HOPS.test(text)) return (_address, hop) => hop < Number(text)
   const addresses = text.split(',').map(address => address.trim())
-  if (!addresses.every(isAddress)) throw new Error('TRUST_PROXY is wrong: it must be the number of proxies before the gateway, or a comma-separated list of addresses and CIDR ranges')
-  return addresses
+  try {
+    proxyAddr.compile(addresses)
+  } catch {
+    return null
+  }
+  return addresses.some(isShortened) ? null : text
 }

@@ -1,28 +1,11 @@
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
+import { DEFAULT_VERDICT_AGES, type FailMode, type VerdictAges } from '../../schemas/metering-settings.js'
 import type { Failure } from '../resilience/failure.js'
 import { CircuitBreaker } from '../resilience/circuit-breaker.js'
 import { clientIdError } from './client-id.js'
 import type { Platform, PlatformAnswer } from './platform.js'
 import { failureOfAnswer, failureOfError } from './platform-failure.js'
 import { Verdicts, type KnownVerdict, type Verdict, type VerdictStore } from './verdicts.js'
-
-/** What happens to a client whose entitlement nobody knows. */
-export const FAIL_MODES = ['closed', 'open'] as const
-export type FailMode = typeof FAIL_MODES[number]
-
-/** Milliseconds. */
-export interface VerdictAges {
-  /** Up to this age an entitlement counts as new. */
-  entitledMs: number
-  /** Up to this age a denial counts as new; short, for the client may just have paid. */
-  deniedMs: number
-  /** For this much longer an entitlement is answered at once, while the platform is asked again. */
-  staleMs: number
-  /** Up to this age a verdict stands in for a platform that does not answer. */
-  staleIfErrorMs: number
-}
-
-export const DEFAULT_AGES: VerdictAges = { entitledMs: 30_000, deniedMs: 5_000, staleMs: 30_000, staleIfErrorMs: 600_000 }
 
 /** Failures in a row after which the platform is left alone, and for how long. */
 const BREAKER = { failureThreshold: 5, openDurationMs: 10_000 }
@@ -81,7 +64,7 @@ class PlatformEntitlement implements Entitlement {
 
   constructor (options: EntitlementOptions) {
     this.#options = options
-    this.#ages = options.ages ?? DEFAULT_AGES
+    this.#ages = options.ages ?? DEFAULT_VERDICT_AGES
     this.#breaker = new CircuitBreaker({ ...BREAKER, now: options.monotonicNow })
     this.#verdicts = new Verdicts({
       maxClients: options.maxClients ?? DEFAULT_MAX_CLIENTS,

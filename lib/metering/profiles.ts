@@ -1,3 +1,4 @@
+import type { MeteringProfile } from '../../schemas/metering-settings.js'
 import { SOURCE, type MeteredCall } from './metered-call.js'
 
 /** One POST to the platform. */
@@ -97,6 +98,4 @@ const v2: Profile = {
   }
 }
 
-export const PROFILES = { 'v1-meter': v1Meter, 'v1-event': v1Event, v2 } as const satisfies Record<string, Profile>
-export type ProfileName = keyof typeof PROFILES
-export const DEFAULT_PROFILE: ProfileName = 'v1-meter'
+export const PROFILES: Record<MeteringProfile, Profile> = { 'v1-meter': v1Meter, 'v1-event': v1Event, v2 }

@@ -1,3 +1,4 @@
+import type { UnknownDimensions } from '../../schemas/applications.js'
 import type { StoredDatum } from '../items/item.js'
 import { InvalidItem } from '../items/item-error.js'
 
@@ -12,7 +13,7 @@ export interface DimensionRules {
   /** Absent: every name is. */
   allowed?: readonly string[] | undefined
   /** What is done with a name that is not allowed; absent: drop. */
-  unknown?: 'keep' | 'drop' | 'fold' | 'refuse' | undefined
+  unknown?: UnknownDimensions | undefined
 }
 
 /** The dimensions of a data point as an application wants them. */

@@ -4,7 +4,7 @@ import { Value, type ValueError } from '@sinclair/typebox/value'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Applications, findFault } from '../../lib/access/applications.js'
-import { ApplicationsFileSchema, REDACTION_PATTERNS, type Application, type ApplicationsFile } from '../../schemas/applications.js'
+import { ApplicationsFileSchema, type Application, type ApplicationsFile } from '../../schemas/applications.js'
 import type { Config } from '../../schemas/config.js'
 
 declare module 'fastify' {
@@ -20,16 +20,8 @@ const POSITION = /position (\d+)/
 /** Of every instance in this process. */
 const reloaders = new WeakSet<() => void>()
 
-function splitList (list: string): string[] {
-  return list.split(',').map(entry => entry.trim()).filter(entry => entry !== '')
-}
-
-function dimensionsFromConfig ({ REQUIRED_DIMENSIONS, ALLOWED_DIMENSIONS, UNKNOWN_DIMENSIONS: unknown }: Config): Application['dimensions'] {
-  return {
-    required: splitList(REQUIRED_DIMENSIONS ?? ''),
-    ...(ALLOWED_DIMENSIONS === undefined ? {} : { allowed: splitList(ALLOWED_DIMENSIONS) }),
-    unknown
-  }
+function dimensionsFromConfig ({ REQUIRED_DIMENSIONS: required = [], ALLOWED_DIMENSIONS: allowed, UNKNOWN_DIMENSIONS: unknown }: Config): Application['dimensions'] {
+  return { required, ...(allowed === undefined ? {} : { allowed }), unknown }
 }
 
 /** The one application of a gateway without a file; it may do what its predecessor could. */
@@ -37,16 +29,16 @@ function fromConfig (config: Config): Application {
   return {
     id: DEFAULT_ID,
     clientSecrets: [config.CLIENT_SECRET_KEY!],
-    allowedOrigins: splitList(config.CORS_ALLOWED_ORIGIN),
-    namespaces: splitList(config.ALLOWED_NAMESPACES),
-    logGroups: splitList(config.ALLOWED_LOG_GROUPS),
+    allowedOrigins: config.CORS_ALLOWED_ORIGIN,
+    namespaces: config.ALLOWED_NAMESPACES,
+    logGroups: config.ALLOWED_LOG_GROUPS,
     logStreams: ['*'],
     dimensions: dimensionsFromConfig(config),
     rateLimits: {},
     budgets: { soft: 1, daily: {} },
     redaction: {
-      fields: splitList(config.REDACT_FIELDS ?? ''),
-      patterns: REDACTION_PATTERNS.filter(pattern => splitList(config.REDACT_PATTERNS ?? '').includes(pattern)),
+      fields: config.REDACT_FIELDS ?? [],
+      patterns: config.REDACT_PATTERNS ?? [],
       urlQueries: config.REDACT_URL_QUERIES === 'on'
     },
     context: { ip: config.ADD_IP === 'on', userAgent: config.ADD_USER_AGENT === 'on' },

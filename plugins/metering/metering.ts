@@ -33,17 +33,13 @@ interface Lines {
   unreadable: UnreadableLine[]
 }
 
-function listOf (text: string | undefined): string[] {
-  return text?.split(',').map(part => part.trim()).filter(part => part !== '') ?? []
-}
-
 function filterOf (config: Config): CallFilter {
   return createCallFilter({
     turnedAway: config.METER_TURNED_AWAY === 'true',
     anonymous: config.METER_ANONYMOUS === 'true',
-    excludeMethods: listOf(config.METER_EXCLUDE_METHODS),
-    excludePaths: listOf(config.METER_EXCLUDE_PATHS),
-    excludeStatuses: listOf(config.METER_EXCLUDE_STATUSES)
+    excludeMethods: config.METER_EXCLUDE_METHODS ?? [],
+    excludePaths: config.METER_EXCLUDE_PATHS ?? [],
+    excludeStatuses: config.METER_EXCLUDE_STATUSES ?? []
   })
 }
 

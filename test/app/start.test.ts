@@ -17,9 +17,9 @@ async function folder (): Promise<string> {
   return path
 }
 
-/** The built server, as `npm start` starts it. */
-function start (environment: Record<string, string>) {
-  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), join(BUILD, 'app.js')], {
+/** The built server, as `npm start` starts it, or with other options of the CLI. */
+function start (environment: Record<string, string>, options = ['-c', join(ROOT, 'fastify.config.cjs')]) {
+  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', ...options, join(BUILD, 'app.js')], {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
@@ -57,31 +57,21 @@ t.test('what cannot work stops the start with a message that says what and how t
   }
 })
 
-t.test('the first answer waits for nothing that it does not need, and what requests need is loaded soon after', async t => {
-  const told = `
-    import { createRequire } from 'node:module'
-    import { Server } from 'node:net'
-    const { cache } = createRequire('/')
-    const { listen } = Server.prototype
-    const tell = when => process.stdout.write(when + ' loaded ' + Object.keys(cache).join() + '\\n')
-    Server.prototype.listen = function (...options) {
-      tell('first')
-      setInterval(tell, 100, 'then').unref()
-      return listen.apply(this, options)
-    }`
-  const port = await findPort()
-  const { output } = start({ PORT: String(port), DATA_DIR: await folder(), NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(told)}` })
-  await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
-  const loaded = output().match(/^first loaded .*$/gm)!.at(-1)
-  t.match(loaded, /node_modules\/fastify\//)
-  const needed = ['ajv', '@fastify/ajv-compiler', '@fastify/fast-json-stringify-compiler', 'fast-jwt']
-  for (const name of [...needed, '@fastify/swagger', '@fastify/swagger-ui', '@fastify/helmet', 'yaml', 'prom-client', 'ioredis']) {
-    t.notMatch(loaded, `node_modules/${name}/`)
+t.test('of a wrong configuration the operator sees one message, of every variable, and nothing else', async t => {
+  for (const options of [undefined, []]) {
+    const { exit, output } = start({ AWS_REGION: '', PORT: 'hidden-port', TRUST_PROXY: 'hidden-proxy', REDIS_URL: 'redis:hidden-password', DATA_DIR: await folder() }, options)
+    t.equal(await exit, 1)
+    t.same(output().split('\n').map(line => line.split(':')[0]), [
+      'The configuration cannot be used.',
+      '  PORT is wrong',
+      '  AWS_REGION is missing',
+      '  TRUST_PROXY is wrong',
+      '  REDIS_URL is wrong',
+      'See .env.example.',
+      ''
+    ])
+    t.notMatch(output(), /hidden/, 'no value')
   }
-  await eventually(async () => {
-    const last = output().match(/^then loaded .*$/gm)?.at(-1) ?? ''
-    return needed.every(name => last.includes(`node_modules/${name}/`)) || undefined
-  })
 })
 
 t.test('a second process on the same embedded spool is told so', async t => {

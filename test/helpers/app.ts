@@ -54,7 +54,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
-  const instance = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) })
+  const instance = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false })
   await instance.register(fp(app), {
     environment: {
       CLIENT_SECRET_KEY,

@@ -3,7 +3,8 @@ import { fixedKey, type ApiKey } from '../../lib/metering/api-key.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient, type MeteringClient } from '../../lib/metering/metering-client.js'
 import { createPlatform, type Platform } from '../../lib/metering/platform.js'
-import { PROFILES, type ProfileName } from '../../lib/metering/profiles.js'
+import { PROFILES } from '../../lib/metering/profiles.js'
+import type { MeteringProfile } from '../../schemas/metering-settings.js'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
 import { startPlatform, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
 
@@ -76,7 +77,7 @@ export interface TestPlatform {
 }
 
 export interface TestPlatformOptions extends PlatformSandboxOptions {
-  profile?: ProfileName
+  profile?: MeteringProfile
   key?: ApiKey
   timeoutMs?: number
   maxSockets?: number

@@ -1,7 +1,8 @@
 import t from 'tap'
 import { createAuthorizer, EntitlementUnknownError, type AuthorizerOptions } from '../../lambda/authorizer-handler.js'
 import { AuthorizerEventError } from '../../lambda/authorizer-event.js'
-import { createEntitlement, type FailMode } from '../../lib/metering/entitlement.js'
+import { createEntitlement } from '../../lib/metering/entitlement.js'
+import type { FailMode } from '../../schemas/metering-settings.js'
 import { recordedEvent } from '../helpers/lambda.js'
 import { openTestPlatform } from '../helpers/metering.js'
 

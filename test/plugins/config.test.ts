@@ -1,7 +1,7 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import config from '../../plugins/config.js'
-import type { Config } from '../../schemas/config.js'
+import { ConfigSchema, type Config } from '../../schemas/config.js'
 
 const REQUIRED = { CLIENT_SECRET_KEY: 'a client secret', ACCESS_TOKEN_SECRET_KEY: 'an access secret', AWS_REGION: 'eu-west-1' }
 
@@ -39,11 +39,39 @@ t.test('spaces around a value do not count, numbers become numbers, and variable
   t.notOk('HOME' in values)
 })
 
+t.test('a list is an array of what stands between the commas, without spaces and empty entries', async t => {
+  t.match(await read(REQUIRED), { CORS_ALLOWED_ORIGIN: ['*'], ALLOWED_NAMESPACES: ['*'], ALLOWED_LOG_GROUPS: ['*'] })
+  const values = await read({
+    ...REQUIRED,
+    CORS_ALLOWED_ORIGIN: ' https://a.example , https://b.example,, ',
+    ALLOWED_LOG_GROUPS: '/one/*',
+    REDACT_PATTERNS: 'email , card-number',
+    METER_EXCLUDE_STATUSES: '404, 5xx',
+    ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: 'one,two'
+  })
+  t.match(values, {
+    CORS_ALLOWED_ORIGIN: ['https://a.example', 'https://b.example'],
+    ALLOWED_LOG_GROUPS: ['/one/*'],
+    REDACT_PATTERNS: ['email', 'card-number'],
+    METER_EXCLUDE_STATUSES: ['404', '5xx'],
+    ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: ['one', 'two']
+  })
+  t.notOk('REDACT_FIELDS' in values)
+})
+
+t.test('the schema stays as it is, and a process may read its environment twice', async t => {
+  const before = JSON.stringify(ConfigSchema)
+  t.equal((await read({ ...REQUIRED, PORT: '1' })).PORT, 1)
+  t.equal((await read({ ...REQUIRED, PORT: '2' })).PORT, 2)
+  t.equal(JSON.stringify(ConfigSchema), before)
+})
+
 t.test('what a variable cannot be is refused by its name and what it must be, without its value', async t => {
   const wrong: Array<[keyof Config, string]> = [
-    ['PORT', '80.5'], ['PORT', '65536'], ['PORT', '-1'], ['PORT', 'http'], ['PORT', '80a'], ['PORT', 'Infinity'], ['PORT', 'true'],
+    ['PORT', '80.5'], ['PORT', '65536'], ['PORT', '-1'], ['PORT', 'http'], ['PORT', '80a'], ['PORT', 'Infinity'], ['SPOOL_MAX_BYTES', 'Infinity'], ['SPOOL_MAX_BYTES', '1e999'], ['PORT', 'true'],
     ['FORWARDER', 'yes'], ['FORWARDER', 'ON'], ['LOG_RETENTION_DAYS', '15'], ['LOG_RETENTION_DAYS', 'seven'],
-    ['REDIS_URL', 'localhost:6379'], ['ROUTE_PREFIX', 'metrics/'], ['REDACT_PATTERNS', 'email,shoe-size']
+    ['REDIS_URL', 'localhost:6379'], ['ROUTE_PREFIX', 'metrics/'], ['REDACT_PATTERNS', 'email,shoe-size'], ['METER_EXCLUDE_STATUSES', '404,600'],
+    ['CORS_ALLOWED_ORIGIN', ','], ['ALLOWED_DIMENSIONS', ' , '], ['TRUST_PROXY', '10.0.0.0/33']
   ]
   for (const [name, value] of wrong) {
     const lines = await refused({ ...REQUIRED, [name]: value })
@@ -54,8 +82,9 @@ t.test('what a variable cannot be is refused by its name and what it must be, wi
 })
 
 t.test('every variable at fault is named, each once', async t => {
-  const lines = await refused({ PORT: 'secret-value', FORWARDER: 'secret-value' })
-  t.same(lines.map(line => line.split(':')[0]).sort(), ['ACCESS_TOKEN_SECRET_KEY is missing', 'AWS_REGION is missing', 'FORWARDER is wrong', 'PORT is wrong'])
+  const lines = await refused({ PORT: 'secret-value', FORWARDER: 'secret-value', TRUST_PROXY: 'secret-value', METERING: 'on' })
+  const names = lines.map(line => line.split(':')[0])
+  t.same(names, ['PORT is wrong', 'CLIENT_SECRET_KEY is missing', 'ACCESS_TOKEN_SECRET_KEY is missing', 'AWS_REGION is missing', 'TRUST_PROXY is wrong', 'REVENIUM_PLATFORM_API_KEY is missing', 'FORWARDER is wrong'])
   t.notMatch(lines.join(), /secret-value/)
 })
 

@@ -1,3 +1,4 @@
+import type { RedactionPattern } from '../../../schemas/applications.js'
 import { isJson, editJson, startsWith, type JsonEdit } from '../json-editor.js'
 import { redactBearerTokens } from './bearer-tokens.js'
 import { redactCardNumbers } from './card-numbers.js'
@@ -6,8 +7,6 @@ import { FieldNames } from './field-names.js'
 import { redactFields } from './fields.js'
 import { REDACTED } from './splice.js'
 import { stripUrlQueries } from './url-queries.js'
-
-export type RedactionPattern = 'email' | 'bearer-token' | 'card-number'
 
 export interface RedactionRules {
   /** Names of fields, in any case. */
