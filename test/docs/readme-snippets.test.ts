@@ -4,6 +4,8 @@ import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
 import { CLIENT_SECRET_KEY, eventually, startGateway } from '../helpers/app.js'
 
+/** For a machine on which many test files run at once. */
+const DELIVERY_MS = 60_000
 const BLOCK = /^```js\n(.*?)^```/gms
 
 /** A module of this code that gives out what is named. */
@@ -23,5 +25,5 @@ t.test('the code of the README makes a client token, trades it, and sends an ite
   t.equal(answer.status, 201)
   const shown = JSON.parse(/^\/\/ 201 (.*), …\}$/m.exec(logEvents!)![1]! + '}') as object
   t.match(await answer.json(), shown, 'the answer is the one that the README shows')
-  await eventually(() => sandbox.ledger().events === 1 && sandbox.ledger().datums === 1 ? true : undefined)
+  await eventually(() => sandbox.ledger().events === 1 && sandbox.ledger().datums === 1 ? true : undefined, DELIVERY_MS)
 })
