@@ -8,7 +8,7 @@ const ROOMS = {
   'lib/resilience': ['schemas', 'lib/redis'],
   'lib/redis': ['schemas'],
   'lib/access': ['schemas', 'lib/http'],
-  'lib/policy': ['schemas', 'lib/items'],
+  'lib/policy': ['schemas', 'lib/items', 'lib/redis', 'lib/resilience'],
   'lib/spool': ['schemas', 'lib/items', 'lib/redis', 'lib/resilience'],
   'lib/state': ['schemas', 'lib/redis', 'lib/resilience'],
   'lib/usage': ['schemas', 'lib/state', 'lib/resilience'],

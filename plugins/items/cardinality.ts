@@ -14,7 +14,7 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   const { MAX_SERIES_PER_METRIC, MAX_METRICS_PER_NAMESPACE: metrics } = config
   const now = Date.now
   const limit = new CardinalityLimiter({
-    table: redis === undefined ? new LocalSeriesTable() : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now }),
+    table: redis === undefined ? new LocalSeriesTable() : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: () => performance.now() }),
     now,
     onCollapsed: prometheus.observer.onCollapsed
   })

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
+import type { MonotonicMs } from '../../../schemas/common.js'
+import { ask } from '../../redis/ask.js'
+import { CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { AS_IT_IS, COLLAPSED_SHARE, LocalSeriesTable, MAX_STEPS, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
 
 /** How long a request waits for Redis before its process decides alone. */
 const REDIS_TIMEOUT_MS = 250
-/** How long a process decides alone after Redis has not answered. */
-const REDIS_PAUSE_MS = 1_000
+/** After one command without an answer, for how long its process decides alone. */
+const BREAKER = { failureThreshold: 1, openDurationMs: 1_000 }
 /** Series in one run of the script, a few milliseconds at most: nobody else is answered while it runs. */
 const MAX_SERIES_PER_RUN = 200
 const DAY_MS = 24 * 3_600_000
@@ -109,8 +112,7 @@ export interface RedisSeriesTableOptions {
   redis: Pick<Redis, 'pipeline'>
   /** What its keys start with. */
   prefix: string
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => MonotonicMs
 }
 
 interface Run {
@@ -147,45 +149,33 @@ function toFold (answer: number[]): Collapse {
 export class RedisSeriesTable implements SeriesTable {
   readonly #redis: Pick<Redis, 'pipeline'>
   readonly #prefix: string
-  readonly #now: () => number
+  readonly #breaker: CircuitBreaker
   readonly #local = new LocalSeriesTable()
-  #pausedUntil = 0
 
   constructor ({ redis, prefix, now }: RedisSeriesTableOptions) {
     this.#redis = redis
     this.#prefix = prefix
-    this.#now = now
+    this.#breaker = new CircuitBreaker({ ...BREAKER, now })
   }
 
   async claim (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[]> {
-    const folds = this.#now() < this.#pausedUntil ? null : await this.#ask(day, claims)
+    const folds = await ask(() => this.#run(day, claims), REDIS_TIMEOUT_MS, this.#breaker)
     if (folds === null) return this.#local.claim(day, claims)
     this.#local.learn(day, claims, folds)
     return folds
   }
 
-  /** Null when Redis does not answer in time. */
-  async #ask (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[] | null> {
+  /** @throws Error when Redis refuses one of the commands */
+  async #run (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[]> {
     const runs = cutRuns(claims)
-    let timer: NodeJS.Timeout | undefined
-    const timeout = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('Redis does not answer')), REDIS_TIMEOUT_MS)
-    })
-    try {
-      const answers = await Promise.race([this.#pipeline(day, claims, runs).exec(), timeout])
-      const folds: Collapse[] = []
-      for (const [i, { indexes }] of runs.entries()) {
-        const [error, answer] = answers![i]!
-        if (error !== null) throw error
-        for (const [j, index] of indexes.entries()) folds[index] = toFold((answer as number[][])[j]!)
-      }
-      return folds
-    } catch {
-      this.#pausedUntil = this.#now() + REDIS_PAUSE_MS
-      return null
-    } finally {
-      clearTimeout(timer)
+    const answers = await this.#pipeline(day, claims, runs).exec()
+    const folds: Collapse[] = []
+    for (const [i, { indexes }] of runs.entries()) {
+      const [error, answer] = answers![i]!
+      if (error !== null) throw error
+      for (const [j, index] of indexes.entries()) folds[index] = toFold((answer as number[][])[j]!)
     }
+    return folds
   }
 
   #pipeline (day: number, claims: readonly SeriesClaim[], runs: Run[]): ReturnType<Redis['pipeline']> {

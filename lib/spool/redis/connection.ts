@@ -1,12 +1,14 @@
+import type { Cluster, Redis } from 'ioredis'
+import type { MonotonicMs } from '../../../schemas/common.js'
+import { answerWithin } from '../../redis/ask.js'
 import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import { withSpoolCommands, type SpoolClient } from './commands.js'
-import type { Cluster, Redis } from 'ioredis'
 
-/** The shared client, with a time limit on every call and the errors of the contract. */
+/** The shared client, with a deadline for every command and the errors of the contract. */
 export class Connection {
   readonly client: SpoolClient
   readonly #timeoutMs: number
-  /** Those who wait for the connection; one pair of listeners serves them all. */
+  /** The commands that wait for the connection; one pair of listeners serves them all. */
   readonly #waiting = new Set<(error: Error | null) => void>()
   readonly #onReady = (): void => this.#wake(null)
   readonly #onEnd = (): void => this.#wake(new SpoolUnavailableError('the connection to Redis has ended'))
@@ -17,16 +19,16 @@ export class Connection {
   }
 
   /**
-   * Waits for the connection, then runs the command. While the connection is down nothing is sent, so that nothing is
-   * stored later that the caller has given up.
-   * @param since when the time limit starts; a fifth of it is always left
+   * Waits for the connection, then runs the command. While the connection is down nothing is sent, so that no command
+   * is run after its caller has given it up.
+   * @param since when its time has begun; a fifth of the deadline is always left
    * @throws SpoolUnavailableError, SpoolFullError
    */
-  async run<T> (command: (client: SpoolClient) => Promise<T>, since = performance.now()): Promise<T> {
+  async run<T> (command: (client: SpoolClient) => Promise<T>, since: MonotonicMs = performance.now()): Promise<T> {
     const deadline = Math.max(since + this.#timeoutMs, performance.now() + this.#timeoutMs / 5)
     try {
       if (this.client.status !== 'ready') await this.#ready(deadline)
-      return await this.#limit(command(this.client), deadline)
+      return await answerWithin(Math.ceil(deadline - performance.now()), command(this.client))
     } catch (error) {
       throw toSpoolError(error as Error)
     }
@@ -40,14 +42,7 @@ export class Connection {
     return member === undefined ? null : { member: String(member), score: Number(score) }
   }
 
-  #limit<T> (answer: Promise<T>, deadline: number): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(new SpoolUnavailableError(`Redis did not answer within ${this.#timeoutMs} ms`)), deadline - performance.now())
-      answer.finally(() => clearTimeout(timer)).then(resolve, reject)
-    })
-  }
-
-  #ready (deadline: number): Promise<void> {
+  #ready (deadline: MonotonicMs): Promise<void> {
     const { client } = this
     return new Promise((resolve, reject) => {
       const finish = (error: Error | null): void => {
@@ -70,7 +65,7 @@ export class Connection {
   }
 }
 
-/** What Redis and the client throw, as errors of the contract. */
+/** An error of Redis or of the client as an error of the contract. */
 export function toSpoolError (error: Error): Error {
   if (error instanceof SpoolUnavailableError || error instanceof SpoolFullError) return error
   if (/(^|\s)OOM /.test(error.message)) return new SpoolFullError(`Redis has reached its maxmemory: ${error.message}`, { cause: error })
