@@ -1,27 +1,24 @@
+import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
+import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Sink } from '../lib/delivery/sinks/sink.js'
-import { SinkThread } from '../lib/delivery/thread/sink-thread.js'
+import { awsClientOptions } from '../lib/delivery/aws-client-options.js'
 
 declare module 'fastify' {
-  interface FastifyInstance { aws: { metrics: Sink, logs: Sink } }
+  interface FastifyInstance { aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient } }
 }
 
-const THREAD = new URL('../lib/delivery/thread/deliver.js', import.meta.url)
-
-/** Owns `fastify.aws`: the sinks of both APIs, in a thread of their own, which alone loads the SDK. */
+/** Owns `fastify.aws`: the clients of both APIs of CloudWatch, which all of this thread shares. */
 async function aws (fastify: FastifyInstance): Promise<void> {
-  const { config, applications, rateLimiters, log } = fastify
-  const thread = new SinkThread({
-    module: THREAD,
-    data: { region: config.AWS_REGION, requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS, background: config.FORWARDER === 'on' },
-    rateLimiters,
-    retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
-    concurrency: config.FORWARDER_CONCURRENCY,
-    log
+  const { AWS_REGION, AWS_REQUEST_TIMEOUT_MS } = fastify.config
+  const options = awsClientOptions({ region: AWS_REGION, requestTimeoutMs: AWS_REQUEST_TIMEOUT_MS })
+  const cloudwatch = new CloudWatchClient(options)
+  const logs = new CloudWatchLogsClient(options)
+  fastify.decorate('aws', { cloudwatch, logs })
+  fastify.addHook('onClose', async () => {
+    cloudwatch.destroy()
+    logs.destroy()
   })
-  fastify.decorate('aws', { metrics: thread.sink('metrics'), logs: thread.sink('logs') })
-  fastify.addHook('onClose', () => thread.close())
 }
 
-export default fp(aws, { name: 'aws', dependencies: ['config', 'applications', 'rate-limiters'] })
+export default fp(aws, { name: 'aws', dependencies: ['config'] })

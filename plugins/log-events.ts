@@ -70,7 +70,7 @@ function createLogEvents ({ intake, itemPolicy, prometheus: { observer }, usage 
 /** Owns `fastify.logEvents`: takes log events in, and forwards them to CloudWatch Logs. */
 async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('logEvents', createLogEvents(fastify))
-  fastify.forwarding.add(fastify.aws.logs)
+  fastify.forwarding.add(fastify.sinks.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'prometheus', 'aws', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'prometheus', 'delivery-thread', 'forwarding'] })

@@ -70,7 +70,7 @@ function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInsta
 /** Owns `fastify.metrics`: takes data points in, and forwards them to CloudWatch. */
 async function metrics (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('metrics', createMetrics(fastify))
-  fastify.forwarding.add(fastify.aws.metrics)
+  fastify.forwarding.add(fastify.sinks.metrics)
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'aws', 'forwarding'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'delivery-thread', 'forwarding'] })

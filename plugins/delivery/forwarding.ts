@@ -73,4 +73,4 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => forwarding.stop(fastify.config.SHUTDOWN_GRACE_MS))
 }
 
-export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'aws', 'platform', 'prometheus', 'usage'] })
+export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage'] })

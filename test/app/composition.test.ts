@@ -1,11 +1,10 @@
 import { readdir } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
-import { eventually, startGateway } from '../helpers/app.js'
+import { startGateway } from '../helpers/app.js'
 
-const DECORATORS = ['config', 'aws', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'rateLimiters', 'prometheus', 'health', 'admin', 'deadLetters', 'applications', 'state', 'revocations', 'quotas', 'usage']
+const DECORATORS = ['config', 'aws', 'sinks', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'rateLimiters', 'prometheus', 'health', 'admin', 'deadLetters', 'applications', 'state', 'revocations', 'quotas', 'usage']
 
 t.test('every plugin is registered under the name of its file', async t => {
   const { app } = await startGateway(t)
@@ -37,15 +36,4 @@ t.test('web alone takes items and leaves them in the spool', async t => {
   await new Promise(resolve => setTimeout(resolve, 300))
   t.same(sandbox.ledger().calls, {})
   t.match(await app.spool.depth('logs'), { items: 1 })
-})
-
-t.test('the thread that takes requests never loads the SDK, which would keep them waiting', async t => {
-  const { cache } = createRequire(import.meta.url)
-  const loaded = (): boolean => Object.keys(cache).some(file => file.includes('/@aws-sdk/client-'))
-  const { post, token, sandbox } = await startGateway(t)
-  await post('/logEvents', { logGroupName: 'g', logStreamName: 's', logEvents: [{ message: 'm' }] }, { authorization: `Bearer ${await token()}` })
-  await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
-  t.notOk(loaded(), 'delivered without it')
-  await import('@aws-sdk/client-cloudwatch-logs')
-  t.ok(loaded(), 'this test would see it')
 })

@@ -4,7 +4,7 @@ import type { RejectionReason } from '../../schemas/reasons.js'
 import type { RateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { countDatum, countLogEvent, decodeRecord, encodeRecords, type ReceiptRef } from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
-import { clientOptions } from '../../lib/delivery/aws-client-options.js'
+import { awsClientOptions } from '../../lib/delivery/aws-client-options.js'
 import { LOG_DESTINATION_TPS } from '../../schemas/aws-limits.js'
 import type { DeliverContext, SinkCall } from '../../lib/delivery/sinks/sink.js'
 import type { Lease, Settlement, SpoolRecord } from '../../lib/spool/spool.js'
@@ -38,10 +38,9 @@ export interface Cloud {
 export async function startCloud (t: Teardown, options: SandboxOptions & { requestTimeoutMs?: number } = {}): Promise<Cloud> {
   const sandbox = await startSandbox(options)
   const settings = {
-    region: 'eu-west-1',
     endpoint: sandbox.url,
     credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
-    ...clientOptions({ requestTimeoutMs: options.requestTimeoutMs ?? 5_000, connectionTimeoutMs: 5_000 })
+    ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: options.requestTimeoutMs ?? 5_000 })
   }
   const cloud = { sandbox, cloudwatch: new CloudWatchClient(settings), logs: new CloudWatchLogsClient(settings) }
   t.teardown(async () => {

@@ -1,4 +1,5 @@
 import { ChangeMessageVisibilityCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { awsClientOptions } from '../../lib/delivery/aws-client-options.js'
 
 export interface QueuedMessage {
   body: string
@@ -8,6 +9,9 @@ export interface QueuedMessage {
 /** Seconds for which nobody else sees a message: more than one piece of work takes. */
 const HIDDEN_SECONDS = 900
 const MAX_MESSAGES = 10
+const REQUEST_TIMEOUT_MS = 15_000
+/** No forwarder stands behind a command, to try again. */
+const MAX_ATTEMPTS = 3
 
 export interface Queue {
   /** Until none is left. */
@@ -19,7 +23,7 @@ export interface Queue {
 }
 
 export function openQueue (QueueUrl: string): Queue {
-  const client = new SQSClient({})
+  const client = new SQSClient({ ...awsClientOptions({ requestTimeoutMs: REQUEST_TIMEOUT_MS }), maxAttempts: MAX_ATTEMPTS })
   return {
     async * messages () {
       for (;;) {

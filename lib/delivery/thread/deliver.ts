@@ -1,10 +1,10 @@
-/** What a thread runs that delivers to AWS. */
+/** The module that the thread runs which delivers to CloudWatch. */
 import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { API_TPS, type RateLimitedApi } from '../../../schemas/aws-limits.js'
-import { clientOptions, DEFAULT_TIMEOUTS } from '../aws-client-options.js'
+import { awsClientOptions, type AwsClientSettings } from '../aws-client-options.js'
 import { createLogEventsSink } from '../sinks/log-events/log-events-sink.js'
 import { createMetricsSink } from '../sinks/metrics/metrics-sink.js'
 import { serveSinks } from './serve-sinks.js'
@@ -12,18 +12,17 @@ import { serveSinks } from './serve-sinks.js'
 /** Of this thread alone: a quarter to a third of a core that all want, and all of one that nobody does. */
 const BACKGROUND_NICENESS = 5
 
-/** What the thread is given; credentials and endpoints are found by the SDK's own rules. */
-export interface DeliverSettings {
-  region: string
-  requestTimeoutMs: number
+/** The data that the thread is started with. */
+export interface DeliverSettings extends AwsClientSettings {
   /** The process takes requests too, which come first where there are not enough cores for both. */
   background: boolean
 }
 
-const { region, requestTimeoutMs, background } = workerData as DeliverSettings
+const { background, ...clientSettings } = workerData as DeliverSettings
 // Linux alone gives every thread a priority of its own; elsewhere it would be that of the process.
 if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
-const options = { region, ...clientOptions({ ...DEFAULT_TIMEOUTS, requestTimeoutMs }) }
+// A client cannot cross threads: this one makes its own, with the options of `fastify.aws`.
+const options = awsClientOptions(clientSettings)
 
 serveSinks(parentPort!, Object.keys(API_TPS) as RateLimitedApi[], ({ rateLimiters, retentionDaysFor }) => [
   createMetricsSink({ cloudwatch: new CloudWatchClient(options), rateLimiter: rateLimiters.PutMetricData }),

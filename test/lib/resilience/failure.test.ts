@@ -3,10 +3,10 @@ import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloud
 import type { RequestListener } from 'node:http'
 import t, { type Test } from 'tap'
 import { classifyFailure, type FailureClass } from '../../../lib/resilience/failure.js'
-import { clientOptions } from '../../../lib/delivery/aws-client-options.js'
+import { awsClientOptions } from '../../../lib/delivery/aws-client-options.js'
 import { listen } from '../../helpers/http-answer.js'
 
-const settings = { region: 'eu-west-1', credentials: { accessKeyId: 'id', secretAccessKey: 'secret' }, ...clientOptions({ requestTimeoutMs: 200, connectionTimeoutMs: 1_000 }) }
+const settings = { credentials: { accessKeyId: 'id', secretAccessKey: 'secret' }, ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: 200 }) }
 
 async function putLogEvents (endpoint: string, overrides: object = {}, abortSignal?: AbortSignal): Promise<unknown> {
   const client = new CloudWatchLogsClient({ ...settings, endpoint, ...overrides })

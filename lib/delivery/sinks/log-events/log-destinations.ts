@@ -13,7 +13,7 @@ const RETENTION_ATTEMPTS = 5
 const PASSING: ReadonlySet<FailureClass> = new Set(['throttle', 'unavailable', 'conflict'])
 
 export interface LogDestinationsOptions {
-  /** Built with clientOptions(). */
+  /** Made with awsClientOptions(). */
   logs: CloudWatchLogsClient
   rateLimiters: Record<Api, RateLimiter>
   /** One of RETENTION_DAYS, for a group that is made here; undefined: it keeps its events for ever. */

@@ -21,7 +21,7 @@ const REJECTION_MESSAGES: Record<RejectionReason, string> = {
 }
 
 export interface LogEventsSinkOptions extends LogDestinationsOptions {
-  /** Built with clientOptions(). */
+  /** Made with awsClientOptions(). */
   logs: CloudWatchLogsClient
   rateLimiters: LogDestinationsOptions['rateLimiters'] & { PutLogEvents: RateLimiter }
 }

@@ -15,7 +15,7 @@ type Merged = MergedDatum<number>
 type Batch = MetricBatch<Merged>
 
 export interface MetricsSinkOptions {
-  /** Built with clientOptions(). */
+  /** Made with awsClientOptions(). */
   cloudwatch: CloudWatchClient
   rateLimiter: RateLimiter
 }

@@ -7,7 +7,7 @@ import { CloudWatchLogsClient, PutLogEventsCommand } from '@aws-sdk/client-cloud
 import fc from 'fast-check'
 import t from 'tap'
 import type { StoredLogEvent } from '../../../../../lib/items/item.js'
-import { clientOptions } from '../../../../../lib/delivery/aws-client-options.js'
+import { awsClientOptions } from '../../../../../lib/delivery/aws-client-options.js'
 import { LogEventTexts } from '../../../../../lib/delivery/sinks/log-events/log-event-texts.js'
 import { withBody } from '../../../../../lib/delivery/sinks/log-events/ready-body.js'
 
@@ -51,7 +51,7 @@ t.test('the SDK sends it as it would have sent the events itself', async t => {
   await once(server, 'listening')
   t.teardown(() => server.close())
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const logs = new CloudWatchLogsClient({ region: 'eu-west-1', credentials: { accessKeyId: 'id', secretAccessKey: 's' }, endpoint, ...clientOptions() })
+  const logs = new CloudWatchLogsClient({ credentials: { accessKeyId: 'id', secretAccessKey: 's' }, endpoint, ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: 30_000 }) })
   t.teardown(() => logs.destroy())
   const names = { logGroupName: '/app', logStreamName: 'a"b' }
   for (const events of fc.sample(fc.array(storedEvent, { minLength: 1, maxLength: 20 }), 20)) {

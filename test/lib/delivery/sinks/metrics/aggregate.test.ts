@@ -5,7 +5,7 @@ import t from 'tap'
 import { PUT_METRIC_DATA as LIMIT } from '../../../../../schemas/aws-limits.js'
 import type { StoredDatum } from '../../../../../lib/items/item.js'
 import { aggregate } from '../../../../../lib/delivery/sinks/metrics/aggregate.js'
-import { clientOptions } from '../../../../../lib/delivery/aws-client-options.js'
+import { awsClientOptions } from '../../../../../lib/delivery/aws-client-options.js'
 import { cutMetricBatches } from '../../../../../lib/delivery/sinks/metrics/metric-batches.js'
 import { listen } from '../../../../helpers/http-answer.js'
 
@@ -156,7 +156,7 @@ t.test('bytes are counted as the SDK sends them', async t => {
     bodies.push(Number(request.headers['content-length']))
     response.end('{}')
   })
-  const client = new CloudWatchClient({ region: 'eu-west-1', credentials: { accessKeyId: 'id', secretAccessKey: 's' }, endpoint, disableRequestCompression: true, ...clientOptions() })
+  const client = new CloudWatchClient({ credentials: { accessKeyId: 'id', secretAccessKey: 's' }, endpoint, disableRequestCompression: true, ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: 30_000 }) })
   t.teardown(() => client.destroy())
   const strange: Array<Partial<StoredDatum>> = [
     { Values: [1e21, 5e-324, -0, 2 ** 360, 0.1 + 0.2], Counts: [0.5, 0, 1, 1e-7, 3] },
