@@ -10,13 +10,11 @@ import { readTrustProxy } from '../../lib/http/trust-proxy.js'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { startRedis } from '../../tools/shared/redis.js'
+import type { Teardown } from './teardown.js'
 
 /** For machines on which many test files start at once. */
 const PLUGIN_TIMEOUT_MS = 60_000
 export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
-
-/** What a test leaves to its end; that of tap's `t`. */
-export interface Teardown { teardown (handler: () => unknown): void }
 
 export interface Gateway {
   app: FastifyInstance
@@ -31,13 +29,22 @@ export interface Gateway {
 export const BACKENDS = process.env.REDIS_URL === undefined ? ['embedded', 'redis'] as const : ['redis'] as const
 export type Backend = 'embedded' | 'redis'
 
-/** A redis-server of this file, or the one of REDIS_URL under a prefix of this file. */
-export async function redisEnvironment (t: Teardown): Promise<Record<string, string>> {
-  const REDIS_PREFIX = `test-${randomUUID()}`
-  if (process.env.REDIS_URL !== undefined) return { REDIS_URL: process.env.REDIS_URL, REDIS_PREFIX }
+/**
+ * A Redis that other tests use at the same time, so that each needs a prefix of its own: the one of REDIS_URL, the one
+ * of the run, or, where a file runs by itself, one of this test.
+ */
+export async function redisUrl (t: Teardown): Promise<string> {
+  const { REDIS_URL, TEST_REDIS_URL } = process.env
+  const shared = REDIS_URL ?? TEST_REDIS_URL
+  if (shared !== undefined) return shared
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  return { REDIS_URL: redis.url, REDIS_PREFIX }
+  return redis.url
+}
+
+/** What makes a gateway use Redis, under a prefix of its own. */
+export async function redisEnvironment (t: Teardown): Promise<{ REDIS_URL: string, REDIS_PREFIX: string }> {
+  return { REDIS_URL: await redisUrl(t), REDIS_PREFIX: `test-${randomUUID()}` }
 }
 
 /** Points the SDK of this process at a new sandbox. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner } from 'fast-jwt'
 import type { Application } from '../../schemas/applications.js'
-import type { Teardown } from './app.js'
+import type { Teardown } from './teardown.js'
 
 export const SECRET = 'a-secret-of-the-tests'
 

@@ -1,10 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from './teardown.js'
 
 export interface SentMessage {
   queueUrl: string

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Browser } from 'playwright-core'
-import type { Teardown } from './app.js'
+import type { Teardown } from './teardown.js'
 import { listen } from './http-answer.js'
 import { ROOT } from '../../tools/shared/root.js'
 
@@ -16,7 +16,7 @@ export async function startBrowser (t: Teardown): Promise<Browser> {
 }
 
 /** A web server with the one page of the tests; another origin than the gateway's, and another site. */
-export async function servePage (t: { teardown (close: () => unknown): void }): Promise<string> {
+export async function servePage (t: Teardown): Promise<string> {
   const page = await readFile(join(ROOT, 'test/browser/page.html'))
   const url = await listen(t, (_request, response) => response.setHeader('Content-Type', 'text/html; charset=utf-8').end(page))
   return url.replace('127.0.0.1', 'localhost')

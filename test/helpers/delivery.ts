@@ -11,10 +11,7 @@ import type { Lease, Settlement, SpoolRecord } from '../../lib/spool/spool.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from './teardown.js'
 
 /** Lets everything through at once. */
 export const unlimited: RateLimiter = {

@@ -13,10 +13,7 @@ import { openEmbeddedSpool } from '../../lib/spool/embedded/embedded-spool.js'
 import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
 import type { StoredLogEvent } from '../../lib/items/item.js'
 import { logRecords, unlimitedLogs, type Cloud } from './delivery.js'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from './teardown.js'
 
 export const SPOOL_OPTIONS: SpoolOptions = {
   lingerMs: 100,

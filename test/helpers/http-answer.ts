@@ -1,8 +1,9 @@
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Teardown } from './teardown.js'
 
 /** Starts a server on loopback that treats every request the same; closed with the test. */
-export async function listen (t: { teardown (close: () => unknown): void }, answer: RequestListener): Promise<string> {
+export async function listen (t: Teardown, answer: RequestListener): Promise<string> {
   const server: Server = createServer((request, response) => {
     request.resume()
     request.on('end', () => answer(request, response))

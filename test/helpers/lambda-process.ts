@@ -4,10 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { unzipSync } from 'fflate'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from './teardown.js'
 
 /**
  * What Lambda's runtime does with a function whose handler is `index.handler`: loads it once, and gives it one event

@@ -7,10 +7,7 @@ import { PROFILES } from '../../lib/metering/profiles.js'
 import type { MeteringProfile } from '../../schemas/metering-settings.js'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
 import { startPlatform, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from './teardown.js'
 
 export const CALLED_AT = Date.UTC(2026, 10, 22, 12)
 

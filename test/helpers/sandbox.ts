@@ -2,10 +2,7 @@ import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand } from '@aws-sdk/client-cloudwatch-logs'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox, type SandboxOptions } from '../../tools/sandbox/server.js'
-
-interface Scope {
-  teardown (callback: () => unknown): unknown
-}
+import type { Teardown } from './teardown.js'
 
 export interface TestSandbox extends Sandbox {
   cloudwatch: CloudWatchClient
@@ -18,7 +15,7 @@ export interface TestSandboxOptions extends SandboxOptions {
 }
 
 /** Starts a sandbox and SDK clients for it, all closed at the end of the test. */
-export async function openSandbox (t: Scope, { maxAttempts = 1, ...options }: TestSandboxOptions = {}): Promise<TestSandbox> {
+export async function openSandbox (t: Teardown, { maxAttempts = 1, ...options }: TestSandboxOptions = {}): Promise<TestSandbox> {
   const sandbox = await startSandbox(options)
   const config = {
     endpoint: sandbox.url,

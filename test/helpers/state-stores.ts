@@ -6,7 +6,8 @@ import { Redis } from 'ioredis'
 import { LmdbStateStore } from '../../lib/state/lmdb-store.js'
 import { RedisStateStore } from '../../lib/state/redis-store.js'
 import type { StateStore } from '../../lib/state/store.js'
-import { redisEnvironment, type Backend, type Teardown } from './app.js'
+import { redisEnvironment, type Backend } from './app.js'
+import type { Teardown } from './teardown.js'
 
 export interface StoreFolder {
   /** Another process on the same store, or after a restart; closed with the test. */

@@ -1,10 +1,12 @@
+import type { Teardown } from './teardown.js'
+
 const { now } = Date
 
 /**
  * A wall clock that a test sets forward or back, as an operator or NTP does, until the test ends. To be taken over
  * before the code under test takes hold of `Date.now`.
  */
-export function useWallClock (t: { teardown (restore: () => void): void }): { set (byMs: number): void } {
+export function useWallClock (t: Teardown): { set (byMs: number): void } {
   let setByMs = 0
   Date.now = () => now() + setByMs
   t.teardown(() => { Date.now = now })

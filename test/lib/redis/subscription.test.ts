@@ -1,7 +1,8 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { subscribe } from '../../../lib/redis/subscription.js'
-import { eventually, type Teardown } from '../../helpers/app.js'
+import { eventually } from '../../helpers/app.js'
+import type { Teardown } from '../../helpers/teardown.js'
 import { openEndpoint } from '../../helpers/endpoint.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 

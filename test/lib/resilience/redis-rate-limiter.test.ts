@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import { BURST_SECONDS, type RateLimiter } from '../../../lib/resilience/rate-limiter.js'
 import { RedisRateLimiter } from '../../../lib/resilience/redis-rate-limiter.js'
+import { redisEnvironment } from '../../helpers/app.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 
 const never = new AbortController().signal
@@ -18,14 +19,13 @@ async function callUntil (signal: AbortSignal, rateLimiter: RateLimiter): Promis
 }
 
 t.test('a fleet shares one rate', async t => {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
+  const { REDIS_URL, REDIS_PREFIX } = await redisEnvironment(t)
   const connect = (): Redis => {
-    const redis = new Redis(server.url)
+    const redis = new Redis(REDIS_URL)
     t.teardown(() => redis.disconnect())
     return redis
   }
-  const join = (key: string, cap: number): RedisRateLimiter => new RedisRateLimiter({ redis: connect(), key, cap, now: () => performance.now() })
+  const join = (key: string, cap: number): RedisRateLimiter => new RedisRateLimiter({ redis: connect(), key: `${REDIS_PREFIX}:${key}`, cap, now: () => performance.now() })
 
   await t.test('all of it together stays within the cap, and nobody is left out', async t => {
     const fleet = [join('rate:a', 60), join('rate:a', 60), join('rate:a', 60)]

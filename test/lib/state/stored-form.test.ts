@@ -8,7 +8,8 @@ import t from 'tap'
 import { LmdbStateStore } from '../../../lib/state/lmdb-store.js'
 import { RedisStateStore } from '../../../lib/state/redis-store.js'
 import { DAY_MS, type StateStore } from '../../../lib/state/store.js'
-import { BACKENDS, eventually, redisEnvironment, type Teardown } from '../../helpers/app.js'
+import { BACKENDS, eventually, redisEnvironment } from '../../helpers/app.js'
+import type { Teardown } from '../../helpers/teardown.js'
 
 /** Names and forms that processes of other versions read and write beside this one. */
 const NOW = Date.parse('2026-11-22T10:00:00Z')

@@ -2,6 +2,7 @@ import t from 'tap'
 import type { StateStore, WindowIncrement } from '../../../lib/state/store.js'
 import { StateStoreError } from '../../../lib/state/store.js'
 import { WindowCounters } from '../../../lib/state/window-counters.js'
+import type { Teardown } from '../../helpers/teardown.js'
 
 /** A store of which only the windows are used. */
 function windowStore (now: () => number) {
@@ -23,7 +24,7 @@ function windowStore (now: () => number) {
   return store
 }
 
-function startCounters (t: { teardown (close: () => void): void }, store: object, now: () => number): WindowCounters {
+function startCounters (t: Teardown, store: object, now: () => number): WindowCounters {
   const counters = new WindowCounters(store as StateStore, now)
   t.teardown(() => counters.close())
   return counters

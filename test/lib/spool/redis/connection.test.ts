@@ -1,12 +1,10 @@
 import t from 'tap'
 import { Redis } from 'ioredis'
 import { Connection } from '../../../../lib/spool/redis/connection.js'
-import { startRedis } from '../../../../tools/shared/redis.js'
+import { redisUrl } from '../../../helpers/app.js'
 
 t.test('many who wait for one connection share its listeners, and are all served', async t => {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const redis = new Redis(server.url, { lazyConnect: true })
+  const redis = new Redis(await redisUrl(t), { lazyConnect: true })
   t.teardown(() => redis.disconnect())
   const warnings: Error[] = []
   const onWarning = (warning: Error): void => { warnings.push(warning) }

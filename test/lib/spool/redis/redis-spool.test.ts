@@ -1,23 +1,18 @@
+import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { Redis } from 'ioredis'
 import { openRedisSpool } from '../../../../lib/spool/redis/redis-spool.js'
 import type { Spool, SpoolOptions } from '../../../../lib/spool/spool.js'
-import { startRedis } from '../../../../tools/shared/redis.js'
+import { redisUrl } from '../../../helpers/app.js'
 import { spoolContract, type SpoolFixture } from '../contract.js'
 import { deadLettersContract } from '../dead-letters-contract.js'
 import { ledgerContract } from '../ledger-contract.js'
 
-const server = await startRedis()
-const redis = new Redis(server.url)
-t.teardown(async () => {
-  redis.disconnect()
-  await server.stop()
-})
-
-let prefixes = 0
+const redis = new Redis(await redisUrl(t))
+t.teardown(() => redis.disconnect())
 
 async function openSpool (t: Test, options: SpoolOptions, shards = 4): Promise<SpoolFixture> {
-  const prefix = `spool-${prefixes++}`
+  const prefix = `spool-${randomUUID()}`
   const launch = (): Promise<Spool> => openRedisSpool({ ...options, redis, prefix, shards, sync: 'commit' })
   const fixture: SpoolFixture = {
     spool: await launch(),

@@ -3,10 +3,7 @@ import t from 'tap'
 import { until } from '../../../helpers/forwarder.js'
 import type { PlatformSandbox } from '../../../../tools/sandbox/platform/platform-sandbox.js'
 import { startPlatform, type PlatformSandboxOptions } from '../../../../tools/sandbox/platform/server.js'
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
+import type { Teardown } from '../../../helpers/teardown.js'
 
 const EVENT = { method: 'GET', url: '/', application: 'acme', responseCode: 200, source: 'AWS' }
 

@@ -13,6 +13,7 @@ import { awsEnvironment, startAwsFakes, type AwsFakes } from '../helpers/aws-fak
 import { startFunction } from '../helpers/lambda-process.js'
 import { recordedEvent } from '../helpers/lambda.js'
 import { accessLogLine, accessLogLines, subscriptionEvent } from '../helpers/metering.js'
+import type { Teardown } from '../helpers/teardown.js'
 
 const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:platform'
 
@@ -24,10 +25,6 @@ t.before(async () => {
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   bundles = await bundleFunctions(folder)
 })
-
-interface Teardown {
-  teardown (close: () => unknown): void
-}
 
 async function openWorld (t: Teardown): Promise<{ platform: PlatformSandbox, aws: AwsFakes, env: Record<string, string> }> {
   const [platform, aws] = await Promise.all([startPlatform(), startAwsFakes(t)])
