@@ -4,9 +4,11 @@ import { createHealth, type Health } from './forwarder-health.js'
 import type { FailureClass } from '../resilience/failure.js'
 import type { Log } from '../logger.js'
 import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js'
+import { holdLease } from './lease-holder.js'
 import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
 import { SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool } from '../spool/spool.js'
+import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 
 /** The longest sleep of a forwarder whose spool lets items linger for longer. */
@@ -16,10 +18,10 @@ const MIN_SLEEP_MS = 5
 /** While stopping, a destination that may be tried again within this time is waited for. */
 const STOP_PATIENCE_MS = 1_000
 
-/** Counts what happens; called synchronously, must not throw. */
+/** Counts calls and outcomes; called synchronously, must not throw. */
 export interface ForwarderObserver {
   onCall (call: SinkCall): void
-  /** @param delayMs from the append of the oldest of these items to their delivery */
+  /** @param delayMs from the append of the oldest item of the lease to its delivery */
   onDelivered (kind: Kind, destination: string, items: number, delayMs: number): void
   onRejected (kind: Kind, reason: RejectionReason, items: number): void
   onDeadLettered (kind: Kind, reason: DeadLetterReason, items: number): void
@@ -30,18 +32,19 @@ export interface ForwarderObserver {
 export interface ForwarderOptions {
   spool: Spool
   sink: Sink
-  /** Deliveries under way at once. Full batches need few: each costs tens of milliseconds of CPU. */
+  /** Deliveries under way at once. */
   concurrency: number
-  /** That of the spool. */
+  /** The lease time of the spool. */
   leaseMs: number
-  /** That of the spool: an idle forwarder looks this often, as an append that is not urgent does not wake it. */
+  /** The linger of the spool: an idle forwarder looks this often, as an append that is not urgent does not wake it. */
   lingerMs: number
   backoff: BackoffSchedules
   log: Log
   observer: ForwarderObserver
   receipts: { publish (update: ReceiptUpdate): void }
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
+  /** For how long a lease is held. */
+  monotonicNow: () => MonotonicMs
   /** In [0, 1). */
   random: () => number
 }
@@ -49,14 +52,14 @@ export interface ForwarderOptions {
 export interface Forwarder {
   start (): void
   /**
-   * Takes and delivers what waits, lingering or not, until nothing is left or graceMs are over; then aborts what is
-   * under way and gives it back to the spool. What is left is delivered by the next process. May be called twice.
+   * Takes and delivers the records that wait, lingering or not, until none is left or graceMs are over; then aborts the
+   * deliveries under way and releases their leases. The next process delivers the rest. May be called twice.
    */
   stop (graceMs: number): Promise<void>
   health (): Health
 }
 
-/** Moves what one kind has in the spool to its sink. */
+/** Delivers the records of one kind from the spool through its sink. */
 export function createForwarder (options: ForwarderOptions): Forwarder {
   return new SpoolForwarder(options)
 }
@@ -70,18 +73,18 @@ class SpoolForwarder implements Forwarder {
   readonly #abort = new AbortController()
   #running: Promise<void> | null = null
   #stopped: Promise<void> | null = null
-  /** Unix milliseconds of the stop. */
-  #stoppedAt: number | null = null
+  /** Null until `stop` is called; records that were appended later belong to other processes. */
+  #stoppedAt: UnixMs | null = null
   /** Failures of the spool in a row. */
   #spoolFailures = 0
   #wake: () => void = () => {}
-  /** Something became due while nobody slept. */
+  /** A destination became due, or a delivery ended, while the forwarder was not asleep. */
   #woken = false
 
   constructor (options: ForwarderOptions) {
     this.#options = options
     this.#kind = options.sink.kind
-    this.#health = createHealth({ now: options.now, forgetMs: 3 * options.backoff.denied.capMs })
+    this.#health = createHealth({ now: options.now, monotonicNow: options.monotonicNow, forgetMs: 3 * options.backoff.denied.capMs })
   }
 
   start (): void {
@@ -126,7 +129,7 @@ class SpoolForwarder implements Forwarder {
   async #takeNext (): Promise<'again' | 'stop' | { sleepMs: number }> {
     const stopping = this.#stoppedAt !== null
     this.#woken = false
-    const askedAt = this.#options.now()
+    const askedAt = this.#options.monotonicNow()
     let taken
     try {
       taken = await this.#options.spool.take(this.#kind, { flush: stopping })
@@ -136,7 +139,7 @@ class SpoolForwarder implements Forwarder {
     }
     if (taken.lease !== null) {
       this.#deliverAside(taken.lease, askedAt)
-      // What came later than the stop belongs to the processes that go on.
+      // Records that were appended after the stop belong to the processes that go on.
       const newer = this.#stoppedAt !== null && taken.lease.records.every(({ appendedAt }) => appendedAt > this.#stoppedAt!)
       return newer ? 'stop' : 'again'
     }
@@ -145,7 +148,7 @@ class SpoolForwarder implements Forwarder {
     return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
   }
 
-  #deliverAside (lease: Lease, takenAt: number): void {
+  #deliverAside (lease: Lease, takenAt: MonotonicMs): void {
     const delivery = this.#deliver(lease, takenAt)
       .catch(error => this.#options.log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'a delivery has thrown, which it never should'))
       .finally(() => {
@@ -155,40 +158,15 @@ class SpoolForwarder implements Forwarder {
     this.#underWay.add(delivery)
   }
 
-  async #deliver (lease: Lease, takenAt: number): Promise<void> {
-    const keeper = this.#keep(lease, takenAt)
+  async #deliver (lease: Lease, takenAt: MonotonicMs): Promise<void> {
+    const { spool, leaseMs, monotonicNow: now } = this.#options
+    const holder = holdLease({ spool, lease, leaseMs, takenAt, now, onSpoolError: error => this.#spoolFailed(error) })
     try {
-      const delivery = await this.#callSink(lease, keeper.extend)
+      const delivery = await this.#callSink(lease, holder.extend)
       await this.#settle(lease, delivery)
     } finally {
-      keeper.stop()
+      holder.stop()
     }
-  }
-
-  /**
-   * Holds the lease while its delivery takes its time. Extended by the clock of this process, from before the spool was
-   * asked; a process that stood still for longer than that has lost it.
-   */
-  #keep (lease: Lease, takenAt: number): { extend: () => Promise<boolean>, stop: () => void } {
-    const { spool, leaseMs, now } = this.#options
-    const everyMs = leaseMs / 3
-    let triedAt = takenAt
-    let heldUntil = takenAt + leaseMs
-    const extend = async (): Promise<boolean> => {
-      const askedAt = now()
-      if (askedAt >= heldUntil) return false
-      if (askedAt - triedAt < everyMs / 2) return true
-      triedAt = askedAt
-      try {
-        await spool.extend(lease)
-        heldUntil = askedAt + leaseMs
-      } catch (error) {
-        this.#spoolFailed(error)
-      }
-      return now() < heldUntil
-    }
-    const timer = setInterval(extend, everyMs).unref()
-    return { extend, stop: () => clearInterval(timer) }
   }
 
   async #callSink (lease: Lease, extend: () => Promise<boolean>): Promise<Delivery | DeliveryFailure> {
@@ -213,7 +191,7 @@ class SpoolForwarder implements Forwarder {
     const failure = delivery === null ? outcome as DeliveryFailure : delivery.failure
     const delayMs = failure === null ? 0 : this.#reportFailure(lease, failure, delivery)
 
-    if (delivery === null || metNothing(delivery.settlement)) {
+    if (delivery === null || hasNoOutcome(delivery.settlement)) {
       await this.#untilStored(lease, () => spool.release(lease, delayMs))
       return
     }
@@ -258,8 +236,8 @@ class SpoolForwarder implements Forwarder {
   }
 
   /**
-   * What CloudWatch has answered must not be forgotten because the store is away or full for a moment: tried until it is
-   * stored, or until the process has to end and the lease runs out.
+   * An answer of CloudWatch must not be lost because the store is away or full for a moment: tried until it is stored,
+   * or until the process has to end and the lease expires.
    */
   async #untilStored (lease: Lease, store: () => Promise<void>): Promise<boolean> {
     for (;;) {
@@ -312,7 +290,7 @@ class SpoolForwarder implements Forwarder {
   }
 }
 
-function metNothing ({ delivered, rejected = {}, deadLetters = [] }: Settlement): boolean {
+function hasNoOutcome ({ delivered, rejected = {}, deadLetters = [] }: Settlement): boolean {
   return delivered === 0 && deadLetters.length === 0 && Object.keys(rejected).length === 0
 }
 

@@ -40,6 +40,7 @@ function createForwarding (fastify: FastifyInstance) {
         observer,
         receipts,
         now: Date.now,
+        monotonicNow: () => performance.now(),
         random: Math.random
       }))
     },

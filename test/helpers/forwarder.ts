@@ -85,6 +85,7 @@ export function watchForwarder (t: Teardown, spool: Spool, sink: Sink, options: 
     observer,
     receipts: { publish: update => { observed.receipts.push(update) } },
     now: Date.now,
+    monotonicNow: () => performance.now(),
     random: Math.random,
     ...options
   })

@@ -3,7 +3,7 @@ import { createHealth } from '../../../lib/delivery/forwarder-health.js'
 
 t.test('the destination that is denied longest is named, until each is answered', async t => {
   let now = 1_000
-  const health = createHealth({ now: () => now, forgetMs: 60_000 })
+  const health = createHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
   t.same(health.read(), { failing: null })
   health.denied('a', 'first')
   now += 100
@@ -20,10 +20,27 @@ t.test('the destination that is denied longest is named, until each is answered'
 
 t.test('a denial that another process has seen the end of is forgotten', async t => {
   let now = 0
-  const health = createHealth({ now: () => now, forgetMs: 60_000 })
+  const health = createHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
   health.denied('a', 'no')
   now = 60_000
   t.not(health.read().failing, null)
   now = 60_001
+  t.equal(health.read().failing, null)
+})
+
+t.test('a wall clock that is set changes neither the order of denials nor when they are forgotten', async t => {
+  const clock = { now: 100_000, setBy: 0 }
+  const health = createHealth({ now: () => clock.now + clock.setBy, monotonicNow: () => clock.now, forgetMs: 60_000 })
+  health.denied('a', 'first')
+  clock.setBy = -90_000
+  clock.now++
+  health.denied('b', 'second')
+  t.match(health.read().failing, { destination: 'a', since: 100_000, partial: false })
+  health.answered('c')
+  t.equal(health.read().failing?.partial, true)
+  clock.setBy = 3_600_000
+  t.match(health.read().failing, { destinations: 2 })
+  clock.setBy = -3_600_000
+  clock.now += 60_001
   t.equal(health.read().failing, null)
 })

@@ -4,6 +4,7 @@ import type { Sink } from '../../../lib/delivery/sinks/sink.js'
 import { SpoolUnavailableError, type Spool } from '../../../lib/spool/spool.js'
 import { logRecords, metricRecords, startCloud, unlimited } from '../../helpers/delivery.js'
 import { QUICK_BACKOFF, SPOOL_OPTIONS, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../../helpers/forwarder.js'
+import { useWallClock } from '../../helpers/wall-clock.js'
 
 const DESTINATION = '/app/web:page'
 
@@ -238,11 +239,35 @@ t.test('a sink that throws stops nothing', async t => {
   await checkBalance(t, spool, { delivered: 1 })
 })
 
+t.test('a wall clock that is set in the middle of a delivery does not end its lease', async t => {
+  const wallClock = useWallClock(t)
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 20 })
+  const real = logsSink(cloud)
+  const setBy = [3_600_000, -7_200_000]
+  const { forwarder, observed } = watchForwarder(t, spool, {
+    kind: 'logs',
+    async deliver (lease, context) {
+      wallClock.set(setBy.shift() ?? 0)
+      return await real.deliver(lease, context)
+    }
+  })
+  forwarder.start()
+  await appendMessages(spool, DESTINATION, ['first'])
+  await until(() => observed.delivered.length === 1)
+  await appendMessages(spool, DESTINATION, ['second'])
+  await until(() => observed.delivered.length === 2)
+  t.same(messagesOf(cloud), ['first', 'second'])
+  t.same(observed.logged, [])
+  for (const { delayMs } of observed.delivered) t.ok(delayMs >= 0, `${delayMs} ms`)
+  await checkBalance(t, spool, { delivered: 2 })
+})
+
 t.test('a process that stood still for longer than its lease sends nothing of it', async t => {
   const cloud = await startCloud(t)
   const spool = await openSpool(t, { lingerMs: 20 })
   let stoodStillFor = 0
-  const now = (): number => Date.now() + stoodStillFor
+  const monotonicNow = (): number => performance.now() + stoodStillFor
   const real = logsSink(cloud)
   let takes = 0
   const sink: Sink = {
@@ -252,7 +277,7 @@ t.test('a process that stood still for longer than its lease sends nothing of it
       return await real.deliver(lease, context)
     }
   }
-  const { forwarder, observed } = watchForwarder(t, spool, sink, { now })
+  const { forwarder, observed } = watchForwarder(t, spool, sink, { monotonicNow })
   await appendMessages(spool, DESTINATION, ['a', 'b'])
   forwarder.start()
   await until(isEmpty(spool))
