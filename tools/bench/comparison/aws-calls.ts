@@ -21,20 +21,21 @@ const TRAFFICS = [
   {
     label: 'PutMetricData',
     api: 'PutMetricData',
-    items: () => POINTS_PER_SECOND * METRIC_SECONDS,
-    async send (bench: Bench, gateway: Gateway): Promise<void> {
+    /** How many items were sent. */
+    async send (bench: Bench, gateway: Gateway): Promise<number> {
       const { requests, accepted } = await bench.load.paced({
         port: gateway.port, path: '/metric', token: await gateway.token(), bodies: singlePointBodies(), connections: METRIC_CONNECTIONS
       }, POINTS_PER_SECOND, METRIC_SECONDS)
       if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to /metric were refused`)
+      return accepted
     }
   },
   {
     label: 'PutLogEvents',
     api: 'PutLogEvents',
-    items: ({ items }: Bench) => items / 2,
-    async send (bench: Bench, gateway: Gateway): Promise<void> {
-      await sendLogEvents(bench, gateway, bench.items / 2)
+    async send (bench: Bench, gateway: Gateway): Promise<number> {
+      const { accepted } = await sendLogEvents(bench, gateway, bench.items / 2)
+      return accepted * EVENTS_IN_REQUEST
     }
   }
 ]
@@ -50,8 +51,7 @@ interface Counted {
 async function measure (bench: Bench, build: Build, sandbox: Server, backend: Backend, traffic: Traffic): Promise<Counted> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { build, sandbox, store, forwarder: 'on' })
-  await traffic.send(bench, gateway)
-  const items = traffic.items(bench)
+  const items = await traffic.send(bench, gateway)
   await watchDrain(sandbox, items)
   await sleep(SETTLE_MS)
   const ledger = await readLedger(sandbox)
