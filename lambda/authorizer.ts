@@ -9,7 +9,7 @@ import { choiceSetting, numberSetting, textSetting, timeoutSetting, type Environ
 
 /** API Gateway waits 10 s for an authorizer. */
 const DEFAULT_TIMEOUT_MS = 3_000
-const MAX_SOCKETS = 4
+const MAX_CONNECTIONS = 4
 const DEFAULT_HEADER = 'clientId'
 
 /** @throws SettingsError */
@@ -21,7 +21,7 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
         baseUrl: textSetting(env, 'REVENIUM_PLATFORM_API') ?? PROFILES['v1-meter'].defaultUrl,
         apiKey: openApiKey(env),
         timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
-        maxSockets: MAX_SOCKETS
+        maxConnections: MAX_CONNECTIONS
       }),
       failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, DEFAULT_FAIL_MODE),
       now: Date.now,

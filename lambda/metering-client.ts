@@ -1,6 +1,6 @@
 import { createMeteringClient, type MeteringClient } from '../lib/metering/metering-client.js'
 import { createCallFilter, type CallFilter } from '../lib/metering/call-filter.js'
-import { createPlatform, type Platform } from '../lib/metering/platform.js'
+import { createPlatform } from '../lib/metering/platform.js'
 import { PROFILES, type Profile } from '../lib/metering/profiles.js'
 import { DEFAULT_METERING_PROFILE, METERING_PROFILES } from '../schemas/metering-settings.js'
 import { openApiKey } from './api-key.js'
@@ -21,15 +21,15 @@ export function concurrencyOf (env: Environment): number {
 }
 
 /** @throws SettingsError */
-export function openClient (env: Environment): { client: MeteringClient, platform: Platform } {
+export function openClient (env: Environment): MeteringClient {
   const profile = profileOf(env)
   const platform = createPlatform({
     baseUrl: textSetting(env, 'REVENIUM_PLATFORM_API') ?? profile.defaultUrl,
     apiKey: openApiKey(env),
     timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
-    maxSockets: concurrencyOf(env)
+    maxConnections: concurrencyOf(env)
   })
-  return { client: createMeteringClient({ platform, profile, now: Date.now, random: Math.random }), platform }
+  return createMeteringClient({ platform, profile, now: Date.now, random: Math.random })
 }
 
 /** @throws SettingsError | TypeError */

@@ -11,7 +11,7 @@ const REMEMBERED_CALLS = 50_000
 /** @throws SettingsError */
 function open (env: Environment): ReturnType<typeof createMeteringHandler> {
   return createMeteringHandler({
-    client: openClient(env).client,
+    client: openClient(env),
     filter: openFilter(env),
     delivered: rememberDelivered({ max: REMEMBERED_CALLS, now: Date.now }),
     parking: createQueueParking({

@@ -1,15 +1,13 @@
 import { setMaxListeners } from 'node:events'
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http'
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
-import { pipeline } from 'node:stream/promises'
-import { Writable } from 'node:stream'
 import type { ApiKey } from './api-key.js'
 
-/** Of an answer, to tell what is wrong; the rest is read and thrown away. */
-const MAX_KEPT_BYTES = 2_048
+/** Bytes of an answer that tell a failure; the rest is read and thrown away. */
+const MAX_TEXT_BYTES = 2_048
 /** An answer that is longer than this is cut off. */
 const MAX_ANSWER_BYTES = 1_048_576
 const USER_AGENT = 'cloudwatch-postman'
+/** Errors of a connection that was closed before the answer came. */
+const CLOSED_CONNECTION_CODES = new Set<string | undefined>(['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'])
 
 export interface PlatformRequest {
   method: 'GET' | 'POST'
@@ -27,40 +25,42 @@ export interface PlatformAnswer {
   text: string
 }
 
-/** The metering platform over HTTP; connections are kept open. */
+/** The metering platform over HTTP. Connections are kept open, and redirects are not followed: the key is for this address alone. */
 export interface Platform {
   /**
    * One answer, of whatever status.
    * @throws Error when there is none: the connection fails, the time is over, the signal is aborted, or there is no key
    */
   request (request: PlatformRequest): Promise<PlatformAnswer>
-  /** Closes idle connections. May be called twice. */
-  close (): void
 }
 
 export interface PlatformOptions {
   /** http or https, without query. */
   baseUrl: string
   apiKey: ApiKey
-  /** Milliseconds for the whole answer. */
+  /** Milliseconds for the whole answer, waiting for a connection included. */
   timeoutMs: number
-  /** Connections at once. */
-  maxSockets: number
+  /** Requests under way at once, and so connections. */
+  maxConnections: number
 }
 
 /** @throws TypeError when the base URL is none */
-export function createPlatform ({ baseUrl, apiKey, timeoutMs, maxSockets }: PlatformOptions): Platform {
+export function createPlatform ({ baseUrl, apiKey, timeoutMs, maxConnections }: PlatformOptions): Platform {
   const base = readBaseUrl(baseUrl)
-  const secure = base.startsWith('https:')
-  const agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, maxSockets })
-  const open: Open = secure ? httpsRequest : httpRequest
+  const slots = new Slots(maxConnections)
 
   async function attempt (request: PlatformRequest, key: string): Promise<PlatformAnswer> {
-    const signal = withTimeout(timeoutMs, request.signal)
+    const { signal, clear } = withTimeout(timeoutMs, request.signal)
     try {
-      return await exchange(open, `${base}${request.path}`, request, { agent, key, signal: signal.signal })
+      await slots.take(signal)
+      try {
+        return await exchange(`${base}${request.path}`, toFetchOptions(request, key, signal))
+      } finally {
+        // fetch takes a connection back a turn of the event loop after the last byte of the answer
+        setImmediate(() => slots.free())
+      }
     } finally {
-      signal.clear()
+      clear()
     }
   }
 
@@ -71,12 +71,9 @@ export function createPlatform ({ baseUrl, apiKey, timeoutMs, maxSockets }: Plat
       if ((answer.status !== 401 && answer.status !== 403) || !apiKey.refused(key)) return answer
       const renewed = await apiKey.get()
       return renewed === key ? answer : await attempt(request, renewed)
-    },
-    close: () => agent.destroy()
+    }
   }
 }
-
-type Open = (url: string, options: RequestOptions) => ClientRequest
 
 function readBaseUrl (baseUrl: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null
@@ -86,48 +83,86 @@ function readBaseUrl (baseUrl: string): string {
   return url.href.replace(/\/+$/, '')
 }
 
-async function exchange (open: Open, url: string, request: PlatformRequest, options: { agent: HttpAgent, key: string, signal: AbortSignal }): Promise<PlatformAnswer> {
-  const body = request.body === undefined ? undefined : Buffer.from(JSON.stringify(request.body))
-  const headers: Record<string, string | number> = { 'x-api-key': options.key, accept: 'application/json', 'user-agent': USER_AGENT }
-  if (body !== undefined) Object.assign(headers, { 'content-type': 'application/json', 'content-length': body.length })
-  if (request.idempotencyKey !== undefined) headers['idempotency-key'] = request.idempotencyKey
-  for (;;) {
-    const outgoing = open(url, { method: request.method, agent: options.agent, headers, signal: options.signal })
+/** Places for requests under way: fetch opens a connection for each, and has no limit of its own. */
+class Slots {
+  #left: number
+  readonly #waiting = new Set<() => void>()
+
+  constructor (count: number) {
+    this.#left = count
+  }
+
+  /** @throws the reason of the signal when it is aborted first */
+  async take (signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    if (this.#left > 0) {
+      this.#left -= 1
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const taken = (): void => {
+        signal.removeEventListener('abort', aborted)
+        resolve()
+      }
+      const aborted = (): void => {
+        this.#waiting.delete(taken)
+        reject(signal.reason)
+      }
+      this.#waiting.add(taken)
+      signal.addEventListener('abort', aborted, { once: true })
+    })
+  }
+
+  /** Hands the place to the request that has waited for longest. */
+  free (): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#left += 1
+      return
+    }
+    this.#waiting.delete(next)
+    next()
+  }
+}
+
+function toFetchOptions ({ method, body, idempotencyKey }: PlatformRequest, key: string, signal: AbortSignal): RequestInit {
+  const headers: Record<string, string> = { 'x-api-key': key, accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': USER_AGENT }
+  if (body !== undefined) headers['content-type'] = 'application/json'
+  if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey
+  return { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body: JSON.stringify(body) }) }
+}
+
+/** @throws Error as node:net and the like have it, or the reason of the signal */
+async function exchange (url: string, options: RequestInit): Promise<PlatformAnswer> {
+  for (let isFirst = true; ; isFirst = false) {
     try {
-      const response = await answerTo(outgoing, body)
-      return { status: response.statusCode!, headers: flat(response.headers), text: await readBeginning(response) }
+      const response = await fetch(url, options)
+      return { status: response.status, headers: Object.fromEntries(response.headers), text: await readBeginning(response) }
     } catch (error) {
-      options.signal.throwIfAborted()
+      options.signal!.throwIfAborted()
+      const cause = causeOf(error)
       // A connection that was closed while nobody used it says nothing about the platform: once more, on another one.
-      if (!(outgoing.reusedSocket && (error as NodeJS.ErrnoException).code === 'ECONNRESET')) throw error
+      if (!isFirst || !CLOSED_CONNECTION_CODES.has(cause.code)) throw cause
     }
   }
 }
 
-async function answerTo (outgoing: ClientRequest, body: Buffer | undefined): Promise<IncomingMessage> {
-  return await new Promise((resolve, reject) => {
-    outgoing.once('response', resolve)
-    outgoing.once('error', reject)
-    outgoing.end(body)
-  })
+/** The error behind `fetch failed`, whose message names what has happened. */
+function causeOf (error: unknown): NodeJS.ErrnoException {
+  const { cause } = error as Error
+  return cause instanceof Error ? cause : error as Error
 }
 
-/** Reads to the end, so that the connection can be used again. */
-async function readBeginning (response: IncomingMessage): Promise<string> {
-  const kept: Buffer[] = []
+/** Reads to the end, so that the connection can be used again. @throws Error when the answer is too long */
+async function readBeginning (response: Response): Promise<string> {
+  const beginning: Uint8Array[] = []
   let size = 0
-  await pipeline(response, new Writable({
-    write (chunk: Buffer, _encoding, done) {
-      if (size < MAX_KEPT_BYTES) kept.push(chunk.subarray(0, MAX_KEPT_BYTES - size))
-      size += chunk.length
-      done(size > MAX_ANSWER_BYTES ? new Error('the answer of the platform is too long') : null)
-    }
-  }))
-  return Buffer.concat(kept).toString('utf8')
-}
-
-function flat (headers: IncomingHttpHeaders): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+  for await (const chunk of response.body ?? []) {
+    if (size < MAX_TEXT_BYTES) beginning.push(chunk.subarray(0, MAX_TEXT_BYTES - size))
+    size += chunk.length
+    if (size > MAX_ANSWER_BYTES) throw new Error('the answer of the platform is too long')
+  }
+  return Buffer.concat(beginning).toString('utf8')
 }
 
 /** Aborts when the time is over or the outer signal is; `AbortSignal.any` would hold on to the outer one. */

@@ -19,27 +19,23 @@ interface Platforms {
 }
 
 /** Questions are asked one at a time for each client, and their answers are kept. */
-const ENTITLEMENT_SOCKETS = 16
+const ENTITLEMENT_CONNECTIONS = 16
 
 function openPlatforms (config: Config, key: string): Platforms {
   const { METERING_PROFILE, REVENIUM_PLATFORM_API: given, REVENIUM_ENTITLEMENT_API, FORWARDER_CONCURRENCY, METERING_CONCURRENCY } = config
   const common = { apiKey: fixedKey(key), timeoutMs: config.PLATFORM_TIMEOUT_MS }
   const entitlementUrl = REVENIUM_ENTITLEMENT_API ?? (METERING_PROFILE === 'v1-meter' ? given : undefined) ?? PROFILES['v1-meter'].defaultUrl
   return {
-    metering: createPlatform({ ...common, baseUrl: given ?? PROFILES[METERING_PROFILE].defaultUrl, maxSockets: FORWARDER_CONCURRENCY * METERING_CONCURRENCY }),
-    entitlement: createPlatform({ ...common, baseUrl: entitlementUrl, maxSockets: ENTITLEMENT_SOCKETS })
+    metering: createPlatform({ ...common, baseUrl: given ?? PROFILES[METERING_PROFILE].defaultUrl, maxConnections: FORWARDER_CONCURRENCY * METERING_CONCURRENCY }),
+    entitlement: createPlatform({ ...common, baseUrl: entitlementUrl, maxConnections: ENTITLEMENT_CONNECTIONS })
   }
 }
 
-/** Owns `fastify.platform`: the connections to the metering platform, when there is one. */
+/** Owns `fastify.platform`: the clients of the metering platform, when there is one. */
 async function platform (fastify: FastifyInstance): Promise<void> {
   const { config } = fastify
-  const platforms = config.REVENIUM_PLATFORM_API_KEY === undefined ? null : openPlatforms(config, config.REVENIUM_PLATFORM_API_KEY)
-  fastify.decorate('platform', platforms)
-  fastify.addHook('onClose', async () => {
-    platforms?.metering.close()
-    platforms?.entitlement.close()
-  })
+  const key = config.REVENIUM_PLATFORM_API_KEY
+  fastify.decorate('platform', key === undefined ? null : openPlatforms(config, key))
 }
 
 export default fp(platform, { name: 'platform', dependencies: ['config'] })

@@ -149,14 +149,9 @@ async function main (): Promise<void> {
   const { send, queue, reason } = values
   if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
   if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)
-  const opened = send ? openClient(process.env) : null
-  const metering = new Metering(opened?.client ?? null)
-  try {
-    if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
-    else await meterQueue(metering, queue, reason, send)
-  } finally {
-    opened?.platform.close()
-  }
+  const metering = new Metering(send ? openClient(process.env) : null)
+  if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
+  else await meterQueue(metering, queue, reason, send)
   const { events, sent, refused, left, duplicates, skipped, unreadable } = metering.tally
   write(`${send ? `${sent} of ${events} events sent, ${refused} refused, ${left} left` : `${events} events`}, ${duplicates} duplicates, ${skipped} skipped, ${unreadable} unreadable${send ? '' : '; nothing was sent: --send does'}`)
   if (refused + left > 0) process.exitCode = 1

@@ -17,7 +17,7 @@ t.test('every call is sent with its key and an idempotency key', async t => {
 })
 
 t.test('no more calls are under way than allowed', async t => {
-  const { platform } = await openTestPlatform(t, { maxSockets: 100 })
+  const { platform } = await openTestPlatform(t, { maxConnections: 100 })
   let underWay = 0
   let most = 0
   const counting: Platform = {
@@ -134,7 +134,7 @@ t.test('backoff grows, is jittered, and is capped', async t => {
 })
 
 t.test('many calls at once, under way or waiting, are no leak that Node warns of', async t => {
-  const { client, sandbox } = await openTestPlatform(t, { maxSockets: 100 })
+  const { client, sandbox } = await openTestPlatform(t, { maxConnections: 100 })
   const warnings: string[] = []
   const onWarning = ({ name }: Error): void => { warnings.push(name) }
   process.on('warning', onWarning)

@@ -1,9 +1,23 @@
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { inspect } from 'node:util'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { createFetchedKey, fixedKey } from '../../../lib/metering/api-key.js'
 import { createPlatform } from '../../../lib/metering/platform.js'
 import { failureOfAnswer } from '../../../lib/metering/platform-failure.js'
 import { meteredCall, openTestPlatform } from '../../helpers/metering.js'
+
+/** @returns the URL of a server that is closed with the test */
+async function serve (t: Test, handler: RequestListener): Promise<string> {
+  const server = createServer(handler).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.close()
+    server.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
 
 const QUESTION = { method: 'GET', path: '/product-key?application=acme' } as const
 
@@ -19,6 +33,50 @@ t.test('connections are used again', async t => {
   for (let i = 0; i < 10; i++) await client.post(meteredCall(`c${i}`))
   t.equal(sandbox.ledger().metered, 10)
   t.ok(sandbox.ledger().connections <= 2, `${sandbox.ledger().connections} connections`)
+})
+
+t.test('no more requests are under way than allowed, and those that wait take their turn', async t => {
+  const { client, sandbox } = await openTestPlatform(t, { maxConnections: 2 })
+  sandbox.faults.set([{ kind: 'delay', delayMs: 20 }])
+  const failures = await Promise.all(Array.from({ length: 12 }, (_none, index) => client.post(meteredCall(`c${index}`))))
+  t.same(failures, Array.from({ length: 12 }, () => null))
+  t.equal(sandbox.ledger().metered, 12)
+  t.ok(sandbox.ledger().connections <= 2, `${sandbox.ledger().connections} connections`)
+})
+
+t.test('the time of a request counts while it waits for a connection, and its signal ends the wait', async t => {
+  const { platform, sandbox } = await openTestPlatform(t, { maxConnections: 1, timeoutMs: 200 })
+  sandbox.faults.set([{ kind: 'hang' }])
+  const controller = new AbortController()
+  const hanging = platform.request(QUESTION)
+  const waiting = platform.request(QUESTION)
+  const aborted = platform.request({ ...QUESTION, signal: controller.signal })
+  controller.abort(new Error('enough'))
+  await t.rejects(aborted, { message: 'enough' })
+  await t.rejects(hanging, { message: /no answer in 200 ms/ })
+  await t.rejects(waiting, { message: /no answer in 200 ms/ })
+  sandbox.faults.clear()
+  t.equal((await platform.request(QUESTION)).status, 404, 'the place is free again')
+})
+
+t.test('a redirect is an answer, and nobody is sent the key for it', async t => {
+  const asked: string[] = []
+  const url = await serve(t, (request, response) => {
+    asked.push(request.url!)
+    response.writeHead(302, { location: '/elsewhere' }).end()
+  })
+  const platform = createPlatform({ baseUrl: url, apiKey: fixedKey('hak_secret'), timeoutMs: 5_000, maxConnections: 1 })
+  t.equal((await platform.request({ method: 'GET', path: '/product-key' })).status, 302)
+  t.same(asked, ['/product-key'])
+})
+
+t.test('of a long answer the beginning is kept, and one too long is none', async t => {
+  const url = await serve(t, (request, response) => {
+    response.on('error', () => {}).end(Buffer.alloc(request.url === '/long' ? 1_000_000 : 1_100_000, 'x'))
+  })
+  const platform = createPlatform({ baseUrl: url, apiKey: fixedKey('k'), timeoutMs: 5_000, maxConnections: 1 })
+  t.equal((await platform.request({ method: 'GET', path: '/long' })).text.length, 2_048)
+  await t.rejects(platform.request({ method: 'GET', path: '/too-long' }), { message: /too long/ })
 })
 
 t.test('a connection that was cut while idle costs no call', async t => {
@@ -137,6 +195,6 @@ t.test('the key is in no message', async t => {
 
 t.test('an address that is none is refused at once', async t => {
   for (const baseUrl of ['', 'api.example.com', 'ftp://example.com', 'https://example.com/?a=b', 'https://user@example.com']) {
-    t.throws(() => createPlatform({ baseUrl, apiKey: fixedKey('k'), timeoutMs: 1, maxSockets: 1 }), TypeError, baseUrl)
+    t.throws(() => createPlatform({ baseUrl, apiKey: fixedKey('k'), timeoutMs: 1, maxConnections: 1 }), TypeError, baseUrl)
   }
 })
