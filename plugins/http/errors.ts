@@ -66,4 +66,4 @@ async function errors (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(errors, { name: 'errors' })
+export default fp(errors, { name: 'errors', dependencies: ['server-options'] })

@@ -2,13 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.js'
 import { HealthSchema } from '../../schemas/health.js'
 
-/** The first answer of a process: it does not wait for what would compile its schema. */
-const serializerCompiler = () => (health: unknown): string => JSON.stringify(health)
-
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/health/live', {
     config: { rateLimit: false },
-    serializerCompiler,
     schema: {
       operationId: 'getLiveness',
       summary: 'Whether the process answers',
@@ -22,7 +18,6 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.get('/health/ready', {
     config: { rateLimit: false },
-    serializerCompiler,
     schema: {
       operationId: 'getReadiness',
       summary: 'Whether items can be stored and delivered',

@@ -2,7 +2,9 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import t from 'tap'
+import Fastify from 'fastify'
+import t, { type Test } from 'tap'
+import app from '../../app.js'
 import { findPort } from '../../tools/shared/ports.js'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
@@ -106,4 +108,53 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
   t.equal(await exit, 0)
   t.same([...sandbox.items('/term')].map(({ message }) => message), ['the payload of this test'])
   for (const secret of [accessToken, clientToken, SECRET, 'access-secret', 'aws-secret', 'the payload']) t.notMatch(output(), secret)
+})
+
+/** What the exported options would have set, and a plugin sets for any other server. */
+async function checkWithoutOptions (t: Test, url: string, output: () => string): Promise<void> {
+  await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
+  t.equal(output().match(/--options/g)?.length, 1, 'one line says what only options can set')
+
+  const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const { accessToken } = await (await post('/token', { clientToken: createClientToken(SECRET, Date.now(), 'salt') })).json() as { accessToken: string }
+  const logs = (event: object) => ({ logGroupName: '/g', logStreamName: 's', logEvents: [event] })
+  const answer = await post(`/logEvents?accessToken=${accessToken}`, logs({ message: 'm' }))
+  t.equal(answer.status, 201)
+  const { ResponseMetadata } = await answer.json() as { ResponseMetadata: { RequestId: string } }
+  t.match(ResponseMetadata.RequestId, /^[0-9a-f]{8}-[0-9a-f]{4}-4/, 'a random request id')
+
+  await post(`/nothing?accessToken=${accessToken}`, {})
+  await fetch(`${url}/%zz?accessToken=${accessToken}`)
+  await fetch(`${url}/logEvents?accessToken=${accessToken}`, { method: 'OPTIONS', headers: { origin: 'https://shop.example' } })
+  await fetch(`${url}/documentation?accessToken=${accessToken}`)
+  t.equal((await post('/token', { clientToken: 5 })).status, 401, 'a number does not become a string')
+  t.equal((await post(`/logEvents?accessToken=${accessToken}`, { ...logs({ message: 'm' }), logGroupName: 5 })).status, 400)
+  const large = await post('/token', { clientToken: 'x'.repeat(1_100_000) })
+  t.equal(large.status, 413, 'bodies have a limit')
+  t.match(await large.json(), { error: { code: 130 } })
+  t.equal(large.headers.get('access-control-allow-origin'), '*')
+  for (const secret of [accessToken, 'accessToken=']) t.notMatch(output(), secret, 'no token is logged')
+  t.match(output(), /incoming request/, 'requests are')
+  t.notMatch(output(), /"reqId":"req-/)
+}
+
+t.test('fastify start without --options leaks nothing and answers right', async t => {
+  const port = await findPort()
+  const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), FASTIFY_ADDRESS: '127.0.0.1', FORWARDER: 'off' }, ['-l', 'trace', '-p', String(port), '-g', '15000', '-T', '60000'])
+  await checkWithoutOptions(t, `http://127.0.0.1:${port}`, output)
+  child.kill('SIGTERM')
+  t.equal(await exit, 0)
+})
+
+t.test('so does the app inside another, whose own routes stay as they are', async t => {
+  let output = ''
+  const host = Fastify({ bodyLimit: 50_000_000, pluginTimeout: 60_000, logger: { level: 'trace', stream: { write: (line: string) => { output += line } } } })
+  host.get('/own/:n', { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ params }) => params)
+  await host.register(app, {
+    environment: { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access', AWS_REGION: 'eu-west-1', DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
+  })
+  t.teardown(() => host.close())
+  const url = await host.listen({ port: 0, host: '127.0.0.1' })
+  await checkWithoutOptions(t, url, () => output)
+  t.same(await (await fetch(`${url}/own/5`)).json(), { n: 5 }, 'the host coerces as before')
 })
