@@ -1,24 +1,24 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Stores what several appends bring, each all or nothing.
+ * Stores the entries of several appends, of each append all or none.
  *
  * KEYS[1] base name of the kind and shard
- * ARGV[1] id of this call; a call with an id of the last minute changes nothing and returns what it returned before
+ * ARGV[1] id of this call; a call with an id of the last minute changes nothing and returns the same again
  * ARGV[2] linger in milliseconds
  * ARGV[3] ARGV[4] items and bytes of a full batch
  * ARGV[5] maximum of stored bytes
- * ARGV[6] ARGV[7] channel and message for a destination that became due before its linger
+ * ARGV[6] ARGV[7] channel and message to publish when a destination became due before its linger
  * then for each append: destination, urgent (0 or 1), idempotency key or '', its answer, its seconds to live,
- *   bytes of lines, number of chunks, then for each chunk: "records items bytes lineBytes", value
+ *   bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
  *
- * Returns for each append '' when stored, '!' when full, or '=' and the answer that the key got before; last the bytes
- * of lines now stored.
+ * Returns for each append '' when it is stored, '!' when the spool is full, or '=' and the answer that the key got
+ * before; last the bytes of lines now stored.
  */
 export const APPEND = `${COMMON}
-local memory = base .. ':f:' .. ARGV[1]
-local seen = redis.call('GET', memory)
-if seen then return cjson.decode(seen) end
+local resultsKey = base .. ':f:' .. ARGV[1]
+local known = redis.call('GET', resultsKey)
+if known then return cjson.decode(known) end
 
 local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local now = clock()
@@ -35,8 +35,8 @@ local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
   redis.call('HINCRBY', counters, 'accepted', items)
   if not id then return '' end
   if urgent == '1' then redis.call('HSET', state, 'urgent:' .. dest, id) end
-  local pressing = urgent == '1' or isPressing(dest, limitItems, limitBytes)
-  local dueAt, dueBefore = schedule(dest, pressing and now or now + lingerMs)
+  local ready = urgent == '1' or isBatchReady(dest, limitItems, limitBytes)
+  local dueAt, dueBefore = schedule(dest, ready and now or now + lingerMs)
   if dueAt <= now and dueBefore > now then early = true end
   return ''
 end
@@ -47,7 +47,7 @@ while i <= #ARGV do
   i = i + 7 + 2 * count
 end
 results[#results + 1] = redis.call('HGET', counters, 'lineBytes') or '0'
-redis.call('SET', memory, cjson.encode(results), 'EX', 60)
+redis.call('SET', resultsKey, cjson.encode(results), 'EX', 60)
 if early then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
 return results
 `

@@ -12,15 +12,15 @@ import type { Argument, SpoolClient } from './commands.js'
 import type { Connection } from './connection.js'
 
 const IDEMPOTENCY_TTL_S = 24 * 3_600
-/** One call of the script takes so much at most, so that it does not keep others from the server. */
+/** One call of the script takes this much at most, so that it does not hold the server for long. */
 const MAX_FLUSH_OPS = 1_000
 const MAX_FLUSH_BYTES = 4 * 2 ** 20
-/** How long a replica or the disk may take. */
+/** How long a replica or the disk may take to confirm. */
 const DURABLE_WITHIN_MS = 4_000
 
 export interface AppenderOptions {
   connection: Connection
-  /** Name of the kind and shard. */
+  /** Base name of the kind and shard. */
   base: string
   kind: Kind
   channel: string
@@ -31,24 +31,24 @@ export interface AppenderOptions {
   budget: Budget
 }
 
-interface Sized {
+interface SizedAppend {
   append: Append
   lineBytes: number
 }
 
-/** What the script takes as one append: an append with an idempotency key, or several without of one destination. */
+/** One append of the script: an append with an idempotency key, or several appends of one destination without. */
 interface Operation {
-  members: Pending<Sized, AppendResult>[]
+  members: Pending<SizedAppend, AppendResult>[]
   destination: string
   records: SpoolRecord[]
   urgent: boolean
   lineBytes: number
 }
 
-/** Brings the appends of one kind and shard to Redis, those of one moment in one call. */
+/** Sends the appends of one kind and shard to Redis, the appends of one moment in one call. */
 export class Appender {
   readonly #options: AppenderOptions
-  readonly #commits: GroupCommit<Sized, AppendResult>
+  readonly #commits: GroupCommit<SizedAppend, AppendResult>
 
   constructor (options: AppenderOptions) {
     this.#options = options
@@ -65,19 +65,19 @@ export class Appender {
     return this.#commits.idle()
   }
 
-  async #flush (group: Pending<Sized, AppendResult>[]): Promise<void> {
+  async #flush (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
     const { connection, base, kind, channel, lingerMs, limits, maxBytes, budget } = this.#options
     const operations = toOperations(group)
     const args = [randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind, ...operations.flatMap(operation => toArguments(operation, limits))]
     const results = await connection.run(client => this.#send(client, base, args), group[0]!.pushedAt)
-    budget.heard(base, Number(results.at(-1)))
+    budget.report(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
   }
 
   async #send (client: SpoolClient, base: string, args: Argument[]): Promise<string[]> {
     const { durability } = this.#options
     if (durability === 'none') return client.postmanAppend(base, ...args)
-    // In one pipeline, so that the wait is for the very connection that has written.
+    // In one pipeline, as WAIT and WAITAOF are about the writes of their own connection.
     const pipeline = client.pipeline()
     Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [base, ...args])
     if (durability === 'wait') pipeline.call('WAIT', 1, DURABLE_WITHIN_MS)
@@ -97,7 +97,7 @@ export class Appender {
   }
 }
 
-function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
+function toOperations (group: Pending<SizedAppend, AppendResult>[]): Operation[] {
   const operations: Operation[] = []
   const shared = new Map<string, Operation>()
   for (const member of group) {
@@ -119,11 +119,11 @@ function toOperations (group: Pending<Sized, AppendResult>[]): Operation[] {
 
 function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
   const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
-  const chunks = packEntries(records, limits)
-  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, chunks.length, ...entryArguments(chunks)]
+  const entries = packEntries(records, limits)
+  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, entries.length, ...entryArguments(entries)]
 }
 
-/** "records items bytes lineBytes", value; for each. */
-export function entryArguments (chunks: PackedEntry[]): Argument[] {
-  return chunks.map(encodeEntry).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
+/** For each entry: "records items bytes lineBytes", value. */
+export function entryArguments (entries: PackedEntry[]): Argument[] {
+  return entries.map(encodeEntry).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
 }

@@ -1,35 +1,36 @@
+import type { MonotonicMs } from '../../../schemas/common.js'
 import { SpoolFullError } from '../spool.js'
 
-/** How long the bytes of all shards, as last counted, are good enough. */
+/** How long a count of the bytes of all shards is recent enough. */
 const REFRESH_MS = 250
 
 /**
- * Keeps the spool within its bytes over all shards. What this process stores and removes shows at once, what others do
- * with the next count; so several of them may together overshoot by what they store until then.
+ * Keeps the spool within its bytes over all shards. The appends and settlements of this process count at once, those of
+ * other processes with the next count; so several processes may together overshoot by the bytes they store until then.
  */
 export class Budget {
   readonly #maxBytes: number
-  readonly #count: (heard: (shard: string, stored: number) => void) => Promise<unknown>
-  /** Bytes of each shard. Answers come in the order of the calls, so the last one heard is the latest. */
+  readonly #countShards: (report: (shard: string, stored: number) => void) => Promise<unknown>
+  /** Bytes of each shard. Redis answers in the order of the calls, so the last answer is the latest. */
   readonly #stored = new Map<string, number>()
   #pending = 0
-  #countedAt = -Infinity
+  #countedAt: MonotonicMs = -Infinity
   #counting: Promise<Error | null> | null = null
 
-  /** @param count asks every shard and tells what it has heard */
-  constructor (maxBytes: number, count: (heard: (shard: string, stored: number) => void) => Promise<unknown>) {
+  /** @param countShards asks every shard for its bytes and reports them */
+  constructor (maxBytes: number, countShards: (report: (shard: string, stored: number) => void) => Promise<unknown>) {
     this.#maxBytes = maxBytes
-    this.#count = count
+    this.#countShards = countShards
   }
 
   /**
    * Counts the bytes until `release`.
-   * @throws SpoolFullError when they do not fit, or what `count` has thrown when nobody can say
+   * @throws SpoolFullError when they do not fit; Error of `countShards` when they could not be counted
    */
   async reserve (bytes: number): Promise<void> {
-    if (Date.now() - this.#countedAt > REFRESH_MS) {
+    if (performance.now() - this.#countedAt > REFRESH_MS) {
       const counting = this.#refresh()
-      // Others may have made room, so only a fresh count says that it is full.
+      // Other processes may have made room, so only a fresh count says that it is full.
       const failure = this.#fits(bytes) ? null : await counting
       if (failure !== null) throw failure
     }
@@ -41,8 +42,8 @@ export class Budget {
     this.#pending -= bytes
   }
 
-  /** A shard has answered how much it holds. */
-  heard (shard: string, stored: number): void {
+  /** Takes note of the bytes that a shard holds. */
+  report (shard: string, stored: number): void {
     this.#stored.set(shard, stored)
   }
 
@@ -58,8 +59,8 @@ export class Budget {
 
   /** @returns why it could not be counted */
   #refresh (): Promise<Error | null> {
-    this.#counting ??= this.#count((shard, stored) => this.heard(shard, stored)).then(() => {
-      this.#countedAt = Date.now()
+    this.#counting ??= this.#countShards((shard, stored) => this.report(shard, stored)).then(() => {
+      this.#countedAt = performance.now()
       return null
     }, (error: Error) => error).finally(() => { this.#counting = null })
     return this.#counting

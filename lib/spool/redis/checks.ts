@@ -1,19 +1,19 @@
 import { SpoolConfigurationError } from '../spool.js'
 import type { Connection } from './connection.js'
 
-/** XAUTOCLAIM, the IDLE filter of XPENDING and LT of ZADD came with it. */
+/** The first version with the IDLE filter of XPENDING and LT of ZADD. */
 const MIN_VERSION = [6, 2] as const
 const WAITAOF_VERSION = [7, 2] as const
 
-/** How an append waits for more than the memory of the server. */
+/** The command that an append waits with, until more than the memory of the server has it. */
 export type Durability = 'none' | 'waitaof' | 'wait'
 
 type Info = Record<string, string>
 
 /**
- * Looks whether the server can hold the spool.
- * @returns what an append has to wait for
- * @throws SpoolConfigurationError when it cannot
+ * Checks that the server can hold the spool.
+ * @returns how an append has to wait
+ * @throws SpoolConfigurationError when the server cannot
  */
 export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<Durability> {
   const info = parseInfo(await connection.run(client => client.info()))
@@ -37,7 +37,7 @@ async function chooseDurability (connection: Connection, info: Info, version: st
     'set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica')
 }
 
-/** Null where the server does not tell, as managed ones do. */
+/** Null where the server does not tell, as is the rule with managed ones. */
 async function appendFsync (connection: Connection): Promise<string | null> {
   try {
     const reply: unknown = await connection.run(client => client.call('CONFIG', 'GET', 'appendfsync'))

@@ -1,25 +1,26 @@
 /**
- * Put in front of every script: names and steps that they share.
+ * The head of every script: names of keys and shared steps.
  *
- * All keys of a kind and shard begin with the hash tag in KEYS[1], so they live in one slot; the scripts make the
- * other names themselves:
- *   :q:<destination>  stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = the chunk;
- *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds what was given back
- *   :due              sorted set, destination → Unix milliseconds when due
- *   :oldest           sorted set, destination → Unix milliseconds of its oldest entry
+ * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
+ * one slot. The scripts make the other names themselves; times are Unix milliseconds of the server:
+ *   :q:<destination>  stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
+ *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
+ *                     that were released
+ *   :due              sorted set, destination → when it is due
+ *   :oldest           sorted set, destination → when its oldest entry was appended
  *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
- *                     urgent (id of the youngest urgent entry), back (age and id of the youngest remainder)
+ *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes
  *   :k:<key>          answer to an idempotency key
- *   :f:<id>           answer of an append that may be sent again
- *   :dl, :dlids       hash and sorted set of dead letters
+ *   :f:<id>           answer of an append script, for a call that is sent again
+ *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids
  */
 export const COMMON = `
 local base, group = KEYS[1], 'forwarders'
 local due, oldest, state, counters = base .. ':due', base .. ':oldest', base .. ':state', base .. ':counters'
-local letters, letterIds = base .. ':dl', base .. ':dlids'
--- Longer than any lease, so that what is given back counts as expired.
-local givenBackIdle = 1000000000
+local deadLetters, deadLetterIds = base .. ':dl', base .. ':dlids'
+-- Longer than any lease, so that released entries count as expired.
+local releasedIdle = 1000000000
 
 local function stream(dest) return base .. ':q:' .. dest end
 
@@ -35,7 +36,7 @@ end
 
 local function get(field, dest) return tonumber(redis.call('HGET', state, field .. ':' .. dest) or 0) end
 
--- Adds to what no lease holds.
+-- Adds to the items, bytes and entries that no lease holds.
 local function addWaiting(dest, items, bytes, entries)
   redis.call('HINCRBY', state, 'items:' .. dest, items)
   redis.call('HINCRBY', state, 'bytes:' .. dest, bytes)
@@ -48,7 +49,7 @@ local function addStored(records, items, lineBytes)
   redis.call('HINCRBY', counters, 'lineBytes', lineBytes)
 end
 
--- Makes it due at this time or earlier, but never before its hold ends. Returns when it is due now and before.
+-- Makes a destination due at this time or earlier, but never before its hold ends. Returns when it is due now, and when it was.
 local function schedule(dest, at)
   local before = tonumber(redis.call('ZSCORE', due, dest) or math.huge)
   local after = math.max(math.min(before, at), get('hold', dest))
@@ -60,7 +61,7 @@ local function holdUntil(dest, at)
   if at > get('hold', dest) then redis.call('HSET', state, 'hold:' .. dest, string.format('%.0f', at)) end
 end
 
--- Adds the chunks that ARGV has from i on ("records items bytes lineBytes", value); returns the id of the last one and
+-- Adds the entries that ARGV has from i on ("records items bytes lineBytes", value). Returns the id of the last entry and
 -- the items of all.
 local function store(dest, appendedAt, i, count)
   local records, items, bytes, lineBytes, id = 0, 0, 0, 0, nil
@@ -75,17 +76,17 @@ local function store(dest, appendedAt, i, count)
     addStored(records, items, lineBytes)
     addWaiting(dest, items, bytes, count)
     local isNew = redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest) == 1
-    -- May be there all the same, with what was stored when the server did not let a script finish.
+    -- The group may exist all the same, with entries of a script that the server did not let finish.
     if isNew then redis.pcall('XGROUP', 'CREATE', stream(dest), group, '0') end
   end
   return id, items
 end
 
-local function isPressing(dest, limitItems, limitBytes)
+local function isBatchReady(dest, limitItems, limitBytes)
   return get('items', dest) >= limitItems or get('bytes', dest) >= limitBytes
 end
 
--- The ids that the lease holds, or nil when it does not hold all of them any more.
+-- The ids of the entries that the lease holds, or nil when it does not hold all of them any more.
 local function held(dest, lease, count)
   local pending = redis.pcall('XPENDING', stream(dest), group, '-', '+', count + 1, lease)
   if pending.err or #pending ~= count then return nil end
@@ -94,7 +95,7 @@ local function held(dest, lease, count)
   return ids
 end
 
--- Calls a command with many ids, some at a time; the ids stand between the arguments before and after.
+-- Calls a command with many ids, 1,000 at a time; the ids stand between the arguments before and after.
 local function each(ids, before, after)
   for first = 1, #ids, 1000 do
     local args = {unpack(before)}
@@ -104,12 +105,21 @@ local function each(ids, before, after)
   end
 end
 
-local function giveBack(dest, ids)
-  each(ids, {'XCLAIM', stream(dest), group, '-', 0}, {'IDLE', givenBackIdle, 'JUSTID'})
+local function releaseEntries(dest, ids)
+  each(ids, {'XCLAIM', stream(dest), group, '-', 0}, {'IDLE', releasedIdle, 'JUSTID'})
 end
 
 local function forgetLease(dest, lease)
   redis.call('XGROUP', 'DELCONSUMER', stream(dest), group, lease)
+end
+
+-- Returns false when it is gone already.
+local function removeDeadLetter(id, lineBytes)
+  if redis.call('HDEL', deadLetters, id) == 0 then return false end
+  redis.call('ZREM', deadLetterIds, id)
+  redis.call('HINCRBY', counters, 'letters', -1)
+  redis.call('HINCRBY', counters, 'letterBytes', 0 - lineBytes)
+  return true
 end
 
 local function isBehind(id, other)
@@ -119,7 +129,7 @@ local function isBehind(id, other)
   return a > c or (a == c and b > d)
 end
 
--- After entries were removed: forgets an empty destination (true), or sets the age of its oldest entry.
+-- After entries were removed: forgets an empty destination (true), or notes when its oldest entry was appended.
 local function refresh(dest, now)
   local head = redis.call('XRANGE', stream(dest), '-', '+', 'COUNT', 1)[1]
   if not head then

@@ -3,6 +3,7 @@ import type { BatchLimits } from '../batch-limits.js'
 import { packEntries } from '../entry-codec.js'
 import type { DeadLetterStore } from '../dead-letters.js'
 import { SpoolFullError, type DeadLetter } from '../spool.js'
+import type { UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 import { entryArguments } from './appender.js'
 import type { Connection } from './connection.js'
@@ -23,7 +24,7 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
     return stored.filter(json => json !== null).map(json => JSON.parse(json) as DeadLetter)
   }
 
-  /** Null when the id is none of ours. */
+  /** Null when the id is not that of a dead letter. */
   function baseOf (id: string): string | null {
     const [, kind, shard] = /-([a-z]+)-(\d+)$/.exec(id) ?? []
     return KINDS.some(each => each === kind) ? keys.base(kind as Kind, Number(shard)) : null
@@ -54,8 +55,8 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
     },
 
     async remove ({ id, items, line }, evicted) {
-      const [removed] = await connection.run(client =>
-        client.postmanRemoveLetters(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line)))
+      const removed = await connection.run(client =>
+        client.postmanRemoveDeadLetter(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line)))
       return removed === 1
     },
 
@@ -67,12 +68,12 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
   }
 }
 
-/** Tells the letters of several processes apart. */
+/** Tells the dead letters of several processes apart. */
 const PROCESS = randomBytes(6).toString('hex')
 let sequence = 0
 
-/** Sorts by time, and says where the letter lies. */
-export function redisDeadLetterId (at: number, base: string): string {
+/** Sorts by time, and names the kind and shard of the dead letter. */
+export function redisDeadLetterId (at: UnixMs, base: string): string {
   const [kind, shard] = base.slice(0, -1).split(':').slice(-2)
   return `${String(at).padStart(15, '0')}-${String(sequence++).padStart(8, '0')}-${PROCESS}-${kind}-${shard}`
 }

@@ -1,10 +1,10 @@
 import { crc32 } from 'node:zlib'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
-/** Names of keys; what lies under a base name is listed in common.lua.ts. */
+/** Names of keys; the keys under a base name are listed in common.lua.ts. */
 export class Keys {
   readonly channel: string
-  /** The most shards that this spool has ever had: what lies in one of them is found after their number was lowered. */
+  /** The most shards that this spool has ever had, so that records are found after the number of shards was lowered. */
   readonly shardCount: string
   readonly #prefix: string
   readonly #shards: number

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
+import type { UnixMs } from '../../../schemas/common.js'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { subscribe, type Subscription } from '../../redis/subscription.js'
 import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
@@ -29,10 +30,10 @@ export interface RedisSpoolOptions extends SpoolOptions {
   redis: Redis | Cluster
   /** Start of every key; `cloudwatch-postman` unless given. */
   prefix?: string
-  /** Over how many slots the destinations of a kind are spread; the same for all processes. May be raised and lowered. */
+  /** Slots over which the destinations of a kind are spread; the same for all processes. May be raised and lowered. */
   shards: number
   /**
-   * `commit`: Redis has what is appended. `always`: a disk or a replica has it too, which needs `appendfsync always`,
+   * `commit`: Redis has an append that has resolved. `always`: a disk or a replica has it too, which needs `appendfsync always`,
    * or an append-only file on Redis 7.2, or a replica.
    */
   sync: 'commit' | 'always'
@@ -40,11 +41,11 @@ export interface RedisSpoolOptions extends SpoolOptions {
   consumer?: string
   /** How long Redis may take to answer; 5,000 unless given. */
   commandTimeoutMs?: number
-  /** Told about a server that is configured in a way that may lose records. */
+  /** Called when the server is configured in a way that may lose records. */
   onWarning?: (message: string) => void
 }
 
-/** What a lease holds, as far as the scripts have to know. */
+/** The sums over a lease that the scripts are told. */
 interface Held {
   base: string
   entries: number
@@ -52,7 +53,8 @@ interface Held {
   items: number
   bytes: number
   lineBytes: number
-  oldestAt: number
+  /** When its oldest entry was appended. */
+  oldestAt: UnixMs
 }
 
 /**
@@ -85,7 +87,7 @@ class RedisSpool implements Spool {
   #subscription: Subscription | null = null
   #closed: Promise<void> | null = null
   #nextLease = 1
-  /** Whose turn it is among the shards. */
+  /** The shard that the next take asks first. */
   #turn = 0
 
   constructor (options: RedisSpoolOptions, connection: Connection, keys: Keys, durability: Durability) {
@@ -94,7 +96,7 @@ class RedisSpool implements Spool {
     this.#keys = keys
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
-    this.#budget = new Budget(options.maxBytes, heard => Promise.all(keys.all().map(async base => heard(base, await this.#counter(base, 'lineBytes')))))
+    this.#budget = new Budget(options.maxBytes, report => Promise.all(keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))))
     const { lingerMs, limits, maxBytes } = options
     this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
@@ -134,16 +136,16 @@ class RedisSpool implements Spool {
     const ledger: Record<string, number> = { delivered, deadLettered }
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
     const remainder = packEntries(settlement.remainder ?? [], this.#options.limits[lease.kind])
-    const letters = this.#letters(lease, held, settlement)
+    const deadLetters = this.#deadLetterArguments(lease, held, settlement)
     const args = [
       lease.id, lease.destination, held.entries, held.records, held.items, held.lineBytes,
       settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel, lease.kind,
-      Object.keys(ledger).length, ...Object.entries(ledger).flat(), letters.length / 3, ...letters,
+      Object.keys(ledger).length, ...Object.entries(ledger).flat(), deadLetters.length / 3, ...deadLetters,
       remainder.length, ...entryArguments(remainder)
     ]
     const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
     this.#leases.delete(lease.id)
-    if (stored >= 0) this.#budget.heard(held.base, stored)
+    if (stored >= 0) this.#budget.report(held.base, stored)
   }
 
   async release (lease: Lease, delayMs: number): Promise<void> {
@@ -224,8 +226,8 @@ class RedisSpool implements Spool {
     return appender
   }
 
-  /** Looks which of the shards have something due before it asks them for it. */
-  async #takeFromDue (kind: Kind, bases: string[], now: number, waitMs: number | null): Promise<TakeResult> {
+  /** Asks only shards with a destination that is due, the longest due first. */
+  async #takeFromDue (kind: Kind, bases: string[], now: UnixMs, waitMs: number | null): Promise<TakeResult> {
     const heads = await Promise.all(bases.map(base => this.#connection.lowest(`${base}:due`)))
     const dues = bases.map((base, i) => ({ base, dueAt: heads[i]?.score ?? Infinity }))
     let nextDueMs = waitMs
@@ -251,7 +253,7 @@ class RedisSpool implements Spool {
     return { lease: null, nextDueMs }
   }
 
-  async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: number }> {
+  async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: UnixMs }> {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
     const reply = await this.#connection.run(client => client.postmanTakeBuffer(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
@@ -273,12 +275,12 @@ class RedisSpool implements Spool {
     return { lease: { id, kind, destination: destination.toString(), records, attempt }, waitMs: 0, now: 0 }
   }
 
-  /** For each dead letter its id, JSON and bytes. */
-  #letters ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
+  /** For each dead letter: id, JSON, bytes of its line. */
+  #deadLetterArguments ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
     const at = Date.now()
-    return deadLetters.flatMap(letter => {
+    return deadLetters.flatMap(deadLetter => {
       const id = redisDeadLetterId(at, base)
-      return [id, JSON.stringify({ ...letter, id, kind, destination, at }), Buffer.byteLength(letter.line)]
+      return [id, JSON.stringify({ ...deadLetter, id, kind, destination, at }), Buffer.byteLength(deadLetter.line)]
     })
   }
 
@@ -298,7 +300,7 @@ class RedisSpool implements Spool {
   #subscribe (): void {
     if (this.#subscription !== null || this.#closed !== null) return
     this.#subscription = subscribe(this.#options.redis, this.#keys.channel, kind => this.#events.emit('due', kind))
-    // Until it listens the linger decides what is due.
+    // Until it listens, a forwarder finds due destinations when their linger is over.
     this.#subscription.listening.catch(() => {})
   }
 }

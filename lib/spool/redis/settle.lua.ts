@@ -1,20 +1,20 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Ends a lease with what became of its items.
+ * Ends a lease with the outcomes of its items.
  *
  * KEYS[1] base name of the kind and shard
  * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
  * ARGV[4] ARGV[5] ARGV[6] its records, items and bytes of lines
- * ARGV[7] delay in milliseconds, or -1
- * ARGV[8] 1 when something has met its outcome
- * ARGV[9] Unix milliseconds of its oldest entry
- * ARGV[10] ARGV[11] channel and message for a destination that is due
+ * ARGV[7] milliseconds before which the destination is not due, or -1
+ * ARGV[8] 1 when an item has met its outcome
+ * ARGV[9] when its oldest entry was appended, in Unix milliseconds
+ * ARGV[10] ARGV[11] channel and message to publish when the destination is due
  * ARGV[12] number of ledger counters, then each: name, increment
  * then number of dead letters, each: id, JSON, bytes of its line
- * then number of remaining chunks, each: "records items bytes lineBytes", value
+ * then number of entries of the remainder, each: "records items bytes lineBytes", value
  *
- * Returns the bytes of lines now stored, or -1 when the lease is not held any more; nothing has changed then.
+ * Returns the bytes of lines now stored, or -1 when the lease is not held any more; then nothing has changed.
  */
 export const SETTLE = `${COMMON}
 local lease, dest, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
@@ -23,7 +23,7 @@ local ids = held(dest, lease, count)
 if not ids then return -1 end
 local now = clock()
 
--- First what frees memory: once a script has written, a full server lets it finish.
+-- The removals come first: once a script has written, a server that is out of memory lets it finish.
 each(ids, {'XACK', stream(dest), group})
 each(ids, {'XDEL', stream(dest)})
 forgetLease(dest, lease)
@@ -35,11 +35,11 @@ for _ = 1, tonumber(ARGV[12]) do
   i = i + 2
 end
 
-local deaths = tonumber(ARGV[i])
+local newDeadLetters = tonumber(ARGV[i])
 i = i + 1
-for _ = 1, deaths do
-  redis.call('HSET', letters, ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', letterIds, 0, ARGV[i])
+for _ = 1, newDeadLetters do
+  redis.call('HSET', deadLetters, ARGV[i], ARGV[i + 1])
+  redis.call('ZADD', deadLetterIds, 0, ARGV[i])
   redis.call('HINCRBY', counters, 'letters', 1)
   redis.call('HINCRBY', counters, 'letterBytes', ARGV[i + 2])
   i = i + 3

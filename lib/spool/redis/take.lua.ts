@@ -1,15 +1,15 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Leases what the destination that has been due longest has to give.
+ * Leases entries of the destination that has been due longest.
  *
  * KEYS[1] base name of the kind and shard
  * ARGV[1] name of the lease
  * ARGV[2] ARGV[3] lease and linger in milliseconds
  * ARGV[4] ARGV[5] items and bytes that a lease may hold
- * ARGV[6] 1: take what only lingers, too
+ * ARGV[6] 1 to lease entries that only linger, too
  *
- * Returns [milliseconds until something is due, or -1, Unix milliseconds now], or
+ * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now], or
  * [0, destination, attempt, [for each entry "appendedAt records items bytes lineBytes", value]].
  */
 export const TAKE = `${COMMON}
@@ -30,7 +30,7 @@ local function pick(dest)
     return true
   end
 
-  -- What was given back, and what leases held that have run out.
+  -- Entries that were released, and entries of leases that have expired.
   local pending = redis.pcall('XPENDING', key, group, 'IDLE', leaseMs, '-', '+', 1000)
   if pending.err then pending = {} end
   local claimed, gone, owners, last = {}, {}, {}, nil
@@ -57,7 +57,7 @@ local function pick(dest)
     if owner ~= '-' and #redis.call('XPENDING', key, group, '-', '+', 1, owner) == 0 then forgetLease(dest, owner) end
   end
 
-  -- What was never leased: as many entries at a time as should fit by their average size.
+  -- Entries that were never leased: as many at a time as should fit by their average size.
   while not full and (#picked == 0 or (items < limitItems and bytes < limitBytes)) do
     local entries = math.max(1, get('entries', dest))
     local byItems = (limitItems - items) * entries / math.max(1, get('items', dest))
@@ -77,13 +77,13 @@ local function pick(dest)
       end
     end
     addWaiting(dest, 0 - i, 0 - b, 0 - n)
-    if #back > 0 then giveBack(dest, back) end
+    if #back > 0 then releaseEntries(dest, back) end
   end
   if #picked == 0 then redis.pcall('XGROUP', 'DELCONSUMER', key, group, lease) end
   return picked, last, expiredLeft
 end
 
--- A destination with more to give goes behind those that are due already.
+-- A destination with more to lease goes behind the destinations that are due already.
 local function reschedule(dest, last, took, expiredLeft)
   local urgent = redis.call('HGET', state, 'urgent:' .. dest)
   if urgent and last and not isBehind(urgent, last) then
@@ -91,7 +91,7 @@ local function reschedule(dest, last, took, expiredLeft)
     urgent = false
   end
   local at
-  if expiredLeft or isPressing(dest, limitItems, limitBytes) or (urgent and took) then at = now
+  if expiredLeft or isBatchReady(dest, limitItems, limitBytes) or (urgent and took) then at = now
   elseif get('entries', dest) > 0 then at = now + lingerMs
   elseif took then at = now + leaseMs
   else

@@ -1,12 +1,12 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Gives the entries of a lease back.
+ * Ends a lease and leaves its entries to the next one.
  *
  * KEYS[1] base name of the kind and shard
  * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
  * ARGV[4] ARGV[5] its items and bytes
- * ARGV[6] delay in milliseconds
+ * ARGV[6] milliseconds before which the destination is not due
  *
  * Returns 1, or 0 when the lease is not held any more.
  */
@@ -15,27 +15,11 @@ local lease, dest, count, delayMs = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumbe
 local ids = held(dest, lease, count)
 if not ids then return 0 end
 local now = clock()
-giveBack(dest, ids)
+releaseEntries(dest, ids)
 forgetLease(dest, lease)
 addWaiting(dest, ARGV[4], ARGV[5], count)
 redis.call('HINCRBY', state, 'attempt:' .. dest, 1)
 if delayMs > 0 then holdUntil(dest, now + delayMs) end
 schedule(dest, now + delayMs)
-return 1
-`
-
-/**
- * Holds a lease for another term.
- *
- * KEYS[1] base name of the kind and shard
- * ARGV[1] ARGV[2] ARGV[3] name of the lease, its destination, number of its entries
- *
- * Returns 1, or 0 when the lease is not held any more.
- */
-export const EXTEND = `${COMMON}
-local lease, dest, count = ARGV[1], ARGV[2], tonumber(ARGV[3])
-local ids = held(dest, lease, count)
-if not ids then return 0 end
-each(ids, {'XCLAIM', stream(dest), group, lease, 0}, {'JUSTID'})
 return 1
 `
