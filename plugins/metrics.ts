@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { requireScope } from '../lib/access/scope.js'
@@ -11,11 +10,6 @@ import type { MetricEnvelope } from '../schemas/metric.js'
 declare module 'fastify' {
   interface FastifyInstance { metrics: ReturnType<typeof createMetrics> }
 }
-
-const TEST_NAMESPACE = 'cloudwatch-postman'
-const TEST_METRIC = 'HELLO_WORLD'
-const TEST_VALUES = 100
-const TEST_WAIT_SECONDS = 10
 
 function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInstance) {
   function accept ({ params, sentAt, accessToken }: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> {
@@ -51,19 +45,7 @@ function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInsta
      * Stores the data points of one request.
      * @throws ApiError
      */
-    accept,
-
-    /**
-     * Sends the test metric and waits for CloudWatch.
-     * @returns AWS's id of the call
-     * @throws ApiError notDelivered when CloudWatch does not answer in time
-     */
-    async hello (requestId: string): Promise<string> {
-      const params = { Namespace: TEST_NAMESPACE, MetricData: [{ MetricName: TEST_METRIC, Value: randomInt(TEST_VALUES), Unit: 'Count' }] }
-      const { answer, delivered } = await accept({ params }, { requestId, application: TEST_NAMESPACE, wait: TEST_WAIT_SECONDS })
-      if (!delivered || answer.rejected.length > 0) throw new ApiError('notDelivered')
-      return answer.ResponseMetadata.RequestId
-    }
+    accept
   }
 }
 

@@ -28,7 +28,8 @@ export const API_ERRORS = {
   spoolUnavailable: { statusCode: 503, code: 161, message: 'The gateway cannot reach its store: try again later.' },
   overloaded: { statusCode: 503, code: 162, message: 'The gateway is overloaded: try again later.' },
   entitlementUnknown: { statusCode: 503, code: 163, message: 'The metering platform cannot say now whether this application is entitled: try again later.' },
-  notDelivered: { statusCode: 504, code: 170, message: 'CloudWatch has not answered in time; the items are stored and will be delivered.' },
+  awsTimeout: { statusCode: 504, code: 170, message: 'CloudWatch has not answered in time.' },
+  awsFailed: { statusCode: 502, code: 171, message: 'The call to CloudWatch failed.' },
   internal: { statusCode: 500, code: 190, message: 'The gateway failed; the failure is logged.' }
 } as const
 

@@ -23,6 +23,8 @@ export type FailureClass = typeof FAILURE_CLASSES[number]
 
 export interface Failure {
   class: FailureClass
+  /** The name of the error, or its code when the network has failed: AccessDeniedException, ECONNREFUSED. */
+  name?: string
   /** In words an operator can act on; at most MAX_MESSAGE_LENGTH characters. */
   message: string
   /** Milliseconds that the server asks to wait (Retry-After). */
@@ -63,6 +65,12 @@ const CLASSES_BY_STATUS: Readonly<Record<number, FailureClass>> = { 401: 'denied
 
 /** Names of errors that say nothing about the failure. */
 const GENERIC_NAMES: ReadonlySet<string> = new Set(['Error', 'AggregateError'])
+/** Names come over the network, too: anything else is not shown. */
+const NAME = /^[\w.-]{1,64}$/
+/** Codes of the operating system: the SDK calls a connection that was cut a TimeoutError. */
+const SYSTEM_CODE = /^E[A-Z_]+$/
+/** How Node says that a command has failed, with the command and all that it wrote to stderr. */
+const FAILED_COMMAND = /^Command failed\b/
 
 interface ResponseLike {
   statusCode?: number
@@ -85,6 +93,8 @@ export function classifyFailure (error: unknown): Failure {
   const status = like.$metadata?.httpStatusCode ?? like.$response?.statusCode
   const names = [like.name, like.Code, like.__type, like.code].filter(name => typeof name === 'string').map(bareName)
   const failure: Failure = { class: classOf(names, status), message: describe(like, names, status) }
+  const name = nameOf(names, status)
+  if (NAME.test(name)) failure.name = name
   const retryAfterMs = readRetryAfter(like.$response?.headers)
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs
   return failure
@@ -102,10 +112,22 @@ function bareName (name: string): string {
   return name.slice(name.lastIndexOf('#') + 1).split(':', 1)[0]!
 }
 
+function nameOf (names: string[], status: number | undefined): string {
+  if (isUnreadable(names, status)) return `HTTP-${status}`
+  return names.find(name => SYSTEM_CODE.test(name)) ?? names.find(name => !GENERIC_NAMES.has(name)) ?? ''
+}
+
+/** Whether an answer came that is not one of AWS, but that of a proxy, say. */
+function isUnreadable (names: string[], status: number | undefined): boolean {
+  return names[0] === 'SyntaxError' && status !== undefined
+}
+
 function describe (error: ErrorLike, names: string[], status: number | undefined): string {
-  if (names[0] === 'SyntaxError' && status !== undefined) return `HTTP ${status} with a body that is not an answer of AWS`
+  if (isUnreadable(names, status)) return `HTTP ${status} with a body that is not an answer of AWS`
   const name = names.find(name => !GENERIC_NAMES.has(name)) ?? 'Error'
-  const text = typeof error.message === 'string' ? error.message : ''
+  const given = typeof error.message === 'string' ? error.message : ''
+  // The command of credential_process may have a secret among its arguments.
+  const text = FAILED_COMMAND.test(given) ? 'the command has failed' : given
   const named = text.includes(name) ? text : [name, text].filter(Boolean).join(': ')
   const message = status === undefined || status < 500 ? named : `HTTP ${status}: ${named}`
   return message.slice(0, MAX_MESSAGE_LENGTH)

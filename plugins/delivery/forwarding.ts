@@ -27,7 +27,10 @@ function createForwarding (fastify: FastifyInstance) {
   const forwarders = new Map<Kind, Forwarder>()
 
   return {
-    /** Forwards what waits for this sink, from when the app is ready. */
+    /** Counts a call to AWS, for Prometheus and for the usage. */
+    onCall: observer.onCall,
+
+    /** Forwards the items that wait for this sink, from when the app is ready. */
     add (sink: Sink): void {
       forwarders.set(sink.kind, createForwarder({
         spool,
@@ -54,7 +57,7 @@ function createForwarding (fastify: FastifyInstance) {
       await Promise.all(Array.from(forwarders.values(), forwarder => forwarder.stop(graceMs)))
     },
 
-    /** What is denied by AWS for lack of credentials or permission. */
+    /** The kinds whose deliveries are denied for lack of credentials or permission. */
     failing (): Array<Health['failing'][number] & { partial: boolean }> {
       return [...forwarders].flatMap(([part, forwarder]) => {
         const { failing } = forwarder.health()

@@ -19,12 +19,13 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         200: { description: 'CloudWatch has taken the metric.', ...ref(TestAnswerSchema) },
         ...TOO_MANY_ERROR,
         ...INTERNAL_ERROR,
-        503: errorAnswer('The metric cannot be stored now.'),
+        502: errorAnswer('AWS has refused the call, or cannot be reached; the message names the class of the error.'),
+        503: errorAnswer('The gateway is overloaded; Retry-After says when to come back.'),
         504: errorAnswer('CloudWatch has not answered in time.')
       }
     }
   }, async function sendTestMetric (request) {
-    return { ResponseMetadata: { RequestId: await fastify.metrics.hello(request.id) } }
+    return { ResponseMetadata: { RequestId: await fastify.testMetric.send() ?? request.id } }
   })
 }
 

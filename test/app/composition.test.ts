@@ -4,7 +4,7 @@ import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
 import { startGateway } from '../helpers/app.js'
 
-const DECORATORS = ['config', 'aws', 'sinks', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'rateLimiters', 'prometheus', 'health', 'admin', 'deadLetters', 'applications', 'state', 'revocations', 'quotas', 'usage']
+const DECORATORS = ['config', 'aws', 'sinks', 'testMetric', 'spool', 'receipts', 'intake', 'tokens', 'metrics', 'logEvents', 'forwarding', 'rateLimiters', 'prometheus', 'health', 'admin', 'deadLetters', 'applications', 'state', 'revocations', 'quotas', 'usage']
 
 t.test('every plugin is registered under the name of its file', async t => {
   const { app } = await startGateway(t)

@@ -4,6 +4,9 @@ import type { DeliverContext, SinkCall } from './sink.js'
 
 export type ApiAnswer<Output> = { output: Output, failure: null } | { output: null, failure: Failure }
 
+/** Of a delivery, what one call needs. */
+export type CallContext = Pick<DeliverContext, 'signal' | 'extend' | 'onCall'>
+
 export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 'items' | 'fill'> {
   send (options: { abortSignal: AbortSignal }): Promise<Output>
 }
@@ -11,7 +14,7 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
 export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
 
 /** One call: waits for the rate limiter, makes sure of the lease, sends, classifies, reports. Never throws. */
-export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateLimiter, context: DeliverContext): Promise<ApiAnswer<Output>> {
+export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateLimiter, context: CallContext): Promise<ApiAnswer<Output>> {
   try {
     await rateLimiter.acquire(context.signal)
   } catch (error) {

@@ -163,3 +163,22 @@ t.test('the Retry-After of the server is read, in seconds or as a date', async t
   t.equal(await hinted({ 'Retry-After': '-3' }), undefined)
   t.equal(await hinted({}), undefined)
 })
+
+t.test('a failure has the name of its error, or the code of the network, and nothing that could be anything else', async t => {
+  const named: Array<[unknown, string | undefined]> = [
+    [Object.assign(new Error('no'), { name: 'AccessDeniedException' }), 'AccessDeniedException'],
+    [Object.assign(new Error('cut'), { name: 'TimeoutError', code: 'ECONNRESET' }), 'ECONNRESET'],
+    [Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' }), 'ECONNREFUSED'],
+    [Object.assign(new Error('late'), { name: 'TimeoutError' }), 'TimeoutError'],
+    [Object.assign(new SyntaxError('<html>'), { $response: { statusCode: 403 } }), 'HTTP-403'],
+    [Object.assign(new Error('no'), { name: '<script>alert(1)</script>' }), undefined],
+    [new Error('no'), undefined],
+    ['no', undefined]
+  ]
+  for (const [error, name] of named) t.equal(classifyFailure(error).name, name, String(error))
+})
+
+t.test('the command that was to give credentials is never shown, nor what it has written', async t => {
+  const error = Object.assign(new Error('Command failed: get-credentials --password hidden\nhidden, too'), { name: 'CredentialsProviderError' })
+  t.match(classifyFailure(error), { class: 'denied', message: 'CredentialsProviderError: the command has failed' })
+})
