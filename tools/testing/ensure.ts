@@ -1,5 +1,11 @@
 /** What the tests need of the machine: finds it, installs it where it may, or says what to install. */
 import { spawnSync } from 'node:child_process'
+import { existsSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { ROOT } from '../shared/root.js'
+
+/** Has a package.json of its own, so that nobody else waits for these packages. */
+const PACKAGES = join(ROOT, 'tools/testing/packages')
 
 /** The tests run against a real Redis. @throws Error */
 export function ensureRedis (): void {
@@ -16,6 +22,14 @@ export function ensureChromium (): void {
   console.error(`There is no Chromium at ${chromium}: installing it.`)
   if (installWithApt('chromium') && runs(chromium, ['--version'])) return
   throw new Error('Chromium could not be installed. Install it with your package manager (package "chromium"), or set CHROMIUM to the path of a Chromium or Chrome, and run the tests again.')
+}
+
+/** Installs what only slow tests need, unless it is there. @throws Error */
+export function ensurePackages (): void {
+  const installed = join(PACKAGES, 'node_modules/.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(PACKAGES, 'package-lock.json')).mtimeMs) return
+  console.error('Installing the packages that only slow tests need.')
+  if (!runs('npm', ['ci', '--prefix', PACKAGES, '--no-audit', '--no-fund', '--silent'], 'inherit')) throw new Error('npm ci has failed.')
 }
 
 function installWithApt (name: string): boolean {

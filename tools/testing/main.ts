@@ -8,7 +8,7 @@ import { startRedis } from '../shared/redis.js'
 import { ROOT } from '../shared/root.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BUILD_FOLDER, compile } from './compile.js'
-import { ensureChromium, ensureRedis } from './ensure.js'
+import { ensureChromium, ensurePackages, ensureRedis } from './ensure.js'
 import { runFiles, type TestFile } from './run-files.js'
 
 const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
@@ -68,6 +68,7 @@ async function runTests (options: Options): Promise<number> {
   const files = findTests(options).map(testFile)
   ensureRedis()
   if (files.some(({ name }) => name.endsWith('.browser.ts'))) ensureChromium()
+  if (files.some(({ name }) => name.endsWith('.slow.ts'))) ensurePackages()
   rmSync(join(ROOT, REPORTS), { recursive: true, force: true })
   const redis = await startRedis()
   await runFiles(files, {

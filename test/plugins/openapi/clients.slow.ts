@@ -64,7 +64,7 @@ t.test('generated clients compile and make a typed call', async t => {
       const folder = await mkdtemp(join(tmpdir(), 'postman-client-'))
       t.teardown(() => rm(folder, { recursive: true, force: true }))
       await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-      const bin = (command: string) => join(ROOT, 'node_modules/.bin', command)
+      const bin = (command: string) => join(ROOT, 'tools/testing/packages/node_modules/.bin', command)
       await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
       await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(COMPILER))
       const [command, ...args] = generate as [string, ...string[]]
