@@ -9,7 +9,7 @@ import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/wor
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
 import type { CallFilter } from '../../lib/metering/call-filter.js'
-import { openQueue, type QueuedMessage } from './meter-queue.js'
+import type { QueuedMessage } from './meter-queue.js'
 
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
        npm run meter -- --queue URL [--reason REASON] [options]
@@ -102,6 +102,7 @@ async function meterLines (metering: Metering, files: string[]): Promise<void> {
 
 /** A dry run gives every message back at its end, and not before, so that each is seen once. */
 async function meterQueue (metering: Metering, url: string, reason: string | undefined, sends: boolean): Promise<void> {
+  const { openQueue } = await import('./meter-queue.js')
   const queue = openQueue(url)
   const kept: QueuedMessage[] = []
   try {
