@@ -8,30 +8,30 @@ export interface RejectedItem {
   message: string
 }
 
-/** Some items of one request have met their outcome. */
+/** The outcomes of some items of one request. */
 export interface ReceiptUpdate {
   id: string
   delivered: number
-  /** AWS's id of the call that delivered them. */
+  /** AWS's id of the call that delivered the items. */
   requestId: string | null
   rejected: RejectedItem[]
 }
 
-/** What became of one request's items. */
+/** The outcomes of the items of one request. */
 export interface Receipt {
-  /** False when the time ran out first; the items are then still on their way. */
+  /** False when the time ran out first; then some items are still in the spool. */
   settled: boolean
   requestId: string | null
   rejected: RejectedItem[]
 }
 
-/** Carries updates from the process that delivers to the process where somebody waits. */
+/** Carries updates from the process that delivers to the process where a request waits. */
 export interface ReceiptChannel {
   publish (update: ReceiptUpdate): void
   subscribe (listener: (update: ReceiptUpdate) => void): void
 }
 
-/** Forwarder and web are one process. */
+/** For one process that takes requests and delivers. */
 export function createLocalChannel (): ReceiptChannel {
   const emitter = new EventEmitter()
   return {
@@ -55,7 +55,7 @@ export class Receipts {
   }
 
   /**
-   * Start before the append, or the delivery may come first.
+   * To be called before the append, or the delivery may come first.
    * @param items how many items have to meet their outcome
    * @returns the receipt, and a way to stop waiting when the append fails
    */

@@ -4,15 +4,15 @@ import type { Kind } from '../../../schemas/kinds.js'
 import { StoredLine } from '../../spool/stored-line.js'
 import type { DeliverContext, Delivery, SinkCall } from '../sinks/sink.js'
 
-/** Of a lease, what a sink needs; a few large values cross to another thread faster than many small ones. */
+/** A lease as it crosses to another thread: in a few large values. */
 export interface PackedLease {
   kind: Kind
   destination: string
   id: string
   attempt: number
-  /** UTF-8 of the lines of the records: one large string would take V8 longer to make than all else it is made of. */
+  /** UTF-8 of the lines of the records, one behind the other. */
   lines: Uint8Array<SharedArrayBuffer>
-  /** Items, bytes and time of the append of each record, and where its line ends; in the same buffer. */
+  /** Of each record: items, bytes, time of its append, and the end of its line; in the same buffer. */
   sizes: Float64Array<SharedArrayBuffer>
 }
 
@@ -20,10 +20,10 @@ export interface PackedLease {
 export type ToSinks =
   | { type: 'deliver', delivery: number, lease: PackedLease, retentionDays: number | undefined }
   | { type: 'abort', delivery: number }
-  /** Answer to `extend`, and to `acquire`: whether the lease is held from now on. */
+  /** The answer to `extend` and to `acquire`: whether the lease is held. */
   | { type: 'answer', question: number, held: boolean }
 
-/** The other way, in arrays. */
+/** From the thread that delivers to the one that forwards, in arrays. */
 export type FromSinks =
   | { type: 'call', delivery: number, call: SinkCall }
   | { type: 'rejected', delivery: number, rejected: Parameters<DeliverContext['onRejected']> }
@@ -31,15 +31,17 @@ export type FromSinks =
   | { type: 'acquire', delivery: number, api: string, question: number }
   | { type: 'throttled', api: string, retryAfterMs: Parameters<RateLimiter['throttled']>[0] }
   | { type: 'succeeded', api: string }
-  /** Untouched: nothing of the lease has met its outcome, and the remainder, all of it, stays on the other side. */
+  /** Untouched: no item of the lease has met its outcome; the remainder, the whole lease, is not sent back. */
   | { type: 'delivered', delivery: number, outcome: Delivery, untouched: boolean }
   | { type: 'thrown', delivery: number, message: string }
 
-const NUMBERS = 4
+const NUMBERS_PER_RECORD = 4
 
 /** @param bufferOf gives a buffer of so many bytes or more, which nobody else uses until the delivery is over */
-export function packRecords (records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer): Pick<PackedLease, 'lines' | 'sizes'> {
-  const numbers = records.length * NUMBERS
+export function packRecords (
+  records: readonly LeasedRecord[], bufferOf: (bytes: number) => SharedArrayBuffer
+): Pick<PackedLease, 'lines' | 'sizes'> {
+  const numbers = records.length * NUMBERS_PER_RECORD
   const sizesBytes = numbers * Float64Array.BYTES_PER_ELEMENT
   const end = records.reduce((sum, record) => sum + bytesOfLine(record), 0)
   const buffer = bufferOf(sizesBytes + end)
@@ -61,7 +63,7 @@ export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'si
   const text = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength)
   const records: LeasedRecord[] = []
   let start = 0
-  for (let number = 0; number < sizes.length; number += NUMBERS) {
+  for (let number = 0; number < sizes.length; number += NUMBERS_PER_RECORD) {
     const end = sizes[number + 3]!
     records.push(new StoredLine(text, start, end, { items: sizes[number]!, bytes: sizes[number + 1]!, appendedAt: sizes[number + 2]! }))
     start = end
@@ -78,7 +80,7 @@ export function remainderOf (records: readonly LeasedRecord[]): SpoolRecord[] {
   return records.map(({ line, items, bytes }) => ({ line, items, bytes }))
 }
 
-/** Whether all that was leased is in the remainder. */
+/** Whether all leased items are in the remainder. */
 export function isUntouched ({ settlement: { remainder = [] } }: Delivery, records: readonly LeasedRecord[]): boolean {
   return sumOf(remainder) === sumOf(records)
 }

@@ -3,24 +3,26 @@ import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, Sink } from '../sinks/sink.js'
 import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
 
-/** What the sinks of a thread are made with: they ask the thread that forwards. */
+/** The rate limiters and retentions of the sinks; both ask the thread that forwards. */
 export interface ServedOptions<Api extends string> {
   rateLimiters: Record<Api, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
 }
 
-/** Answers a SinkThread: the part of it that runs in the thread that delivers. */
-export function serveSinks<Api extends string> (port: MessagePort, apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[]): void {
+/** The side of a SinkThread that runs in the thread that delivers. */
+export function serveSinks<Api extends string> (
+  port: MessagePort, apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[]
+): void {
   const server = new SinkServer(apis, createSinks, messages => port.postMessage(messages))
   port.on('message', (message: ToSinks) => server.receive(message))
 }
 
 interface UnderWay {
-  /** Of log events; null for others. */
+  /** Log group; null for a lease that holds no log events. */
   group: string | null
   retentionDays: number | undefined
   abort: AbortController
-  /** Whether the lease was held when the rate limiter let a call through; null when nothing was let through since it was asked for. */
+  /** Whether the lease was held when the rate limiter let a call through; null once a call has read it. */
   held: boolean | null
 }
 
@@ -73,7 +75,7 @@ class SinkServer<Api extends string> {
     }
   }
 
-  /** Among deliveries under way, of which there are few. */
+  /** Searches the deliveries under way, of which there are few. */
   #find (wanted: (underWay: UnderWay) => boolean): [delivery: number, underWay: UnderWay] | undefined {
     return [...this.#underWay].find(([, underWay]) => wanted(underWay))
   }
@@ -99,7 +101,7 @@ class SinkServer<Api extends string> {
     })
   }
 
-  /** What one turn has to say crosses to the other thread at once: to wake it costs more than what it is told. */
+  /** The messages of one turn cross together, so that they wake the other thread once. */
   #post (message: FromSinks): void {
     if (this.#outbox.push(message) > 1) return
     process.nextTick(() => {

@@ -10,12 +10,12 @@ import { packRecords, remainderOf, type FromSinks, type ToSinks } from './messag
 export interface SinkThreadOptions {
   /** The module that the thread runs; it calls `serveSinks`. */
   module: URL
-  /** What that module is given. */
+  /** The `workerData` of that module. */
   data: unknown
-  /** By API, as the sinks name them. */
+  /** By the name of the API. */
   rateLimiters: Record<string, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
-  /** Deliveries of each kind under way at once; the memory of the thread is bounded by it. */
+  /** Deliveries of each kind under way at once; bounds the memory of the thread. */
   concurrency: number
   log: Log
 }
@@ -23,21 +23,21 @@ export interface SinkThreadOptions {
 interface UnderWay {
   lease: Lease
   context: DeliverContext
-  /** Aborted when the delivery has to end, and when it has ended: nothing waits in its name. */
+  /** Aborted when the delivery has to end, and when it has ended: no rate limiter waits for it any longer. */
   over: AbortSignal
   end: (outcome: Delivery) => void
   fail: (error: Error) => void
 }
 
-/** Young garbage is most of what a delivery makes; more room for it would only be held for longer. */
+/** A delivery makes mostly young garbage; more room for it would only be held for longer. */
 const YOUNG_MIB = 16
-/** What the SDK and the code take, and at most each delivery of each kind. */
+/** Heap of the SDK and the code, and at most of each delivery of each kind. */
 const BASE_MIB = 128
 const DELIVERY_MIB = 64
 
 /**
- * Sinks in a thread of their own, so that to serialize, hash and compress a batch does not keep requests waiting. The
- * thread starts with the first delivery. When it ends before its time, what it had under way is tried again.
+ * Sinks in a thread of their own, so that requests do not wait while a batch is serialized, hashed and compressed. The
+ * thread starts with the first delivery. When it dies, its deliveries under way are tried again in another thread.
  */
 export class SinkThread {
   readonly #options: SinkThreadOptions
@@ -55,7 +55,7 @@ export class SinkThread {
     return { kind, deliver: (lease, context) => this.#deliver(lease, context) }
   }
 
-  /** Ends the thread; deliveries under way come to nothing. May be called twice. */
+  /** Ends the thread; its deliveries under way fail. May be called twice. */
   close (): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -71,7 +71,7 @@ export class SinkThread {
     const delivery = this.#next++
     const over = new AbortController()
     const abort = (): void => {
-      // First, so that who waits for the rate limiter there knows why it waits no longer.
+      // Before `over`: the other thread must know of the abort when its wait for the rate limiter ends.
       this.#post(worker, { type: 'abort', delivery })
       over.abort()
     }
@@ -103,7 +103,10 @@ export class SinkThread {
 
   #start (): Worker {
     const { module, data, concurrency, log } = this.#options
-    const worker = new Worker(module, { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency } })
+    const worker = new Worker(module, {
+      workerData: data,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency }
+    })
     worker.on('message', (messages: FromSinks[]) => { for (const message of messages) this.#receive(worker, message) })
     worker.on('error', (error: Error) => { log.error({ err: error }, 'the thread that delivers has failed, another takes its place') })
     worker.on('exit', () => {
@@ -127,6 +130,7 @@ export class SinkThread {
     if (underWay === undefined) return
     const { lease, context, over, end, fail } = underWay
     const answer = (question: number, held: boolean): void => this.#post(worker, { type: 'answer', question, held })
+    const extend = (question: number): Promise<void> => context.extend().then(held => answer(question, held), () => answer(question, false))
     switch (message.type) {
       case 'call':
         context.onCall(message.call)
@@ -135,10 +139,10 @@ export class SinkThread {
         context.onRejected(...message.rejected)
         return
       case 'acquire':
-        rateLimiters[message.api]!.acquire(over).catch(() => {}).then(() => context.extend()).then(held => answer(message.question, held), () => answer(message.question, false))
+        rateLimiters[message.api]!.acquire(over).catch(() => {}).then(() => extend(message.question))
         return
       case 'extend':
-        context.extend().then(held => answer(message.question, held), () => answer(message.question, false))
+        extend(message.question)
         return
       case 'thrown':
         fail(new Error(message.message))
@@ -150,7 +154,7 @@ export class SinkThread {
   }
 }
 
-/** Whether CloudWatch has taken some of it, nobody knows: it is delivered again rather than lost. */
+/** CloudWatch may have taken some of the items: they are delivered again rather than lost. */
 function nothingDelivered ({ records }: Lease): Delivery {
   return {
     settlement: { delivered: 0, remainder: remainderOf(records) },

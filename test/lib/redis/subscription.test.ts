@@ -43,7 +43,7 @@ t.test('a connection that breaks again while it subscribes is followed by one th
   await eventually(() => heard.includes('second') || undefined)
 })
 
-t.test('who cannot listen at all is told', async t => {
+t.test('a subscription that can never listen rejects', async t => {
   const { url, subscribing } = await openBreaking(t)
   subscribing.breaks = () => true
   const redis = new Redis(url, { ...OPTIONS, lazyConnect: true })
