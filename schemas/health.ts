@@ -4,7 +4,7 @@ import { stringEnum } from './common.js'
 export const HealthSchema = Type.Object({
   status: stringEnum(['ok', 'failing']),
   failing: Type.Array(Type.Object({
-    part: stringEnum(['spool', 'metrics', 'logs', 'metering']),
+    part: stringEnum(['spool', 'aws', 'metrics', 'logs', 'metering']),
     message: Type.String()
   }, { additionalProperties: false }), { description: 'The parts that fail, each with what is wrong.' })
 }, {

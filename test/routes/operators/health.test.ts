@@ -58,3 +58,21 @@ t.test('one denied destination among others is told, but does not take the gatew
     return answer.status === 200 ? answer : undefined
   }), { body: { status: 'ok', failing: [{ part: 'logs', message: /denied:s/ }] } })
 })
+
+t.test('a process that forwards is not ready without credentials of AWS, and says what the SDK says', async t => {
+  const credentials = { AWS_ACCESS_KEY_ID: process.env.AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: process.env.AWS_SECRET_ACCESS_KEY }
+  const nowhere = { AWS_EC2_METADATA_DISABLED: 'true', AWS_SHARED_CREDENTIALS_FILE: '/nowhere', AWS_CONFIG_FILE: '/nowhere' }
+  Object.assign(process.env, nowhere)
+  t.teardown(() => {
+    for (const name of Object.keys(nowhere)) delete process.env[name]
+    Object.assign(process.env, credentials)
+  })
+  const ready = async (environment: Record<string, string>) => {
+    const { url } = await startGateway(t, environment)
+    for (const name of Object.keys(credentials)) delete process.env[name]
+    const response = await fetch(`${url}/health/ready`)
+    return { status: response.status, body: await response.json() as object }
+  }
+  t.match(await ready({}), { status: 503, body: { status: 'failing', failing: [{ part: 'aws', message: /^CredentialsProviderError: Could not load credentials/ }] } })
+  t.same(await ready({ FORWARDER: 'off' }), { status: 200, body: { status: 'ok', failing: [] } }, 'web alone delivers nothing')
+})

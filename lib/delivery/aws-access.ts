@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { classifyFailure } from '../resilience/failure.js'
+import type { MonotonicMs } from '../../schemas/common.js'
+
+/** What a client of AWS finds for itself, as the SDK writes it. */
+interface AwsClient {
+  config: { credentials: () => Promise<unknown>, region: () => Promise<string> }
+}
+
+/** Nobody who asks waits longer for the first answer. */
+const MAX_WAIT_MS = 1_000
+const FOUND_MS = 60_000
+const NOT_FOUND_MS = 5_000
+
+/**
+ * Whether the SDK finds credentials and a Region. It is asked once a minute at most, and every five seconds while it
+ * finds none, as it may have to ask a server for them. The last answer stands while it is asked again.
+ */
+export class AwsAccess {
+  readonly #client: AwsClient
+  readonly #now: () => MonotonicMs
+  #asking: Promise<void> | null = null
+  #answeredAt: MonotonicMs = -Infinity
+  #failure: string | null = 'credentials were not found in time'
+
+  constructor ({ client, now }: { client: AwsClient, now: () => MonotonicMs }) {
+    this.#client = client
+    this.#now = now
+  }
+
+  /** @returns the SDK's own message; null when credentials and Region were found */
+  async failure (): Promise<string | null> {
+    const isKnown = this.#answeredAt !== -Infinity
+    if (this.#now() - this.#answeredAt >= (this.#failure === null ? FOUND_MS : NOT_FOUND_MS)) {
+      this.#asking ??= this.#ask()
+      if (!isKnown) await Promise.race([this.#asking, sleep(MAX_WAIT_MS, undefined, { ref: false })])
+    }
+    return this.#failure
+  }
+
+  async #ask (): Promise<void> {
+    const { config } = this.#client
+    try {
+      await Promise.all([config.credentials(), config.region()])
+      this.#failure = null
+    } catch (error) {
+      this.#failure = classifyFailure(error).message
+    }
+    this.#answeredAt = this.#now()
+    this.#asking = null
+  }
+}
