@@ -1,14 +1,12 @@
 import { STATUS_CODES, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { API_ERRORS, type ApiErrorName } from '../../schemas/error-table.js'
+import { corsHeadersForAll } from './cors.js'
 
-/**
- * Answers to requests that never reach a route, so that no hook can have its say. Any page may read them: they hold
- * nothing that depends on the request.
- */
+/** Of answers to requests that never reach a route, so that no hook can set them. */
 const HEADERS = {
+  ...corsHeadersForAll(),
   'Content-Type': 'application/json; charset=utf-8',
-  'Access-Control-Allow-Origin': '*',
   'X-Content-Type-Options': 'nosniff',
   'Cross-Origin-Resource-Policy': 'cross-origin',
   Connection: 'close'

@@ -2,17 +2,19 @@ import fastifyCors from '@fastify/cors'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
+import { EXPOSED_HEADERS } from '../../lib/http/cors.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** A proxy or a service asks, not a page: an Origin header is that of somebody else's request, and no limit for one IP holds. */
     forServers?: boolean
+    /** The route is not for pages: its answers have no CORS headers. */
+    cors?: false
   }
   interface FastifyRequest { isOwnOrigin: () => boolean }
 }
 
 const MAX_AGE_SECONDS = 86_400
-const EXPOSED_HEADERS = ['Retry-After', 'Preference-Applied', 'Idempotency-Replayed', 'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Budget-Warning'].join(', ')
 
 /** Whether the page that asks is the gateway's own: that of its documentation. */
 function isOwnOrigin (this: FastifyRequest): boolean {
@@ -21,39 +23,33 @@ function isOwnOrigin (this: FastifyRequest): boolean {
 }
 
 /**
- * Lets pages of the origins that any application allows call, and read every answer, errors included; refuses others.
- * A preflight tells nothing of the application, so what the very application allows is for its token to say.
- *
- * The library answers preflights; on every other request it would cost more than to look the token up.
+ * Lets pages of the origins that any application allows call, and read every answer of the routes that are for pages,
+ * errors and 404s included; refuses pages of others. A preflight tells nothing of the application, so which pages may
+ * use one application is for its token to say.
  */
 async function cors (fastify: FastifyInstance): Promise<void> {
   const { applications } = fastify
+
+  function originOf (origin: string | undefined): string | false {
+    if (applications.anyOrigin) return '*'
+    return origin !== undefined && applications.allowsOrigin(origin) && origin
+  }
+
   fastify.decorateRequest('isOwnOrigin', isOwnOrigin)
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const { origin } = request.headers
-    const allowed = origin === undefined ? applications.anyOrigin : applications.allowsOrigin(origin)
-    if (applications.anyOrigin) reply.header('access-control-allow-origin', '*')
-    else {
-      reply.header('vary', 'Origin')
-      if (allowed) reply.header('access-control-allow-origin', origin)
-    }
-    reply.header('access-control-expose-headers', EXPOSED_HEADERS)
-    if (origin !== undefined && !allowed && !request.is404 && request.routeOptions.config.forServers !== true && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
-    done()
+  await fastify.register(fastifyCors, {
+    origin: (origin, done) => done(null, originOf(origin)),
+    methods: ['GET', 'POST'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
+    exposedHeaders: EXPOSED_HEADERS,
+    maxAge: MAX_AGE_SECONDS,
+    // An OPTIONS that is no preflight is answered like one; the plugin's own refusal would be plain text.
+    strictPreflight: false
   })
 
-  await fastify.register(async preflights => {
-    await preflights.register(fastifyCors, {
-      origin: (origin, done) => {
-        if (applications.anyOrigin) done(null, '*')
-        else done(null, origin !== undefined && applications.allowsOrigin(origin) ? origin : false)
-      },
-      methods: ['GET', 'POST'],
-      allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
-      maxAge: MAX_AGE_SECONDS,
-      // An OPTIONS that is no preflight is answered like one; the plugin's own refusal would be plain text.
-      strictPreflight: false
-    })
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    const { headers: { origin }, routeOptions: { config } } = request
+    const isRefused = origin !== undefined && originOf(origin) === false && !request.is404 && config.forServers !== true && !request.isOwnOrigin()
+    done(isRefused ? new ApiError('originNotAllowed') : undefined)
   })
 }
 

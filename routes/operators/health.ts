@@ -4,7 +4,7 @@ import { HealthSchema } from '../../schemas/health.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/health/live', {
-    config: { rateLimit: false },
+    config: { rateLimit: false, cors: false },
     schema: {
       operationId: 'getLiveness',
       summary: 'Whether the process answers',
@@ -17,7 +17,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.get('/health/ready', {
-    config: { rateLimit: false },
+    config: { rateLimit: false, cors: false },
     schema: {
       operationId: 'getReadiness',
       summary: 'Whether items can be stored and delivered',

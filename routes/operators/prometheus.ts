@@ -5,7 +5,7 @@ import { ADMIN_ERRORS } from '../../schemas/error-responses.js'
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   if (!fastify.admin.enabled) return
   fastify.get('/metrics', {
-    config: { rateLimit: false },
+    config: { rateLimit: false, cors: false },
     schema: {
       operationId: 'getMetrics',
       summary: 'What the gateway does, for Prometheus',

@@ -14,7 +14,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.route({
     method: 'GET',
     url: '/authorize',
-    config: { forServers: true },
+    config: { forServers: true, cors: false },
     schema: {
       operationId: 'authorizeClient',
       summary: 'Whether a client may call',
@@ -30,7 +30,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     },
     ...entitlement.answering
   })
-  fastify.route({ method: PROXIED_METHODS, url: PROXIED, config: { forServers: true }, schema: { hide: true }, ...entitlement.answering })
+  fastify.route({ method: PROXIED_METHODS, url: PROXIED, config: { forServers: true, cors: false }, schema: { hide: true }, ...entitlement.answering })
 }
 
 export default routes

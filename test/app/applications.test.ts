@@ -109,7 +109,7 @@ for (const backend of BACKENDS) {
       t.match(await send(metric('shop'), shop), { status: 403, error: { code: 113 } }, 'tokens issued before follow')
       t.match(await send(metric('blog'), blog), { status: 401, error: { code: 111 } }, 'the application is gone')
       t.match(await trade(gateway, bare('blog')), { status: 401, error: { code: 101 } })
-      t.equal((await fetch(`${url}/health/live`, { headers: { origin: 'https://anybody.example' } })).headers.get('access-control-allow-origin'), '*')
+      t.equal((await fetch(`${url}/test`, { headers: { origin: 'https://anybody.example' } })).headers.get('access-control-allow-origin'), '*')
 
       await file.write([{ id: 'blog', namespaces: ['blog'] }])
       await eventually(async () => (await send(metric('blog'), blog)).status === 201 ? true : undefined)

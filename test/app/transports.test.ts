@@ -186,7 +186,7 @@ t.test('a page on another origin can read every error', async t => {
       const answer = await askRaw(url, text)
       t.equal(answer.status, status, name)
       t.match(JSON.parse(answer.body.replace(/^[0-9a-f]+\r\n|\r\n0\r\n\r\n$/g, '')), { error: { code, message: String } }, name)
-      t.match(answer.headers, { 'access-control-allow-origin': '*', 'content-type': /^application\/json/, connection: 'close' }, name)
+      t.match(answer.headers, { 'access-control-allow-origin': '*', 'access-control-expose-headers': /Retry-After.*X-Budget-Warning/, 'content-type': /^application\/json/, connection: 'close' }, name)
     }
     t.equal((await fetch(`${url}/health/live`)).status, 200)
   })

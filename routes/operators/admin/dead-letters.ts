@@ -9,6 +9,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   const common = { tags: ['operations'], security: [{ adminToken: [] }] }
 
   fastify.get('/dead-letters', {
+    config: { cors: false },
     schema: {
       operationId: 'listDeadLetters',
       summary: 'List dead letters, oldest first',
@@ -22,6 +23,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.get('/dead-letters/:id', {
+    config: { cors: false },
     schema: {
       operationId: 'getDeadLetter',
       summary: 'Show one dead letter with its record',
@@ -35,6 +37,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.post('/dead-letters/redrive', {
+    config: { cors: false },
     schema: {
       operationId: 'redriveDeadLetters',
       summary: 'Send dead letters again',
@@ -49,6 +52,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.delete('/dead-letters', {
+    config: { cors: false },
     schema: {
       operationId: 'deleteDeadLetters',
       summary: 'Delete dead letters for good',

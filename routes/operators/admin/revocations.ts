@@ -8,6 +8,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   const common = { tags: ['operations'], security: [{ adminToken: [] }] }
 
   fastify.post('/revocations', {
+    config: { cors: false },
     schema: {
       operationId: 'revokeTokens',
       summary: 'Take tokens back',
@@ -23,6 +24,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
   })
 
   fastify.get('/revocations', {
+    config: { cors: false },
     schema: {
       operationId: 'listRevocations',
       summary: 'List the revocations in force',

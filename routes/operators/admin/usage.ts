@@ -6,6 +6,7 @@ import { UsageQuerySchema, UsageReportSchema } from '../../../schemas/usage.js'
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   if (!fastify.admin.enabled) return
   fastify.get('/usage', {
+    config: { cors: false },
     schema: {
       operationId: 'getUsage',
       summary: 'What each application has used, day by day',

@@ -13,7 +13,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.post('/access-logs', {
     bodyLimit: BODY_LIMIT,
-    config: { forServers: true, body: AccessLogsRequestSchema, bodies: GZIP_BODIES },
+    config: { forServers: true, cors: false, body: AccessLogsRequestSchema, bodies: GZIP_BODIES },
     schema: {
       operationId: 'putAccessLogs',
       summary: 'Meter the calls of an access log',

@@ -15,7 +15,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
 
   fastify.post('/firehose', {
     bodyLimit: BODY_LIMIT,
-    config: { forServers: true },
+    config: { forServers: true, cors: false },
     errorHandler: firehose.errorHandler,
     schema: {
       operationId: 'putFirehoseRecords',
