@@ -108,6 +108,7 @@ export const ConfigSchema = Type.Object({
   FORWARDER: stringEnum(['on', 'off', 'only'], { default: 'on', description: 'on (web and forwarders), off (web alone) or only (forwarders alone)' }),
   FORWARDER_CONCURRENCY: integer({ default: 2, minimum: 1, maximum: 64, description: 'batches that each forwarder has under way at once' }),
   FLUSH_INTERVAL_MS: integer({ default: 1_000, minimum: 1, maximum: 60_000, description: 'milliseconds that items wait for others of their destination before they are sent' }),
+  LOG_EVENT_BUFFER: stringEnum(['text', 'decoded'], { default: 'text', description: 'text (the stored bytes of log events are copied into the body of PutLogEvents) or decoded (every record is decoded, and the SDK writes the body: for finding out where a fault lies)' }),
   SHUTDOWN_GRACE_MS: integer({ default: 10_000, minimum: 0, description: 'milliseconds in which the forwarders may still deliver after SIGTERM' }),
 
   ADMIN_TOKEN: Type.Optional(Type.String({ minLength: 16, description: 'the bearer token of GET /metrics and /admin, 16 characters or more; absent: they do not exist' }))

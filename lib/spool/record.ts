@@ -1,7 +1,7 @@
 import type { MetricDatum } from '../../schemas/metric.js'
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
 import type { StoredDatum, StoredLogEvent } from '../items/item.js'
-import { readLogEvent } from '../items/log-event.js'
+import { parseLogEvent } from '../items/log-event.js'
 import { readMetricTimestamp } from '../items/timestamp.js'
 import type { SpoolRecord } from './spool.js'
 
@@ -144,7 +144,7 @@ export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
 /** Null when it is none that `encodeBody` has written. */
 function readBody<Item> ({ b, t }: StoredRecord<Item>): Item[] | null {
   try {
-    if ('logEvents' in b!) return b.logEvents.map((event, index) => readLogEvent(event, index, t!) as Item)
+    if ('logEvents' in b!) return b.logEvents.map((event, index) => parseLogEvent(event, index, t!) as Item)
     const { MetricData } = b!.params
     for (const datum of MetricData) datum.Timestamp = readTime(datum.Timestamp, t!)
     return MetricData as Item[]

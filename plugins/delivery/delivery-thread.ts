@@ -16,7 +16,8 @@ async function deliveryThread (fastify: FastifyInstance): Promise<void> {
   const settings: DeliverSettings = {
     region: config.AWS_REGION,
     requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS,
-    background: config.FORWARDER === 'on'
+    background: config.FORWARDER === 'on',
+    logEventBuffer: config.LOG_EVENT_BUFFER
   }
   const thread = new SinkThread({
     module: THREAD,

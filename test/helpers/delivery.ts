@@ -5,6 +5,9 @@ import type { RateLimiter } from '../../lib/resilience/rate-limiter.js'
 import { countDatum, countLogEvent, decodeRecord, encodeRecords, type ReceiptRef } from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import { awsClientOptions } from '../../lib/delivery/aws-client-options.js'
+import { DecodedLogEventBuffer } from '../../lib/delivery/sinks/log-events/decoded-log-event-buffer.js'
+import type { LogEventBuffer } from '../../lib/delivery/sinks/log-events/log-event-buffer.js'
+import { TextLogEventBuffer } from '../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
 import { LOG_DESTINATION_TPS } from '../../schemas/aws-limits.js'
 import type { DeliverContext, SinkCall } from '../../lib/delivery/sinks/sink.js'
 import type { Lease, Settlement, SpoolRecord } from '../../lib/spool/spool.js'
@@ -24,6 +27,12 @@ export const unlimitedLogs = {
   PutLogEvents: unlimited,
   ...Object.fromEntries(Object.keys(LOG_DESTINATION_TPS).map(api => [api, unlimited])) as Record<keyof typeof LOG_DESTINATION_TPS, RateLimiter>
 }
+
+/** Every implementation of the buffer of a lease of log events, by its name. */
+export const LOG_EVENT_BUFFERS: ReadonlyArray<[name: string, createBuffer: () => LogEventBuffer]> = [
+  ['text', () => new TextLogEventBuffer()],
+  ['decoded', () => new DecodedLogEventBuffer()]
+]
 
 export interface Cloud {
   sandbox: Sandbox

@@ -8,6 +8,7 @@ import { createForwarder, type Forwarder, type ForwarderObserver, type Forwarder
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
 import type { ReceiptUpdate } from '../../lib/delivery/receipts.js'
 import { createLogEventsSink } from '../../lib/delivery/sinks/log-events/log-events-sink.js'
+import { TextLogEventBuffer } from '../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
 import { openEmbeddedSpool } from '../../lib/spool/embedded/embedded-spool.js'
 import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
@@ -116,6 +117,6 @@ export async function checkBalance (t: Test, spool: Spool, expected: object = { 
   t.match(ledger, expected)
 }
 
-export const logsSink = ({ logs }: Cloud): Sink => createLogEventsSink({ logs, rateLimiters: unlimitedLogs })
+export const logsSink = ({ logs }: Cloud): Sink => createLogEventsSink({ logs, rateLimiters: unlimitedLogs, createBuffer: () => new TextLogEventBuffer() })
 export const messagesOf = ({ sandbox }: Cloud, group?: string): string[] => [...sandbox.items(group)].map(({ message }) => message)
 export const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix} ${i}`)

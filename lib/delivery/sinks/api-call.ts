@@ -21,7 +21,7 @@ export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateL
     return { output: null, failure: classifyFailure(error) }
   }
   if (!await context.extend()) return { output: null, failure: LEASE_RAN_OUT }
-  const { send, ...what } = call
+  const { send, ...described } = call
   const startedAt = performance.now()
   let answer: ApiAnswer<Output>
   try {
@@ -31,6 +31,6 @@ export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateL
     answer = { output: null, failure: classifyFailure(error) }
     if (answer.failure.class === 'throttle') rateLimiter.throttled(answer.failure.retryAfterMs)
   }
-  context.onCall({ ...what, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
+  context.onCall({ ...described, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
   return answer
 }

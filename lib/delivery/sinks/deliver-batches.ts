@@ -2,23 +2,23 @@ import type { Failure } from '../../resilience/failure.js'
 import type { DeliverContext } from './sink.js'
 
 /**
- * Refused calls after which a delivery ends and its remainder waits for its next turn, so that a destination that
- * refuses everything does not keep the others waiting. One culprit among 10,000 items takes 15 refusals.
+ * Refused calls after which a delivery ends and its remainder waits for its next turn, so that a destination that refuses
+ * every item does not keep the other destinations waiting. One culprit among 10,000 items takes 15 refusals.
  */
 const MAX_REFUSALS = 128
 
 export interface BatchCalls<Batch> {
-  /** Sends the batch and, when it is taken, notes the outcome of its items. Null when it is taken. */
+  /** Sends the batch and, when the API takes it, notes the outcome of its items. Null when the API takes it. */
   put (batch: Batch): Promise<Failure | null>
-  /** Cuts a refused batch into smaller ones; null when it is down to one item. */
+  /** Cuts a refused batch into smaller ones; null when it holds one item. */
   split (batch: Batch): Batch[] | null
   /** Notes that the only item of this batch is refused. */
   refuse (batch: Batch, message: string): void
 }
 
 /**
- * Sends batches one after another. A refused batch is cut until its culprit stands alone; what was taken is never sent
- * again. Any other failure ends the delivery.
+ * Sends batches one after another. A refused batch is cut until its culprit stands alone; a batch that the API has taken
+ * is never sent again. Any other failure ends the delivery.
  * @returns the failure that ended it, null when every item has met its outcome
  */
 export async function deliverBatches<Batch> (batches: Batch[], calls: BatchCalls<Batch>, context: DeliverContext): Promise<Failure | null> {
@@ -37,7 +37,7 @@ export async function deliverBatches<Batch> (batches: Batch[], calls: BatchCalls
   return null
 }
 
-/** The two halves of what has at least two elements, else null. */
+/** The two halves of a list of at least two elements; null for a shorter list. */
 export function halves<Element> (elements: Element[]): [Element[], Element[]] | null {
   if (elements.length < 2) return null
   const middle = elements.length >> 1

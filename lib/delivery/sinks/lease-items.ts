@@ -5,8 +5,23 @@ import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord } from '../../spoo
 import type { Delivery, DeliveryFailure } from './sink.js'
 import { forEachYielding } from './yielding.js'
 
-/** About 1 MB of lines, a few milliseconds. */
+/** About 1 MB of lines, which take a few milliseconds. */
 const RECORDS_PER_SLICE = 32
+
+/** What a sink does with the items of a lease as the lease is opened. */
+export interface LeaseReader<Item> {
+  /** Whether a decoded value is an item of this kind; the record of a value that is none is corrupt. */
+  isItem (value: unknown): value is Item
+  /** Bytes that the item counts against the batch limit of its kind. */
+  count (item: Item): number
+  /** Takes in a decoded item; items come in the order of their indexes in the lease. */
+  add (item: Item, index: number): void
+  /**
+   * Takes in all items of a record without decoding it.
+   * @returns false when the record has to be decoded; none of its items is taken in then
+   */
+  addStored? (record: LeasedRecord): boolean
+}
 
 interface OpenRecord {
   readonly stored: LeasedRecord
@@ -18,17 +33,16 @@ interface OpenRecord {
 }
 
 /**
- * What has become of each item of one lease. An item goes by its index, in the order they were stored in. Every item
- * meets one outcome at most; what has met none when the delivery ends is the remainder, in the same order.
+ * The outcome of each item of one lease. An item goes by its index, in the order in which the items were stored. Every
+ * item meets one outcome at most; the items without one when the delivery ends are the remainder, in the same order.
  *
- * Items are not kept: a full lease has ten thousand, and to carry them through its delivery costs V8 more than to decode
- * again the few that nobody takes.
+ * Decoded items are not kept: a full lease has ten thousand. The few that nobody takes are decoded again.
  */
 export class LeaseItems<Item> {
-  readonly #count: (item: Item) => number
+  readonly #reader: LeaseReader<Item>
   readonly #records: OpenRecord[] = []
-  /** Of each item, the place of its record among them. */
-  readonly #homes: Uint32Array
+  /** Of each item, the index of its record. */
+  readonly #recordIndexes: Uint32Array
   #size = 0
   /** 1 for items that have met their outcome. */
   readonly #met: Uint8Array
@@ -36,34 +50,33 @@ export class LeaseItems<Item> {
   readonly #deadLetters: NewDeadLetter[] = []
   readonly #rejected: Partial<Record<RejectionReason, number>> = {}
   #delivered = 0
+  /** The record decoded last. */
   #decoded: { record: OpenRecord, items: Item[] } | null = null
 
-  private constructor (items: number, count: (item: Item) => number) {
-    this.#count = count
-    this.#homes = new Uint32Array(items)
+  private constructor (items: number, reader: LeaseReader<Item>) {
+    this.#reader = reader
+    this.#recordIndexes = new Uint32Array(items)
     this.#met = new Uint8Array(items)
   }
 
-  /**
-   * Decodes the records; one that cannot be read back is a dead letter, and the others go on.
-   * @param count bytes that an item counts against the limit of its kind
-   * @param visit is shown each item
-   * @param take may take in the items of a record as they are stored, which visit is not shown then; false: it has not
-   */
-  static async open<Item> (lease: Lease, count: (item: Item) => number, visit: (item: Item, index: number) => void, take: (record: LeasedRecord) => boolean = () => false): Promise<LeaseItems<Item>> {
-    const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), count)
-    await forEachYielding(lease.records, RECORDS_PER_SLICE, record => {
-      if (take(record)) opened.#add(record, null)
-      else opened.#open(record, visit)
-    })
+  /** Has every item of the lease read; a record that cannot be read back is a dead letter, and the others go on. */
+  static async open<Item> (lease: Lease, reader: LeaseReader<Item>): Promise<LeaseItems<Item>> {
+    const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), reader)
+    await forEachYielding(lease.records, RECORDS_PER_SLICE, record => opened.#read(record))
     return opened
   }
 
-  #open (stored: LeasedRecord, visit: (item: Item, index: number) => void): void {
+  #read (stored: LeasedRecord): void {
+    if (this.#reader.addStored?.(stored) === true) this.#add(stored, null)
+    else this.#decode(stored)
+  }
+
+  #decode (stored: LeasedRecord): void {
     try {
       const { items, receipt } = decodeRecord<Item>(stored)
+      if (!items.every(item => this.#reader.isItem(item))) throw new CorruptRecordError('stored record holds a value that is no item of its kind')
       const { first } = this.#add(stored, receipt)
-      for (let i = 0; i < items.length; i++) visit(items[i]!, first + i)
+      for (let i = 0; i < items.length; i++) this.#reader.add(items[i]!, first + i)
     } catch (error) {
       if (!(error instanceof CorruptRecordError)) throw error
       this.#deadLetters.push({ reason: 'corrupt', message: error.message, ...asStored(stored) })
@@ -73,7 +86,7 @@ export class LeaseItems<Item> {
   #add (stored: LeasedRecord, receipt: ReceiptRef | null): OpenRecord {
     const record = { stored, receipt, first: this.#size, open: stored.items }
     this.#size += stored.items
-    this.#homes.fill(this.#records.push(record) - 1, record.first, this.#size)
+    this.#recordIndexes.fill(this.#records.push(record) - 1, record.first, this.#size)
     return record
   }
 
@@ -83,7 +96,7 @@ export class LeaseItems<Item> {
     return this.#decoded.items[index - record.first]!
   }
 
-  /** @param requestId AWS's id of the call that delivered them */
+  /** @param requestId AWS's id of the call that delivered the items */
   deliver (indexes: Iterable<number>, requestId: string | undefined): void {
     for (const index of indexes) {
       this.#meet(index)
@@ -105,13 +118,13 @@ export class LeaseItems<Item> {
   /** The API refuses this very item, however often it is sent. */
   refuse (index: number, message: string): void {
     this.#meet(index)
-    for (const record of encodeRecords([this.item(index)], this.#count)) {
+    for (const record of encodeRecords([this.item(index)], item => this.#reader.count(item))) {
       this.#deadLetters.push({ reason: 'refused', message, ...record })
     }
     this.#tellRejected(index, 'refused', message)
   }
 
-  /** Ends the delivery. */
+  /** Ends the delivery: what became of the lease. */
   close (failure: DeliveryFailure | null): Delivery {
     return {
       settlement: {
@@ -125,7 +138,7 @@ export class LeaseItems<Item> {
     }
   }
 
-  /** A record of which nothing has met its outcome goes back as it was stored. */
+  /** A record none of whose items has met its outcome goes back as it was stored. */
   #remainderOf ({ stored, receipt, first, open }: OpenRecord): SpoolRecord[] {
     if (open === 0) return []
     if (open === stored.items) return [asStored(stored)]
@@ -133,13 +146,13 @@ export class LeaseItems<Item> {
     const left = [...items.keys()].filter(position => this.#met[first + position] === 0)
     return encodeRecords(
       left.map(position => items[position]!),
-      this.#count,
+      item => this.#reader.count(item),
       receipt === null ? undefined : { id: receipt.id, indexes: left.map(position => receipt.indexes[position]!) }
     )
   }
 
   #recordOf (index: number): OpenRecord {
-    return this.#records[this.#homes[index]!]!
+    return this.#records[this.#recordIndexes[index]!]!
   }
 
   #meet (index: number): void {

@@ -4,13 +4,13 @@ import type { ReceiptUpdate } from '../receipts.js'
 import type { Lease, Settlement } from '../../spool/spool.js'
 import type { Kind } from '../../../schemas/kinds.js'
 
-/** One call to the API behind a sink, for metrics and logs; never holds a payload. */
+/** One call to the API behind a sink, as it is counted and logged; never holds a payload. */
 export interface SinkCall {
   /** The API's own name of the action: PutLogEvents, PutMetricData, CreateLogGroup … */
   api: string
   destination: string
   items: number
-  /** Share of the batch limit that was used, 0 to 1; 0 for calls that carry no items. */
+  /** Share of the batch limit that the call used, 0 to 1; 0 for calls that carry no items. */
   fill: number
   durationMs: number
   /** Null when the call succeeded. */
@@ -26,30 +26,30 @@ export interface DeliveryFailure {
 }
 
 export interface Delivery {
-  /** Accounts for every item of the lease; what is to be tried again is in its remainder. */
+  /** Accounts for every item of the lease; the items to be tried again are in its remainder. */
   settlement: Settlement
-  /** What stopped the delivery; null when nothing is left to be tried again. */
+  /** The failure that ended the delivery; null when no item is left to be tried again. */
   failure: DeliveryFailure | null
-  /** What to tell those who wait for these items. */
+  /** For the requests that wait for these items. */
   receipts: ReceiptUpdate[]
 }
 
 export interface DeliverContext {
-  /** Aborted when the process has to end: stop at the next safe point and put what is not delivered into the remainder. */
+  /** Aborted when the process has to end: stop at the next safe point, and put the undelivered items into the remainder. */
   signal: AbortSignal
   /**
-   * Called right before each API call, so that the lease does not run out meanwhile. False when it has: this process did
-   * not run for a while, others may have the records, and nothing of them must be sent.
+   * Called right before each API call, so that the lease does not run out meanwhile. False when the lease has run out: this
+   * process did not run for a while, another may have the records, and none of their items must be sent.
    */
   extend (): Promise<boolean>
   onCall (call: SinkCall): void
-  /** Events that CloudWatch rejected one by one. */
+  /** Log events that CloudWatch rejected one by one. */
   onRejected (destination: string, reason: RejectionReason, count: number): void
 }
 
 /**
- * Delivers the records of one lease. Never throws for anything that the API, the network or a stored record can do:
- * each of these ends in the settlement.
+ * Delivers the records of one lease. Never throws for anything that the API, the network or a stored record can do: each
+ * of these ends in the settlement.
  */
 export interface Sink {
   kind: Kind

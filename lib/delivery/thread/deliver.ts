@@ -4,8 +4,11 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import { API_TPS, type RateLimitedApi } from '../../../schemas/aws-limits.js'
+import type { Config } from '../../../schemas/config.js'
 import { awsClientOptions, type AwsClientSettings } from '../aws-client-options.js'
+import { DecodedLogEventBuffer } from '../sinks/log-events/decoded-log-event-buffer.js'
 import { createLogEventsSink } from '../sinks/log-events/log-events-sink.js'
+import { TextLogEventBuffer } from '../sinks/log-events/text-log-event-buffer.js'
 import { createMetricsSink } from '../sinks/metrics/metrics-sink.js'
 import { serveSinks } from './serve-sinks.js'
 
@@ -16,15 +19,17 @@ const BACKGROUND_NICENESS = 5
 export interface DeliverSettings extends AwsClientSettings {
   /** The process takes requests too, which come first where there are not enough cores for both. */
   background: boolean
+  logEventBuffer: Config['LOG_EVENT_BUFFER']
 }
 
-const { background, ...clientSettings } = workerData as DeliverSettings
+const { background, logEventBuffer, ...clientSettings } = workerData as DeliverSettings
 // Linux alone gives every thread a priority of its own; elsewhere it would be that of the process.
 if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
 // A client cannot cross threads: this one makes its own, with the options of `fastify.aws`.
 const options = awsClientOptions(clientSettings)
+const createBuffer = () => logEventBuffer === 'decoded' ? new DecodedLogEventBuffer() : new TextLogEventBuffer()
 
 serveSinks(parentPort!, Object.keys(API_TPS) as RateLimitedApi[], ({ rateLimiters, retentionDaysFor }) => [
   createMetricsSink({ cloudwatch: new CloudWatchClient(options), rateLimiter: rateLimiters.PutMetricData }),
-  createLogEventsSink({ logs: new CloudWatchLogsClient(options), rateLimiters, retentionDaysFor })
+  createLogEventsSink({ logs: new CloudWatchLogsClient(options), rateLimiters, retentionDaysFor, createBuffer })
 ])

@@ -2,7 +2,7 @@ import t from 'tap'
 import { Random } from '../../../tools/shared/random.js'
 import { cutLogBatches } from '../../../lib/delivery/sinks/log-events/log-batches.js'
 import { Aggregator } from '../../../lib/delivery/sinks/metrics/aggregate.js'
-import { LogEventTexts } from '../../../lib/delivery/sinks/log-events/log-event-texts.js'
+import { TextLogEventBuffer } from '../../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
 import { cutMetricBatches } from '../../../lib/delivery/sinks/metrics/metric-batches.js'
 import { countDatum } from '../../../lib/spool/record.js'
 import type { StoredDatum } from '../../../lib/items/item.js'
@@ -50,8 +50,8 @@ t.test('data points merge into as many datums and calls as the sink makes of the
 t.test('log events take as many calls as the sink makes of them', async t => {
   for (const itemBytes of [10, 100, 2_000]) {
     const flow = { ...DEFAULT_FLOWS.logs, itemBytes }
-    const texts = new LogEventTexts()
-    for (let i = 0; i < 12_000; i++) texts.add([START, 'x'.repeat(itemBytes)])
-    t.equal(logRequest(12_000, sizesOf(flow).counted).calls, cutLogBatches(texts).length)
+    const buffer = new TextLogEventBuffer()
+    for (let i = 0; i < 12_000; i++) buffer.add([START, 'x'.repeat(itemBytes)])
+    t.equal(logRequest(12_000, sizesOf(flow).counted).calls, cutLogBatches(buffer).length)
   }
 })

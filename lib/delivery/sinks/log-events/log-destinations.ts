@@ -21,9 +21,9 @@ export interface LogDestinationsOptions {
 }
 
 /**
- * Makes log groups and log streams that CloudWatch says are missing. Nothing is remembered about what exists: the next
- * ResourceNotFound is the only thing that knows, so a group that somebody deletes is simply made again. Calls for the
- * same name that are made at the same time share one creation.
+ * Makes log groups and log streams that CloudWatch says are missing. Which of them exist is not remembered: the next
+ * ResourceNotFound tells, so a group that somebody deletes is made again. Calls for the same name at the same time share
+ * one creation.
  */
 export class LogDestinations {
   readonly #options: LogDestinationsOptions
@@ -35,7 +35,7 @@ export class LogDestinations {
 
   /**
    * The stream first: in a group that exists, which is the rule, that is one call and one permission.
-   * @returns what stopped it, null when the stream exists
+   * @returns the failure that stopped it; null when the stream exists
    */
   async create (group: string, stream: string, context: DeliverContext): Promise<Failure | null> {
     const createStream = (): Promise<Failure | null> => this.#once(`${group}:${stream}`, () => this.#createStream(group, stream, context))

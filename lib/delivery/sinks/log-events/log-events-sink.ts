@@ -1,17 +1,15 @@
-import { PutLogEventsCommand, type CloudWatchLogsClient, type RejectedLogEventsInfo } from '@aws-sdk/client-cloudwatch-logs'
+import type { CloudWatchLogsClient, RejectedLogEventsInfo } from '@aws-sdk/client-cloudwatch-logs'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../schemas/aws-limits.js'
 import type { RejectionReason } from '../../../../schemas/reasons.js'
 import type { Failure } from '../../../resilience/failure.js'
 import type { RateLimiter } from '../../../resilience/rate-limiter.js'
-import { countLogEvent } from '../../../spool/record.js'
 import type { StoredLogEvent } from '../../../items/item.js'
 import { callApi } from '../api-call.js'
 import { deliverBatches, halves } from '../deliver-batches.js'
 import { LeaseItems } from '../lease-items.js'
 import { cutLogBatches, logBatch, type LogBatch } from './log-batches.js'
-import { LogEventTexts } from './log-event-texts.js'
 import { LogDestinations, type LogDestinationsOptions } from './log-destinations.js'
-import { withBody } from './ready-body.js'
+import type { LogEventBuffer } from './log-event-buffer.js'
 import type { DeliverContext, Sink } from '../sink.js'
 
 const REJECTION_MESSAGES: Record<RejectionReason, string> = {
@@ -24,30 +22,31 @@ export interface LogEventsSinkOptions extends LogDestinationsOptions {
   /** Made with awsClientOptions(). */
   logs: CloudWatchLogsClient
   rateLimiters: LogDestinationsOptions['rateLimiters'] & { PutLogEvents: RateLimiter }
+  createBuffer: () => LogEventBuffer
 }
 
 /** PutLogEvents; the destination of a lease is `logGroup:logStream`, and neither name can contain a colon. */
 export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
-  const { logs, rateLimiters } = options
+  const { logs, rateLimiters, createBuffer } = options
   const destinations = new LogDestinations(options)
-  const free: LogEventTexts[] = []
+  const unused: LogEventBuffer[] = []
   return {
     kind: 'logs',
     async deliver (lease, context) {
-      const texts = free.pop() ?? new LogEventTexts()
-      texts.clear()
-      const items = await LeaseItems.open<StoredLogEvent>(lease, countLogEvent, event => texts.add(event), record => texts.addStored(record))
+      const buffer = unused.pop() ?? createBuffer()
+      buffer.clear()
+      const items = await LeaseItems.open(lease, buffer)
       const [group, stream] = splitDestination(lease.destination)
       const names = { logGroupName: group, logStreamName: stream }
 
       const put = async (batch: LogBatch): Promise<Failure | null> => {
-        const body = texts.write(`${JSON.stringify(names).slice(0, -1)},"logEvents":`, batch.events, '}')
+        const command = buffer.command(names, batch.events)
         const { output, failure } = await callApi({
           api: 'PutLogEvents',
           destination: lease.destination,
           items: batch.events.length,
           fill: Math.max(batch.events.length / LIMIT.MAX_EVENTS, batch.bytes / LIMIT.MAX_BYTES),
-          send: options => logs.send(withBody(new PutLogEventsCommand({ ...names, logEvents: [] }), body), options)
+          send: options => logs.send(command, options)
         }, rateLimiters.PutLogEvents, context)
         if (failure === null) {
           settleTaken(items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context)
@@ -58,17 +57,17 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
         return null
       }
 
-      const failure = await deliverBatches<LogBatch>(cutLogBatches(texts), {
+      const failure = await deliverBatches<LogBatch>(cutLogBatches(buffer), {
         async put (batch) {
           const failure = await put(batch)
           if (failure?.class !== 'missing') return failure
           return await destinations.create(group, stream, context) ?? await put(batch)
         },
-        split: ({ events }) => halves(events)?.map(half => logBatch(texts, half)) ?? null,
+        split: ({ events }) => halves(events)?.map(half => logBatch(buffer, half)) ?? null,
         refuse: ({ events }, message) => items.refuse(events[0]!, message)
       }, context)
-      // After a failure somebody may still be writing its body to a socket.
-      if (failure === null) free.push(texts)
+      // After a failure the SDK may still be writing a body to a socket.
+      if (failure === null) unused.push(buffer)
       return items.close(failure)
     }
   }

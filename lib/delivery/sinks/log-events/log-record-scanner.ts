@@ -1,4 +1,5 @@
 import { BODY_HEAD, ITEMS_HEAD, TIME_TO_BODY } from '../../../spool/record.js'
+import type { UnixMs } from '../../../../schemas/common.js'
 import type { StoredLine } from '../../../spool/stored-line.js'
 
 const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'latin1')
@@ -38,7 +39,7 @@ const BACKSLASH = codeOf('\\')
 const UNICODE = codeOf('u')
 const SHORT_ESCAPE_LENGTH = 2
 const UNICODE_ESCAPE_LENGTH = 6
-/** What stands behind a backslash in place of one byte. */
+/** The characters that stand behind a backslash in place of one byte. */
 const IS_SHORT_ESCAPE = tableOf(['"\\/bfnrt', () => 1])
 const NO_DIGIT = 0
 /** One more than the value of a hexadecimal digit. */
@@ -46,26 +47,24 @@ const DIGIT = tableOf(['0123456789', i => i + 1], ['abcdef', i => i + 11], ['ABC
 /** Whole numbers of so many digits are exact. */
 const MAX_DIGITS = 15
 
-/** What an event takes in the JSON that is sent, more than in a record at most. */
+/** The most bytes that an event takes in the JSON that is sent, beyond its bytes in a record. */
 export const ADDED_BYTES = BEFORE_MESSAGE.length + BEFORE_TIME.length + MAX_DIGITS + BEHIND_EVENT.length
 
-/** @param end offset behind the event and its comma, in what was written */
+/** @param end offset in the target, behind the event and its comma */
 export type FoundEvent = (timestamp: number, messageBytes: number, end: number) => void
 
 interface Time {
-  /** Where its digits lie in the text. */
+  /** Where the digits lie in the text. */
   start: number
   end: number
-  /** Unix milliseconds. */
-  value: number
+  value: UnixMs
 }
 
 /**
- * Makes the JSON that PutLogEvents is sent from the bytes of a stored record, event by event. To parse ten thousand
- * events, only to write them again, costs V8 more than all else that a delivery does.
+ * Makes the JSON that PutLogEvents is sent from the bytes of a stored record, event by event, without parsing the record.
  *
- * It knows what `encodeRecords` and `encodeLogBody` write as long as no event has to be changed on its way, and makes of
- * it what `decodeRecord` reads, whose checks all events have passed when they came; everything else it leaves to that.
+ * It takes the forms that `encodeRecords` and `encodeLogBody` write, as long as no event has to be changed on its way, and
+ * makes the events of them that `decodeRecord` reads. Every other record is left to `decodeRecord`.
  */
 export class LogRecordScanner {
   readonly #found: FoundEvent
@@ -78,8 +77,9 @@ export class LogRecordScanner {
   #events = 0
   /** Bytes of the message read last. */
   #messageBytes = 0
-  /** When the request came, and the time of an event. */
-  readonly #arrival: Time = { start: 0, end: 0, value: 0 }
+  /** When the request was received: the timestamp of an event without one. */
+  readonly #receivedAt: Time = { start: 0, end: 0, value: 0 }
+  /** The timestamp read last. */
   readonly #time: Time = { start: 0, end: 0, value: 0 }
 
   constructor (found: FoundEvent) {
@@ -89,7 +89,7 @@ export class LogRecordScanner {
   /**
    * Writes `{"message":…,"timestamp":…},` for each event of the record.
    * @param target has room for the line and ADDED_BYTES for each event
-   * @returns whether it was all of them; if not, what was found and written does not count
+   * @returns false when the record has to be decoded; the events found and written so far do not count then
    */
   scan ({ text, start, end, items }: Pick<StoredLine, 'text' | 'start' | 'end' | 'items'>, target: Uint8Array, at: number): boolean {
     this.#text = text
@@ -113,9 +113,9 @@ export class LogRecordScanner {
     return this.#readsByte(END_OF_ARRAY)
   }
 
-  /** When the request came, and its body. */
+  /** When the request was received, and its body. */
   #readsBody (items: number): boolean {
-    if (!this.#readsTime(this.#arrival) || !this.#reads(BEFORE_BODY) || !this.#readsByte(OBJECT)) return false
+    if (!this.#readsTime(this.#receivedAt) || !this.#reads(BEFORE_BODY) || !this.#readsByte(OBJECT)) return false
     do {
       this.#skipSpace()
       // Not a second time: of two fields of one name the last one counts.
@@ -156,7 +156,7 @@ export class LogRecordScanner {
       this.#skipSpace()
     } while (this.#readsByte(COMMA))
     if (!hasMessage || !this.#readsByte(END_OF_OBJECT)) return false
-    this.#endEvent(hasTime ? this.#time : this.#arrival)
+    this.#endEvent(hasTime ? this.#time : this.#receivedAt)
     return true
   }
 
@@ -203,7 +203,7 @@ export class LogRecordScanner {
     return false
   }
 
-  /** 0 when it is none. */
+  /** Bytes of the escape at this offset; 0 when there is none. */
   #escapeLength (at: number): number {
     const kind = this.#text[at + 1]!
     if (IS_SHORT_ESCAPE[kind] === 1) return SHORT_ESCAPE_LENGTH
@@ -214,7 +214,7 @@ export class LogRecordScanner {
     return UNICODE_ESCAPE_LENGTH
   }
 
-  /** UTF-8 bytes of what an escape of six characters stands for; 0 for half a surrogate pair. */
+  /** UTF-8 bytes of the character that an escape of six characters stands for; 0 for half a surrogate pair. */
   #unicodeBytes (at: number): number {
     let code = 0
     for (let i = at + SHORT_ESCAPE_LENGTH; i < at + UNICODE_ESCAPE_LENGTH; i++) code = code * 16 + DIGIT[this.#text[i]!]! - 1
@@ -229,7 +229,7 @@ export class LogRecordScanner {
     return this.#readsTime(this.#time) && (!isString || this.#readsByte(QUOTE))
   }
 
-  /** Digits that are the same in JSON. */
+  /** Digits that JSON.stringify would write the same. */
   #readsTime (time: Time): boolean {
     const text = this.#text
     let at = time.start = this.#at

@@ -1,3 +1,4 @@
+import { isObject } from '../../../guards.js'
 import type { Failure } from '../../../resilience/failure.js'
 import type { MeteredCall } from '../../../metering/metered-call.js'
 import type { MeteringClient } from '../../../metering/metering-client.js'
@@ -20,9 +21,9 @@ export interface MeteringSinkOptions {
   concurrency: number
   /** Name of the API in metrics and logs. */
   api: string
-  /** Calls that were delivered before, and are not sent again. */
+  /** Told of calls that were delivered before, and are not sent again. */
   onDuplicates: (count: number) => void
-  /** The memory of delivered calls has failed; the platform's own one has to tell. */
+  /** The memory of delivered calls has failed; whether one is a duplicate is left to the platform. */
   onMemoryError: (error: unknown) => void
 }
 
@@ -31,13 +32,17 @@ export function countMetering (item: StoredMetering): number {
   return Buffer.byteLength(JSON.stringify(item))
 }
 
+function isStoredMetering (value: unknown): value is StoredMetering {
+  return isObject(value)
+}
+
 /** POSTs to a metering platform. Each call is sent until it is taken or refused; then, and not before, it is remembered. */
 export function createMeteringSink (options: MeteringSinkOptions): Sink {
   return {
     kind: 'metering',
     async deliver (lease, context) {
       const stored: StoredMetering[] = []
-      const items = await LeaseItems.open<StoredMetering>(lease, countMetering, item => { stored.push(item) })
+      const items = await LeaseItems.open<StoredMetering>(lease, { isItem: isStoredMetering, count: countMetering, add: item => { stored.push(item) } })
       const delivery = new MeteringDelivery(options, stored, items, lease.destination, context)
       return items.close(await delivery.run())
     }
@@ -53,7 +58,7 @@ class MeteringDelivery {
   readonly #items: LeaseItems<StoredMetering>
   readonly #destination: string
   readonly #context: DeliverContext
-  /** What has ended the delivery; calls under way are finished. */
+  /** The failure that has ended the delivery; calls under way are finished. */
   #failure: Failure | null = null
 
   constructor (options: MeteringSinkOptions, stored: StoredMetering[], items: LeaseItems<StoredMetering>, destination: string, context: DeliverContext) {

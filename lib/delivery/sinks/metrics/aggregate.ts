@@ -1,10 +1,11 @@
 import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
+import type { UnixMs } from '../../../../schemas/common.js'
 import type { StoredDatum } from '../../../items/item.js'
 
 /** A datum that stands for one or more data points of the same series and time bucket. */
 export interface MergedDatum<Source> {
   datum: StoredDatum
-  /** What it stands for; a source is in one merged datum only. */
+  /** The data points that it stands for; a source is in one merged datum only. */
   sources: Source[]
   /** Bytes of its JSON in the request. */
   bytes: number
@@ -14,11 +15,11 @@ type SeriesHead = Pick<StoredDatum, 'MetricName' | 'Dimensions' | 'Timestamp' | 
 type Dimensions = NonNullable<StoredDatum['Dimensions']>
 type StatisticSet = NonNullable<StoredDatum['StatisticValues']>
 
-/** What is merged of one series and time bucket. */
+/** The data points of one series and time bucket, merged. */
 interface Series<Source> {
   head: SeriesHead
   valueSets: Array<ValueSet<Source>>
-  /** Where each value is. */
+  /** The set that holds each value. */
   homes: Map<number, ValueSet<Source>>
   statisticSets: Array<{ statistics: StatisticSet, sources: Source[] }>
 }
@@ -37,7 +38,7 @@ interface ValueSet<Source> {
 export class Aggregator<Source> {
   readonly #series = new Map<string, Series<Source>>()
 
-  /** @param source stands for the data point in what it is merged into */
+  /** @param source stands for the data point in the merged datum */
   add (datum: StoredDatum, source: Source): void {
     const key = keyOf(datum)
     let series = this.#series.get(key)
@@ -55,7 +56,7 @@ export class Aggregator<Source> {
   }
 }
 
-/** Merges few data points at once, each with its source. */
+/** Merges data points, each with its source. */
 export function aggregate<Source> (points: Iterable<readonly [StoredDatum, Source]>): Array<MergedDatum<Source>> {
   const aggregator = new Aggregator<Source>()
   for (const [datum, source] of points) aggregator.add(datum, source)
@@ -80,8 +81,8 @@ function headOf (datum: StoredDatum): SeriesHead {
   return head
 }
 
-/** Unix milliseconds. */
-function bucketOf ({ Timestamp, StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION }: StoredDatum): number {
+/** The start of its time bucket. */
+function bucketOf ({ Timestamp, StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION }: StoredDatum): UnixMs {
   const bucketMs = StorageResolution * 1_000
   return Math.floor(Timestamp / bucketMs) * bucketMs
 }
@@ -139,7 +140,7 @@ function addStatistics<Source> (series: Series<Source>, added: StatisticSet, sou
   last.sources.push(source)
 }
 
-/** Null when CloudWatch would refuse the merged one for its size. */
+/** Null when CloudWatch would refuse the merged statistic set for its size. */
 function mergeStatistics (a: StatisticSet, b: StatisticSet): StatisticSet | null {
   const merged = {
     SampleCount: a.SampleCount + b.SampleCount,

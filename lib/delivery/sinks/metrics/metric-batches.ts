@@ -5,14 +5,14 @@ interface Measured {
   bytes: number
 }
 
-/** What one call of PutMetricData sends. */
+/** The datums that one call of PutMetricData sends. */
 export interface MetricBatch<Datum extends Measured> {
   datums: Datum[]
   /** Bytes of the whole body before compression. */
   bytes: number
 }
 
-/** @param datums at least one, within the limits together */
+/** @param datums at least one, together within the limits of a call */
 export function metricBatch<Datum extends Measured> (namespace: string, datums: Datum[]): MetricBatch<Datum> {
   const commas = datums.length - 1
   return { datums, bytes: datums.reduce((sum, { bytes }) => sum + bytes, envelopeBytes(namespace) + commas) }

@@ -2,7 +2,7 @@ import { PutMetricDataCommand, type CloudWatchClient } from '@aws-sdk/client-clo
 import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
 import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { countDatum } from '../../../spool/record.js'
-import type { StoredDatum } from '../../../items/item.js'
+import { isStoredDatum, type StoredDatum } from '../../../items/item.js'
 import { Aggregator, aggregate, type MergedDatum } from './aggregate.js'
 import { callApi } from '../api-call.js'
 import { deliverBatches, halves } from '../deliver-batches.js'
@@ -10,7 +10,7 @@ import { LeaseItems } from '../lease-items.js'
 import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
 import type { Sink } from '../sink.js'
 
-/** Its sources are indexes of the lease. */
+/** Its sources are indexes in the lease. */
 type Merged = MergedDatum<number>
 type Batch = MetricBatch<Merged>
 
@@ -23,8 +23,8 @@ export interface MetricsSinkOptions {
 /**
  * PutMetricData; the destination of a lease is its namespace.
  *
- * Every data point is in one datum of one call, so a call that fails gives back the points it stands for, as they were
- * stored, and no other call's.
+ * Every data point is in one datum of one call, so a call that fails gives back its own data points, as they were stored,
+ * and those of no other call.
  */
 export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptions): Sink {
   return {
@@ -32,7 +32,7 @@ export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptio
     async deliver (lease, context) {
       const namespace = lease.destination
       const aggregator = new Aggregator<number>()
-      const items = await LeaseItems.open<StoredDatum>(lease, countDatum, (datum, index) => aggregator.add(datum, index))
+      const items = await LeaseItems.open<StoredDatum>(lease, { isItem: isStoredDatum, count: countDatum, add: (datum, index) => aggregator.add(datum, index) })
       const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregator.merged()), {
         async put (batch) {
           const { output, failure } = await callApi({
@@ -55,7 +55,7 @@ export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptio
   }
 }
 
-/** A datum that stands for several points, and is refused, is sent as these points. */
+/** The data points that a refused datum stands for, to be sent one by one; null when it stands for one. */
 function unmerge ({ sources }: Merged, items: LeaseItems<StoredDatum>): Merged[][] | null {
   return halves(sources.flatMap(source => aggregate([[items.item(source), source]])))
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { countLogEvent, decodeRecord } from '../../../../lib/spool/record.js'
-import type { StoredLogEvent } from '../../../../lib/items/item.js'
+import { isStoredLogEvent, type StoredLogEvent } from '../../../../lib/items/item.js'
 import { LeaseItems } from '../../../../lib/delivery/sinks/lease-items.js'
 import { accountedItems, itemsOf, leaseOf, logRecords } from '../../../helpers/delivery.js'
 
@@ -19,7 +19,7 @@ t.test('whatever becomes of the items, each is accounted for once, and whoever w
       waits ? { id: `r${r}`, indexes: fates.map((_, i) => i + 100) } : undefined
     ))
     const messages: string[] = []
-    const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', records), countLogEvent, ([, message], index) => { messages[index] = message })
+    const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', records), { isItem: isStoredLogEvent, count: countLogEvent, add: ([, message], index) => { messages[index] = message } })
     const fated = (fate: Fate): number[] => [...messages.keys()].filter(index => messages[index]!.endsWith(fate))
     assert.deepEqual([...messages.keys()].map(index => items.item(index)[1]), messages)
     items.deliver(fated('delivered'), 'request-id')
@@ -44,15 +44,24 @@ t.test('whatever becomes of the items, each is accounted for once, and whoever w
 })
 
 t.test('an item cannot meet two outcomes', async t => {
-  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'm']])), countLogEvent, () => {})
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'm']])), { isItem: isStoredLogEvent, count: countLogEvent, add: () => {} })
   items.deliver([0], undefined)
   t.throws(() => items.refuse(0, 'no'), /exactly one outcome/)
 })
 
 t.test('a dead letter can be appended again and has nobody waiting', async t => {
-  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'good'], [2, 'bad']], { id: 'r', indexes: [0, 1] })), countLogEvent, () => {})
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', logRecords([[1, 'good'], [2, 'bad']], { id: 'r', indexes: [0, 1] })), { isItem: isStoredLogEvent, count: countLogEvent, add: () => {} })
   items.refuse(1, 'no')
   const [letter] = items.close(null).settlement.deadLetters!
   t.same(decodeRecord(letter!), { items: [[2, 'bad']], receipt: null })
   t.match(letter, { reason: 'refused', message: 'no', items: 1, bytes: 29 })
+})
+
+t.test('a record that holds a value of another kind is a dead letter, and the others go on', async t => {
+  const [good] = logRecords([[1, 'good']])
+  const alien = ['{"v":1,"e":[[1,2,"three"]]}', '{"v":1,"e":[{}]}', '{"v":1,"e":[null]}'].map(line => ({ line, items: 1, bytes: 29 }))
+  const seen: string[] = []
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', [...alien, good!]), { isItem: isStoredLogEvent, count: countLogEvent, add: ([, message]) => { seen.push(message) } })
+  t.same(seen, ['good'])
+  t.match(items.close(null).settlement, { deadLetters: alien.map(({ line }) => ({ line, reason: 'corrupt' })), remainder: [good] })
 })

@@ -1,5 +1,8 @@
 import { once } from 'node:events'
 import { readdirSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { API_TPS } from '../../../../schemas/aws-limits.js'
@@ -21,11 +24,11 @@ interface Threaded {
   logged: object[]
 }
 
-async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, background = false): Promise<Threaded> {
+async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, settings: Partial<DeliverSettings> = {}): Promise<Threaded> {
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
-  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000, background }
+  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000, background: false, logEventBuffer: 'text', ...settings }
   const thread = new SinkThread({
     module: new URL('../../../../lib/delivery/thread/deliver.js', import.meta.url),
     data,
@@ -96,11 +99,29 @@ t.test('delivers as its sinks do, and tells of every call', async t => {
   t.equal(sandbox.ledger().dataPoints, 1)
 })
 
+t.test('log events become the same call whichever buffer they go through, and the setting says which', async t => {
+  const bodies: string[] = []
+  for (const logEventBuffer of ['text', 'decoded'] as const) {
+    const { thread } = await startThread(t, unlimited, { logEventBuffer })
+    const server = createServer((request, response) => {
+      text(request).then(body => { bodies.push(body) }, () => {})
+      response.end('{}')
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    t.teardown(() => server.close())
+    process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    t.match(await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])), watchedContext()), { settlement: { delivered: 2 }, failure: null })
+  }
+  t.same(JSON.parse(bodies[0]!), JSON.parse(bodies[1]!))
+  t.match(bodies[0], '"logEvents":[{"message":"größe","timestamp":1},')
+  t.match(bodies[1], '"logEvents":[{"timestamp":1,"message":"größe"},')
+})
+
 t.test('comes after the requests of its process where it is to, and nothing else does', { skip: process.platform === 'linux' ? false : 'threads have no priority of their own' }, async t => {
   const niceness = (): number[] => readdirSync('/proc/self/task').map(thread => Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[16]))
   const before = niceness().filter(nice => nice > 0).length
   for (const [background, more] of [[false, 0], [true, 1]] as const) {
-    const { thread } = await startThread(t, unlimited, background)
+    const { thread } = await startThread(t, unlimited, { background })
     await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext())
     t.equal(niceness().filter(nice => nice > 0).length, before + more)
   }

@@ -4,17 +4,17 @@ import t from 'tap'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../../schemas/aws-limits.js'
 import type { StoredLogEvent } from '../../../../../lib/items/item.js'
 import { cutLogBatches, logBatch } from '../../../../../lib/delivery/sinks/log-events/log-batches.js'
-import { LogEventTexts } from '../../../../../lib/delivery/sinks/log-events/log-event-texts.js'
+import { DecodedLogEventBuffer } from '../../../../../lib/delivery/sinks/log-events/decoded-log-event-buffer.js'
 
 const event = (timestamp: number, message = 'm'): StoredLogEvent => [timestamp, message]
 
-function textsOf (events: StoredLogEvent[]): LogEventTexts {
-  const texts = new LogEventTexts()
-  for (const event of events) texts.add(event)
-  return texts
+function bufferOf (events: StoredLogEvent[]): DecodedLogEventBuffer {
+  const buffer = new DecodedLogEventBuffer()
+  for (const event of events) buffer.add(event)
+  return buffer
 }
 
-const cut = (...events: StoredLogEvent[]) => cutLogBatches(textsOf(events))
+const cut = (...events: StoredLogEvent[]) => cutLogBatches(bufferOf(events))
 
 t.test('events are put in chronological order, those of the same time as they came', async t => {
   const [batch] = cut(event(3, 'a'), event(1, 'b'), event(3, 'c'), event(2, 'd'), event(1, 'e'))
@@ -41,8 +41,8 @@ t.test('every batch keeps every limit, and nothing is lost', async () => {
   const events = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 * LIMIT.MAX_SPAN_MS }), fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom(1, 1, 1, 5_000))
     .map(([timestamp, text, times]) => event(timestamp, text.repeat(times))), { maxLength: 300 })
   fc.assert(fc.property(events, sources => {
-    const texts = textsOf(sources)
-    const batches = cutLogBatches(texts)
+    const buffer = bufferOf(sources)
+    const batches = cutLogBatches(buffer)
     const put = batches.flatMap(batch => batch.events)
     assert.deepEqual(put, [...sources.keys()].sort((a, b) => sources[a]![0] - sources[b]![0]))
     for (const batch of batches) {
@@ -50,7 +50,7 @@ t.test('every batch keeps every limit, and nothing is lost', async () => {
       assert.ok(batch.events.length <= LIMIT.MAX_EVENTS)
       assert.ok(sources[batch.events.at(-1)!]![0] - sources[batch.events[0]!]![0] <= LIMIT.MAX_SPAN_MS)
       assert.equal(batch.bytes, batch.events.reduce((sum, index) => sum + Buffer.byteLength(sources[index]![1]) + 26, 0))
-      assert.deepEqual(logBatch(texts, batch.events), batch)
+      assert.deepEqual(logBatch(buffer, batch.events), batch)
     }
   }), { numRuns: 50 })
 })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { countLogEvent, encodeLogBody, encodeRecords } from '../../../../../lib/spool/record.js'
 import type { StoredLogEvent } from '../../../../../lib/items/item.js'
 import { readLogEvent } from '../../../../../lib/items/log-event.js'
-import { LogEventTexts } from '../../../../../lib/delivery/sinks/log-events/log-event-texts.js'
+import { TextLogEventBuffer } from '../../../../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
 import type { SpoolRecord } from '../../../../../lib/spool/spool.js'
 import { StoredLine } from '../../../../../lib/spool/stored-line.js'
 
@@ -17,24 +17,31 @@ function stored ({ line, items, bytes }: SpoolRecord): StoredLine {
   return new StoredLine(text, AROUND.length, text.length - AROUND.length, { items, bytes, appendedAt: 0 })
 }
 
+const NAMES = { logGroupName: 'g', logStreamName: 's' }
+const buffer = new TextLogEventBuffer()
+
+/** The log events that the call would send. */
+function sentOf (): StoredLogEvent[] {
+  const { logEvents } = JSON.parse(buffer.body(NAMES, [...Array(buffer.size).keys()]).toString()) as { logEvents: Array<{ message: string, timestamp: number }> }
+  return logEvents.map(({ message, timestamp }) => [timestamp, message])
+}
+
 /** Null when the record has to be decoded. */
 function takenFrom (record: StoredLine): StoredLogEvent[] | null {
-  const texts = new LogEventTexts()
-  texts.add([1, 'before'])
-  if (!texts.addStored(record)) {
-    assert.equal(texts.size, 1)
-    texts.add([2, 'behind'])
-    assert.deepEqual(JSON.parse(texts.write('', [0, 1], '').toString()), [{ message: 'before', timestamp: 1 }, { message: 'behind', timestamp: 2 }])
+  buffer.clear()
+  buffer.add([1, 'before'])
+  if (!buffer.addStored(record)) {
+    assert.equal(buffer.size, 1)
+    buffer.add([2, 'behind'])
+    assert.deepEqual(sentOf(), [[1, 'before'], [2, 'behind']])
     return null
   }
-  texts.add([2, 'behind'])
-  assert.equal(texts.size, record.items + 2)
-  const written = JSON.parse(texts.write('', [...Array(texts.size).keys()], '').toString()) as Array<{ message: string, timestamp: number }>
-  assert.deepEqual([written.at(0), written.at(-1)], [{ message: 'before', timestamp: 1 }, { message: 'behind', timestamp: 2 }])
-  return written.slice(1, -1).map(({ message, timestamp }, i): StoredLogEvent => {
-    assert.deepEqual([texts.timestamp(i + 1), texts.bytes(i + 1)], [timestamp, countLogEvent([timestamp, message])])
-    return [timestamp, message]
-  })
+  buffer.add([2, 'behind'])
+  assert.equal(buffer.size, record.items + 2)
+  const sent = sentOf()
+  assert.deepEqual([sent.at(0), sent.at(-1)], [[1, 'before'], [2, 'behind']])
+  sent.forEach((event, i) => assert.deepEqual([buffer.timestamp(i), buffer.bytes(i)], [event[0], countLogEvent(event)]))
+  return sent.slice(1, -1)
 }
 
 const message = fc.oneof(
@@ -133,6 +140,5 @@ t.test('leaves to decoding what it would have to change, or does not know', asyn
   t.equal(takenFrom(stored(encodeRecords(EVENTS, countLogEvent, { id: 'r', indexes: [0, 1, 2, 3, 4, 5, 6, 7] })[0]!)), null, 'a record for which somebody waits')
   t.equal(takenFrom(stored({ ...RECORDS[0]!, items: 1e12 })), null, 'a number of items that no line could hold')
   const [record] = encodeRecords(EVENTS, countLogEvent)
-  const texts = new LogEventTexts()
-  t.notOk(texts.addStored({ ...record!, appendedAt: 0 }), 'a record that is no bytes')
+  t.notOk(new TextLogEventBuffer().addStored({ ...record!, appendedAt: 0 }), 'a record that is no bytes')
 })

@@ -1,18 +1,23 @@
+import { PutLogEventsCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { PUT_LOG_EVENTS as LIMIT } from '../../../../schemas/aws-limits.js'
-import type { StoredLogEvent } from '../../../items/item.js'
+import type { UnixMs } from '../../../../schemas/common.js'
+import { isStoredLogEvent, type StoredLogEvent } from '../../../items/item.js'
+import { countLogEvent } from '../../../spool/record.js'
 import type { LeasedRecord } from '../../../spool/spool.js'
 import { StoredLine } from '../../../spool/stored-line.js'
+import type { LogEventBuffer, LogStreamNames } from './log-event-buffer.js'
 import { ADDED_BYTES, LogRecordScanner } from './log-record-scanner.js'
+import { withBody } from './ready-body.js'
 
 const INITIAL_BYTES = 64 * 1_024
+const END_OF_BODY = ']}'
 
 /**
- * The log events of one lease, each as the JSON that PutLogEvents is sent, one behind the other in one buffer. They are
- * written once and copied into a call: kept as objects, ten thousand of them, until their call is through, they would
- * cost V8 more in garbage collection than all else that a delivery does. So would new buffers for each lease, which is
- * why one of these serves one after the other.
+ * Holds the log events as the JSON that PutLogEvents is sent, one behind the other in one buffer, and copies them from
+ * there into the body of a call. Objects of ten thousand log events, or new buffers for each lease, would outlive the
+ * young generation of V8; hence one buffer that serves lease after lease.
  */
-export class LogEventTexts {
+export class TextLogEventBuffer implements LogEventBuffer {
   #text: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #body: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #end = 0
@@ -31,7 +36,14 @@ export class LogEventTexts {
     this.#size = 0
   }
 
-  /** Its index is the number of those before it. */
+  isItem (value: unknown): value is StoredLogEvent {
+    return isStoredLogEvent(value)
+  }
+
+  count (event: StoredLogEvent): number {
+    return countLogEvent(event)
+  }
+
   add ([timestamp, message]: StoredLogEvent): void {
     const json = `{"message":${JSON.stringify(message)},"timestamp":${timestamp}},`
     this.#text = withRoom(this.#text, this.#end, Buffer.byteLength(json))
@@ -39,9 +51,8 @@ export class LogEventTexts {
     this.#note(timestamp, Buffer.byteLength(message), this.#end)
   }
 
-  /** Adds the events of a record as they are stored. @returns false, having added none, when they have to be decoded */
   addStored (record: LeasedRecord): boolean {
-    // No event is so short: whoever wrote this number of items must not say how much room to make.
+    // A log event takes more than a byte: a record with more items than bytes must not decide how much room is made.
     if (!(record instanceof StoredLine) || record.items > record.lineBytes) return false
     this.#text = withRoom(this.#text, this.#end, record.lineBytes + record.items * ADDED_BYTES)
     const before = this.#size
@@ -51,32 +62,32 @@ export class LogEventTexts {
     return added
   }
 
-  /** Unix milliseconds. */
-  timestamp (index: number): number {
+  timestamp (index: number): UnixMs {
     return this.#timestamps[index]!
   }
 
-  /** Bytes that it counts against the limit of PutLogEvents. */
   bytes (index: number): number {
     return this.#counted[index]!
   }
 
-  /**
-   * `head`, a JSON array of these events, at least one, and `tail`.
-   * @returns what the next call writes over
-   */
-  write (head: string, indexes: readonly number[], tail: string): Buffer {
-    let size = Buffer.byteLength(head) + Buffer.byteLength(tail) + 1
+  command (names: LogStreamNames, indexes: readonly number[]): PutLogEventsCommand {
+    return withBody(new PutLogEventsCommand({ ...names, logEvents: [] }), this.body(names, indexes))
+  }
+
+  /** The JSON of a call with these log events, at least one; the next body overwrites it. */
+  body (names: LogStreamNames, indexes: readonly number[]): Buffer {
+    const head = `${JSON.stringify(names).slice(0, -1)},"logEvents":[`
+    let size = Buffer.byteLength(head) + END_OF_BODY.length
     for (const index of indexes) size += this.#ends[index]! - this.#start(index)
     const body = this.#body = withRoom(this.#body, 0, size)
-    let at = body.write(`${head}[`)
+    let at = body.write(head)
     for (let i = 0; i < indexes.length; i++) {
       const first = indexes[i]!
       while (indexes[i + 1] === indexes[i]! + 1) i++
       at += this.#text.copy(body, at, this.#start(first), this.#ends[indexes[i]!]!)
     }
-    // In place of the last comma.
-    at += body.write(`]${tail}`, at - 1) - 1
+    // Over the comma behind the last log event.
+    at += body.write(END_OF_BODY, at - 1) - 1
     return body.subarray(0, at)
   }
 
@@ -103,7 +114,7 @@ export class LogEventTexts {
   }
 }
 
-/** The buffer, or a larger one that begins with its first `used` bytes, with room for so many more. */
+/** The buffer, or a larger one that begins with its first `used` bytes, with room for `bytes` more. */
 function withRoom (buffer: Buffer, used: number, bytes: number): Buffer {
   if (used + bytes <= buffer.length) return buffer
   const larger = Buffer.allocUnsafeSlow(Math.max(used + bytes, buffer.length * 2))
