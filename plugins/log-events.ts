@@ -1,14 +1,12 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { requireScope } from '../lib/access/scope.js'
-import { ApiError } from '../lib/http/api-error.js'
-import type { IntakeContext, IntakeResult } from '../lib/intake/intake.js'
-import { acceptLogBatches, LogDocuments, readLogLines, splitLogDocuments } from '../lib/intake/json-lines-request.js'
-import { logGroupNameError, logStreamNameError } from '../lib/items/names.js'
-import type { InvalidItemReason } from '../schemas/reasons.js'
-import { countLogEvent, encodeLogBody } from '../lib/spool/record.js'
+import type { IntakeContext } from '../lib/intake/intake-context.js'
+import type { IntakeResult } from '../lib/intake/intake.js'
+import { LogEventsIntake } from '../lib/intake/log-events-intake.js'
+import { LogLinesIntake, readLogLines } from '../lib/intake/log-lines.js'
 import { LogEventsEnvelopeSchema, type LogEventsEnvelope } from '../schemas/log-events.js'
+import type { LogLines } from '../schemas/log-lines.js'
 
 declare module 'fastify' {
   interface FastifyInstance { logEvents: ReturnType<typeof createLogEvents> }
@@ -16,53 +14,28 @@ declare module 'fastify' {
 
 const envelope = TypeCompiler.Compile(LogEventsEnvelopeSchema)
 
-/** Null for what one request may be, else the rule it breaks. */
-function brokenEnvelopeRule (document: unknown): string | null {
+/** Null for a document that is a request, else the rule it breaks. */
+function requestError (document: unknown): string | null {
   const error = envelope.Errors(document).First()
   return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
 function createLogEvents ({ intake, itemPolicy, prometheus: { observer }, usage }: FastifyInstance) {
-  /** @param indexOf where an event stands in the body */
-  function acceptOne ({ logGroupName, logStreamName, logEvents, sentAt, accessToken }: LogEventsEnvelope, context: IntakeContext, indexOf = (index: number) => index): Promise<IntakeResult> {
-    const groupRule = logGroupNameError(logGroupName)
-    if (groupRule !== null) throw new ApiError('invalidRequest', { message: `logGroupName ${groupRule}.` })
-    const streamRule = logStreamNameError(logStreamName)
-    if (streamRule !== null) throw new ApiError('invalidRequest', { message: `logStreamName ${streamRule}.` })
-    const { identity = null, bodyText = null } = context
-    requireScope(identity, 'logGroups', logGroupName)
-    requireScope(identity, 'logStreams', logStreamName)
-    const { read, receivedAt } = itemPolicy.logEventReader(context, sentAt)
-    return intake.accept({
-      kind: 'logs',
-      destination: `${logGroupName}:${logStreamName}`,
-      items: logEvents,
-      read: (event, index) => read(event, indexOf(index)),
-      measure: countLogEvent,
-      // A token is never stored.
-      encodeAsCame: events => bodyText === null || receivedAt === null || accessToken !== undefined ? null : encodeLogBody(bodyText, events, receivedAt),
-      onStored (events, bytes) {
-        if (identity !== null) usage.record(identity.application.id, 'logs', events.length, bytes)
-      }
-    }, context)
-  }
-
-  async function acceptDocuments (documents: LogDocuments, context: IntakeContext): Promise<IntakeResult> {
-    const split = splitLogDocuments(documents, brokenEnvelopeRule)
-    for (const { reason } of split.rejected) observer.onRefused('logs', reason as InvalidItemReason)
-    return await acceptLogBatches(split, async ({ envelope, indexes }, context) => await acceptOne(envelope, context, index => indexes[index]!), context)
-  }
+  const logEvents = new LogEventsIntake({
+    readerFor: itemPolicy.logEventReader,
+    record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes)
+  })
+  const logLines = new LogLinesIntake({ intake, logEvents, observer, requestError })
 
   return {
-    /** Makes a body of JSON lines into what `accept` takes. */
-    fromLines: (documents: unknown[], request: FastifyRequest): object => readLogLines(documents, request.query as object),
+    readLines: readLogLines,
 
     /**
      * Stores the log events of one request.
      * @throws ApiError
      */
-    accept (envelope: LogEventsEnvelope, context: IntakeContext): Promise<IntakeResult> {
-      return envelope.logEvents instanceof LogDocuments ? acceptDocuments(envelope.logEvents, context) : acceptOne(envelope, context)
+    accept (request: LogEventsEnvelope | LogLines, context: IntakeContext): Promise<IntakeResult> {
+      return 'lines' in request ? logLines.accept(request, context) : intake.accept(logEvents, request, context)
     }
   }
 }

@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { LOG_GROUP_NAME, LOG_STREAM_NAME } from './aws-limits.js'
+import { LogLinesSchema, type LogLines } from './log-lines.js'
 import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref } from './common.js'
 
 export const LogEventSchema = Type.Object({
@@ -37,6 +38,19 @@ export const LogEventsEnvelopeSchema = Type.Object({
   logEvents: Type.Array(Type.Unknown(), { minItems: 1, maxItems: MAX_ITEMS })
 }, { additionalProperties: false })
 export type LogEventsEnvelope = Static<typeof LogEventsEnvelopeSchema>
+
+const JSON_BODY = { schema: LogEventsEnvelopeSchema }
+const JSON_LINES_BODY = { schema: LogLinesSchema }
+
+/** The body of POST /logEvents, by its content type. */
+export const LogEventsBodySchema = Type.Unsafe<LogEventsEnvelope | LogLines>({
+  content: {
+    'application/json': JSON_BODY,
+    'text/plain': JSON_BODY,
+    'application/x-ndjson': JSON_LINES_BODY,
+    'application/jsonl': JSON_LINES_BODY
+  }
+})
 
 export const LogEventsRequestSchema = Type.Object({
   accessToken: AccessTokenParameter,

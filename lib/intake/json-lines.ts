@@ -1,17 +1,16 @@
+import { MAX_JSON_LINES } from '../../schemas/log-lines.js'
 import { ApiError } from '../http/api-error.js'
 
-/** Documents of one body; as many as PutLogEvents takes events in a call. */
-export const MAX_JSON_LINES = 10_000
-/** Lines that cannot be read, after which the body is not taken for what it says it is. */
+/** More lines that cannot be read, and the body is not taken for JSON lines. */
 export const MAX_UNREADABLE_LINES = 100
 
-/** Stands for a line that cannot be read as JSON. */
+/** Stands for the document of a line that cannot be read as JSON. */
 export const UNREADABLE = Symbol('unreadable')
 
 /**
  * Reads a body of one JSON document a line; blank lines do not count.
- * @param parse throws for what it cannot read
- * @returns one entry a line, UNREADABLE for a line that cannot be read
+ * @param parse throws for a line that it cannot read
+ * @returns the document of each line, UNREADABLE for a line that cannot be read
  * @throws ApiError when there are too many lines, or too many of them cannot be read
  */
 export function readJsonLines (text: string, parse: (line: string) => unknown): unknown[] {

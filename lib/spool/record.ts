@@ -1,4 +1,5 @@
 import type { MetricDatum } from '../../schemas/metric.js'
+import type { UnixMs } from '../../schemas/common.js'
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
 import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { parseLogEvent } from '../items/log-event.js'
@@ -20,9 +21,9 @@ export const TIME_TO_BODY = ',"b":'
  */
 const MAX_RECORD_BYTES = 32_768
 
-/** Of fewer items, what a body has around them would take more of the spool than to write them anew takes of the CPU. */
-const MIN_ITEMS_AS_CAME = 8
-/** What a time adds to the JSON of a datum that came without. */
+/** A body of fewer items is not worth the bytes that it has around them. */
+const MIN_VERBATIM_ITEMS = 8
+/** Bytes that a timestamp adds to the JSON of a data point that came without. */
 const TIMESTAMP_BYTES = ',"Timestamp":1795330800123'.length
 
 /** Somebody waits for the delivery of these items. */
@@ -57,17 +58,17 @@ export function countLogEvent (event: StoredLogEvent): number {
   return Buffer.byteLength(event[1]) + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES
 }
 
-/** Bytes that one datum counts: those of its JSON, which is what PutMetricData is sent. */
+/** Bytes that one data point counts: those of its JSON, which PutMetricData is sent. */
 export function countDatum (datum: StoredDatum): number {
   return Buffer.byteLength(JSON.stringify(datum))
 }
 
-/** The JSON of a datum, which is what it counts. */
+/** The JSON of a data point, whose bytes it counts. */
 export function writeDatum (datum: StoredDatum): string {
   return JSON.stringify(datum)
 }
 
-/** Bytes that an item counts against the batch limit of its kind; or its JSON, when that is what counts. */
+/** Bytes that an item counts against the batch limit of its kind; or its JSON, when the bytes of that count. */
 export type Measure<Item> = (item: Item) => number | string
 
 /**
@@ -99,25 +100,25 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
 }
 
 /**
- * Writes all items of a request as one record, as they came: to write them anew would cost as much as to have read them.
- * @param body JSON of a request whose items were all good
- * @param now Unix milliseconds, the time of items without one
+ * Writes the items of a request verbatim, as one record.
+ * @param body JSON of a request whose items are all valid, and were not changed
+ * @param receivedAt timestamp of items without one
  * @param bytes of all items
- * @returns null when they are few, or need more than one record, or the body does not fit into a line
+ * @returns null when the items are few, or need more than one record, or the body does not fit into a line
  */
-function encodeBody (body: string, now: number, items: number, bytes: number): SpoolRecord | null {
-  if (items < MIN_ITEMS_AS_CAME || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
-  return { line: `${BODY_HEAD}${now}${TIME_TO_BODY}${body}}`, items, bytes }
+function encodeVerbatim (body: string, receivedAt: UnixMs, items: number, bytes: number): SpoolRecord | null {
+  if (items < MIN_VERBATIM_ITEMS || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
+  return { line: `${BODY_HEAD}${receivedAt}${TIME_TO_BODY}${body}}`, items, bytes }
 }
 
-/** `encodeBody` of a request of which `readLogEvent` has made these events, with this `now`. */
-export function encodeLogBody (body: string, events: StoredLogEvent[], now: number): SpoolRecord | null {
-  return encodeBody(body, now, events.length, events.reduce((sum, event) => sum + countLogEvent(event), 0))
+/** `encodeVerbatim` of the body that these log events were read from. */
+export function encodeVerbatimLogEvents (body: string, events: StoredLogEvent[], receivedAt: UnixMs): SpoolRecord | null {
+  return encodeVerbatim(body, receivedAt, events.length, events.reduce((sum, event) => sum + countLogEvent(event), 0))
 }
 
-/** `encodeBody` of a request of which `readMetricDatum` has made so many data points, with this `now`; their bytes are an estimate. */
-export function encodeMetricBody (body: string, datums: number, now: number): SpoolRecord | null {
-  return encodeBody(body, now, datums, Buffer.byteLength(body) + datums * TIMESTAMP_BYTES)
+/** `encodeVerbatim` of the body that so many data points were read from; their bytes are an estimate. */
+export function encodeVerbatimDatums (body: string, datums: number, receivedAt: UnixMs): SpoolRecord | null {
+  return encodeVerbatim(body, receivedAt, datums, Buffer.byteLength(body) + datums * TIMESTAMP_BYTES)
 }
 
 /**
@@ -141,20 +142,20 @@ export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
   }
 }
 
-/** Null when it is none that `encodeBody` has written. */
+/** Null when it is no body that `encodeVerbatim` has written. */
 function readBody<Item> ({ b, t }: StoredRecord<Item>): Item[] | null {
   try {
     if ('logEvents' in b!) return b.logEvents.map((event, index) => parseLogEvent(event, index, t!) as Item)
     const { MetricData } = b!.params
-    for (const datum of MetricData) datum.Timestamp = readTime(datum.Timestamp, t!)
+    for (const datum of MetricData) datum.Timestamp = readTimestamp(datum.Timestamp, t!)
     return MetricData as Item[]
   } catch {
     return null
   }
 }
 
-function readTime (timestamp: MetricDatum['Timestamp'], now: number): number {
-  const time = timestamp === undefined ? now : readMetricTimestamp(timestamp)
-  if (time === null) throw new CorruptRecordError('a stored timestamp is none')
-  return time
+function readTimestamp (timestamp: MetricDatum['Timestamp'], receivedAt: UnixMs): UnixMs {
+  const read = timestamp === undefined ? receivedAt : readMetricTimestamp(timestamp)
+  if (read === null) throw new CorruptRecordError('stored record holds a timestamp that is none')
+  return read
 }

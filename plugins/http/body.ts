@@ -7,10 +7,10 @@ import { readJsonLines } from '../../lib/intake/json-lines.js'
 declare module 'fastify' {
   interface FastifyInstance {
     /**
-     * Lets the routes of this scope take a JSON document a line.
-     * @param toBody makes what the schema of the route takes; a line that cannot be read is UNREADABLE
+     * Lets the routes of this scope take JSON lines, for which their schema has a content type of its own.
+     * @param toBody makes the body of the documents, one a line; a line that cannot be read is UNREADABLE
      */
-    acceptJsonLines: (toBody: (documents: unknown[], request: FastifyRequest) => unknown) => void
+    acceptJsonLines: (toBody: (documents: unknown[], query: object) => unknown) => void
   }
   interface FastifyRequest {
     /** The JSON of the body; null when it is not one document. */
@@ -59,6 +59,12 @@ function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: Req
   done(null, decompress(payload, encoding, request.routeOptions.bodyLimit))
 }
 
+/** A request without a body has no content type; it is held against the schema of a JSON document. */
+function nameContentType ({ headers }: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+  headers['content-type'] ??= 'application/json'
+  done()
+}
+
 /** Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line. */
 async function body (fastify: FastifyInstance): Promise<void> {
   const readJson = fastify.getDefaultJsonParser('error', 'error')
@@ -84,9 +90,10 @@ async function body (fastify: FastifyInstance): Promise<void> {
     readJson(request, text, done)
   })
   fastify.decorate('acceptJsonLines', function acceptJsonLines (this: FastifyInstance, toBody) {
+    this.addHook('preValidation', nameContentType)
     this.addContentTypeParser(JSON_LINES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
       try {
-        done(null, toBody(readJsonLines(text, parse), request))
+        done(null, toBody(readJsonLines(text, parse), request.query as object))
       } catch (error) {
         done(error as Error)
       }

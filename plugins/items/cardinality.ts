@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { IntakeContext } from '../../lib/intake/intake.js'
+import type { IntakeContext } from '../../lib/intake/intake-context.js'
 import type { StoredDatum } from '../../lib/items/item.js'
 import { RedisSeriesTable } from '../../lib/policy/cardinality/redis-series-table.js'
 import { CardinalityLimiter } from '../../lib/policy/cardinality/cardinality-limiter.js'
@@ -21,9 +21,8 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
 
   return {
     /** Replaces the data points, in the array, that are beyond the limits of their application; no promise when all are known. */
-    collapse ({ identity }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
-      if (identity === undefined || identity === null) return
-      const { id, maxSeriesPerMetric: series = MAX_SERIES_PER_METRIC } = identity.application
+    collapse ({ application }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
+      const { id, maxSeriesPerMetric: series = MAX_SERIES_PER_METRIC } = application
       if (metrics > 0 || series > 0) return limit.collapse(id, namespace, { metrics, series }, datums)
     }
   }

@@ -1,6 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Intake, type IntakeContext, type IntakeResult } from '../../lib/intake/intake.js'
+import { requireScope } from '../../lib/access/scope.js'
+import type { IntakeContext } from '../../lib/intake/intake-context.js'
+import { Intake, type IntakeResult } from '../../lib/intake/intake.js'
 import { readPreferWait } from '../../lib/http/prefer-header.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
 
@@ -10,14 +12,15 @@ declare module 'fastify' {
   interface FastifyReply { sendIntake: (result: IntakeResult, wait: number) => IntakeAnswer }
 }
 
-/** What this request's headers and token say about its items. */
+/** The context of this request's items, from its headers and its token. */
 function intakeContext (this: FastifyRequest): IntakeContext {
   const { prefer, 'idempotency-key': idempotencyKey } = this.headers
+  const { principal } = this
   return {
     requestId: this.id,
-    application: this.principal!.application.id,
-    identity: this.principal,
-    client: this,
+    application: principal!.application,
+    requireScope: (list, name) => requireScope(principal, list, name),
+    clientInfo: this,
     idempotencyKey: idempotencyKey as string | undefined,
     wait: readPreferWait(prefer as string | undefined),
     bodyText: this.bodyText
@@ -31,7 +34,7 @@ function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): In
   return result.answer
 }
 
-/** Owns `fastify.intake`: the step from a request's items to the spool. */
+/** Owns `fastify.intake`, which stores the items of a request, and the two ends of it in a route. */
 async function intake (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.prometheus.observer))
   fastify.decorateRequest('intakeContext', intakeContext)

@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { readClockSkew } from '../../lib/items/clock-skew.js'
 import { ApiError } from '../../lib/http/api-error.js'
-import type { IntakeContext } from '../../lib/intake/intake.js'
+import type { IntakeContext } from '../../lib/intake/intake-context.js'
 import { datumReader, logEventReader, type Reading } from '../../lib/policy/item-reader.js'
 import { ItemPolicy } from '../../lib/policy/item-policy.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
@@ -23,9 +23,7 @@ function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
   /** An application that was read again is another object. */
   const rules = new WeakMap<Application, ItemPolicy>()
 
-  function rulesOf ({ identity }: IntakeContext): ItemPolicy | null {
-    if (identity === undefined || identity === null) return null
-    const { application } = identity
+  function rulesOf ({ application }: IntakeContext): ItemPolicy {
     let found = rules.get(application)
     if (found === undefined) {
       found = new ItemPolicy(application, () => observer.onCollapsed(application.id, 'unknown-dimension', 1))
@@ -42,13 +40,13 @@ function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
      */
     datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
       const now = Date.now()
-      return datumReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context)?.forDatums(context.client ?? null) ?? null })
+      return datumReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context).forDatums(context.clientInfo) })
     },
 
     /** How to read the log events of one request, likewise. */
     logEventReader (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent> {
       const now = Date.now()
-      return logEventReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context)?.forLogEvents(context.client ?? null) ?? null })
+      return logEventReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context).forLogEvents(context.clientInfo) })
     }
   }
 }

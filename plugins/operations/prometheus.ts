@@ -64,7 +64,7 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
 
   return {
     onAccepted: (kind, items) => acceptedOf[kind].inc(items),
-    onRefused: (kind, reason) => refused.inc({ kind, reason }),
+    onInvalid: (kind, reason) => refused.inc({ kind, reason }),
     onCall ({ api, failure, durationMs, items, fill }) {
       calls.inc({ api, outcome: failure ?? 'ok' })
       callSeconds.observe({ api }, durationMs / 1000)

@@ -2,10 +2,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.js'
 import { INTAKE_ERRORS } from '../../schemas/error-responses.js'
 import { IntakeAnswerSchema, IntakeHeadersSchema } from '../../schemas/intake.js'
-import { JSON_LINES_BODIES, LogEventsEnvelopeSchema, LogEventsQuerySchema, LogEventsRequestSchema } from '../../schemas/log-events.js'
+import { JSON_LINES_BODIES, LogEventsBodySchema, LogEventsQuerySchema, LogEventsRequestSchema } from '../../schemas/log-events.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
-  fastify.acceptJsonLines(fastify.logEvents.fromLines)
+  fastify.acceptJsonLines(fastify.logEvents.readLines)
   fastify.post('/logEvents', {
     bodyLimit: fastify.config.BODY_LIMIT_BYTES,
     schema: {
@@ -16,7 +16,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       security: [{ accessToken: [] }, { accessTokenQuery: [] }],
       headers: IntakeHeadersSchema,
       querystring: LogEventsQuerySchema,
-      body: LogEventsEnvelopeSchema,
+      body: LogEventsBodySchema,
       response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
     },
     config: { body: LogEventsRequestSchema, bodies: JSON_LINES_BODIES },

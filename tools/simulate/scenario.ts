@@ -1,5 +1,5 @@
 import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
-import { countDatum, countLogEvent, encodeLogBody, encodeMetricBody, encodeRecords } from '../../lib/spool/record.js'
+import { countDatum, countLogEvent, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords } from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { SpoolRecord } from '../../lib/spool/spool.js'
 import { ConfigSchema } from '../../schemas/config.js'
@@ -102,13 +102,13 @@ function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSize
     const event: StoredLogEvent = [time, 'x'.repeat(itemBytes)]
     const events = repeat(event, itemsPerRequest)
     const body = JSON.stringify({ logGroupName: '/web/shop', logStreamName: 'browser', logEvents: repeat({ message: event[1] }, itemsPerRequest) })
-    return { counted: countLogEvent(event), stored: lineBytes(encodeLogBody(body, events, time) ?? encodeRecords(events, countLogEvent)) / itemsPerRequest }
+    return { counted: countLogEvent(event), stored: lineBytes(encodeVerbatimLogEvents(body, events, time) ?? encodeRecords(events, countLogEvent)) / itemsPerRequest }
   }
   const bare: StoredDatum = { MetricName: '', Value: 1, Timestamp: time }
   const datum = { ...bare, MetricName: 'x'.repeat(Math.max(1, itemBytes - countDatum(bare))) }
   const { Timestamp, ...sent } = datum
   const body = JSON.stringify({ params: { Namespace: 'shop', MetricData: repeat(sent, itemsPerRequest) } })
-  const records = encodeMetricBody(body, itemsPerRequest, Timestamp) ?? encodeRecords(repeat(datum, itemsPerRequest), countDatum)
+  const records = encodeVerbatimDatums(body, itemsPerRequest, Timestamp) ?? encodeRecords(repeat(datum, itemsPerRequest), countDatum)
   return { counted: countDatum(datum), stored: lineBytes(records) / itemsPerRequest }
 }
 

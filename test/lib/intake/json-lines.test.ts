@@ -1,5 +1,6 @@
 import t from 'tap'
-import { MAX_JSON_LINES, MAX_UNREADABLE_LINES, readJsonLines, UNREADABLE } from '../../../lib/intake/json-lines.js'
+import { MAX_UNREADABLE_LINES, readJsonLines, UNREADABLE } from '../../../lib/intake/json-lines.js'
+import { MAX_JSON_LINES } from '../../../schemas/log-lines.js'
 
 const read = (text: string) => readJsonLines(text, JSON.parse)
 

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readLogEvent } from '../../../lib/items/log-event.js'
 import { readMetricDatum } from '../../../lib/items/metric-datum.js'
-import { CorruptRecordError, countLogEvent, decodeRecord, encodeLogBody, encodeMetricBody, encodeRecords } from '../../../lib/spool/record.js'
+import { CorruptRecordError, countLogEvent, decodeRecord, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords } from '../../../lib/spool/record.js'
 import type { StoredLogEvent } from '../../../lib/items/item.js'
 import type { SpoolRecord } from '../../../lib/spool/spool.js'
 
@@ -47,7 +47,7 @@ t.test('a body that is stored as it came holds the same events', async () => {
   fc.assert(fc.property(fc.array(sent, { minLength: 8, maxLength: 30 }), fc.constantFrom('', ' '), (logEvents, space) => {
     const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents }, null, space).replaceAll('\n', space)
     const events = logEvents.map((event, index) => readLogEvent(event, index, NOW))
-    const record = encodeLogBody(body, events, NOW)!
+    const record = encodeVerbatimLogEvents(body, events, NOW)!
     return !record.line.includes('\n') && record.items === events.length && record.bytes === events.reduce((sum, event) => sum + countLogEvent(event), 0) &&
       JSON.stringify(decodeRecord(record)) === JSON.stringify({ items: events, receipt: null })
   }))
@@ -64,13 +64,13 @@ t.test('and the same data points', async () => {
   fc.assert(fc.property(fc.array(datum, { minLength: 8, maxLength: 30 }), MetricData => {
     const body = JSON.stringify({ params: { Namespace: 'n', MetricData } })
     const datums = (JSON.parse(body) as { params: { MetricData: unknown[] } }).params.MetricData.map((datum, index) => readMetricDatum(datum, index, NOW))
-    const record = encodeMetricBody(body, datums.length, NOW)!
+    const record = encodeVerbatimDatums(body, datums.length, NOW)!
     return record.bytes >= Buffer.byteLength(JSON.stringify(datums)) - 2 && JSON.stringify(decodeRecord(record).items) === JSON.stringify(datums)
   }))
 })
 
 t.test('a body that is no single small line, or of few items, is not stored as it came', async t => {
-  const encode = (body: string, events = 8) => encodeLogBody(body, Array.from({ length: events }, (): StoredLogEvent => [NOW, 'm']), NOW)
+  const encode = (body: string, events = 8) => encodeVerbatimLogEvents(body, Array.from({ length: events }, (): StoredLogEvent => [NOW, 'm']), NOW)
   const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: Array(8).fill({ message: 'm' }) })
   t.not(encode(body), null)
   t.equal(encode(body, 7), null)
@@ -80,7 +80,7 @@ t.test('a body that is no single small line, or of few items, is not stored as i
 
 t.test('a stored body that cannot be read is corrupt', async t => {
   const events = Array.from({ length: 8 }, (): StoredLogEvent => [NOW, 'm'])
-  const record = encodeLogBody(`{"logEvents":[${Array(8).fill('{"message":"m"}').join()}]}`, events, NOW)!
+  const record = encodeVerbatimLogEvents(`{"logEvents":[${Array(8).fill('{"message":"m"}').join()}]}`, events, NOW)!
   t.same(decodeRecord(record).items, events)
   for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}']) {
     t.throws(() => decodeRecord({ ...record, line }), CorruptRecordError, line)

@@ -1,7 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { MAX_LOG_STREAMS } from '../../../lib/intake/json-lines-request.js'
-import { MAX_JSON_LINES, MAX_UNREADABLE_LINES } from '../../../lib/intake/json-lines.js'
+import { MAX_LOG_STREAMS } from '../../../lib/intake/log-lines.js'
+import { MAX_UNREADABLE_LINES } from '../../../lib/intake/json-lines.js'
+import { MAX_JSON_LINES } from '../../../schemas/log-lines.js'
 import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
 
 const TYPE = { 'content-type': 'application/x-ndjson' }

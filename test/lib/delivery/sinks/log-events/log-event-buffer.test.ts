@@ -7,7 +7,7 @@ import { DecodedLogEventBuffer } from '../../../../../lib/delivery/sinks/log-eve
 import { cutLogBatches } from '../../../../../lib/delivery/sinks/log-events/log-batches.js'
 import { TextLogEventBuffer } from '../../../../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
 import { LeaseItems } from '../../../../../lib/delivery/sinks/lease-items.js'
-import { encodeLogBody } from '../../../../../lib/spool/record.js'
+import { encodeVerbatimLogEvents } from '../../../../../lib/spool/record.js'
 import type { LeasedRecord, SpoolRecord } from '../../../../../lib/spool/spool.js'
 import { StoredLine } from '../../../../../lib/spool/stored-line.js'
 import { leaseOf, logRecords } from '../../../../helpers/delivery.js'
@@ -22,7 +22,7 @@ const ofEvents = fc.record({ events: fc.array(fc.tuple(timestamp, message.map(te
   .map(({ events, waits }) => logRecords(events, waits ? { id: 'r', indexes: [...events.keys()] } : undefined))
 
 const verbatim = fc.array(fc.record({ message, timestamp: fc.oneof(timestamp, timestamp.map(String)) }, { requiredKeys: ['message'] }), { minLength: 8, maxLength: 20 })
-  .map(logEvents => [encodeLogBody(JSON.stringify({ ...NAMES, logEvents }), logEvents.map((event, i) => readLogEvent(event, i, NOW)), NOW)!])
+  .map(logEvents => [encodeVerbatimLogEvents(JSON.stringify({ ...NAMES, logEvents }), logEvents.map((event, i) => readLogEvent(event, i, NOW)), NOW)!])
 
 const damaged = fc.tuple(fc.oneof(ofEvents, verbatim), fc.nat(), fc.constantFrom('"', '\\', ',', ']', '}', '0', 'u', ' ', ''))
   .map(([[record], place, piece]): SpoolRecord[] => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { countLogEvent, encodeLogBody, encodeRecords } from '../../../../../lib/spool/record.js'
+import { countLogEvent, encodeVerbatimLogEvents, encodeRecords } from '../../../../../lib/spool/record.js'
 import type { StoredLogEvent } from '../../../../../lib/items/item.js'
 import { readLogEvent } from '../../../../../lib/items/log-event.js'
 import { TextLogEventBuffer } from '../../../../../lib/delivery/sinks/log-events/text-log-event-buffer.js'
@@ -70,7 +70,7 @@ function writeLoosely (value: unknown, space: string, escapeAll: boolean): strin
   return `{${space}${Object.entries(value).map(([key, field]) => `"${key}"${space}:${space}${writeLoosely(field, space, escapeAll)}`).join(`${space},${space}`)}${space}}`
 }
 
-t.test('takes what encodeLogBody keeps of a request, whatever the order of its fields and the spaces between them', async () => {
+t.test('takes what encodeVerbatimLogEvents keeps of a request, whatever the order of its fields and the spaces between them', async () => {
   const event = fc.tuple(message, fc.option(timestamp), fc.boolean(), fc.boolean()).map(([message, timestamp, isText, isFirst]) => {
     if (timestamp === null) return { message }
     const time = isText ? String(timestamp) : timestamp
@@ -87,7 +87,7 @@ t.test('takes what encodeLogBody keeps of a request, whatever the order of its f
     const all: Record<string, unknown> = { logGroupName: '/app', logStreamName: 'größe', sentAt, logEvents }
     const text = writeLoosely(Object.fromEntries(fields.map(field => [field, all[field]])), space, escapeAll) + space
     const events = logEvents.map((event, index) => readLogEvent(event, index, NOW))
-    const record = encodeLogBody(text, events, NOW)
+    const record = encodeVerbatimLogEvents(text, events, NOW)
     if (record === null) return
     assert.deepEqual(takenFrom(stored(record)), events)
   }), { numRuns: 500 })
@@ -96,7 +96,7 @@ t.test('takes what encodeLogBody keeps of a request, whatever the order of its f
 const EVENTS = Array.from({ length: 8 }, (_, i): StoredLogEvent => [NOW + i, `message ${i} "quoted" \u0007 é`])
 const RECORDS = [
   encodeRecords(EVENTS, countLogEvent)[0]!,
-  encodeLogBody(JSON.stringify({ logGroupName: 'g', logStreamName: 's', logEvents: EVENTS.map(([timestamp, message]) => ({ message, timestamp })) }), EVENTS, NOW)!
+  encodeVerbatimLogEvents(JSON.stringify({ logGroupName: 'g', logStreamName: 's', logEvents: EVENTS.map(([timestamp, message]) => ({ message, timestamp })) }), EVENTS, NOW)!
 ]
 
 /** Null when it is no record. What it says of time may be far away: that was looked at when the events came. */

@@ -1,0 +1,21 @@
+import type { Application } from '../../schemas/applications.js'
+import type { ClientInfo } from '../policy/item-policy.js'
+
+/** The lists of an application and of a token that say where they may write. */
+export type DestinationList = 'namespaces' | 'logGroups' | 'logStreams'
+
+/** Who sends the items of a request, and what its headers ask for. */
+export interface IntakeContext {
+  /** The gateway's id of this request. */
+  requestId: string
+  /** Whose items these are; taken from the token, never from the payload. */
+  application: Application
+  /** @throws ApiError outOfScope when the token or its application does not allow this destination */
+  requireScope (list: DestinationList, name: string): void
+  clientInfo: ClientInfo
+  idempotencyKey: string | undefined
+  /** Seconds to wait for the delivery; 0 to answer after the durable append. */
+  wait: number
+  /** The JSON that the items were read from; null when it is not one document. */
+  bodyText: string | null
+}

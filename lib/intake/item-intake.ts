@@ -1,0 +1,78 @@
+import type { UnixMs } from '../../schemas/common.js'
+import type { Kind } from '../../schemas/kinds.js'
+import type { InvalidItemReason } from '../../schemas/reasons.js'
+import { InvalidItem } from '../items/item-error.js'
+import type { ReceiptRef } from '../spool/record.js'
+import type { SpoolRecord } from '../spool/spool.js'
+import type { IntakeContext } from './intake-context.js'
+
+export interface InvalidEntry {
+  /** Index in the request. */
+  index: number
+  reason: InvalidItemReason
+  message: string
+}
+
+/** The items of a list, by whether CloudWatch would take them. */
+export interface PartitionedItems<Item> {
+  /** In the order of the list. */
+  valid: Item[]
+  /** Of each valid item, its index in the list. */
+  indexes: number[]
+  invalid: InvalidEntry[]
+}
+
+/** A request as it came: its JSON, and the timestamp of its items without one. */
+export interface VerbatimRequest {
+  body: string
+  receivedAt: UnixMs
+}
+
+export interface ParsedItems<Item> extends PartitionedItems<Item> {
+  destination: string
+  /** Null unless the JSON of the request holds exactly the valid items, and no token. */
+  verbatim: VerbatimRequest | null
+}
+
+/**
+ * How requests with items of one kind become records. One object serves every request of its kind, and keeps nothing of a
+ * request: what one method finds out goes to the next in `ParsedItems`.
+ *
+ * For each request `Intake` calls `parse`; when at least one item is valid, `collapse` and `encode`; and `stored` when the
+ * records are in the spool and were not there before.
+ */
+export interface ItemIntake<Request, Item> {
+  readonly kind: Kind
+  /**
+   * Checks the request, then each item by itself.
+   * @throws ApiError for a request that is refused as a whole
+   */
+  parse (request: Request, context: IntakeContext): ParsedItems<Item>
+  /**
+   * Replaces the items that are beyond the limits on series, and then forgets the verbatim request. Absent for a kind
+   * without series.
+   */
+  collapse? (parsed: ParsedItems<Item>, context: IntakeContext): void | Promise<void>
+  /**
+   * The records of the valid items: the request verbatim where that is possible and no receipt is asked for.
+   * @param receipt of a request that waits for the delivery; its indexes are those of the valid items
+   */
+  encode (parsed: ParsedItems<Item>, receipt: ReceiptRef | undefined): SpoolRecord[]
+  /** Counts stored items for their application; must not throw. */
+  stored (parsed: ParsedItems<Item>, bytes: number, context: IntakeContext): void
+}
+
+/** @param read throws InvalidItem for an item that CloudWatch would not take */
+export function partitionItems<Item> (items: readonly unknown[], read: (item: unknown, index: number) => Item): PartitionedItems<Item> {
+  const partitioned: PartitionedItems<Item> = { valid: [], indexes: [], invalid: [] }
+  for (let index = 0; index < items.length; index++) {
+    try {
+      partitioned.valid.push(read(items[index], index))
+      partitioned.indexes.push(index)
+    } catch (error) {
+      if (!(error instanceof InvalidItem)) throw error
+      partitioned.invalid.push({ index, reason: error.reason, message: error.message })
+    }
+  }
+  return partitioned
+}

@@ -1,0 +1,59 @@
+import type { LogEventsEnvelope } from '../../schemas/log-events.js'
+import { ApiError } from '../http/api-error.js'
+import type { StoredLogEvent } from '../items/item.js'
+import { logGroupNameError, logStreamNameError } from '../items/names.js'
+import type { Reading } from '../policy/item-reader.js'
+import { countLogEvent, encodeRecords, encodeVerbatimLogEvents, type ReceiptRef } from '../spool/record.js'
+import type { SpoolRecord } from '../spool/spool.js'
+import type { IntakeContext } from './intake-context.js'
+import { partitionItems, type ItemIntake, type ParsedItems } from './item-intake.js'
+
+/** The log events of one log stream. */
+export interface LogEventsRequest extends LogEventsEnvelope {
+  /** Of each log event, its index in a body that holds those of several log streams. */
+  bodyIndexes?: readonly number[]
+}
+
+export interface LogEventsIntakeOptions {
+  /** How to read the log events of one request. @throws ApiError for a `sentAt` that is no time */
+  readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
+  /** Counts stored log events for their application. */
+  record (applicationId: string, items: number, bytes: number): void
+}
+
+/** Takes in log events; their destination is `logGroup:logStream`, and neither name can hold a colon. */
+export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEvent> {
+  readonly kind = 'logs'
+  readonly #options: LogEventsIntakeOptions
+
+  constructor (options: LogEventsIntakeOptions) {
+    this.#options = options
+  }
+
+  parse (request: LogEventsRequest, context: IntakeContext): ParsedItems<StoredLogEvent> {
+    const { logGroupName, logStreamName, logEvents, bodyIndexes, sentAt, accessToken } = request
+    requireName('logGroupName', logGroupNameError(logGroupName))
+    requireName('logStreamName', logStreamNameError(logStreamName))
+    context.requireScope('logGroups', logGroupName)
+    context.requireScope('logStreams', logStreamName)
+    const { read, receivedAt } = this.#options.readerFor(context, sentAt)
+    const { valid, indexes, invalid } = partitionItems(logEvents, bodyIndexes === undefined ? read : (event, index) => read(event, bodyIndexes[index]!))
+    const { bodyText } = context
+    // A token is never stored.
+    const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.length === 0
+    return { destination: `${logGroupName}:${logStreamName}`, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
+  }
+
+  encode ({ valid, verbatim }: ParsedItems<StoredLogEvent>, receipt: ReceiptRef | undefined): SpoolRecord[] {
+    const record = verbatim === null || receipt !== undefined ? null : encodeVerbatimLogEvents(verbatim.body, valid, verbatim.receivedAt)
+    return record === null ? encodeRecords(valid, countLogEvent, receipt) : [record]
+  }
+
+  stored ({ valid }: ParsedItems<StoredLogEvent>, bytes: number, { application }: IntakeContext): void {
+    this.#options.record(application.id, valid.length, bytes)
+  }
+}
+
+function requireName (field: string, error: string | null): void {
+  if (error !== null) throw new ApiError('invalidRequest', { message: `${field} ${error}.` })
+}
