@@ -1,6 +1,6 @@
 import { isObject } from '../lib/guards.js'
 
-/** What is asked of an authorizer, whichever API asks. */
+/** The question to an authorizer, whichever API asks it. */
 export interface AuthorizerRequest {
   /** Absent when there is none, or more than one. */
   clientId: string | undefined
@@ -16,7 +16,7 @@ export class AuthorizerEventError extends Error {
 }
 
 const BEARER = /^Bearer +/i
-/** `…:apiId/stage/METHOD/path`; what comes after the stage is the caller's own text, and may hold wildcards. */
+/** `…:apiId/stage/METHOD/path`; the text after the stage is the caller's own, and may hold wildcards. */
 const STAGE_ARN = /^arn:[\w-]+:execute-api:[\w-]*:\d*:[\w-]+\/[\w$*-]+(?=\/)/
 
 /**

@@ -3,9 +3,9 @@ import { readAuthorizerEvent } from './authorizer-event.js'
 import { errorLine } from './report.js'
 
 export interface AuthorizerContext {
-  /** What the access log and the metering function read. Absent when it cannot be a client id. */
+  /** Read by the access log and the metering function. Absent when it cannot be a client id. */
   clientId?: string
-  /** `unknown`: nobody could say, and FAIL_MODE let the call pass. */
+  /** `unknown`: the platform gave no verdict, and FAIL_MODE let the call pass. */
   entitlement: Decision['verdict']
 }
 
@@ -35,10 +35,10 @@ export interface AuthorizerOptions {
   write: (line: string) => void
 }
 
-/** Who is turned away without a client id; access logs write the same for a missing value. */
+/** The principal without a client id; access logs write the same for a missing value. */
 const NOBODY = '-'
 
-/** Nobody can say whether the client may call, and FAIL_MODE is closed. */
+/** The platform gives no verdict about the client, and FAIL_MODE is closed. */
 export class EntitlementUnknownError extends Error {
   override name = 'EntitlementUnknownError'
 }

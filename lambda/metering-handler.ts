@@ -1,3 +1,4 @@
+import type { UnixMs } from '../schemas/common.js'
 import type { Failure } from '../lib/resilience/failure.js'
 import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { MeteringClient, SendOutcome } from '../lib/metering/metering-client.js'
@@ -16,7 +17,7 @@ export interface LambdaContext {
   getRemainingTimeInMillis (): number
 }
 
-/** What a queue's messages that are to come again are answered with. */
+/** The answer that makes messages of a queue come again. */
 export interface BatchResponse {
   batchItemFailures: Array<{ itemIdentifier: string }>
 }
@@ -27,12 +28,11 @@ export interface MeteringHandlerOptions {
   delivered: DeliveredIds
   parking: Parking
   concurrency: number
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
   write: (line: string) => void
 }
 
-/** Milliseconds kept for parking what is not delivered, at most this share of what is left. */
+/** Milliseconds reserved for parking the calls that are not delivered, at most this share of the time that is left. */
 const RESERVE_MS = 8_000
 const RESERVE_SHARE = 0.4
 /** With the delays below, about a day. */
@@ -44,8 +44,9 @@ const MAX_DELAY_SECONDS = 900
 /**
  * Meters the calls of a subscription's event, or of messages that were parked before.
  *
- * What the platform does not take in time is parked, what it never will is buried; the invocation fails only when that
- * fails, too, and then as a whole: each call keeps its id, so the platform tells those that it has already.
+ * Calls that the platform does not take in time are parked, calls that it refuses are buried; the invocation fails only
+ * when parking or burying fails, and then as a whole: each call keeps its id, by which the platform recognises the calls
+ * that it has already.
  */
 export function createMeteringHandler (options: MeteringHandlerOptions): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
   return async (event, context) => {
@@ -83,7 +84,7 @@ class Invocation {
     return this.#report
   }
 
-  /** A message that cannot be kept in another way comes again by itself. */
+  /** A message that can be neither metered nor parked comes again by itself. */
   async meterMessages (records: QueueRecord[]): Promise<BatchResponse> {
     const batchItemFailures: BatchResponse['batchItemFailures'] = []
     for (const { messageId, body } of records) {
@@ -106,7 +107,7 @@ class Invocation {
     this.#count(work)
     this.#report.refused += refused.length
     this.#report[exhausted ? 'dropped' : 'parked'] += left.length
-    const kept = await Promise.allSettled([
+    const stored = await Promise.allSettled([
       this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1), delaySeconds(work.attempt)),
       this.#options.parking.bury([
         ...buriedCalls('refused', refused.map(({ call, message }) => [call, message])),
@@ -116,7 +117,7 @@ class Invocation {
       ])
     ])
     this.#tellConfigFault(left.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
-    for (const result of kept) {
+    for (const result of stored) {
       if (result.status === 'rejected') throw result.reason
     }
   }
@@ -173,7 +174,7 @@ function delaySeconds (attempt: number): number {
   return Math.min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** attempt)
 }
 
-/** What was told the same lies in the same message. */
+/** Calls with one reason in words lie in one message. */
 function buriedCalls (reason: BurialReason, entries: Array<[MeteredCall, string]>): ParkedMessage[] {
   return buried(entries, (message, calls) => ({ v: 1, reason, message, calls }))
 }

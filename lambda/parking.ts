@@ -1,7 +1,7 @@
 import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { LogLine } from '../lib/metering/subscription.js'
 
-/** What a message in one of the queues holds; each can be given to the metering function again. */
+/** A message in one of the queues; each can be given to the metering function again. */
 export interface ParkedMessage {
   v: 1
   /** How often these calls were parked before. */
@@ -15,7 +15,7 @@ export interface ParkedMessage {
   message?: string
 }
 
-/** Why something lies among the dead letters, as a closed list. */
+/** Why a message lies among the dead letters, as a closed list. */
 export const BURIAL_REASONS = [
   /** The platform refuses this very call. */
   'refused',

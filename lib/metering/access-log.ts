@@ -2,7 +2,7 @@ import { isObject } from '../guards.js'
 
 /**
  * The keys that are read from a line of a stage's access log, in the order in which a log format should have them:
- * what the caller can write (path, user agent) comes last, so that nothing in it can stand before what AWS has written.
+ * values that the caller can write (path, user agent) come last, so that none of them can stand before a value of AWS.
  */
 export const ACCESS_LOG_KEYS = [
   'extendedRequestId', 'requestId', 'requestTimeEpoch', 'apiId', 'stage', 'httpMethod', 'status', 'integrationStatus',
@@ -10,22 +10,22 @@ export const ACCESS_LOG_KEYS = [
 ] as const
 export type AccessLogKey = typeof ACCESS_LOG_KEYS[number]
 
-/** What one line says; a value that is `-` or empty is absent. */
+/** The values of one line; one that is `-` or empty is absent. */
 export type AccessLog = Partial<Record<AccessLogKey, string>>
 
-/** The line says nothing that can be metered. */
+/** The line holds no call that can be metered. */
 export class UnreadableLineError extends Error {
   override name = 'UnreadableLineError'
 }
 
-/** Without these, what was read of a broken line is of no use. */
+/** A broken line without these values cannot be metered. */
 const VITAL_KEYS: readonly AccessLogKey[] = ['extendedRequestId', 'status']
 const PAIR = /\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*(?:("[^"\\]*(?:\\.[^"\\]*)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|-))\s*(?:,|(\}\s*$))/y
 
 /**
  * Reads a line of JSON as an access log has it.
  *
- * Not every API Gateway escapes what the caller has sent, so a user agent may end its own string and write keys of its
+ * Not every API Gateway escapes the values that the caller has sent, so a user agent may end its own string and write keys of its
  * own: the first value of a key counts, and a line that breaks off is read up to where it breaks.
  * @throws UnreadableLineError
  */

@@ -1,3 +1,5 @@
+import type { UnixMs } from '../../schemas/common.js'
+
 /** The key that the platform asks for. */
 export interface ApiKey {
   /** @throws Error when the key cannot be had now */
@@ -15,10 +17,9 @@ export function fixedKey (key: string): ApiKey {
 }
 
 export interface FetchedKeyOptions {
-  /** Reads the key from where it is kept. */
+  /** Reads the key from its secret. */
   fetch: () => Promise<string>
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
   /** A key this old is read again. */
   maxAgeMs: number
   /** A refused key is read again, but not sooner than this after it was read. */

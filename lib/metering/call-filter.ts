@@ -2,9 +2,9 @@ import type { MeteredCall } from './metered-call.js'
 
 /** Why a call is not metered, as a closed list. */
 export const SKIP_REASONS = [
-  /** The gateway itself has refused the caller, who is not billed for that. */
+  /** The gateway itself has refused the caller, who is not billed for the call. */
   'turned-away',
-  /** There is nobody that the call could be billed to. */
+  /** The call has no client that could be billed. */
   'anonymous',
   /** The operator does not want calls of this method, path or status metered. */
   'excluded'
@@ -12,7 +12,7 @@ export const SKIP_REASONS = [
 export type SkipReason = typeof SKIP_REASONS[number]
 
 export interface CallFilterOptions {
-  /** Meter what the gateway has refused, too. Absent: no. */
+  /** Meter calls that the gateway has refused, too. Absent: no. */
   turnedAway?: boolean
   /** Meter calls without a client id, too. Absent: no. */
   anonymous?: boolean
@@ -20,14 +20,14 @@ export interface CallFilterOptions {
   excludeMethods?: string[]
   /** Prefixes of paths, such as `/prod/health`. */
   excludePaths?: string[]
-  /** Statuses such as `404`, or classes of them such as `5xx`. */
+  /** Statuses such as `404`, or classes of statuses such as `5xx`. */
   excludeStatuses?: string[]
 }
 
 /** Why this call is not metered; null when it is. */
 export type CallFilter = (call: MeteredCall) => SkipReason | null
 
-/** @throws TypeError naming the status that is none */
+/** @throws TypeError naming the status that is not one of HTTP */
 export function createCallFilter (options: CallFilterOptions = {}): CallFilter {
   const methods = new Set(options.excludeMethods?.map(method => method.toUpperCase()))
   const paths = options.excludePaths ?? []

@@ -3,7 +3,7 @@ export const MAX_CLIENT_ID_LENGTH = 256
 
 /** Control characters, line and paragraph separators, and halves of a surrogate pair, which cannot be encoded. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
-/** They would mean something else in the platform's query, or in the line of the access log that the id is written to. */
+/** Characters with a meaning of their own in the platform's query, or in the line of the access log that the id is written to. */
 const AMBIGUOUS = /[&%"\\]/
 /** How an access log writes that there is no value. */
 const NO_VALUE = '-'

@@ -1,11 +1,11 @@
+import type { UnixMs } from '../../schemas/common.js'
 import { isGzip } from './gunzip.js'
-import { decodeEnvelope, keepLine, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
+import { decodeEnvelope, toUnreadableLine, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
 
 /** One request of Firehose; its id is the same when it is tried again. */
 export interface FirehoseDelivery {
   requestId: string
-  /** Unix milliseconds. */
-  timestamp: number
+  timestamp: UnixMs
   /** `records[].data`: base64 of lines of an access log, or of a gzip envelope of CloudWatch Logs. */
   records: unknown[]
 }
@@ -36,7 +36,7 @@ export async function readFirehoseDelivery ({ requestId, timestamp, records }: F
 
 async function readRecord (data: unknown, originOf: (line?: number) => LogLine['origin']): Promise<FirehoseLines> {
   if (typeof data !== 'string' || data.length % 4 !== 0 || !BASE64.test(data)) {
-    return { lines: [], unreadable: [keepLine(String(data), 'the record is not base64', originOf())] }
+    return { lines: [], unreadable: [toUnreadableLine(String(data), 'the record is not base64', originOf())] }
   }
   const bytes = Buffer.from(data, 'base64')
   if (!isGzip(bytes)) return { lines: splitLines(bytes.toString('utf8')).map((text, line) => ({ text, origin: originOf(line) })), unreadable: [] }
@@ -45,7 +45,7 @@ async function readRecord (data: unknown, originOf: (line?: number) => LogLine['
     return subscription.kind === 'probe' ? { lines: [], unreadable: [] } : subscription
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
-    return { lines: [], unreadable: [keepLine(data, error.message, originOf())] }
+    return { lines: [], unreadable: [toUnreadableLine(data, error.message, originOf())] }
   }
 }
 

@@ -7,16 +7,16 @@ const MIB = 1_048_576
 export const MAX_INFLATED_BYTES = 32 * MIB
 /** Bytes out for each byte in. Lines with an id of their own reach 40, a run of one character reaches 1,000. */
 export const MAX_INFLATE_RATIO = 250
-/** Up to here the ratio says nothing. */
+/** Up to this size the ratio is not judged. */
 const SMALL_BYTES = MIB
 
 const inflate = promisify(gunzip)
 
-/** What went wrong, as a closed list. */
+/** Why a payload cannot be decompressed, as a closed list. */
 export type GunzipFault = 'too-large' | 'truncated' | 'not-gzip'
 
 export class GunzipError extends Error {
-  override name = 'InflateError'
+  override name = 'GunzipError'
 
   constructor (readonly fault: GunzipFault, message: string) {
     super(message)
@@ -27,7 +27,7 @@ export function isGzip (bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
-/** Decompresses, and stops as soon as the result is larger than any real payload. @throws InflateError */
+/** Decompresses, and stops as soon as the result is larger than any real payload. @throws GunzipError */
 export async function gunzipCapped (bytes: Buffer): Promise<Buffer> {
   const maxOutputLength = Math.min(MAX_INFLATED_BYTES, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
   try {

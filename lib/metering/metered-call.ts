@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { UnixMs } from '../../schemas/common.js'
 import { parseAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog } from './access-log.js'
 import { applicationIdError } from './client-id.js'
 
-/** What the platform shows as the origin of the usage. */
+/** The origin of the usage, as the platform shows it. */
 export const SOURCE = 'AWS'
 
 /** Characters of one line. API Gateway takes 10,240 bytes of headers; a call this long still fits a message of a queue. */
@@ -12,9 +13,8 @@ export const MAX_LINE_LENGTH = 32_768
 export interface MeteredCall {
   /** The same whenever and wherever the same call is read again. */
   id: string
-  /** Unix milliseconds of the call. */
-  timestamp: number
-  /** Client id of the caller. Absent: nobody that a call could be billed to. */
+  timestamp: UnixMs
+  /** Client id of the caller. Absent: no client can be billed for the call. */
   application?: string
   method?: string
   /** Path of the request. */
@@ -27,13 +27,13 @@ export interface MeteredCall {
   gatewayLatency?: number
   /** Milliseconds from the request to the end of the answer. */
   totalLatency?: number
-  /** Bytes; an access log does not tell. */
+  /** Bytes; no access log has them. */
   requestMessageSize?: number
   /** Bytes. */
   responseMessageSize?: number
   userAgent?: string
   httpProtocol?: string
-  /** What the gateway calls this request in its own logs. */
+  /** The id of this request in the gateway's own logs. */
   correlationId?: string
   /** The gateway itself has refused the caller; the backend has not seen the call. */
   turnedAway: boolean
@@ -43,8 +43,7 @@ export interface MeteredCall {
 export interface LineOrigin {
   /** Unique to the line, and the same when the line is delivered again. */
   key: string
-  /** Unix milliseconds. */
-  timestamp: number
+  timestamp: UnixMs
 }
 
 /**

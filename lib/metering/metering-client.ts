@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { UnixMs } from '../../schemas/common.js'
 import { backoffMs, type BackoffSchedules } from '../resilience/backoff.js'
 import type { Failure } from '../resilience/failure.js'
 import type { MeteredCall } from './metered-call.js'
@@ -12,7 +13,7 @@ const MAX_ATTEMPTS = 4
 /** Calls in a row that got no answer, however often tried, after which the others are left for later, too. */
 const MAX_EXHAUSTED = 5
 
-/** Inside one invocation: short, because somebody pays for the waiting. */
+/** Inside one invocation: short, because the time of a function is paid for. */
 export const CLIENT_BACKOFF: BackoffSchedules = {
   retry: { floorMs: 0, baseMs: 500, capMs: 8_000 },
   denied: { floorMs: 0, baseMs: 500, capMs: 8_000 },
@@ -21,21 +22,21 @@ export const CLIENT_BACKOFF: BackoffSchedules = {
 
 export type SendOutcome =
   | { call: MeteredCall, result: 'delivered' }
-  /** The platform will never take it. */
+  /** The platform refuses the call, however often it is sent. */
   | { call: MeteredCall, result: 'refused', message: string }
-  /** It may or may not have arrived, and is to be sent again later; null when it was never tried. */
+  /** The call may or may not have arrived, and is to be sent again later; `failure` is null when it was never tried. */
   | { call: MeteredCall, result: 'left', failure: Failure | null }
 
 export interface SendOptions {
   /** Calls under way at once. */
   concurrency: number
-  /** Unix milliseconds after which nothing is sent any more, and what is under way is cut off. */
-  deadline: number
+  /** From then on no call is sent, and calls under way are cut off. */
+  deadline: UnixMs
   /** Called with each outcome as it comes; awaited before the next call. */
   onOutcome?: (outcome: SendOutcome) => Promise<void> | void
 }
 
-/** Tells the platform about calls. */
+/** Sends calls to the platform. */
 export interface MeteringClient {
   /** One attempt. Null when the platform has taken the call. Never throws. */
   post (call: MeteredCall, signal?: AbortSignal): Promise<Failure | null>
@@ -46,8 +47,7 @@ export interface MeteringClient {
 export interface MeteringClientOptions {
   platform: Platform
   profile: Profile
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
   /** In [0, 1). */
   random: () => number
   /** Absent: CLIENT_BACKOFF. */
@@ -79,14 +79,14 @@ export function createMeteringClient (options: MeteringClientOptions): MeteringC
   }
 }
 
-/** One sendAll: what its calls share is when the platform may be asked again, and whether it makes sense at all. */
+/** One sendAll: its calls share the time at which the platform may be asked again, and whether it is asked at all. */
 class Sending {
   readonly #options: Required<MeteringClientOptions>
   readonly #post: MeteringClient['post']
   readonly #send: SendOptions
   readonly #deadline = new AbortController()
-  /** Unix milliseconds; the platform has asked for this pause. */
-  #holdUntil = 0
+  /** The end of the pause that the platform has asked for. */
+  #holdUntil: UnixMs = 0
   /** Calls in a row that got no answer. */
   #exhausted = 0
   /** Why no other call is tried. */

@@ -10,7 +10,7 @@ export interface PlatformPost {
   idempotencyKey: string
 }
 
-/** How one API of the platform wants a call to be told. */
+/** The requests that tell one API of the platform about a call. */
 export interface Profile {
   /** Base URL of the platform's own service. */
   defaultUrl: string

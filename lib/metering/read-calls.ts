@@ -1,13 +1,13 @@
 import { UnreadableLineError } from './access-log.js'
 import { readCall, type MeteredCall } from './metered-call.js'
 import { SKIP_REASONS, type CallFilter, type SkipReason } from './call-filter.js'
-import { keepLine, type LogLine, type UnreadableLine } from './subscription.js'
+import { toUnreadableLine, type LogLine, type UnreadableLine } from './subscription.js'
 
-/** What became of each line; together they are all lines. */
+/** The outcome of each line; together they are all lines. */
 export interface ReadCalls {
   /** In the order of the lines, no id twice. */
   calls: MeteredCall[]
-  /** Lines about a call that another line of these is about. */
+  /** Lines about a call that an earlier line is about. */
   duplicates: number
   skipped: Record<SkipReason, number>
   unreadable: UnreadableLine[]
@@ -38,6 +38,6 @@ function tryRead (text: string, origin: LogLine['origin']): MeteredCall | Unread
     return readCall(text, origin)
   } catch (error) {
     if (!(error instanceof UnreadableLineError)) throw error
-    return keepLine(text, error.message, origin)
+    return toUnreadableLine(text, error.message, origin)
   }
 }

@@ -8,9 +8,9 @@ export interface LogLine {
   origin: LineOrigin
 }
 
-/** A log event that is none, or a line that cannot be read. */
+/** A log event without a message, or a line that cannot be read. */
 export interface UnreadableLine {
-  /** At most MAX_KEPT_CHARACTERS characters of it. */
+  /** Its first MAX_UNREADABLE_CHARACTERS characters. */
   line: string
   /** Why, in words an operator can act on. */
   message: string
@@ -18,7 +18,7 @@ export interface UnreadableLine {
 }
 
 export type Subscription =
-  /** CloudWatch Logs checks whether somebody is there. */
+  /** CloudWatch Logs checks whether its destination answers. */
   | { kind: 'probe' }
   | {
     kind: 'lines'
@@ -40,8 +40,8 @@ export class SubscriptionError extends Error {
   }
 }
 
-/** Enough to find the line in its log. */
-export const MAX_KEPT_CHARACTERS = 8_192
+/** Characters of an unreadable line that are stored: enough to find it in its log. */
+export const MAX_UNREADABLE_CHARACTERS = 8_192
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
@@ -93,13 +93,13 @@ function readEvents (logEvents: unknown[], source: string[]): { lines: LogLine[]
       timestamp: Number.isSafeInteger(timestamp) ? timestamp as number : 0
     }
     if (typeof id === 'string' && typeof message === 'string') lines.push({ text: message, origin })
-    else unreadable.push(keepLine(JSON.stringify(event) ?? '', 'the log event has no id or no message', origin))
+    else unreadable.push(toUnreadableLine(JSON.stringify(event) ?? '', 'the log event has no id or no message', origin))
   })
   return { lines, unreadable }
 }
 
-export function keepLine (line: string, message: string, origin: LineOrigin): UnreadableLine {
-  return { line: line.slice(0, MAX_KEPT_CHARACTERS), message, origin }
+export function toUnreadableLine (line: string, message: string, origin: LineOrigin): UnreadableLine {
+  return { line: line.slice(0, MAX_UNREADABLE_CHARACTERS), message, origin }
 }
 
 function wrongShape (shape: string): SubscriptionError {

@@ -1,29 +1,30 @@
 import { LRUCache } from 'lru-cache'
+import type { UnixMs } from '../../schemas/common.js'
 
-/** What the platform says about a client. */
+/** The platform's answer about a client. */
 export type Verdict = 'entitled' | 'denied'
 
 export interface KnownVerdict {
   verdict: Verdict
-  /** Unix milliseconds of the answer. */
-  at: number
+  /** When the platform answered. */
+  at: UnixMs
 }
 
 /** Verdicts that several processes share. */
 export interface VerdictStore {
   get (clientId: string): Promise<KnownVerdict | null>
-  /** @param ttlMs after which nobody asks for it any more */
+  /** @param ttlMs after which the verdict may be forgotten */
   set (clientId: string, known: KnownVerdict, ttlMs: number): Promise<void>
 }
 
 export interface VerdictsOptions {
   /** Clients remembered at most; those not seen for longest are forgotten first. */
   maxClients: number
-  /** Milliseconds after which a verdict is of no use to anybody. */
-  keepMs: number
+  /** Milliseconds after which a verdict counts for nothing, not even while the platform does not answer. */
+  maxAgeMs: number
   /** Absent: this process remembers for itself. */
   store?: VerdictStore | undefined
-  /** The store has failed; what it would have said is asked for instead. */
+  /** The store has failed; the platform is asked instead. */
   onStoreError: (error: unknown) => void
 }
 
@@ -37,7 +38,7 @@ export class Verdicts {
     this.#memory = new LRUCache({ max: options.maxClients })
   }
 
-  /** @param goodEnough whether what this process knows needs no look into the store */
+  /** @param goodEnough whether the verdict that this process has makes a look into the store needless */
   async get (clientId: string, goodEnough: (known: KnownVerdict) => boolean): Promise<KnownVerdict | null> {
     const own = this.#memory.get(clientId) ?? null
     const { store, onStoreError } = this.#options
@@ -52,8 +53,8 @@ export class Verdicts {
   }
 
   async set (clientId: string, known: KnownVerdict): Promise<void> {
-    const { store, keepMs, onStoreError } = this.#options
+    const { store, maxAgeMs, onStoreError } = this.#options
     this.#memory.set(clientId, known)
-    await store?.set(clientId, known, keepMs).catch(onStoreError)
+    await store?.set(clientId, known, maxAgeMs).catch(onStoreError)
   }
 }

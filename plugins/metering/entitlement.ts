@@ -46,8 +46,8 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
 
   return {
     /**
-     * Spread into the options of a route that says whether a client may call. It answers before anything of a body is
-     * read: that is somebody else's, and may not even come.
+     * Spread into the options of a route that says whether a client may call. It answers before any byte of a body is
+     * read: the body is that of the proxied call, and may not even come.
      */
     answering: {
       async onRequest (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -57,7 +57,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
         if (!allowed) throw new ApiError('clientNotEntitled')
         return reply.send({ entitlement: verdict })
       },
-      // Everything is answered by then.
+      // onRequest has answered.
       handler () {}
     },
 
@@ -70,7 +70,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
   }
 }
 
-/** Owns `fastify.entitlement`: what the metering platform says about clients and applications. */
+/** Owns `fastify.entitlement`: the metering platform's verdicts about clients and applications. */
 async function entitlement (fastify: FastifyInstance): Promise<void> {
   const { platform } = fastify
   fastify.decorate('entitlement', platform === null ? null : createQuestions(fastify, platform.entitlement))

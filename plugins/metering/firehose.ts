@@ -11,7 +11,7 @@ declare module 'fastify' {
 const REQUEST_ID = 'x-amz-firehose-request-id'
 const SOURCE_ARN = 'x-amz-firehose-source-arn'
 const MAX_MESSAGE_LENGTH = 8_192
-/** What Firehose gives up at once, without even its own error bucket. */
+/** A status at which Firehose gives up at once, without even its own error bucket. */
 const PERMANENT_STATUS = 413
 const RETRIED_STATUS = 503
 
@@ -56,7 +56,7 @@ function createFirehose (fastify: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.firehose`: how Amazon Data Firehose wants to be answered. */
+/** Owns `fastify.firehose`: the answers that Amazon Data Firehose asks for. */
 async function firehose (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('firehose', createFirehose(fastify))
 }

@@ -10,7 +10,7 @@ import { storedDeliveredIds } from '../../lib/metering/stored-ids.js'
 import type { Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
-import { decodeEnvelope, decodeSubscription, keepLine, SubscriptionError, type LogLine, type Subscription, type UnreadableLine } from '../../lib/metering/subscription.js'
+import { decodeEnvelope, decodeSubscription, toUnreadableLine, SubscriptionError, type LogLine, type Subscription, type UnreadableLine } from '../../lib/metering/subscription.js'
 import { encodeRecords } from '../../lib/spool/record.js'
 import { isObject } from '../../lib/guards.js'
 import { countMetering, createMeteringSink, type StoredMetering } from '../../lib/delivery/sinks/metering/metering-sink.js'
@@ -43,7 +43,7 @@ function filterOf (config: Config): CallFilter {
   })
 }
 
-/** Digests are of one length, so that the comparison tells nothing about the key's. */
+/** Digests are of one length, so that comparing them tells nothing about the length of the key. */
 function digest (text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
@@ -56,7 +56,7 @@ function payloadOf (body: unknown): unknown {
   return awslogs.data
 }
 
-/** What cannot be read as a whole is kept like a line that cannot be read. */
+/** A payload that cannot be read as a whole is stored like a line that cannot be read. */
 async function readPayload (payload: unknown, now: number): Promise<Lines> {
   try {
     const subscription: Subscription = Buffer.isBuffer(payload) ? await decodeEnvelope(payload) : await decodeSubscription(payload)
@@ -64,7 +64,7 @@ async function readPayload (payload: unknown, now: number): Promise<Lines> {
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     const text = Buffer.isBuffer(payload) ? payload.toString('base64') : String(payload)
-    return { lines: [], unreadable: [keepLine(text, error.message, { key: digest(text).toString('hex'), timestamp: now })] }
+    return { lines: [], unreadable: [toUnreadableLine(text, error.message, { key: digest(text).toString('hex'), timestamp: now })] }
   }
 }
 
@@ -74,7 +74,7 @@ function createMetering (fastify: FastifyInstance) {
   const filter = filterOf(config)
   const accessKey = config.METERING_ACCESS_KEY === undefined ? null : digest(config.METERING_ACCESS_KEY)
 
-  /** @param key of what is stored once, however often it comes */
+  /** @param key under which the items are stored once, however often they come */
   async function store (items: StoredMetering[], key?: string): Promise<void> {
     if (items.length === 0) return
     const { stored } = await spool.append({

@@ -11,7 +11,7 @@ function sizeOf (contentLength: unknown): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
 }
 
-/** Says nothing about who is behind the application: neither address nor browser, and no query, which may hold a token. */
+/** Holds nothing of the person behind the application: neither address nor browser, and no query, which may hold a token. */
 function toCall (request: FastifyRequest, reply: FastifyReply): MeteredCall {
   const requestMessageSize = sizeOf(request.headers['content-length'])
   const responseMessageSize = sizeOf(reply.getHeader('content-length'))

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { REMEMBER_MS, rememberDelivered } from '../../../lib/metering/delivered-ids.js'
+import { DELIVERED_ID_TTL_MS, rememberDelivered } from '../../../lib/metering/delivered-ids.js'
 
 t.test('what was delivered is known for 48 hours', async t => {
   let now = 1_000
@@ -10,7 +10,7 @@ t.test('what was delivered is known for 48 hours', async t => {
   t.strictSame(await delivered.among(['a']), new Set(['a']))
   now += 2
   t.strictSame(await delivered.among(['a']), new Set())
-  t.equal(REMEMBER_MS, 48 * 3_600_000)
+  t.equal(DELIVERED_ID_TTL_MS, 48 * 3_600_000)
 })
 
 t.test('only so many are remembered', async t => {

@@ -11,7 +11,7 @@ import type { DeliverContext, Sink } from '../sink.js'
 /** An unreadable line is carried, too, so that it ends among the dead letters, where an operator finds it. */
 export type StoredMetering = MeteredCall | UnreadableLine
 
-/** How much one lease of metering events may hold. The platform takes them one by one. */
+/** The most that one lease of metering events may hold. The platform takes events one by one. */
 export const METERING_BATCH = { items: 500, bytes: 1_000_000 } as const
 
 export interface MeteringSinkOptions {
@@ -23,11 +23,11 @@ export interface MeteringSinkOptions {
   api: string
   /** Told of calls that were delivered before, and are not sent again. */
   onDuplicates: (count: number) => void
-  /** The memory of delivered calls has failed; whether one is a duplicate is left to the platform. */
+  /** The ids of delivered calls cannot be read or stored; the platform has to recognise a repeated call by its idempotency key. */
   onMemoryError: (error: unknown) => void
 }
 
-/** Bytes that one event counts: those of its JSON. */
+/** Bytes that one event counts: the length of its JSON. */
 export function countMetering (item: StoredMetering): number {
   return Buffer.byteLength(JSON.stringify(item))
 }
@@ -49,7 +49,7 @@ export function createMeteringSink (options: MeteringSinkOptions): Sink {
   }
 }
 
-/** A call, and the indexes of the items that tell of it. */
+/** A call, and the indexes of the items that are about it. */
 type CallIndexes = [MeteredCall, number[]]
 
 class MeteringDelivery {
