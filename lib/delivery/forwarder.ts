@@ -150,7 +150,10 @@ class SpoolForwarder implements Forwarder {
 
   #deliverAside (lease: Lease, takenAt: MonotonicMs): void {
     const delivery = this.#deliver(lease, takenAt)
-      .catch(error => this.#options.log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'a delivery has thrown, which it never should'))
+      .catch(error => {
+        const fields = { kind: this.#kind, destination: lease.destination, err: error }
+        this.#options.log.error(fields, 'a delivery has thrown, which it never should')
+      })
       .finally(() => {
         this.#underWay.delete(delivery)
         this.#wakeUp()
@@ -257,7 +260,8 @@ class SpoolForwarder implements Forwarder {
   /** The settlement itself is refused: the records are delivered again rather than lost. */
   async #giveUp (lease: Lease, error: unknown): Promise<false> {
     const { spool, log, backoff, random } = this.#options
-    log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the spool refuses how a delivery has ended, which it never should')
+    const fields = { kind: this.#kind, destination: lease.destination, err: error }
+    log.error(fields, 'the spool refuses how a delivery has ended, which it never should')
     await spool.release(lease, backoffMs({ class: 'unavailable' }, lease.attempt, backoff, random)).catch(() => {})
     return false
   }

@@ -13,8 +13,12 @@ export interface Subscription {
  * The client's own `autoResubscribe` leaves a rejection unhandled when the connection breaks again while it subscribes,
  * which would end the process.
  */
-export function subscribe (redis: Redis | Cluster, channel: string, onMessage: (message: string) => void): Subscription {
-  const subscriber = redis.isCluster ? (redis as Cluster).duplicate() as unknown as Redis : (redis as Redis).duplicate({ autoResubscribe: false })
+export function subscribe (
+  redis: Redis | Cluster, channel: string, onMessage: (message: string) => void
+): Subscription {
+  const subscriber = redis.isCluster
+    ? (redis as Cluster).duplicate() as unknown as Redis
+    : (redis as Redis).duplicate({ autoResubscribe: false })
   subscriber.on('error', () => {})
   subscriber.on('message', (_channel: string, message: string) => onMessage(message))
   const listening = new Promise<void>((resolve, reject) => {

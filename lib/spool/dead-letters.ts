@@ -67,7 +67,7 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
   }
 }
 
-/** Selects no dead letter that is younger than the call: a record that dies again after its redrive is not redriven twice. */
+/** Selects no dead letter younger than the call, so that a record that dies again is not redriven twice. */
 async function * selectUntilNow (store: DeadLetterStore, filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
   const startedAt = Date.now()
   for await (const deadLetter of select(store, filter)) {
@@ -76,7 +76,9 @@ async function * selectUntilNow (store: DeadLetterStore, filter: DeadLetterFilte
   }
 }
 
-async function * select (store: DeadLetterStore, filter: DeadLetterFilter, cursor?: string): AsyncGenerator<DeadLetter> {
+async function * select (
+  store: DeadLetterStore, filter: DeadLetterFilter, cursor?: string
+): AsyncGenerator<DeadLetter> {
   if (filter.ids !== undefined) {
     for (const id of [...new Set(filter.ids)].sort()) {
       const deadLetter = cursor === undefined || id > cursor ? await store.get(id) : null

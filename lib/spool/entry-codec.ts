@@ -132,7 +132,9 @@ function packEntry (records: SpoolRecord[]): PackedEntry {
  * record of its raw text, with the items and bytes that its key holds, so that nobody reads it as items and the ledger
  * still balances.
  */
-export function unpackEntry (value: Buffer, stored: Pick<LeasedRecord, 'items' | 'bytes' | 'appendedAt'>): LeasedRecord[] {
+export function unpackEntry (
+  value: Buffer, stored: Pick<LeasedRecord, 'items' | 'bytes' | 'appendedAt'>
+): LeasedRecord[] {
   const { items, bytes, appendedAt } = stored
   const records = unpackPortions(value, appendedAt)
   if (records !== null) {

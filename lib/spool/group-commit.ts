@@ -28,7 +28,7 @@ export class GroupCommit<Op, Result> {
   #running = false
   #idle: (() => void)[] = []
 
-  /** @param flush settles every operation of the group; when it throws, the operations that are not settled are rejected */
+  /** @param flush settles every operation of the group; when it throws, the unsettled operations are rejected */
   constructor (flush: (group: Pending<Op, Result>[]) => Promise<void>, limits: GroupCommitLimits<Op>) {
     this.#flush = flush
     this.#limits = limits
@@ -70,7 +70,9 @@ export class GroupCommit<Op, Result> {
     const { maxOps, maxWeight, weigh } = this.#limits
     let count = 0
     let weight = 0
-    while (count < this.#pending.length && count < maxOps && weight < maxWeight) weight += weigh(this.#pending[count++]!.op)
+    while (count < this.#pending.length && count < maxOps && weight < maxWeight) {
+      weight += weigh(this.#pending[count++]!.op)
+    }
     if (count < this.#pending.length) return this.#pending.splice(0, count)
     const group = this.#pending
     this.#pending = []

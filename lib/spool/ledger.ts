@@ -15,9 +15,13 @@ export function createLedger (stored: StoredLedger, inSpool: number): Ledger {
   return {
     accepted,
     delivered,
-    rejected: Object.fromEntries(REJECTION_REASONS.map(reason => [reason, rejected[reason] ?? 0])) as Record<RejectionReason, number>,
+    rejected: byReason(reason => rejected[reason] ?? 0),
     deadLettered,
     evicted,
     inSpool
   }
+}
+
+function byReason (count: (reason: RejectionReason) => number): Record<RejectionReason, number> {
+  return Object.fromEntries(REJECTION_REASONS.map(reason => [reason, count(reason)])) as Record<RejectionReason, number>
 }

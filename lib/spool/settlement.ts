@@ -13,7 +13,7 @@ export function countOutcomes (lease: Lease, settlement: Settlement): Outcomes {
   const outcomes = {
     delivered: settlement.delivered,
     rejected: sum(Object.values(settlement.rejected ?? {})),
-    deadLettered: sum((settlement.deadLetters ?? []).map(letter => letter.items)),
+    deadLettered: sum((settlement.deadLetters ?? []).map(({ items }) => items)),
     remaining: sum((settlement.remainder ?? []).map(record => record.items))
   }
   const leased = sum(lease.records.map(record => record.items))

@@ -30,7 +30,7 @@ export interface SpoolRecord {
 
 export interface Append {
   kind: Kind
-  /** A namespace, or `logGroup:logStream`, of at most 1,100 characters; a lease holds records of one destination alone. */
+  /** A namespace, or `logGroup:logStream`, of at most 1,100 characters; a lease holds records of one alone. */
   destination: string
   /** Stored all or none, in this order. */
   records: SpoolRecord[]
@@ -97,7 +97,7 @@ export interface Settlement {
   delivered: number
   rejected?: Partial<Record<RejectionReason, number>>
   deadLetters?: NewDeadLetter[]
-  /** Items still to be delivered, written back as new records in the same step; they are as old as the oldest record of the lease. */
+  /** Items still to be delivered, stored as new records in the same step, as old as the oldest record of the lease. */
   remainder?: SpoolRecord[]
   /** The destination is not due again before this many milliseconds have passed. */
   delayMs?: number
@@ -122,15 +122,17 @@ export interface DeadLetterFilter {
 /** The dead letters of one spool. */
 export interface DeadLetters {
   /** Oldest first; `next` is the cursor of the following page, null on the last. */
-  list (filter: DeadLetterFilter, page: { limit: number, cursor?: string }): Promise<{ deadLetters: DeadLetter[], next: string | null }>
+  list (
+    filter: DeadLetterFilter, page: { limit: number, cursor?: string }
+  ): Promise<{ deadLetters: DeadLetter[], next: string | null }>
   get (id: string): Promise<DeadLetter | null>
-  /** Appends the records again and removes their dead letters, each in one atomic step; corrupt ones stay. Returns how many. */
+  /** Appends records again and removes their dead letters, each in one atomic step; corrupt ones stay. Returns how many. */
   redrive (filter: DeadLetterFilter): Promise<number>
   /** Returns how many were deleted; their items stay counted as dead-lettered. */
   delete (filter: DeadLetterFilter): Promise<number>
   /** Dead letters stored now, and the bytes of their lines. */
   size (): Promise<{ count: number, bytes: number }>
-  /** Evicts by age and bytes; the ledger counts the items. Returns how many dead letters were evicted, and their items. */
+  /** Evicts by age and bytes, and counts the items in the ledger. Returns how many were evicted, and their items. */
   evict (): Promise<{ count: number, items: number }>
 }
 
@@ -161,7 +163,7 @@ export interface Spool {
   /** Holds the lease for another leaseMs. */
   extend (lease: Lease): Promise<void>
   /**
-   * Ends a lease: removes its records, stores its remainder and its dead letters, and counts in the ledger, in one atomic step.
+   * Ends a lease in one atomic step: removes its records, stores remainder and dead letters, counts in the ledger.
    * Settling a lease that is settled already, or that has expired and has another holder, changes nothing. While the
    * store cannot be reached it is tried again, for up to twice leaseMs; so is `release`.
    * @throws Error when the items of the settlement do not add up to the items of the lease
@@ -173,7 +175,10 @@ export interface Spool {
   depth (kind?: Kind): Promise<Depth>
   ledger (): Promise<Ledger>
   deadLetters: DeadLetters
-  /** Calls the listener when a destination has become due before its linger, through this process or another; returns a function that removes it. */
+  /**
+   * Calls the listener when a destination has become due before its linger, through this process or another.
+   * @returns removes the listener
+   */
   onDue (listener: (kind: Kind) => void): () => void
   /** Resolves when the store answers. @throws SpoolUnavailableError */
   ping (): Promise<void>

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import { createAppendCommit, type AppendCommit, type PendingAppend } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { lineBytesOf } from '../entry-codec.js'
-import { GroupCommit, type Pending } from '../group-commit.js'
 import { SpoolFullError, type Append, type AppendResult } from '../spool.js'
 import { AppendGroup } from './append-group.js'
 import type { Capacity } from './capacity.js'
@@ -32,23 +32,16 @@ export interface AppenderOptions {
   onJournaled: (frame: number, content: FrameContent, appendedAt: MonotonicMs) => void
 }
 
-interface SizedAppend {
-  append: Append
-  lineBytes: number
-}
-
 const STORED: AppendResult = { stored: true }
 
 /** Writes appends to the journal, those of one moment in one frame. */
 export class Appender {
   readonly #options: AppenderOptions
-  readonly #commits: GroupCommit<SizedAppend, AppendResult>
+  readonly #commits: AppendCommit
 
   constructor (options: AppenderOptions) {
     this.#options = options
-    this.#commits = new GroupCommit(group => this.#write(group), {
-      maxOps: MAX_GROUP_OPS, maxWeight: MAX_GROUP_BYTES, weigh: ({ lineBytes }) => lineBytes
-    })
+    this.#commits = createAppendCommit(group => this.#write(group), MAX_GROUP_OPS, MAX_GROUP_BYTES)
   }
 
   /** Takes in the frames that earlier processes left in the journal. @returns the frames that cannot be read */
@@ -78,7 +71,7 @@ export class Appender {
     return this.#commits.idle()
   }
 
-  async #write (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
+  async #write (group: PendingAppend[]): Promise<void> {
     const { capacity } = this.#options
     let results: AppendResult[]
     try {
@@ -118,11 +111,15 @@ export class Appender {
     const { dataDir, memTable, flushMemTable } = this.#options
     if (memTable.lineBytes <= MAX_MEM_TABLE_BYTES) return
     await flushMemTable()
-    if (memTable.lineBytes > MAX_MEM_TABLE_BYTES) throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
+    if (memTable.lineBytes > MAX_MEM_TABLE_BYTES) {
+      throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
+    }
   }
 
   /** @returns the answer that the key got before; undefined for a new key, which gets this answer with the group */
-  #answer ({ key, answer }: NonNullable<Append['idempotency']>, answers: Map<string, KeyedAnswer>, now: UnixMs): string | undefined {
+  #answer (
+    { key, answer }: NonNullable<Append['idempotency']>, answers: Map<string, KeyedAnswer>, now: UnixMs
+  ): string | undefined {
     const { memTable, tables } = this.#options
     const hash = createHash('sha256').update(key).digest('base64url')
     const known = answers.get(hash)?.[2] ?? memTable.answer(hash) ?? tables.answer(hash, now)

@@ -48,7 +48,8 @@ export class Destinations {
 
   /** Empty destinations that are not held, but for those in `except`. */
   forgettable (except: Set<Destination>, now: MonotonicMs): Destination[] {
-    return [...this.#emptied].filter(destination => destination.stored === 0 && destination.holdUntil <= now && !except.has(destination))
+    return [...this.#emptied].filter(destination =>
+      destination.stored === 0 && destination.holdUntil <= now && !except.has(destination))
   }
 
   forget (destinations: Destination[]): void {

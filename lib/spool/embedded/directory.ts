@@ -29,5 +29,7 @@ function isDataFile (path: string): boolean {
   const length = readSync(file, header)
   closeSync(file)
   if (length === 0) return true
-  return length === HEADER.BYTES && header.readUInt32LE(HEADER.MAGIC_OFFSET) === HEADER.MAGIC && header.readUInt32LE(HEADER.VERSION_OFFSET) === HEADER.VERSION
+  return length === HEADER.BYTES &&
+    header.readUInt32LE(HEADER.MAGIC_OFFSET) === HEADER.MAGIC &&
+    header.readUInt32LE(HEADER.VERSION_OFFSET) === HEADER.VERSION
 }

@@ -97,7 +97,11 @@ class EmbeddedSpool implements Spool {
     this.#options = options
     this.#tables = tables
     this.#unlock = unlock
-    const scheduler = new Scheduler({ ...options, now: () => performance.now(), onDue: kind => this.#events.emit('due', kind) })
+    const scheduler = new Scheduler({
+      ...options,
+      now: () => performance.now(),
+      onDue: kind => this.#events.emit('due', kind)
+    })
     this.#scheduler = scheduler
     const firstSeq = this.#restore() + 1
     const journal = new Journal(dataDir, readLastFrame(tables), options.sync === 'always')
@@ -159,7 +163,9 @@ class EmbeddedSpool implements Spool {
     if (flush || this.#journaledDueMs(kind) === 0 || this.#couldTakeMore(kind)) await this.#writer.flushMemTable()
     if (flush) this.#scheduler.flush(kind)
     const taken = this.#scheduler.take(kind, this.#entryReader)
-    if (taken === null) return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind), this.#journaledDueMs(kind)) }
+    if (taken === null) {
+      return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind), this.#journaledDueMs(kind)) }
+    }
     const { lease: { id, destination: { name, attempt } }, picked } = taken
     const records = picked.flatMap(({ entry, value }) => unpackEntry(value, entry))
     return { lease: { id, kind, destination: name, records, attempt } }
@@ -207,7 +213,8 @@ class EmbeddedSpool implements Spool {
   async depth (kind?: Kind): Promise<Depth> {
     this.#assertOpen()
     const now = Date.now()
-    const stored = this.#scheduler.depth(kind, now, ({ id, cursor, lastSeq }) => this.#tables.firstEntry(id, cursor, lastSeq))
+    const stored = this.#scheduler.depth(kind, now, ({ id, cursor, lastSeq }) =>
+      this.#tables.firstEntry(id, cursor, lastSeq))
     const journaled = this.#memTable.depth(kind, now)
     return {
       records: stored.records + journaled.records,
@@ -268,7 +275,8 @@ class EmbeddedSpool implements Spool {
 
   /** The journal has this content, and the tables are to have it. */
   #journaled (frame: number, content: FrameContent, appendedAt: MonotonicMs): void {
-    const ready = this.#memTable.add(frame, content, appendedAt, (kind, destination) => this.#scheduler.waiting(kind, destination))
+    const ready = this.#memTable.add(frame, content, appendedAt, (kind, destination) =>
+      this.#scheduler.waiting(kind, destination))
     for (const kind of ready) this.#events.emit('due', kind)
     const urgent = content.queues.some(queue => queue.urgent)
     if (urgent || this.#memTable.lineBytes >= FLUSH_BYTES) this.#writer.flushMemTable()
@@ -297,12 +305,16 @@ class EmbeddedSpool implements Spool {
     return deadLetterId(at, this.#nextDeadLetter++)
   }
 
-  #prepareSettlement (batch: WriteBatch, now: UnixMs, held: HeldLease, settlement: Settlement, outcomes: Outcomes): void {
+  #prepareSettlement (
+    batch: WriteBatch, now: UnixMs, held: HeldLease, settlement: Settlement, outcomes: Outcomes
+  ): void {
     const { destination, entries } = held
     const { counters } = batch
     counters.delivered += outcomes.delivered
     counters.deadLettered += outcomes.deadLettered
-    for (const [reason, count] of Object.entries(settlement.rejected ?? {})) counters.rejected[reason] = (counters.rejected[reason] ?? 0) + count
+    for (const [reason, count] of Object.entries(settlement.rejected ?? {})) {
+      counters.rejected[reason] = (counters.rejected[reason] ?? 0) + count
+    }
     for (const deadLetter of settlement.deadLetters ?? []) {
       const { kind, name } = destination
       batch.putDeadLetter({ ...deadLetter, id: this.#deadLetterId(now), kind, destination: name, at: now })

@@ -61,7 +61,10 @@ export class MemTable {
    * @param storedOf what the tables have of a destination that no lease holds
    * @returns the kinds of which now a full batch waits
    */
-  add (frame: number, { queues, answers }: FrameContent, since: MonotonicMs, storedOf: (kind: Kind, destination: string) => BatchSize): Kind[] {
+  add (
+    frame: number, { queues, answers }: FrameContent, since: MonotonicMs,
+    storedOf: (kind: Kind, destination: string) => BatchSize
+  ): Kind[] {
     const ready: Kind[] = []
     for (const added of queues) {
       const { kind, destination } = added

@@ -30,7 +30,7 @@ export interface SchedulerOptions extends Pick<SpoolOptions, 'limits' | 'lingerM
   onDue: (kind: Kind) => void
 }
 
-/** Which destination is due when, and which lease holds which entries: the part of the embedded spool that lives in memory. */
+/** Which destination is due when, and which lease holds which entries: the memory of the embedded spool. */
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #destinations = new Destinations()
@@ -56,7 +56,8 @@ export class Scheduler {
     this.#addStored(destination, [entry])
     addWaiting(destination, [entry], 1)
     destination.lastSeq = Math.max(destination.lastSeq, entry.seq)
-    this.#schedule(destination, isBatchReady(destination, limits[destination.kind]) ? this.#options.now() : appendedAt + lingerMs)
+    const ready = isBatchReady(destination, limits[destination.kind])
+    this.#schedule(destination, ready ? this.#options.now() : appendedAt + lingerMs)
   }
 
   /** Call it once all destinations and entries are taken in. */
@@ -175,7 +176,9 @@ export class Scheduler {
   }
 
   /** @param firstBehindCursor the first entry of a destination behind its cursor */
-  depth (kind: Kind | undefined, now: UnixMs, firstBehindCursor: (destination: Destination) => StoredEntry | undefined): Depth {
+  depth (
+    kind: Kind | undefined, now: UnixMs, firstBehindCursor: (destination: Destination) => StoredEntry | undefined
+  ): Depth {
     const depth: Depth = { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 }
     for (const each of kind === undefined ? KINDS : [kind]) {
       const { records, items, lineBytes } = this.#totals[each]
@@ -272,7 +275,8 @@ export class Scheduler {
   }
 
   #createLease (destination: Destination, entries: StoredEntry[], now: MonotonicMs): HeldLease {
-    const lease = { id: String(this.#nextLease++), destination, entries, expiresAt: now + this.#options.leaseMs, settling: false }
+    const expiresAt = now + this.#options.leaseMs
+    const lease = { id: String(this.#nextLease++), destination, entries, expiresAt, settling: false }
     destination.leases.add(lease)
     this.#leases.set(lease.id, lease)
     return lease

@@ -67,7 +67,7 @@ export class TableWriter {
     }
   }
 
-  /** Moves the content of the MemTable into the tables; when they do not take it, it stays and is tried again. Never rejects. */
+  /** Moves the content of the MemTable into the tables, or tries it again later. Never rejects. */
   async flushMemTable (): Promise<void> {
     if (this.#options.memTable.isEmpty) return
     await this.#commits.push({ lineBytes: 0, prepare: () => {} }).catch(() => {})

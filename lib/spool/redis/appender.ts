@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto'
-import { packEntries, encodeEntry, type PackedEntry } from '../entry-codec.js'
-import type { BatchLimits } from '../batch-limits.js'
-import { GroupCommit, type Pending } from '../group-commit.js'
-import {
-  SpoolUnavailableError, type Append, type AppendResult, type SpoolRecord
-} from '../spool.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import { createAppendCommit, type AppendCommit, type PendingAppend } from '../append-commit.js'
+import type { BatchLimits } from '../batch-limits.js'
+import { encodeEntry, packEntries, type PackedEntry } from '../entry-codec.js'
+import { SpoolUnavailableError, type Append, type AppendResult, type SpoolRecord } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
 import type { Argument, SpoolClient } from './commands.js'
@@ -31,14 +29,9 @@ export interface AppenderOptions {
   budget: Budget
 }
 
-interface SizedAppend {
-  append: Append
-  lineBytes: number
-}
-
 /** One append of the script: an append with an idempotency key, or several appends of one destination without. */
 interface Operation {
-  members: Pending<SizedAppend, AppendResult>[]
+  members: PendingAppend[]
   destination: string
   records: SpoolRecord[]
   urgent: boolean
@@ -48,13 +41,11 @@ interface Operation {
 /** Sends the appends of one kind and shard to Redis, the appends of one moment in one call. */
 export class Appender {
   readonly #options: AppenderOptions
-  readonly #commits: GroupCommit<SizedAppend, AppendResult>
+  readonly #commits: AppendCommit
 
   constructor (options: AppenderOptions) {
     this.#options = options
-    this.#commits = new GroupCommit(group => this.#flush(group), {
-      maxOps: MAX_FLUSH_OPS, maxWeight: MAX_FLUSH_BYTES, weigh: ({ lineBytes }) => lineBytes
-    })
+    this.#commits = createAppendCommit(group => this.#flush(group), MAX_FLUSH_OPS, MAX_FLUSH_BYTES)
   }
 
   append (append: Append, lineBytes: number): Promise<AppendResult> {
@@ -65,10 +56,13 @@ export class Appender {
     return this.#commits.idle()
   }
 
-  async #flush (group: Pending<SizedAppend, AppendResult>[]): Promise<void> {
+  async #flush (group: PendingAppend[]): Promise<void> {
     const { connection, base, kind, channel, lingerMs, limits, maxBytes, budget } = this.#options
     const operations = toOperations(group)
-    const args = [randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind, ...operations.flatMap(operation => toArguments(operation, limits))]
+    const args = [
+      randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind,
+      ...operations.flatMap(operation => toArguments(operation, limits))
+    ]
     const results = await connection.run(client => this.#send(client, base, args), group[0]!.pushedAt)
     budget.report(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
@@ -82,10 +76,12 @@ export class Appender {
     Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [base, ...args])
     if (durability === 'wait') pipeline.call('WAIT', 1, DURABLE_WITHIN_MS)
     else pipeline.call('WAITAOF', 1, 0, DURABLE_WITHIN_MS)
-    const [[appendError, results], [waitError, reached]] = await pipeline.exec() as [[Error | null, string[]], [Error | null, number | number[]]]
+    const replies = await pipeline.exec() as [[Error | null, string[]], [Error | null, number | number[]]]
+    const [[appendError, results], [waitError, reached]] = replies
     if (appendError !== null || waitError !== null) throw appendError ?? waitError
     const copies = Array.isArray(reached) ? reached[0]! : reached
-    if (copies < 1) throw new SpoolUnavailableError(`no ${durability === 'wait' ? 'replica' : 'disk'} has confirmed within ${DURABLE_WITHIN_MS} ms`)
+    const copy = durability === 'wait' ? 'replica' : 'disk'
+    if (copies < 1) throw new SpoolUnavailableError(`no ${copy} has confirmed within ${DURABLE_WITHIN_MS} ms`)
     return results
   }
 
@@ -97,7 +93,7 @@ export class Appender {
   }
 }
 
-function toOperations (group: Pending<SizedAppend, AppendResult>[]): Operation[] {
+function toOperations (group: PendingAppend[]): Operation[] {
   const operations: Operation[] = []
   const shared = new Map<string, Operation>()
   for (const member of group) {
@@ -125,5 +121,6 @@ function toArguments ({ members, destination, records, urgent, lineBytes }: Oper
 
 /** For each entry: "records items bytes lineBytes", value. */
 export function entryArguments (entries: PackedEntry[]): Argument[] {
-  return entries.map(encodeEntry).flatMap(({ records, items, bytes, lineBytes, value }) => [`${records} ${items} ${bytes} ${lineBytes}`, value])
+  return entries.map(encodeEntry).flatMap(({ records, items, bytes, lineBytes, value }) =>
+    [`${records} ${items} ${bytes} ${lineBytes}`, value])
 }

@@ -52,7 +52,9 @@ export class Connection {
         if (error === null) resolve()
         else reject(error)
       }
-      const timer = setTimeout(() => finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`)), deadline - performance.now())
+      const timer = setTimeout(() => {
+        finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`))
+      }, deadline - performance.now())
       if (this.#waiting.size === 0) client.on('ready', this.#onReady).on('end', this.#onEnd)
       this.#waiting.add(finish)
       if (client.status === 'end') this.#onEnd()

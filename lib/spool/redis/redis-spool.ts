@@ -33,8 +33,8 @@ export interface RedisSpoolOptions extends SpoolOptions {
   /** Slots over which the destinations of a kind are spread; the same for all processes. May be raised and lowered. */
   shards: number
   /**
-   * `commit`: Redis has an append that has resolved. `always`: a disk or a replica has it too, which needs `appendfsync always`,
-   * or an append-only file on Redis 7.2, or a replica.
+   * `commit`: Redis has an append that has resolved. `always`: a disk or a replica has it too, which needs
+   * `appendfsync always`, or an append-only file on Redis 7.2, or a replica.
    */
   sync: 'commit' | 'always'
   /** Start of the names of leases, to tell processes apart; host and process id unless given. */
@@ -96,7 +96,8 @@ class RedisSpool implements Spool {
     this.#keys = keys
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
-    this.#budget = new Budget(options.maxBytes, report => Promise.all(keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))))
+    this.#budget = new Budget(options.maxBytes, report =>
+      Promise.all(keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))))
     const { lingerMs, limits, maxBytes } = options
     this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
@@ -170,7 +171,8 @@ class RedisSpool implements Spool {
 
   async ledger (): Promise<Ledger> {
     const totals: Record<string, number> = {}
-    const shards = await Promise.all(this.#keys.all().map(base => this.#connection.run(client => client.hgetall(`${base}:counters`))))
+    const shards = await Promise.all(this.#keys.all().map(base =>
+      this.#connection.run(client => client.hgetall(`${base}:counters`))))
     for (const shard of shards) {
       for (const [name, count] of Object.entries(shard)) totals[name] = (totals[name] ?? 0) + Number(count)
     }
@@ -256,7 +258,9 @@ class RedisSpool implements Spool {
   async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: UnixMs }> {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
-    const reply = await this.#connection.run(client => client.postmanTakeBuffer(base, id, leaseMs, lingerMs, limits[kind].items, limits[kind].bytes, flush ? 1 : 0))
+    const { items: maxItems, bytes: maxBytes } = limits[kind]
+    const reply = await this.#connection.run(client =>
+      client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0))
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
     const [, destination, attempt, entries] = reply
     const held: Held = { base, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
