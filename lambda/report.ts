@@ -1,4 +1,4 @@
-/** What became of the calls of one invocation. */
+/** The outcomes of the calls of one invocation. */
 export interface Report {
   /** Lines and parked calls that came in. */
   received: number

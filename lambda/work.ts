@@ -5,7 +5,7 @@ import { decodeSubscription, SubscriptionError, type LogLine, type UnreadableLin
 import { isObject } from '../lib/guards.js'
 import type { ParkedMessage } from './parking.js'
 
-/** What one event, or one message of a queue, asks to be done. */
+/** The calls and lines of one event, or of one message of a queue. */
 export interface Work {
   calls: MeteredCall[]
   /** How often the calls were parked before. */
@@ -13,17 +13,17 @@ export interface Work {
   duplicates: number
   skipped: Partial<Record<SkipReason, number>>
   unreadable: UnreadableLine[]
-  /** What cannot be read as a whole, and why. */
+  /** A payload that cannot be read as a whole, and why. */
   undecodable: { data: string, message: string } | null
 }
 
 /** SQS takes 262,144 bytes; a payload that is larger is kept in its log group alone. */
-const MAX_KEPT_DATA = 200_000
+const MAX_BASE64_CHARACTERS = 200_000
 /** As JSON, a character that is not of base64 may have six. */
-const MAX_KEPT_TEXT = MAX_KEPT_DATA / 8
+const MAX_TEXT_CHARACTERS = MAX_BASE64_CHARACTERS / 8
 const OF_BASE64 = /^[A-Za-z0-9+/=]*$/
 
-/** The event is none that this function knows. */
+/** The event is of no kind that this function knows. */
 export class UnknownEventError extends Error {
   override name = 'UnknownEventError'
 }
@@ -32,7 +32,7 @@ const NOTHING: Work = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unrea
 
 /**
  * Reads the event of a subscription.
- * @param ownLogGroup of this function: what it logs must not make it log
+ * @param ownLogGroup of this function: its own log events must not make it log
  */
 export async function readSubscriptionEvent (event: { awslogs: unknown }, filter: CallFilter, ownLogGroup: string): Promise<Work> {
   const data = isObject(event.awslogs) ? event.awslogs.data : undefined
@@ -43,12 +43,12 @@ export async function readSubscriptionEvent (event: { awslogs: unknown }, filter
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     const text = typeof data === 'string' ? data : JSON.stringify(event)
-    return { ...NOTHING, undecodable: { data: text.slice(0, OF_BASE64.test(text) ? MAX_KEPT_DATA : MAX_KEPT_TEXT), message: error.message } }
+    return { ...NOTHING, undecodable: { data: text.slice(0, OF_BASE64.test(text) ? MAX_BASE64_CHARACTERS : MAX_TEXT_CHARACTERS), message: error.message } }
   }
 }
 
 /**
- * Reads a message of one of the queues: one of this function's own, or what Lambda writes there when an event has failed.
+ * Reads a message of one of the queues: one of this function's own, or the one that Lambda writes there when an event has failed.
  * @throws UnknownEventError
  */
 export async function readQueueMessage (body: string, filter: CallFilter, ownLogGroup: string): Promise<Work> {

@@ -2,7 +2,7 @@ import type { Load } from './load/index.js'
 import type { Processes } from './processes.js'
 import type { Table } from './table.js'
 
-/** What every row is given. */
+/** The means and the size of a run, given to every row. */
 export interface Bench {
   processes: Processes
   load: Load
@@ -13,9 +13,9 @@ export interface Bench {
   seconds: number
   /** Items of the large rows: a million unless it has to be quick. */
   items: number
-  /** Says what is going on. */
+  /** Shows the step that is under way. */
   progress (text: string): void
-  /** Says what a round has measured. */
+  /** Shows the figures of a round, in a line that stays. */
   reportRound (text: string): void
 }
 

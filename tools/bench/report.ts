@@ -10,7 +10,7 @@ export interface Verdict {
   text: string
 }
 
-/** What the rounds of a line say about its target; null when it has none. */
+/** Whether the rounds of a line meet its target; null when it has none. */
 export function judge (line: Line): Verdict | null {
   const { target } = line
   if (target === undefined) return null

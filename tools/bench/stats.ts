@@ -1,6 +1,6 @@
 import { Random } from '../shared/random.js'
 
-/** What several rounds of one measurement gave. */
+/** The figures of several rounds of one measurement. */
 export interface Spread {
   median: number
   min: number

@@ -1,6 +1,6 @@
 import type { Interval } from './stats.js'
 
-/** What a figure has to reach. */
+/** The limit of a figure. */
 export interface Target {
   /** The ratio to the reference, the same per CPU-second, or the figure itself. */
   of: 'ratio' | 'cpuRatio' | 'value'
@@ -27,7 +27,7 @@ export interface Line {
 export interface Table {
   title: string
   lines: Line[]
-  /** How it was measured. */
+  /** How the figures were measured. */
   notes: string[]
 }
 

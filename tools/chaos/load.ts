@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { UnixMs } from '../../schemas/common.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { Client, type Answer } from './client.js'
 import { Random } from '../shared/random.js'
@@ -14,8 +15,7 @@ export type Verdict = 'accepted' | 'refused' | 'unknown'
 /** One sending of a request. */
 export interface Attempt {
   web: string
-  /** Unix milliseconds. */
-  startedAt: number
+  startedAt: UnixMs
   endedAt: number
   /** HTTP status; 0 without an answer. */
   status: number

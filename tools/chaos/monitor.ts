@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../schemas/common.js'
 import { memoryOf } from '../bench/usage.js'
 import { Client } from './client.js'
 import type { Cluster } from './cluster.js'
@@ -17,8 +18,7 @@ export interface LedgerReading {
 
 /** What a gateway says of the spool. */
 export interface Reading {
-  /** Unix milliseconds. */
-  at: number
+  at: UnixMs
   items: number
   /** Of stored lines. */
   bytes: number

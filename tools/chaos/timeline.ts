@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../schemas/common.js'
 import type { Blow, FaultKind, Place } from './schedule.js'
 
 /** What a fault can keep a process from knowing; the names are those of processes. */
@@ -21,8 +22,7 @@ export interface FaultWindow {
   target: string
   detail: string
   effects: Effects
-  /** Unix milliseconds. */
-  startedAt: number
+  startedAt: UnixMs
   /** When it was over and what it had ended ran again; Infinity before. */
   endedAt: number
 }

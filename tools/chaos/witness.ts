@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
 import type { AddressInfo } from 'node:net'
+import type { UnixMs } from '../../schemas/common.js'
 import { reset } from './link.js'
 import { itemOfMessage } from './traffic.js'
 
@@ -14,8 +15,7 @@ export interface Call {
   destination: string
   /** Numbers of the items in it; one that it holds twice is there twice. */
   items: number[]
-  /** Unix milliseconds. */
-  startedAt: number
+  startedAt: UnixMs
   endedAt: number
   /**
    * - taken: answered 200 with a body that can be read, and the answer left in full

@@ -3,13 +3,13 @@ import type { FaultPlan, FaultRule, RateLimit } from './fault-plan.js'
 import type { Input } from './input.js'
 import { Rules } from './rules.js'
 
-/** What a rule is matched against. */
+/** The call that rules are matched against. */
 export interface FaultTarget {
   action: string
   input: Input
 }
 
-/** Bounded by what it may hold, refilled as time goes by. */
+/** Tokens up to one second's worth, refilled as time goes by. */
 class TokenBucket {
   #tokens: number
   #filledAt: number
@@ -41,7 +41,7 @@ export class Faults extends Rules<FaultRule, FaultTarget> {
     super(matches)
   }
 
-  /** Replaces all rules and limits; what hangs is cut. Rules are tried in this order. */
+  /** Replaces all rules and limits; calls that hang are cut. Rules are tried in this order. */
   set (plan: FaultPlan | FaultRule[]): void {
     const { rules = [], rateLimit = [], seed } = Array.isArray(plan) ? { rules: plan } : plan
     this.clear()
@@ -49,7 +49,7 @@ export class Faults extends Rules<FaultRule, FaultTarget> {
     this.#buckets = [rateLimit].flat().map(limit => new TokenBucket(limit, this.now))
   }
 
-  /** No rules, no limits; what hangs is cut. */
+  /** No rules, no limits; calls that hang are cut. */
   override clear (): void {
     super.clear()
     this.#buckets = []

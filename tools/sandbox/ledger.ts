@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../schemas/common.js'
 import { REJECTION_REASONS, type RejectionReason } from '../../schemas/reasons.js'
 import type { Delivered } from './input.js'
 
@@ -12,11 +13,10 @@ export interface CallRecord {
   items: number
   /** Of the JSON body, after decompression. */
   bytes: number
-  /** Unix milliseconds. */
-  at: number
+  at: UnixMs
   /** HTTP status; 0 when there was no answer. */
   status: number
-  /** What went wrong: an AWS error name, or `reset`, `hang`, `garbage`, or `aborted` by the client. */
+  /** The fault: an AWS error name, or `reset`, `hang`, `garbage`, or `aborted` by the client. */
   error?: string
 }
 
@@ -37,7 +37,7 @@ export interface LedgerSnapshot {
   rejected: Record<RejectionReason, number>
   /** Members of MetricData taken. */
   datums: number
-  /** What the datums stand for: the sum of Counts and SampleCounts. */
+  /** Data points of the datums: the sum of Counts and SampleCounts. */
   dataPoints: number
   /** By action, of the calls taken: bytes as the limit of the action counts them. */
   bytes: Record<string, number>
@@ -64,7 +64,7 @@ function empty (): Omit<LedgerSnapshot, 'fill'> {
   }
 }
 
-/** Counts what came in and what became of it, in constant memory. */
+/** Counts calls and their outcomes, in constant memory. */
 export class Ledger {
   #counts = empty()
   #fill: Record<string, { calls: number, sum: number, min: number, max: number }> = {}

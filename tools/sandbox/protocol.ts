@@ -20,7 +20,7 @@ const CONTENT_TYPES: Record<Service, string> = {
 
 const inflate = promisify(gunzip)
 
-/** What the headers of a call say. */
+/** Service and action of a call, from its headers. */
 export interface Target {
   service: Service
   /** Name of the action, or the whole target when the service is not known. */

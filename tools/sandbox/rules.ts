@@ -3,7 +3,7 @@ import { Random } from '../shared/random.js'
 
 const DEFAULT_SEED = 1
 
-/** What every rule has, whatever it does to a call. */
+/** The fields of every rule, whatever it does to a call. */
 export interface CommonRule {
   kind: string
   /** Probability with which a call that meets the conditions is hit, 0 to 1. Absent: 1. */

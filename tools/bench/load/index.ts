@@ -11,7 +11,7 @@ export type { LoadJob, LoadResult } from './job.js'
 
 /** Sends requests from processes of their own. */
 export interface Load {
-  /** What `peak` is sent with. */
+  /** The program that sends the requests of `peak`. */
   generator: string
   /** As fast as they are answered, for so many seconds. */
   peak (job: LoadJob, seconds: number): Promise<LoadResult>

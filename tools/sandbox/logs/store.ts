@@ -1,6 +1,7 @@
+import type { UnixMs } from '../../../schemas/common.js'
+
 export interface InputLogEvent {
-  /** Unix milliseconds. */
-  timestamp: number
+  timestamp: UnixMs
   message: string
 }
 
@@ -96,8 +97,7 @@ export interface SubscriptionFilter {
   filterName: string
   filterPattern: string
   destinationArn: string
-  /** Unix milliseconds. */
-  creationTime: number
+  creationTime: UnixMs
 }
 
 export class LogGroup {

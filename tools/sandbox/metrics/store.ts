@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../../schemas/common.js'
 import { addSet, addValue, emptyDistribution, merge, type Distribution, type StatisticSet } from './statistics.js'
 
 export interface Dimension {
@@ -9,8 +10,7 @@ export interface Dimension {
 export interface Datum {
   metricName: string
   dimensions: Dimension[]
-  /** Unix milliseconds. */
-  timestamp: number
+  timestamp: UnixMs
   unit: string
   /** Seconds. */
   resolution: number

@@ -38,7 +38,7 @@ export interface PlatformFaultPlan {
   seed?: number
 }
 
-/** What a rule is matched against. */
+/** The call that rules are matched against. */
 export interface PlatformTarget {
   route: PlatformRoute
   application: string | undefined

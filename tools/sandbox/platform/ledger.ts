@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../../schemas/common.js'
 import type { EventRoute } from './events.js'
 import type { PlatformRoute } from './fault-plan.js'
 
@@ -6,8 +7,7 @@ export interface MeteredEvent {
   /** Of the request; null when it had none. */
   idempotencyKey: string | null
   body: Record<string, unknown>
-  /** Unix milliseconds. */
-  at: number
+  at: UnixMs
 }
 
 export interface PlatformLedger {
@@ -44,7 +44,7 @@ class ClientCounts {
   }
 }
 
-/** What came in, and what became of it. */
+/** Counts calls and their outcomes, and records events. */
 export class PlatformRecorder {
   #ledger = empty()
   #byApplication = new ClientCounts()

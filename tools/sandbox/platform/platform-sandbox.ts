@@ -16,7 +16,7 @@ export interface PlatformSandboxState {
     clear (): void
   }
   ledger (): PlatformLedger
-  /** What was recorded, oldest first. */
+  /** The recorded events, oldest first. */
   events (): MeteredEvent[]
   /** Forgets events, ledger, clients and faults. */
   reset (): void

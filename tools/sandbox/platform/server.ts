@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { UnixMs } from '../../../schemas/common.js'
 import { listen } from '../listen.js'
 import { readBody } from '../protocol.js'
 import { Rules } from '../rules.js'
@@ -32,8 +33,7 @@ export interface PlatformSandboxOptions {
   apiKey?: string
   /** False: an event that comes again is recorded again. Absent: true. */
   idempotent?: boolean
-  /** Unix milliseconds. */
-  now?: () => number
+  now?: () => UnixMs
 }
 
 interface Reply {
