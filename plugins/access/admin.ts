@@ -1,27 +1,22 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
+import { createSecretCheck } from '../../lib/http/secrets.js'
 
 declare module 'fastify' {
   interface FastifyInstance { admin: ReturnType<typeof createAdmin> }
 }
 
-/** Digests are of one length, so that the comparison tells nothing about the token's. */
-function digest (text: string): Buffer {
-  return createHash('sha256').update(text).digest()
-}
-
 function createAdmin (adminToken: string | undefined) {
-  const expected = adminToken === undefined ? null : digest(`Bearer ${adminToken}`)
+  const isAuthorized = adminToken === undefined ? null : createSecretCheck(`Bearer ${adminToken}`)
   return {
     /** Without a token the operator routes do not exist. */
-    enabled: expected !== null,
+    enabled: isAuthorized !== null,
 
     /** Spread into the options of an operator route. */
     required: {
       onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
-        if (expected === null || !timingSafeEqual(digest(request.headers.authorization ?? ''), expected)) throw new ApiError('adminTokenInvalid')
+        if (isAuthorized?.(request.headers.authorization ?? '') !== true) throw new ApiError('adminTokenInvalid')
         done()
       }
     }

@@ -1,7 +1,8 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
+import { createSecretCheck } from '../../lib/http/secrets.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient } from '../../lib/metering/metering-client.js'
 import { createCallFilter, type CallFilter } from '../../lib/metering/call-filter.js'
@@ -43,7 +44,6 @@ function filterOf (config: Config): CallFilter {
   })
 }
 
-/** Digests are of one length, so that comparing them tells nothing about the length of the key. */
 function digest (text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
@@ -72,7 +72,7 @@ function createMetering (fastify: FastifyInstance) {
   const { config, spool, prometheus } = fastify
   const outcomes = prometheus.counter({ name: 'metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
   const filter = filterOf(config)
-  const accessKey = config.METERING_ACCESS_KEY === undefined ? null : digest(config.METERING_ACCESS_KEY)
+  const isAccessKey = config.METERING_ACCESS_KEY === undefined ? null : createSecretCheck(config.METERING_ACCESS_KEY)
 
   /** @param key under which the items are stored once, however often they come */
   async function store (items: StoredMetering[], key?: string): Promise<void> {
@@ -100,13 +100,13 @@ function createMetering (fastify: FastifyInstance) {
 
   return {
     /** Without an access key the routes for access logs do not exist. */
-    takesAccessLogs: accessKey !== null,
+    takesAccessLogs: isAccessKey !== null,
 
     /** Spread into the options of a route for access logs. */
     required: {
       onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
-        if (accessKey === null || !timingSafeEqual(digest(given), accessKey)) throw new ApiError('accessKeyInvalid')
+        if (isAccessKey?.(given) !== true) throw new ApiError('accessKeyInvalid')
         done()
       }
     },
