@@ -10,8 +10,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { Journal } from '../../../../lib/spool/embedded/journal.js'
-import { SpoolConfigurationError, SpoolFullError, type Append, type Lease, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
+import { SpoolConfigurationError, SpoolFullError, type Append, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
+import { takeLeases } from '../../../helpers/take-leases.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from '../contract.js'
 
 const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
@@ -133,14 +134,11 @@ t.test('an entry that was damaged in the file comes back as its bytes, the other
   await entries.put(first!.key, Buffer.from(first!.value.fill(7, first!.value.length / 2)))
   await entries.put(second!.key, second!.value.subarray(0, second!.value.length - 9))
   await root.close()
-  const again = await launch(dataDir)
-  t.teardown(() => again.close())
-  const leases = [await takeSoon(again), await takeSoon(again), await takeSoon(again)]
-  t.same(leases.map(itemsOf), [3, 3, 3])
-  const linesOf = ({ records }: Lease): string[] => records.map(({ line }) => line)
-  t.same(linesOf(leases[0]!), [first!.value.toString('base64')])
-  t.same(linesOf(leases[1]!), [second!.value.subarray(0, second!.value.length - 9).toString('base64')])
-  t.same(linesOf(leases[2]!), [line])
+  const leases = await takeLeases(dataDir, spoolOptions({ limits: LIMITS }), 3)
+  t.same(leases.map(({ items }) => items), [3, 3, 3])
+  t.same(leases[0]!.lines, [first!.value.toString('base64')])
+  t.same(leases[1]!.lines, [second!.value.subarray(0, second!.value.length - 9).toString('base64')])
+  t.same(leases[2]!.lines, [line])
 })
 
 t.test('forgets destinations that are empty', async t => {
