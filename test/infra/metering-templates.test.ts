@@ -143,7 +143,7 @@ for (const name of NAMES) {
         LoggingConfig: { LogGroup: { Ref: `${prefix}LogGroup` } }
       })
       t.ok(Resources[`${prefix}LogGroup`]!.Properties.RetentionInDays)
-      const source = await Promise.all([`${fn}.ts`, 'api-key.ts', 'client.ts'].map(file => readFile(join(FOLDER, '../lambda', file), 'utf8')))
+      const source = await Promise.all([`${fn}.ts`, 'api-key.ts', 'metering-client.ts'].map(file => readFile(join(FOLDER, '../lambda', file), 'utf8')))
       for (const variable of Object.keys(Properties.Environment.Variables)) t.ok(source.join('').includes(`'${variable}'`), `${variable} is read`)
       t.notOk('REVENIUM_PLATFORM_API_KEY' in Properties.Environment.Variables, 'the key itself is in no setting')
     }
