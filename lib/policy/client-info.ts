@@ -1,5 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
+/** The client that sent the items; an HTTP request is one. */
+export interface ClientInfo {
+  readonly ip: string
+  readonly headers: { readonly 'user-agent'?: string | undefined }
+}
+
 /** Longer headers are no browser's. */
 const MAX_USER_AGENT_LENGTH = 512
 const MAPPED_IPV4 = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i
@@ -10,7 +16,7 @@ const TRAILING_ZEROS = /(^|:)0(:0){0,2}$/
 const MAX_VERSION_DIGITS = 4
 
 /**
- * Product tokens in the order in which they decide: a browser also names those that it is like. Safari names its
+ * Product tokens in the order in which they decide: a browser also names the browsers that it is like. Safari names its
  * version apart.
  */
 const BROWSERS: ReadonlyArray<readonly [token: string, family: string]> = [
@@ -52,7 +58,7 @@ function majorVersion (userAgent: string, at: number): string {
   return userAgent.slice(at, end)
 }
 
-function named (family: string, userAgent: string, versionToken: string): string {
+function withVersion (family: string, userAgent: string, versionToken: string): string {
   const at = userAgent.indexOf(versionToken)
   const version = at < 0 ? '' : majorVersion(userAgent, at + versionToken.length)
   return version === '' ? family : `${family} ${version}`
@@ -64,7 +70,7 @@ export function readBrowser (userAgent: string | undefined): string {
   const text = userAgent.slice(0, MAX_USER_AGENT_LENGTH)
   if (BOT.test(text)) return 'Bot'
   for (const [token, family] of BROWSERS) {
-    if (text.includes(token)) return named(family, text, token === TRIDENT ? TRIDENT_VERSION : token)
+    if (text.includes(token)) return withVersion(family, text, token === TRIDENT ? TRIDENT_VERSION : token)
   }
-  return text.includes(SAFARI) ? named('Safari', text, SAFARI_VERSION) : OTHER
+  return text.includes(SAFARI) ? withVersion('Safari', text, SAFARI_VERSION) : OTHER
 }

@@ -1,27 +1,21 @@
-import type { UnknownDimensions } from '../../schemas/applications.js'
+import type { Application } from '../../schemas/applications.js'
 import type { StoredDatum } from '../items/item.js'
 import { InvalidItem } from '../items/item-error.js'
 
 export type Dimension = NonNullable<StoredDatum['Dimensions']>[number]
+export type DimensionSettings = Application['dimensions']
 
-/** The value of what is folded, and the name of what is folded whole. */
+/** The value of a collapsed dimension, and the name of a collapsed metric. */
 export const OTHER = '__other__'
-
-export interface DimensionRules {
-  /** Names that every data point must have; they are allowed. */
-  required?: readonly string[] | undefined
-  /** Absent: every name is. */
-  allowed?: readonly string[] | undefined
-  /** What is done with a name that is not allowed; absent: drop. */
-  unknown?: UnknownDimensions | undefined
-}
+/** In place of the set of allowed names. */
+const EVERY_NAME = 'every name'
 
 /** The dimensions of a data point as an application wants them. */
 export interface DimensionPolicy {
   /**
    * Returns the dimensions that it was given when nothing is to be changed.
    * @param path of the dimensions, for the message
-   * @throws Refusal invalid-dimension
+   * @throws InvalidItem invalid-dimension
    */
   apply (dimensions: Dimension[], path: string): Dimension[]
 }
@@ -34,25 +28,24 @@ function requireNames (required: readonly string[], dimensions: Dimension[], pat
 
 /**
  * Null when every dimension is taken as it comes.
- * @param onFolded called for each value that is folded
+ * @param onCollapsed called for each value that is collapsed into OTHER, which the setting `fold` asks for
  */
-export function createDimensionPolicy ({ required = [], allowed, unknown = 'drop' }: DimensionRules, onFolded: () => void): DimensionPolicy | null {
-  const known = allowed === undefined || unknown === 'keep' ? null : new Set([...allowed, ...required])
-  if (known === null && required.length === 0) return null
+export function createDimensionPolicy ({ required = [], allowed, unknown = 'drop' }: DimensionSettings, onCollapsed: () => void): DimensionPolicy | null {
+  const known = allowed === undefined || unknown === 'keep' ? EVERY_NAME : new Set([...allowed, ...required])
+  if (known === EVERY_NAME && required.length === 0) return null
 
-  function treat (dimension: Dimension, path: string): Dimension[] {
-    if (known!.has(dimension.Name)) return [dimension]
+  function treatUnknown (dimension: Dimension, path: string): Dimension[] {
     if (unknown === 'refuse') throw new InvalidItem('invalid-dimension', `${path} must not have the dimension "${dimension.Name}".`)
     if (unknown === 'drop') return []
-    onFolded()
+    onCollapsed()
     return [{ Name: dimension.Name, Value: OTHER }]
   }
 
   return {
     apply (dimensions, path) {
       requireNames(required, dimensions, path)
-      if (known === null || dimensions.every(({ Name }) => known.has(Name))) return dimensions
-      return dimensions.flatMap(dimension => treat(dimension, path))
+      if (known === EVERY_NAME || dimensions.every(({ Name }) => known.has(Name))) return dimensions
+      return dimensions.flatMap(dimension => known.has(dimension.Name) ? [dimension] : treatUnknown(dimension, path))
     }
   }
 }

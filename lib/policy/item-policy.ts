@@ -1,41 +1,33 @@
-import { readBrowser, truncateIp } from './client-info.js'
-import { createDimensionPolicy, type Dimension, type DimensionPolicy, type DimensionRules } from './dimension-policy.js'
-import { editJson, isJson, startsWith } from './json-editor.js'
+import type { Application } from '../../schemas/applications.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { checkMessageSize } from '../items/log-event.js'
 import { checkDimensions, checkMetricName } from '../items/metric-datum.js'
-import type { StoredDatum, StoredLogEvent } from '../items/item.js'
-import { createRedactor, type RedactionRules, type Redactor } from './redaction/redactor.js'
+import { readBrowser, truncateIp, type ClientInfo } from './client-info.js'
+import { createDimensionPolicy, type Dimension, type DimensionPolicy } from './dimension-policy.js'
+import { editJson, isJson, startsWithAny } from './json-editor.js'
+import { createRedactor, type Redactor } from './redaction/redactor.js'
 
-/** What an application wants done to its items before they are stored. */
-export interface ItemPolicySettings {
-  dimensions: DimensionRules
-  redaction: RedactionRules
-  context: { ip?: boolean | undefined, userAgent?: boolean | undefined }
-}
+/** The settings of an application for its items, before they are stored. */
+export type ItemPolicySettings = Pick<Application, 'dimensions' | 'redaction' | 'context'>
 
-/** Who sent the items; an HTTP request is one. */
-export interface ClientInfo {
-  readonly ip: string
-  readonly headers: { readonly 'user-agent'?: string | undefined }
-}
-
-/** Names of what is added about the client, as a dimension and as a field of a log message. */
+/** How a fact about the client is named as a dimension, and as a field of a log message. */
 const IP = { dimension: 'Ip', field: '_ip' } as const
 const USER_AGENT = { dimension: 'UserAgent', field: '_userAgent' } as const
 const UNKNOWN = 'unknown'
 
-type Facts = ReadonlyArray<readonly [name: typeof IP | typeof USER_AGENT, value: string]>
+/** The facts about the client that are added to its items. */
+type ClientFacts = ReadonlyArray<readonly [name: typeof IP | typeof USER_AGENT, value: string]>
 
-/** @throws Refusal */
-export type DatumRule = (datum: StoredDatum, index: number) => StoredDatum
-/** @throws Refusal */
-export type LogEventRule = (event: StoredLogEvent, index: number) => StoredLogEvent
+/** @throws InvalidItem */
+export type DatumPolicy = (datum: StoredDatum, index: number) => StoredDatum
+/** @throws InvalidItem */
+export type LogEventPolicy = (event: StoredLogEvent, index: number) => StoredLogEvent
 
-function describe (client: ClientInfo | null, { ip, userAgent }: ItemPolicySettings['context']): Facts {
-  if (client === null) return []
+function factsOf (clientInfo: ClientInfo | null, { ip, userAgent }: ItemPolicySettings['context']): ClientFacts {
+  if (clientInfo === null) return []
   return [
-    ...(ip === true ? [[IP, truncateIp(client.ip) ?? UNKNOWN] as const] : []),
-    ...(userAgent === true ? [[USER_AGENT, readBrowser(client.headers['user-agent'])] as const] : [])
+    ...(ip === true ? [[IP, truncateIp(clientInfo.ip) ?? UNKNOWN] as const] : []),
+    ...(userAgent === true ? [[USER_AGENT, readBrowser(clientInfo.headers['user-agent'])] as const] : [])
   ]
 }
 
@@ -52,48 +44,48 @@ function redactDimensions (dimensions: Dimension[], redactor: Redactor): Dimensi
   return changed ? redacted : null
 }
 
-/** What the client says about itself does not count beside what the gateway sees. */
-function addDimensions (dimensions: Dimension[], facts: Facts): Dimension[] {
+/** A fact that the gateway sees replaces a dimension in which the client states it. */
+function addDimensions (dimensions: Dimension[], facts: ClientFacts): Dimension[] {
   const names = new Set<string>(facts.map(([{ dimension }]) => dimension))
   return [...dimensions.filter(({ Name }) => !names.has(Name)), ...facts.map(([{ dimension }, Value]) => ({ Name: dimension, Value }))]
 }
 
-function addFields (message: string, facts: Facts): string {
-  if (startsWith(message, '{') && isJson(message)) {
+function addFields (message: string, facts: ClientFacts): string {
+  if (startsWithAny(message, '{') && isJson(message)) {
     return editJson(message, { add: new Map(facts.map(([{ field }, value]) => [field, JSON.stringify(value)])) })
   }
   return `${message} ${facts.map(([{ field }, value]) => `${field}=${JSON.stringify(value)}`).join(' ')}`
 }
 
-/** One application's rules; each is null when there is nothing to do. */
+/** The policy of one application for its items. */
 export class ItemPolicy {
   readonly #settings: ItemPolicySettings
   readonly #redactor: Redactor | null
-  readonly #policy: DimensionPolicy | null
+  readonly #dimensionPolicy: DimensionPolicy | null
   readonly #addsContext: boolean
 
-  /** @param onFolded called for each value of an unknown dimension that is folded */
-  constructor (settings: ItemPolicySettings, onFolded: () => void) {
+  /** @param onCollapsed called for each value of an unknown dimension that is collapsed */
+  constructor (settings: ItemPolicySettings, onCollapsed: () => void) {
     this.#settings = settings
     this.#redactor = createRedactor(settings.redaction)
-    this.#policy = createDimensionPolicy(settings.dimensions, onFolded)
+    this.#dimensionPolicy = createDimensionPolicy(settings.dimensions, onCollapsed)
     this.#addsContext = settings.context.ip === true || settings.context.userAgent === true
   }
 
   /**
-   * For the data points of one request.
-   * @param client null: the gateway itself
+   * The policy for the data points of one request; null when none of them is changed.
+   * @param clientInfo null for items of the gateway itself
    */
-  forDatums (client: ClientInfo | null): DatumRule | null {
-    if (this.#redactor === null && this.#policy === null && !this.#addsContext) return null
-    const facts = describe(client, this.#settings.context)
+  forDatums (clientInfo: ClientInfo | null): DatumPolicy | null {
+    if (this.#redactor === null && this.#dimensionPolicy === null && !this.#addsContext) return null
+    const facts = factsOf(clientInfo, this.#settings.context)
     return (datum, index) => this.#treatDatum(datum, `MetricData[${index}]`, facts)
   }
 
-  /** For the log events of one request. */
-  forLogEvents (client: ClientInfo | null): LogEventRule | null {
+  /** The policy for the log events of one request, likewise. */
+  forLogEvents (clientInfo: ClientInfo | null): LogEventPolicy | null {
     if (this.#redactor === null && !this.#addsContext) return null
-    const facts = describe(client, this.#settings.context)
+    const facts = factsOf(clientInfo, this.#settings.context)
     return ([timestamp, message], index) => {
       let treated = this.#redactor === null ? message : this.#redactor.message(message)
       if (facts.length > 0) treated = addFields(treated, facts)
@@ -102,10 +94,10 @@ export class ItemPolicy {
     }
   }
 
-  #treatDatum (datum: StoredDatum, path: string, facts: Facts): StoredDatum {
+  #treatDatum (datum: StoredDatum, path: string, facts: ClientFacts): StoredDatum {
     const given = datum.Dimensions ?? []
     let dimensions = this.#redactor === null ? given : redactDimensions(given, this.#redactor) ?? given
-    if (this.#policy !== null) dimensions = this.#policy.apply(dimensions, `${path}.Dimensions`)
+    if (this.#dimensionPolicy !== null) dimensions = this.#dimensionPolicy.apply(dimensions, `${path}.Dimensions`)
     if (facts.length > 0) dimensions = addDimensions(dimensions, facts)
     const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
     if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, with what was redacted,')

@@ -1,48 +1,48 @@
-import type { DatumRule, LogEventRule } from './item-policy.js'
+import type { UnixMs } from '../../schemas/common.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { readLogEvent } from '../items/log-event.js'
 import { readMetricDatum } from '../items/metric-datum.js'
-import type { StoredDatum, StoredLogEvent } from '../items/item.js'
+import type { DatumPolicy, LogEventPolicy } from './item-policy.js'
 
-export interface ReaderOptions<Rule> {
-  /** Unix milliseconds. */
-  now: number
+export interface ReaderOptions<Policy> {
+  now: UnixMs
   /** Milliseconds to add to the client's timestamps. */
   skew: number
-  rule: Rule | null
+  policy: Policy | null
 }
 
-/** @throws Refusal */
+/** @throws InvalidItem */
 export type ItemReader<Item> = (item: unknown, index: number) => Item
 
 export interface Reading<Item> {
   read: ItemReader<Item>
-  /** The time given to items without one, when they are read as they came; null when a clock or a rule changes them. */
-  receivedAt: number | null
+  /** The timestamp of items without one, when they are stored as they came; null when the skew or a policy changes them. */
+  receivedAt: UnixMs | null
 }
 
-/** Reads the data points of one request: checked, their timestamps by the server's clock, the application's rules applied. */
-export function datumReader (options: ReaderOptions<DatumRule>): Reading<StoredDatum> {
+/** Reads the data points of one request: checked, their timestamps by the server's clock, the application's policy applied. */
+export function datumReader (options: ReaderOptions<DatumPolicy>): Reading<StoredDatum> {
   return createReader(readMetricDatum, (datum, skew) => { datum.Timestamp += skew }, options)
 }
 
 /** Reads the log events of one request, likewise. */
-export function logEventReader (options: ReaderOptions<LogEventRule>): Reading<StoredLogEvent> {
+export function logEventReader (options: ReaderOptions<LogEventPolicy>): Reading<StoredLogEvent> {
   return createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
 }
 
 function createReader<Item> (
-  read: (item: unknown, index: number, now: number) => Item,
+  read: (item: unknown, index: number, now: UnixMs) => Item,
   repairTime: (item: Item, skew: number) => void,
-  { now, skew, rule }: ReaderOptions<(item: Item, index: number) => Item>
+  { now, skew, policy }: ReaderOptions<(item: Item, index: number) => Item>
 ): Reading<Item> {
-  if (skew === 0 && rule === null) return { read: (item, index) => read(item, index, now), receivedAt: now }
+  if (skew === 0 && policy === null) return { read: (item, index) => read(item, index, now), receivedAt: now }
   // A timestamp is as far from the client's time as the repaired one is from the server's.
   const clientNow = now - skew
   return {
     read (unread, index) {
       const item = read(unread, index, clientNow)
       repairTime(item, skew)
-      return rule === null ? item : rule(item, index)
+      return policy === null ? item : policy(item, index)
     },
     receivedAt: null
   }

@@ -5,9 +5,9 @@ const COLON = 0x3a
 const BACKSLASH = 0x5c
 
 export interface JsonEdit {
-  /** JSON to put in place of the value of this member; undefined: the value is looked into. */
+  /** JSON to put in place of the value of this member; undefined: the value itself is edited. */
   member? (name: string): string | undefined
-  /** What a string, also the name of a member, becomes. */
+  /** The text to put in place of a string, which may be the name of a member. */
   string? (text: string): string
   /** JSON to put in place of a number; undefined: it stays. */
   number? (literal: string): string | undefined
@@ -15,7 +15,7 @@ export interface JsonEdit {
   add?: ReadonlyMap<string, string>
 }
 
-/** Whether it is well-formed JSON, of any depth. */
+/** Whether the text is well-formed JSON, of any depth. */
 export function isJson (text: string): boolean {
   try {
     JSON.parse(text)
@@ -25,8 +25,8 @@ export function isJson (text: string): boolean {
   }
 }
 
-/** Whether the first character that is no space is one of these. */
-export function startsWith (text: string, characters: string): boolean {
+/** Whether the first character that is no space is one of these characters. */
+export function startsWithAny (text: string, characters: string): boolean {
   const at = skipSpace(text, 0)
   return at < text.length && characters.includes(text[at]!)
 }
@@ -44,7 +44,7 @@ function skipSpace (json: string, at: number): number {
   return at
 }
 
-/** After the closing quote. */
+/** The index after the closing quote of a string. */
 function stringEnd (json: string, start: number): number {
   let from = start + 1
   for (;;) {
@@ -88,7 +88,7 @@ function decode (literal: string): string {
 class Rewriter {
   readonly #json: string
   readonly #edit: JsonEdit
-  readonly #missing: Map<string, string>
+  readonly #additions: Map<string, string>
   #done = ''
   #copied = 0
   #depth = 0
@@ -97,7 +97,7 @@ class Rewriter {
   constructor (json: string, edit: JsonEdit) {
     this.#json = json
     this.#edit = edit
-    this.#missing = new Map(edit.add)
+    this.#additions = new Map(edit.add)
   }
 
   run (): string {
@@ -134,7 +134,7 @@ class Rewriter {
       const added = this.#edit.add?.get(name)
       if (added !== undefined) {
         replacement = added
-        this.#missing.delete(name)
+        this.#additions.delete(name)
       }
     }
     if (replacement === undefined) return value
@@ -158,14 +158,14 @@ class Rewriter {
   }
 
   #append (closing: number): void {
-    if (this.#missing.size === 0) return
-    const members = Array.from(this.#missing, ([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')
+    if (this.#additions.size === 0) return
+    const members = Array.from(this.#additions, ([name, json]) => `${JSON.stringify(name)}:${json}`).join(',')
     this.#replace(closing, closing, this.#members > 0 ? `,${members}` : members)
   }
 }
 
 /**
- * Edits JSON where it stands: what is not edited keeps its form, its order, its repeated members and the digits of its
+ * Edits JSON where it stands: parts that are not edited keep their form, their order, repeated members and the digits of
  * numbers. One pass, no recursion.
  * @param json well-formed
  */

@@ -12,23 +12,24 @@ declare module 'fastify' {
 
 function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   const { MAX_SERIES_PER_METRIC, MAX_METRICS_PER_NAMESPACE: metrics } = config
-  const now = Date.now
-  const limit = new CardinalityLimiter({
-    table: redis === undefined ? new LocalSeriesTable() : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: () => performance.now() }),
-    now,
+  const limiter = new CardinalityLimiter({
+    table: redis === undefined
+      ? new LocalSeriesTable()
+      : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: () => performance.now() }),
+    now: Date.now,
     onCollapsed: prometheus.observer.onCollapsed
   })
 
   return {
-    /** Replaces the data points, in the array, that are beyond the limits of their application; no promise when all are known. */
+    /** Replaces the data points, in the array, that are beyond the limits of their application; no promise when all their series are known. */
     collapse ({ application }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
       const { id, maxSeriesPerMetric: series = MAX_SERIES_PER_METRIC } = application
-      if (metrics > 0 || series > 0) return limit.collapse(id, namespace, { metrics, series }, datums)
+      if (metrics > 0 || series > 0) return limiter.collapse(id, namespace, { metrics, series }, datums)
     }
   }
 }
 
-/** Owns `fastify.cardinality`: how many series an application can make, over all processes when they share a Redis. */
+/** Owns `fastify.cardinality`: the limits on the series of an application, over all processes when they share a Redis. */
 async function cardinality (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('cardinality', createCardinality(fastify))
 }

@@ -21,37 +21,37 @@ function requireClockSkew (sentAt: unknown, now: number): number {
 
 function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
   /** An application that was read again is another object. */
-  const rules = new WeakMap<Application, ItemPolicy>()
+  const policies = new WeakMap<Application, ItemPolicy>()
 
-  function rulesOf ({ application }: IntakeContext): ItemPolicy {
-    let found = rules.get(application)
-    if (found === undefined) {
-      found = new ItemPolicy(application, () => observer.onCollapsed(application.id, 'unknown-dimension', 1))
-      rules.set(application, found)
+  function policyOf ({ application }: IntakeContext): ItemPolicy {
+    let policy = policies.get(application)
+    if (policy === undefined) {
+      policy = new ItemPolicy(application, () => observer.onCollapsed(application.id, 'unknown-dimension', 1))
+      policies.set(application, policy)
     }
-    return found
+    return policy
   }
 
   return {
     /**
-     * How to read the data points of one request.
-     * @param sentAt what the body says; undefined: nothing
+     * The reader of the data points of one request.
+     * @param sentAt the client's time, as the body states it; undefined when it does not
      * @throws ApiError when it is no time
      */
     datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
       const now = Date.now()
-      return datumReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context).forDatums(context.clientInfo) })
+      return datumReader({ now, skew: requireClockSkew(sentAt, now), policy: policyOf(context).forDatums(context.clientInfo) })
     },
 
-    /** How to read the log events of one request, likewise. */
+    /** The reader of the log events of one request, likewise. */
     logEventReader (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent> {
       const now = Date.now()
-      return logEventReader({ now, skew: requireClockSkew(sentAt, now), rule: rulesOf(context).forLogEvents(context.clientInfo) })
+      return logEventReader({ now, skew: requireClockSkew(sentAt, now), policy: policyOf(context).forLogEvents(context.clientInfo) })
     }
   }
 }
 
-/** Owns `fastify.itemPolicy`: how items become what is stored, by the clock of the server and the rules of their application. */
+/** Owns `fastify.itemPolicy`: reads items into the form that is stored, by the server's clock and their application's policy. */
 async function itemPolicy (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('itemPolicy', createItemPolicy(fastify))
 }

@@ -1,10 +1,10 @@
-import { OTHER, type Dimension } from '../dimension-policy.js'
+import type { UnixMs } from '../../../schemas/common.js'
 import type { StoredDatum } from '../../items/item.js'
-import { KnownSeries, UNCHANGED, type Known } from './known-series.js'
-import { AS_IT_IS, type Collapse, type Pairs, type SeriesClaim, type SeriesTable } from './series-table.js'
+import { OTHER, type Dimension } from '../dimension-policy.js'
+import { CollapseCache, UNCHANGED, type DatumCollapse } from './collapse-cache.js'
+import { AS_IT_IS, CATCH_ALL, DAY_MS, type Collapse, type DimensionPairs, type SeriesClaim, type SeriesTable } from './series-table.js'
 
-const DAY_MS = 24 * 3_600_000
-const CATCH_ALL: Dimension[] = [{ Name: OTHER, Value: OTHER }]
+const CATCH_ALL_DIMENSIONS: Dimension[] = [{ Name: OTHER, Value: OTHER }]
 
 /** Why a data point went into another series: its metric has too many series, or its namespace too many metrics. */
 export type CollapseCause = 'max-series' | 'max-metrics'
@@ -18,19 +18,18 @@ export interface CardinalityLimits {
 
 export interface CardinalityLimiterOptions {
   table: SeriesTable
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
   /** Called synchronously, must not throw. */
-  onCollapsed: (application: string, cause: CollapseCause, datums: number) => void
+  onCollapsed: (applicationId: string, cause: CollapseCause, datums: number) => void
 }
 
 /** The data points of one request. */
 interface Batch {
-  application: string
-  /** What the scopes of this batch start with. */
+  applicationId: string
+  /** The scopes of this batch start with it. */
   scope: string
-  /** Under what its series are known: other limits, other folds. */
-  knownAs: string
+  /** The scope of its series in the cache, which includes the limits: other limits collapse other series. */
+  cacheScope: string
   limits: CardinalityLimits
   datums: StoredDatum[]
 }
@@ -45,47 +44,45 @@ function sortedIndexes (dimensions: readonly Dimension[]): number[] {
   return dimensions.map((_, i) => i).sort((a, b) => dimensions[a]!.Name < dimensions[b]!.Name ? -1 : 1)
 }
 
-function toPairs (dimensions: readonly Dimension[], order: readonly number[]): Pairs {
+function toPairs (dimensions: readonly Dimension[], order: readonly number[]): DimensionPairs {
   return order.map(i => [dimensions[i]!.Name, dimensions[i]!.Value] as const)
 }
 
-function inOwnOrder (fold: Collapse, order: readonly number[]): Collapse {
-  return fold === null || fold === AS_IT_IS ? fold : fold.map(i => order[i]!)
+/** Turns indexes of the pairs into indexes of the dimensions. */
+function inOwnOrder (collapse: Collapse, order: readonly number[]): Collapse {
+  return collapse === CATCH_ALL || collapse === AS_IT_IS ? collapse : collapse.map(i => order[i]!)
 }
 
-function folded (datum: StoredDatum, { name, dimensions }: Known): StoredDatum {
+function collapseDatum (datum: StoredDatum, { name, dimensions }: DatumCollapse): StoredDatum {
   const copy = name ? { ...datum, MetricName: OTHER } : { ...datum }
-  if (dimensions === null) copy.Dimensions = CATCH_ALL
+  if (dimensions === CATCH_ALL) copy.Dimensions = CATCH_ALL_DIMENSIONS
   else if (dimensions.length > 0) copy.Dimensions = datum.Dimensions!.map((dimension, i) => dimensions.includes(i) ? { Name: dimension.Name, Value: OTHER } : dimension)
   return copy
 }
 
 /**
- * Bounds what one application can cost: the metrics of a namespace, and the series of a metric. What is beyond is folded
- * into `__other__`, counted, and never refused. All is forgotten at midnight UTC.
+ * Bounds the cost of one application: the metrics of a namespace, and the series of a metric. Data points beyond a limit
+ * are collapsed into `__other__`, counted, and never refused. At midnight UTC all series are forgotten.
  */
 export class CardinalityLimiter {
   readonly #table: SeriesTable
-  readonly #now: () => number
-  readonly #onFolded: CardinalityLimiterOptions['onCollapsed']
-  readonly #known = new KnownSeries()
+  readonly #now: () => UnixMs
+  readonly #onCollapsed: CardinalityLimiterOptions['onCollapsed']
+  readonly #cache = new CollapseCache()
   #day = -1
 
   constructor ({ table, now, onCollapsed }: CardinalityLimiterOptions) {
     this.#table = table
     this.#now = now
-    this.#onFolded = onCollapsed
+    this.#onCollapsed = onCollapsed
   }
 
-  /**
-   * Replaces the data points that are beyond the limits, in the array. Data points of known series cost a look-up each,
-   * and no promise.
-   */
-  collapse (application: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]): void | Promise<void> {
+  /** Replaces the data points that are beyond the limits, in the array; no promise when all their series are known. */
+  collapse (applicationId: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]): void | Promise<void> {
     this.#turnDay()
-    const scope = `${application}\0${namespace}\0`
-    const batch: Batch = { application, scope, knownAs: `${limits.metrics}\0${limits.series}\0${scope}`, limits, datums }
-    const find = this.#known.reader(batch.knownAs)
+    const scope = `${applicationId}\0${namespace}\0`
+    const batch: Batch = { applicationId, scope, cacheScope: `${limits.metrics}\0${limits.series}\0${scope}`, limits, datums }
+    const find = this.#cache.reader(batch.cacheScope)
     const unknown: number[] = []
     for (let i = 0; i < datums.length; i++) {
       const known = find(datums[i]!)
@@ -100,54 +97,54 @@ export class CardinalityLimiter {
     const day = Math.floor(this.#now() / DAY_MS)
     if (day === this.#day) return
     this.#day = day
-    this.#known.clear()
+    this.#cache.clear()
   }
 
-  #apply ({ application, datums }: Batch, index: number, known: Known): void {
-    if (known === UNCHANGED) return
-    datums[index] = folded(datums[index]!, known)
-    if (known.name) this.#onFolded(application, 'max-metrics', 1)
-    if (known.dimensions !== AS_IT_IS) this.#onFolded(application, 'max-series', 1)
+  #apply ({ applicationId, datums }: Batch, index: number, collapse: DatumCollapse): void {
+    if (collapse === UNCHANGED) return
+    datums[index] = collapseDatum(datums[index]!, collapse)
+    if (collapse.name) this.#onCollapsed(applicationId, 'max-metrics', 1)
+    if (collapse.dimensions !== AS_IT_IS) this.#onCollapsed(applicationId, 'max-series', 1)
   }
 
   async #place (batch: Batch, unknown: readonly number[]): Promise<void> {
     const day = this.#day
     const names = await this.#placeNames(batch, unknown, day)
-    const dimensions = await this.#placeSeries(batch, unknown, names, day)
+    const series = await this.#placeSeries(batch, unknown, names, day)
     for (const index of unknown) {
       const datum = batch.datums[index]!
       const name = names.get(datum.MetricName)!
-      const fold = dimensions.get(keyOf(datum))!
-      const known = name || fold !== AS_IT_IS ? { name, dimensions: fold } : UNCHANGED
-      if (day === this.#day) this.#known.set(batch.knownAs, datum, known)
-      this.#apply(batch, index, known)
+      const dimensions = series.get(keyOf(datum))!
+      const collapse = name || dimensions !== AS_IT_IS ? { name, dimensions } : UNCHANGED
+      if (day === this.#day) this.#cache.set(batch.cacheScope, datum, collapse)
+      this.#apply(batch, index, collapse)
     }
   }
 
-  /** Whether each name is folded. */
-  async #placeNames ({ scope, knownAs, limits, datums }: Batch, unknown: readonly number[], day: number): Promise<Map<string, boolean>> {
+  /** Whether each name is collapsed. */
+  async #placeNames ({ scope, cacheScope, limits, datums }: Batch, unknown: readonly number[], day: number): Promise<Map<string, boolean>> {
     const places = new Map<string, boolean>()
-    const fresh: string[] = []
+    const newNames: string[] = []
     for (const name of new Set(unknown.map(index => datums[index]!.MetricName))) {
-      const isFolded = limits.metrics === 0 ? false : this.#known.isFolded(knownAs, name)
-      if (isFolded === undefined) fresh.push(name)
-      else places.set(name, isFolded)
+      const isCollapsed = limits.metrics === 0 ? false : this.#cache.isNameCollapsed(cacheScope, name)
+      if (isCollapsed === undefined) newNames.push(name)
+      else places.set(name, isCollapsed)
     }
-    if (fresh.length === 0) return places
-    const folds = await this.#table.claim(day, fresh.map(name => ({ scope, limit: limits.metrics, pairs: [['', name]] })))
-    for (const [i, name] of fresh.entries()) {
-      const isFolded = folds[i] !== AS_IT_IS
-      if (day === this.#day) this.#known.setFolded(knownAs, name, isFolded)
-      places.set(name, isFolded)
+    if (newNames.length === 0) return places
+    const collapses = await this.#table.claim(day, newNames.map(name => ({ scope, limit: limits.metrics, pairs: [['', name]] })))
+    for (const [i, name] of newNames.entries()) {
+      const isCollapsed = collapses[i] !== AS_IT_IS
+      if (day === this.#day) this.#cache.setNameCollapsed(cacheScope, name, isCollapsed)
+      places.set(name, isCollapsed)
     }
     return places
   }
 
-  /** By the key of the data point, how its dimensions are folded. */
+  /** The collapse of dimensions, by the key of the data point. */
   async #placeSeries ({ scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Collapse>> {
     const places = new Map<string, Collapse>()
     const claims: SeriesClaim[] = []
-    const owners: Array<{ key: string, order: number[] }> = []
+    const claimants: Array<{ key: string, order: number[] }> = []
     for (const index of unknown) {
       const { MetricName, Dimensions = [] } = datums[index]!
       const key = keyOf(datums[index]!)
@@ -155,12 +152,12 @@ export class CardinalityLimiter {
       places.set(key, AS_IT_IS)
       if (!isNew || limits.series === 0 || Dimensions.length === 0) continue
       const order = sortedIndexes(Dimensions)
-      owners.push({ key, order })
+      claimants.push({ key, order })
       claims.push({ scope: scope + (names.get(MetricName)! ? OTHER : MetricName), limit: limits.series, pairs: toPairs(Dimensions, order) })
     }
     if (claims.length === 0) return places
-    const folds = await this.#table.claim(day, claims)
-    for (const [i, { key, order }] of owners.entries()) places.set(key, inOwnOrder(folds[i]!, order))
+    const collapses = await this.#table.claim(day, claims)
+    for (const [i, { key, order }] of claimants.entries()) places.set(key, inOwnOrder(collapses[i]!, order))
     return places
   }
 }

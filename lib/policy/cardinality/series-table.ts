@@ -1,36 +1,37 @@
 import { createHash } from 'node:crypto'
 
-/** Name and value of each dimension of a series, in the order of the names. */
-export type Pairs = ReadonlyArray<readonly [name: string, value: string]>
+export const DAY_MS = 24 * 3_600_000
 
-/**
- * What a series becomes: the indexes of the pairs whose values are folded (none: it stays as it is), or null when it
- * joins the one series that stands for all that finds no room.
- */
-export type Collapse = readonly number[] | null
+/** Name and value of each dimension of a series, in the order of the names. */
+export type DimensionPairs = ReadonlyArray<readonly [name: string, value: string]>
+
+/** The one series of its scope that stands for every series that finds no place. */
+export const CATCH_ALL = 'catch-all'
+/** No dimension is collapsed. */
+export const AS_IT_IS: readonly number[] = []
+/** Into which series a series goes: the indexes of the dimensions whose values are collapsed, or the catch-all series. */
+export type Collapse = readonly number[] | typeof CATCH_ALL
 
 export interface SeriesClaim {
-  /** What the limit is set for. */
+  /** The limit is set for all series with this scope. */
   scope: string
-  /** Series that the scope may have. */
+  /** The number of series that the scope may have. */
   limit: number
-  pairs: Pairs
+  pairs: DimensionPairs
 }
 
-/** Which series there are today. */
+/** The series that exist today. */
 export interface SeriesTable {
   /**
-   * Finds a place for each series; those of one call in their order. Never rejects.
-   * @param day days since 1970, UTC; with another day all are forgotten
+   * Finds a place for each series, in their order. Never rejects.
+   * @param day days since 1970, UTC; with another day all series are forgotten
    */
   claim (day: number, claims: readonly SeriesClaim[]): Collapse[] | Promise<Collapse[]>
 }
 
-export const AS_IT_IS: Collapse = []
-
-/** Places for folded series, beyond the limit and as a share of it. */
+/** Places for collapsed series, beyond the limit and as a share of it. */
 export const COLLAPSED_SHARE = 0.1
-/** How many dimensions are folded one by one before all of them are. */
+/** How many dimensions are collapsed one by one before all of them are. */
 export const MAX_STEPS = 3
 /** Series of all scopes that one process remembers by itself, some 100 bytes each. */
 const MAX_SERIES = 500_000
@@ -41,23 +42,24 @@ const MAX_KEY_LENGTH = 128
  * The series of one scope.
  *
  * The first `limit` series are taken as they are. From then on the dimension with the most distinct values among them
- * is folded; where the result is new and the places for its step are used up, the next dimension is folded too, and at
- * last all of them. Each step opens another share of the places, at least one, so that many values in a second dimension
- * do not take the places of what is folded further. Beyond its limit a scope has at most limit × FOLDED_SHARE series,
- * but MAX_STEPS + 1 of a small limit, and the one for all that finds no room.
+ * is collapsed; where the result is new and the places for its step are used up, the next dimension is collapsed too,
+ * and at last all of them. Each step opens another share of the places, at least one, so that many values in a second
+ * dimension do not take the places of series that are collapsed further. Beyond its limit a scope has at most
+ * limit × COLLAPSED_SHARE series, but MAX_STEPS + 1 of a small limit, and the catch-all series.
  */
-class Scope {
-  readonly #series = new Set<string>()
+class ScopeSeries {
+  readonly #keys = new Set<string>()
+  /** Distinct values by dimension, of the series that were taken as they are. */
   readonly #values = new Map<string, Set<string>>()
   #whole = 0
-  #folded = 0
+  #collapsed = 0
 
   get size (): number {
-    return this.#series.size
+    return this.#keys.size
   }
 
-  claim (limit: number, pairs: Pairs): Collapse {
-    if (this.#series.has(keyOf(pairs))) return AS_IT_IS
+  claim (limit: number, pairs: DimensionPairs): Collapse {
+    if (this.#keys.has(keyOf(pairs))) return AS_IT_IS
     if (this.#whole < limit) {
       this.#take(pairs)
       return AS_IT_IS
@@ -66,33 +68,33 @@ class Scope {
     const places = limit * COLLAPSED_SHARE
     const steps = stepsOf(pairs.length)
     for (const [i, count] of steps.entries()) {
-      const fold = order.slice(0, count)
-      const key = keyOf(pairs, fold)
-      if (this.#series.has(key)) return fold
-      if (this.#folded < Math.max(i + 1, Math.ceil(places * (i + 1) / steps.length))) {
-        this.#folded++
-        this.#series.add(key)
-        return fold
+      const indexes = order.slice(0, count)
+      const key = keyOf(pairs, indexes)
+      if (this.#keys.has(key)) return indexes
+      if (this.#collapsed < Math.max(i + 1, Math.ceil(places * (i + 1) / steps.length))) {
+        this.#collapsed++
+        this.#keys.add(key)
+        return indexes
       }
     }
-    return null
+    return CATCH_ALL
   }
 
-  /** Notes what another table has decided. */
-  learn (pairs: Pairs, fold: Collapse): void {
-    if (fold === null) return
-    if (fold === AS_IT_IS) {
-      if (!this.#series.has(keyOf(pairs))) this.#take(pairs)
+  /** Notes the decision of another table. */
+  learn (pairs: DimensionPairs, collapse: Collapse): void {
+    if (collapse === CATCH_ALL) return
+    if (collapse === AS_IT_IS) {
+      if (!this.#keys.has(keyOf(pairs))) this.#take(pairs)
       return
     }
-    const { size } = this.#series
-    this.#series.add(keyOf(pairs, fold))
-    this.#folded += this.#series.size - size
+    const { size } = this.#keys
+    this.#keys.add(keyOf(pairs, collapse))
+    this.#collapsed += this.#keys.size - size
   }
 
-  #take (pairs: Pairs): void {
+  #take (pairs: DimensionPairs): void {
     this.#whole++
-    this.#series.add(keyOf(pairs))
+    this.#keys.add(keyOf(pairs))
     for (const [name, value] of pairs) {
       const values = this.#values.get(name)
       if (values === undefined) this.#values.set(name, new Set([value]))
@@ -100,22 +102,22 @@ class Scope {
     }
   }
 
-  /** Indexes of the pairs, those with the most distinct values first. */
-  #order (pairs: Pairs): number[] {
+  /** Indexes of the pairs, the dimensions with the most distinct values first. */
+  #order (pairs: DimensionPairs): number[] {
     const counts = pairs.map(([name]) => this.#values.get(name)?.size ?? 0)
     return pairs.map((_, i) => i).sort((a, b) => counts[b]! - counts[a]! || a - b)
   }
 }
 
-/** How many dimensions each step folds. */
+/** How many dimensions each step collapses. */
 function stepsOf (count: number): number[] {
   const steps = []
   for (let step = 1; step <= MAX_STEPS && step < count; step++) steps.push(step)
   return [...steps, count]
 }
 
-function keyOf (pairs: Pairs, fold: readonly number[] = []): string {
-  const key = pairs.map(([name, value], i) => fold.includes(i) ? name : `${name}\0${value}`).join('\x01')
+function keyOf (pairs: DimensionPairs, collapsed: readonly number[] = AS_IT_IS): string {
+  const key = pairs.map(([name, value], i) => collapsed.includes(i) ? name : `${name}\0${value}`).join('\x01')
   return key.length <= MAX_KEY_LENGTH ? key : createHash('sha1').update(key).digest('base64')
 }
 
@@ -123,7 +125,7 @@ function keyOf (pairs: Pairs, fold: readonly number[] = []): string {
 export class LocalSeriesTable implements SeriesTable {
   readonly #maxSeries: number
   #day = -1
-  #scopes = new Map<string, Scope>()
+  #scopes = new Map<string, ScopeSeries>()
   #size = 0
 
   constructor (maxSeries = MAX_SERIES) {
@@ -131,37 +133,37 @@ export class LocalSeriesTable implements SeriesTable {
   }
 
   claim (day: number, claims: readonly SeriesClaim[]): Collapse[] {
-    return claims.map(({ scope, limit, pairs }) => this.#inScope(day, scope, found => found.claim(limit, pairs)))
+    return claims.map(({ scope, limit, pairs }) => this.#inScope(day, scope, series => series.claim(limit, pairs)))
   }
 
-  /** Notes what another table has decided, in order to go on where it has stopped. */
-  learn (day: number, claims: readonly SeriesClaim[], folds: readonly Collapse[]): void {
-    for (const [i, { scope, pairs }] of claims.entries()) this.#inScope(day, scope, found => found.learn(pairs, folds[i]!))
+  /** Notes the decisions of another table, in order to go on from them. */
+  learn (day: number, claims: readonly SeriesClaim[], collapses: readonly Collapse[]): void {
+    for (const [i, { scope, pairs }] of claims.entries()) this.#inScope(day, scope, series => series.learn(pairs, collapses[i]!))
   }
 
-  #inScope<T> (day: number, name: string, use: (scope: Scope) => T): T {
+  #inScope<T> (day: number, name: string, use: (series: ScopeSeries) => T): T {
     if (day !== this.#day) {
       this.#day = day
       this.#scopes.clear()
       this.#size = 0
     }
-    const scope = this.#scopes.get(name) ?? new Scope()
+    const series = this.#scopes.get(name) ?? new ScopeSeries()
     // The scope that was used last is the last one in the map.
     this.#scopes.delete(name)
-    this.#scopes.set(name, scope)
-    const { size } = scope
-    const result = use(scope)
-    this.#size += scope.size - size
-    this.#forget(scope)
+    this.#scopes.set(name, series)
+    const { size } = series
+    const result = use(series)
+    this.#size += series.size - size
+    this.#forget(series)
     return result
   }
 
   /** Forgets the scopes that were not used for longest, and never the one in use. */
-  #forget (inUse: Scope): void {
-    for (const [name, scope] of this.#scopes) {
-      if (this.#size <= this.#maxSeries || scope === inUse) return
+  #forget (inUse: ScopeSeries): void {
+    for (const [name, series] of this.#scopes) {
+      if (this.#size <= this.#maxSeries || series === inUse) return
       this.#scopes.delete(name)
-      this.#size -= scope.size
+      this.#size -= series.size
     }
   }
 }

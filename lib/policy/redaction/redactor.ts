@@ -1,5 +1,5 @@
-import type { RedactionPattern } from '../../../schemas/applications.js'
-import { isJson, editJson, startsWith, type JsonEdit } from '../json-editor.js'
+import type { Application, RedactionPattern } from '../../../schemas/applications.js'
+import { isJson, editJson, startsWithAny, type JsonEdit } from '../json-editor.js'
 import { redactBearerTokens } from './bearer-tokens.js'
 import { redactCardNumbers } from './card-numbers.js'
 import { redactEmails } from './emails.js'
@@ -8,13 +8,7 @@ import { redactFields } from './fields.js'
 import { REDACTED } from './splice.js'
 import { stripUrlQueries } from './url-queries.js'
 
-export interface RedactionRules {
-  /** Names of fields, in any case. */
-  fields?: readonly string[] | undefined
-  patterns?: readonly RedactionPattern[] | undefined
-  /** Whether URLs lose their query strings and fragments. */
-  urlQueries?: boolean | undefined
-}
+export type RedactionSettings = Application['redaction']
 
 /** JSON in a string of JSON in a string … is read down to this depth, and as text below it. */
 const MAX_JSON_IN_JSON = 4
@@ -32,7 +26,7 @@ export class Redactor {
   readonly #numbers: boolean
   readonly #edits: JsonEdit[]
 
-  constructor ({ fields = [], patterns = [], urlQueries = false }: RedactionRules) {
+  constructor ({ fields = [], patterns = [], urlQueries = false }: RedactionSettings) {
     this.#names = fields.length === 0 ? null : new FieldNames(fields)
     this.#patterns = [
       ...(urlQueries ? [stripUrlQueries] : []),
@@ -59,7 +53,7 @@ export class Redactor {
   }
 
   #message (text: string, depth: number): string {
-    return depth <= MAX_JSON_IN_JSON && startsWith(text, '{[') && isJson(text) ? editJson(text, this.#edits[depth]!) : this.text(text)
+    return depth <= MAX_JSON_IN_JSON && startsWithAny(text, '{[') && isJson(text) ? editJson(text, this.#edits[depth]!) : this.text(text)
   }
 
   #createEdit (depth: number): JsonEdit {
@@ -72,7 +66,7 @@ export class Redactor {
 }
 
 /** Null when there is nothing to redact. */
-export function createRedactor (rules: RedactionRules): Redactor | null {
-  const { fields = [], patterns = [], urlQueries = false } = rules
-  return fields.length > 0 || patterns.length > 0 || urlQueries ? new Redactor(rules) : null
+export function createRedactor (settings: RedactionSettings): Redactor | null {
+  const { fields = [], patterns = [], urlQueries = false } = settings
+  return fields.length > 0 || patterns.length > 0 || urlQueries ? new Redactor(settings) : null
 }

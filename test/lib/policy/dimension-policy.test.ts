@@ -1,25 +1,25 @@
 import t from 'tap'
-import { createDimensionPolicy, type DimensionRules } from '../../../lib/policy/dimension-policy.js'
+import { createDimensionPolicy, type DimensionSettings } from '../../../lib/policy/dimension-policy.js'
 import { InvalidItem } from '../../../lib/items/item-error.js'
 
 const dimensions = (...names: string[]) => names.map(Name => ({ Name, Value: `of ${Name}` }))
 
-function apply (rules: DimensionRules, given: ReturnType<typeof dimensions>) {
-  let folded = 0
-  const policy = createDimensionPolicy(rules, () => { folded++ })!
-  return { result: policy.apply(given, 'Dimensions'), folded }
+function apply (settings: DimensionSettings, given: ReturnType<typeof dimensions>) {
+  let collapsed = 0
+  const policy = createDimensionPolicy(settings, () => { collapsed++ })!
+  return { result: policy.apply(given, 'Dimensions'), collapsed }
 }
 
-function refusal (rules: DimensionRules, given: ReturnType<typeof dimensions>): InvalidItem {
+function refusal (settings: DimensionSettings, given: ReturnType<typeof dimensions>): InvalidItem {
   try {
-    apply(rules, given)
+    apply(settings, given)
   } catch (error) {
     return error as InvalidItem
   }
   throw new Error('not refused')
 }
 
-t.test('without rules there is no policy', async t => {
+t.test('without settings there is no policy', async t => {
   t.equal(createDimensionPolicy({}, () => {}), null)
   t.equal(createDimensionPolicy({ unknown: 'refuse' }, () => {}), null, 'nothing is unknown when everything is allowed')
   t.equal(createDimensionPolicy({ allowed: ['Page'], unknown: 'keep' }, () => {}), null)
@@ -30,13 +30,13 @@ t.test('what is allowed or required is kept as it is', async t => {
   t.equal(apply({ allowed: ['Page'], required: ['Release'] }, given).result, given)
 })
 
-t.test('unknown dimensions are dropped, folded or refused', async t => {
+t.test('unknown dimensions are dropped, collapsed or refused', async t => {
   const given = dimensions('Page', 'User', 'Session')
   t.same(apply({ allowed: ['Page'] }, given).result, dimensions('Page'), 'dropped unless told otherwise')
   t.same(apply({ allowed: ['Page'], unknown: 'drop' }, given).result, dimensions('Page'))
   t.same(apply({ allowed: ['Page'], unknown: 'fold' }, given), {
     result: [...dimensions('Page'), { Name: 'User', Value: '__other__' }, { Name: 'Session', Value: '__other__' }],
-    folded: 2
+    collapsed: 2
   })
   t.match(refusal({ allowed: ['Page'], unknown: 'refuse' }, given), { reason: 'invalid-dimension', message: /must not have the dimension "User"/ })
   t.same(apply({ allowed: [] }, given).result, [], 'an empty list allows none')

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { isJson, editJson, startsWith } from '../../../lib/policy/json-editor.js'
+import { isJson, editJson, startsWithAny } from '../../../lib/policy/json-editor.js'
 
 const SECRET = { member: (name: string) => name === 'secret' ? '0' : undefined }
 
@@ -52,6 +52,6 @@ t.test('it tells JSON from what only looks like it, of any depth', async t => {
   t.ok(isJson(deep))
   t.equal(editJson(deep, SECRET), deep)
   t.notOk(isJson('[2026] started'))
-  t.ok(startsWith(' \n{', '{['))
-  t.notOk(startsWith('', '{['))
+  t.ok(startsWithAny(' \n{', '{['))
+  t.notOk(startsWithAny('', '{['))
 })

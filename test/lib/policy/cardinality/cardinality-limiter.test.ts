@@ -21,12 +21,12 @@ function open () {
   const table = new CountingTable()
   const clock = { now: 20_779 * DAY_MS }
   const counted: Record<string, number> = {}
-  const limit = new CardinalityLimiter({
+  const limiter = new CardinalityLimiter({
     table,
     now: () => clock.now,
-    onCollapsed: (application, cause, datums) => { counted[`${application} ${cause}`] = (counted[`${application} ${cause}`] ?? 0) + datums }
+    onCollapsed: (applicationId, cause, datums) => { counted[`${applicationId} ${cause}`] = (counted[`${applicationId} ${cause}`] ?? 0) + datums }
   })
-  return { limit, table, clock, counted }
+  return { limiter, table, clock, counted }
 }
 
 function datum (MetricName: string, dimensions?: Record<string, string>): StoredDatum {
@@ -36,11 +36,11 @@ function datum (MetricName: string, dimensions?: Record<string, string>): Stored
 const users = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => datum('m', { Page: '/a', User: `u${from + i}` }))
 const shown = (datums: StoredDatum[]) => datums.map(({ MetricName, Dimensions = [] }) => [MetricName, ...Dimensions.map(({ Name, Value }) => `${Name}=${Value}`)].join(' '))
 
-t.test('data points beyond the limit are folded and counted, the others are left as they are', async t => {
-  const { limit, counted } = open()
+t.test('data points beyond the limit are collapsed and counted, the others are left as they are', async t => {
+  const { limiter, counted } = open()
   const datums = users(0, 7)
   const given = [...datums]
-  await limit.collapse('app', 'ns', LIMITS, datums)
+  await limiter.collapse('app', 'ns', LIMITS, datums)
   t.same(shown(datums), ['m Page=/a User=u0', 'm Page=/a User=u1', 'm Page=/a User=u2', 'm Page=/a User=u3', ...Array(3).fill('m Page=/a User=__other__')])
   for (let i = 0; i < 4; i++) t.equal(datums[i], given[i])
   t.equal(given[5]!.Dimensions![1]!.Value, 'u5', 'the data point itself is not touched')
@@ -48,96 +48,96 @@ t.test('data points beyond the limit are folded and counted, the others are left
 })
 
 t.test('known series are not asked for again, and cost no promise', async t => {
-  const { limit, table, counted } = open()
-  await limit.collapse('app', 'ns', LIMITS, users(0, 6))
+  const { limiter, table, counted } = open()
+  await limiter.collapse('app', 'ns', LIMITS, users(0, 6))
   const { calls } = table
   const datums = users(0, 6)
-  t.equal(limit.collapse('app', 'ns', LIMITS, datums), undefined)
+  t.equal(limiter.collapse('app', 'ns', LIMITS, datums), undefined)
   t.equal(table.calls, calls)
   t.equal(shown(datums)[5], 'm Page=/a User=__other__')
   t.same(counted, { 'app max-series': 4 })
 })
 
 t.test('new series of a request are asked for in one call, each once', async t => {
-  const { limit, table } = open()
-  await limit.collapse('app', 'ns', LIMITS, [...users(0, 3), ...users(0, 3), datum('n', { Page: '/a' })])
+  const { limiter, table } = open()
+  await limiter.collapse('app', 'ns', LIMITS, [...users(0, 3), ...users(0, 3), datum('n', { Page: '/a' })])
   t.equal(table.calls, 2, 'one for the names, one for the series')
   t.equal(table.claims, 2 + 4)
-  await limit.collapse('app', 'ns', LIMITS, users(3, 4))
+  await limiter.collapse('app', 'ns', LIMITS, users(3, 4))
   t.equal(table.calls, 3, 'a known name is not asked for')
 })
 
 t.test('the order of dimensions makes no other series', async t => {
-  const { limit } = open()
-  await limit.collapse('app', 'ns', { metrics: 1, series: 1 }, [datum('m', { a: '1', b: '2' })])
+  const { limiter } = open()
+  await limiter.collapse('app', 'ns', { metrics: 1, series: 1 }, [datum('m', { a: '1', b: '2' })])
   const datums = [datum('m', { b: '2', a: '1' }), datum('m', { b: '3', a: '1' })]
-  await limit.collapse('app', 'ns', { metrics: 1, series: 1 }, datums)
+  await limiter.collapse('app', 'ns', { metrics: 1, series: 1 }, datums)
   t.equal(shown(datums)[0], 'm b=2 a=1')
   t.match(shown(datums)[1], /__other__/)
 })
 
 t.test('names of metrics are bounded too', async t => {
-  const { limit, counted } = open()
+  const { limiter, counted } = open()
   const datums = ['a', 'b', 'c', 'd', 'e'].map(name => datum(name))
   datums.push(datum('f', { User: 'u1' }))
-  await limit.collapse('app', 'ns', LIMITS, datums)
+  await limiter.collapse('app', 'ns', LIMITS, datums)
   t.same(shown(datums), ['a', 'b', 'c', '__other__', '__other__', '__other__ User=u1'])
   t.same(counted, { 'app max-metrics': 3 })
   const more = Array.from({ length: 20 }, (_, i) => datum(`more ${i}`, { User: `v${i}` }))
-  await limit.collapse('app', 'ns', LIMITS, more)
+  await limiter.collapse('app', 'ns', LIMITS, more)
   t.equal(new Set(shown(more)).size, 4, '3 more series of __other__, and one for the rest')
 })
 
 t.test('applications, namespaces and metrics do not know of each other', async t => {
-  const { limit } = open()
-  await limit.collapse('app', 'ns', LIMITS, users(0, 4))
+  const { limiter } = open()
+  await limiter.collapse('app', 'ns', LIMITS, users(0, 4))
   for (const [application, namespace] of [['other', 'ns'], ['app', 'other']] as const) {
     const datums = users(10, 11)
-    await limit.collapse(application, namespace, LIMITS, datums)
+    await limiter.collapse(application, namespace, LIMITS, datums)
     t.equal(shown(datums)[0], 'm Page=/a User=u10')
   }
   const other = [datum('n', { Page: '/a', User: 'u10' })]
-  await limit.collapse('app', 'ns', LIMITS, other)
+  await limiter.collapse('app', 'ns', LIMITS, other)
   t.equal(shown(other)[0], 'n Page=/a User=u10')
 })
 
-t.test('what finds no room at all becomes one series', async t => {
-  const { limit } = open()
+t.test('series that find no place at all become one series', async t => {
+  const { limiter } = open()
   const datums = Array.from({ length: 30 }, (_, i) => datum('m', { [`name ${i}`]: 'x' }))
-  await limit.collapse('app', 'ns', LIMITS, datums)
+  await limiter.collapse('app', 'ns', LIMITS, datums)
   t.equal(shown(datums).at(-1), 'm __other__=__other__')
   t.equal(new Set(shown(datums)).size, 4 + 1 + 1)
 })
 
-t.test('at midnight UTC all is forgotten', async t => {
-  const { limit, clock } = open()
-  await limit.collapse('app', 'ns', LIMITS, users(0, 5))
+t.test('at midnight UTC all series are forgotten', async t => {
+  const { limiter, clock } = open()
+  await limiter.collapse('app', 'ns', LIMITS, users(0, 5))
   clock.now += DAY_MS
   const datums = users(4, 8)
-  await limit.collapse('app', 'ns', LIMITS, datums)
+  await limiter.collapse('app', 'ns', LIMITS, datums)
   t.notMatch(shown(datums).join(), /__other__/)
 })
 
 t.test('a limit of 0 is none', async t => {
-  const { limit } = open()
+  const { limiter } = open()
   const datums = [...users(0, 20), ...Array.from({ length: 20 }, (_, i) => datum(`n${i}`))]
-  await limit.collapse('app', 'ns', { metrics: 0, series: 0 }, datums)
+  await limiter.collapse('app', 'ns', { metrics: 0, series: 0 }, datums)
   t.notMatch(shown(datums).join(), /__other__/)
 })
 
 t.test('a raised limit is in force at once', async t => {
-  const { limit } = open()
-  await limit.collapse('app', 'ns', LIMITS, users(0, 5))
+  const { limiter } = open()
+  await limiter.collapse('app', 'ns', LIMITS, users(0, 5))
   const datums = users(4, 5)
-  await limit.collapse('app', 'ns', { metrics: 3, series: 10 }, datums)
+  await limiter.collapse('app', 'ns', { metrics: 3, series: 10 }, datums)
   t.equal(shown(datums)[0], 'm Page=/a User=u4')
 })
 
 t.test('long dimensions are told apart', async t => {
-  const { limit } = open()
+  const { limiter } = open()
   const long = 'x'.repeat(1_000)
   const datums = ['1', '2', '3', '4', '5'].map(end => datum('m', { a: long + end }))
-  await limit.collapse('app', 'ns', LIMITS, datums)
+  await limiter.collapse('app', 'ns', LIMITS, datums)
   t.equal(new Set(shown(datums)).size, 5)
   t.equal(shown(datums)[4], 'm a=__other__')
 })

@@ -1,51 +1,54 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisSeriesTable } from '../../../../lib/policy/cardinality/redis-series-table.js'
-import { LocalSeriesTable, type Collapse, type Pairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
+import { CATCH_ALL, LocalSeriesTable, type Collapse, type DimensionPairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
 import { startRedis } from '../../../../tools/shared/redis.js'
 
 /** Redis forgets a day that is over at once. */
 const DAY = Math.floor(Date.now() / 86_400_000)
 
-type Claim = (limit: number, ...series: Pairs[]) => Promise<Collapse[]>
+type Claim = (limit: number, ...series: DimensionPairs[]) => Promise<Collapse[]>
 
 function claimIn (table: SeriesTable, scope: string, day = DAY): Claim {
   return async (limit, ...series) => await table.claim(day, series.map(pairs => ({ scope, limit, pairs })))
 }
 
 /** The series that claims lead to. */
-function names (series: Pairs[], folds: Collapse[]): Set<string> {
-  return new Set(series.map((pairs, i) => folds[i] === null ? '*' : pairs.map(([name, value], j) => `${name}=${folds[i]!.includes(j) ? '*' : value}`).join()))
+function names (series: DimensionPairs[], collapses: Collapse[]): Set<string> {
+  return new Set(series.map((pairs, i) => {
+    const collapse = collapses[i]!
+    return collapse === CATCH_ALL ? '*' : pairs.map(([name, value], j) => `${name}=${collapse.includes(j) ? '*' : value}`).join()
+  }))
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i)
 
-/** What every table does. */
+/** The behaviour of every table. */
 function suite (t: Test, open: () => SeriesTable): void {
   t.test('series within the limit are taken as they are, again and again', async t => {
     const claim = claimIn(open(), 'within')
-    const series: Pairs[] = range(10).map(i => [['Page', `/${i}`]])
+    const series: DimensionPairs[] = range(10).map(i => [['Page', `/${i}`]])
     t.same(await claim(10, ...series), Array(10).fill([]))
     t.same(await claim(10, ...series), Array(10).fill([]))
   })
 
-  t.test('the next one is folded, and those that were there stay', async t => {
+  t.test('the next one is collapsed, and the series that were there stay', async t => {
     const claim = claimIn(open(), 'beyond')
     await claim(2, [['Page', '/a']], [['Page', '/b']])
     t.same(await claim(2, [['Page', '/c']], [['Page', '/a']], [['Page', '/d']]), [[0], [], [0]])
   })
 
-  t.test('the dimension with the most distinct values is folded', async t => {
+  t.test('the dimension with the most distinct values is collapsed', async t => {
     const claim = claimIn(open(), 'most')
-    const series: Pairs[] = range(20).map(i => [['Country', `c${i % 3}`], ['User', `u${i}`]])
+    const series: DimensionPairs[] = range(20).map(i => [['Country', `c${i % 3}`], ['User', `u${i}`]])
     await claim(20, ...series)
     t.same(await claim(20, [['Country', 'c1'], ['User', 'u99']]), [[1]], 'User, in its place')
     t.same(await claim(20, [['Country', 'c1'], ['User', 'u98']]), [[1]], 'the same series for every other user')
   })
 
-  t.test('where a second dimension has many values too, it is folded as well', async t => {
+  t.test('where a second dimension has many values too, it is collapsed as well', async t => {
     const claim = claimIn(open(), 'second')
-    const flood = (from: number): Pairs[] => range(100).map(i => [['Page', `p${i % 60}`], ['Session', `s${from + i}`]])
+    const flood = (from: number): DimensionPairs[] => range(100).map(i => [['Page', `p${i % 60}`], ['Session', `s${from + i}`]])
     await claim(100, ...flood(0))
     const found = names(flood(100), await claim(100, ...flood(100)))
     t.equal(found.size, 5 + 1, 'half of the places for pages')
@@ -53,7 +56,7 @@ function suite (t: Test, open: () => SeriesTable): void {
   })
 
   t.test('a flood ends in a bounded number of series, whatever its dimensions', async t => {
-    const floods: Record<string, (i: number) => Pairs> = {
+    const floods: Record<string, (i: number) => DimensionPairs> = {
       'one dimension': i => [['User', `u${i}`]],
       'two that are unbounded': i => [['Session', `s${i}`], ['User', `u${i * 7}`]],
       'a small and a large one': i => [['Page', `p${i % 40}`], ['User', `u${i}`]],
@@ -81,9 +84,9 @@ function suite (t: Test, open: () => SeriesTable): void {
 t.test('in memory', async t => {
   suite(t, () => new LocalSeriesTable())
 
-  t.test('what it remembers is bounded', async t => {
+  t.test('the number of series that it remembers is bounded', async t => {
     const table = new LocalSeriesTable(100)
-    for (const i of range(30)) await claimIn(table, `scope ${i}`)(10, ...range(10).map((j): Pairs => [['a', String(j)]]))
+    for (const i of range(30)) await claimIn(table, `scope ${i}`)(10, ...range(10).map((j): DimensionPairs => [['a', String(j)]]))
     t.same(await claimIn(table, 'scope 29')(10, [['a', 'new']]), [[0]], 'the last scope is remembered')
     t.same(await claimIn(table, 'scope 0')(10, [['a', 'new']]), [[]], 'the first is forgotten')
   })
@@ -92,9 +95,11 @@ t.test('in memory', async t => {
 t.test('in Redis', async t => {
   const server = await startRedis()
   t.teardown(() => server.stop())
+  const connected: Array<Promise<unknown>> = []
   const open = (prefix: string): RedisSeriesTable => {
     const redis = new Redis(server.url, { maxRetriesPerRequest: null, retryStrategy: () => 50 })
     redis.on('error', () => {})
+    connected.push(redis.ping())
     t.teardown(() => redis.disconnect())
     return new RedisSeriesTable({ redis, prefix, now: () => performance.now() })
   }
@@ -103,9 +108,10 @@ t.test('in Redis', async t => {
 
   await t.test('a fleet shares one limit', async t => {
     const fleet = [open('fleet'), open('fleet'), open('fleet')]
-    const series = range(300).map((i): Pairs => [['User', `u${i}`]])
-    const folds = await Promise.all(series.map(async (pairs, i) => (await claimIn(fleet[i % 3]!, 's')(50, pairs))[0]!))
-    const found = names(series, folds)
+    await Promise.all(connected)
+    const series = range(300).map((i): DimensionPairs => [['User', `u${i}`]])
+    const collapses = await Promise.all(series.map(async (pairs, i) => (await claimIn(fleet[i % 3]!, 's')(50, pairs))[0]!))
+    const found = names(series, collapses)
     t.equal(found.size, 51, 'the limit, and one for all others')
     t.same(await claimIn(open('fleet'), 's')(50, [['User', 'new']]), [[0]], 'a process that starts knows it')
   })
@@ -119,7 +125,7 @@ t.test('in Redis', async t => {
     t.ok(left > 0 && left <= 25 * 3_600_000, `${left} ms`)
   })
 
-  await t.test('while Redis is away each process goes on from what it has seen', async t => {
+  await t.test('while Redis is away each process goes on from the series that it has seen', async t => {
     const claim = claimIn(open('away'), 's')
     await claim(3, [['a', '1']], [['a', '2']])
     await server.kill()

@@ -1,15 +1,15 @@
 import t, { type Test } from 'tap'
-import { createRedactor, type RedactionRules } from '../../../../lib/policy/redaction/redactor.js'
+import { createRedactor, type RedactionSettings } from '../../../../lib/policy/redaction/redactor.js'
 
-function check (t: Test, rules: RedactionRules, cases: ReadonlyArray<readonly [message: string, expected: string]>): void {
-  const redactor = createRedactor(rules)!
+function check (t: Test, settings: RedactionSettings, cases: ReadonlyArray<readonly [message: string, expected: string]>): void {
+  const redactor = createRedactor(settings)!
   for (const [message, expected] of cases) {
     t.equal(redactor.message(message), expected, message)
     t.equal(redactor.message(expected), expected, 'what is redacted stays as it is')
   }
 }
 
-t.test('without rules there is no redactor', async t => {
+t.test('without settings there is no redactor', async t => {
   t.equal(createRedactor({}), null)
   t.equal(createRedactor({ fields: [], patterns: [], urlQueries: false }), null)
 })
