@@ -7,7 +7,7 @@ import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js
 import { holdLease } from './lease-holder.js'
 import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
-import { SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool } from '../spool/spool.js'
+import { SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool, type UnreadRecord } from '../spool/spool.js'
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 
@@ -193,12 +193,20 @@ class SpoolForwarder implements Forwarder {
     const delivery = 'settlement' in outcome ? outcome : null
     const failure = delivery === null ? outcome as DeliveryFailure : delivery.failure
     const delayMs = failure === null ? 0 : this.#reportFailure(lease, failure, delivery)
+    const unread = delivery?.settlement.unread ?? []
+    const unreadDelayMs = unread.length === 0 ? 0 : this.#reportUnread(lease, unread)
 
-    if (delivery === null || hasNoOutcome(delivery.settlement)) {
-      await this.#untilStored(lease, () => spool.release(lease, delayMs))
+    // Unread records that were set aside already stay where they are.
+    const asideOnly = unread.length === 0 || (lease.unread === true && itemsOf(unread) === itemsOf(lease.records))
+    if (delivery === null || (hasNoOutcome(delivery.settlement) && asideOnly)) {
+      await this.#untilStored(lease, () => spool.release(lease, Math.max(delayMs, unreadDelayMs)))
       return
     }
-    const settlement = failure === null ? delivery.settlement : { ...delivery.settlement, delayMs }
+    const settlement = {
+      ...delivery.settlement,
+      ...(failure === null ? {} : { delayMs }),
+      ...(unread.length === 0 ? {} : { unreadDelayMs })
+    }
     if (await this.#untilStored(lease, () => spool.settle(lease, settlement))) this.#reportOutcomes(lease, delivery)
   }
 
@@ -220,6 +228,15 @@ class SpoolForwarder implements Forwarder {
       items,
       reason: failure.message
     }, 'delivery failed, will be tried again')
+    return nextTryMs
+  }
+
+  /** @returns milliseconds until the unread records may be leased again: somebody has to start a newer gateway first */
+  #reportUnread (lease: Lease, unread: UnreadRecord[]): number {
+    const { backoff, random, log } = this.#options
+    const nextTryMs = backoffMs({ class: 'denied' }, lease.attempt, backoff, random)
+    const versions = [...new Set(unread.map(({ version }) => version))]
+    log.warn({ kind: this.#kind, destination: lease.destination, versions, records: unread.length, nextTryMs }, 'records of a later version stay in the spool')
     return nextTryMs
   }
 

@@ -1,3 +1,4 @@
+import { isReadable } from './record.js'
 import type { DeadLetter, DeadLetterFilter, DeadLetters } from './spool.js'
 
 /** Dead letters that are read at once. */
@@ -20,6 +21,11 @@ export interface DeadLetterLimits {
   deadLetterMaxBytes: number
 }
 
+/** A corrupt record may be one that an earlier version of the gateway could not read. */
+function isRedrivable (deadLetter: DeadLetter): boolean {
+  return deadLetter.reason !== 'corrupt' || isReadable(deadLetter)
+}
+
 export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLimits): DeadLetters {
   return {
     async list (filter, { limit, cursor }) {
@@ -36,7 +42,7 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
     async redrive (filter) {
       let redriven = 0
       for await (const deadLetter of selectUntilNow(store, filter)) {
-        if (deadLetter.reason !== 'corrupt' && await store.redrive(deadLetter)) redriven++
+        if (isRedrivable(deadLetter) && await store.redrive(deadLetter)) redriven++
       }
       return redriven
     },

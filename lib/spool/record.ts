@@ -6,13 +6,26 @@ import { parseLogEvent } from '../items/log-event.js'
 import { readMetricTimestamp } from '../items/timestamp.js'
 import type { SpoolRecord } from './spool.js'
 
-/** Version of the stored form; a record of another version is not read but dead-lettered. */
-const VERSION = 1
+/**
+ * The stored form has versions. A record of any version, also of one to come, is one line that begins with `{"v":` and the
+ * number of its version.
+ *
+ * - Version 1, `{"v":1,"e":[…]}`, holds each item by itself, and names the request that waits for them in `r` and `x`.
+ * - Version 2, `{"v":2,"t":…,"b":…}`, holds the body of a request verbatim, and when it was received.
+ *
+ * Both are written: version 2 for a request whose items are stored as they came, version 1 for all others. Both are read,
+ * and so is a body in a record of version 1, which was written before there was a version 2. A record of a later version
+ * stays in the spool for a process that knows it.
+ */
+const ITEMS_VERSION = 1
+const VERBATIM_VERSION = 2
+const VERSION = /^\{"v":([1-9]\d{0,8})[,}]/
 
-/** What stands before the items of a record. */
-export const ITEMS_HEAD = `{"v":${VERSION},"e":`
-/** What stands before the time at which the body of a record came, and between that and the body. */
-export const BODY_HEAD = `{"v":${VERSION},"t":`
+/** The beginning of a record of version 1, up to its items. */
+export const ITEMS_HEAD = `{"v":${ITEMS_VERSION},"e":`
+/** The beginning of a record of version 2, up to the time when its body was received. */
+export const BODY_HEAD = `{"v":${VERBATIM_VERSION},"t":`
+/** Stands between this time and the body. */
 export const TIME_TO_BODY = ',"b":'
 
 /**
@@ -51,6 +64,17 @@ interface StoredRecord<Item> {
 /** The record cannot be read back; the spool keeps it as a dead letter. */
 export class CorruptRecordError extends Error {
   override name = 'CorruptRecordError'
+}
+
+/** The record was written by a later version of the gateway; it stays in the spool. */
+export class UnknownVersionError extends Error {
+  override name = 'UnknownVersionError'
+  readonly version: number
+
+  constructor (version: number) {
+    super(`stored record has version ${version}, this gateway reads up to version ${VERBATIM_VERSION}`)
+    this.version = version
+  }
 }
 
 /** Bytes that one log event counts against the limit of PutLogEvents. */
@@ -123,9 +147,12 @@ export function encodeVerbatimDatums (body: string, datums: number, receivedAt: 
 
 /**
  * Reads a record back.
- * @throws CorruptRecordError when the line is truncated, of another version, or does not hold the items it says
+ * @throws UnknownVersionError when its version is a later one
+ * @throws CorruptRecordError when the line is truncated, of no version, or does not hold the items it says
  */
 export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
+  const version = Number(VERSION.exec(record.line)?.[1])
+  if (version > VERBATIM_VERSION) throw new UnknownVersionError(version)
   let stored: StoredRecord<Item>
   try {
     stored = JSON.parse(record.line) as StoredRecord<Item>
@@ -133,12 +160,22 @@ export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
     throw new CorruptRecordError(`stored record is not JSON: ${(error as Error).message}`)
   }
   if (stored === null || typeof stored !== 'object') throw new CorruptRecordError('stored record is not an object')
-  if (stored.v !== VERSION) throw new CorruptRecordError(`stored record has version ${String(stored.v)}, this build reads version ${VERSION}`)
-  const items = stored.e ?? readBody<Item>(stored)
+  if (stored.v !== ITEMS_VERSION && stored.v !== VERBATIM_VERSION) throw new CorruptRecordError(`stored record has version ${String(stored.v)}, which there is not`)
+  const items = stored.v === ITEMS_VERSION && stored.e !== undefined ? stored.e : readBody<Item>(stored)
   if (!Array.isArray(items) || items.length !== record.items) throw new CorruptRecordError('stored record does not hold the items it was stored with')
   return {
     items,
     receipt: typeof stored.r === 'string' ? { id: stored.r, indexes: stored.x ?? [] } : null
+  }
+}
+
+/** Whether this process can read the record back. */
+export function isReadable (record: SpoolRecord): boolean {
+  try {
+    decodeRecord(record)
+    return true
+  } catch {
+    return false
   }
 }
 

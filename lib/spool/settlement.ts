@@ -14,7 +14,7 @@ export function countOutcomes (lease: Lease, settlement: Settlement): Outcomes {
     delivered: settlement.delivered,
     rejected: sum(Object.values(settlement.rejected ?? {})),
     deadLettered: sum((settlement.deadLetters ?? []).map(({ items }) => items)),
-    remaining: sum((settlement.remainder ?? []).map(record => record.items))
+    remaining: sum([...settlement.remainder ?? [], ...settlement.unread ?? []].map(record => record.items))
   }
   const leased = sum(lease.records.map(record => record.items))
   const settled = sum(Object.values(outcomes))

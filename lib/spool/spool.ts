@@ -60,6 +60,8 @@ export interface Lease {
   kind: Kind
   destination: string
   records: LeasedRecord[]
+  /** Whether its records were set aside before, for a process that knows their version. */
+  unread?: boolean
   /** Leases in a row of this destination that were released, or settled with a delay and without any outcome. */
   attempt: number
 }
@@ -93,12 +95,30 @@ export interface DeadLetter extends NewDeadLetter {
   at: UnixMs
 }
 
+/** A record of a version that the process which has leased it does not know. */
+export interface UnreadRecord extends SpoolRecord {
+  version: number
+}
+
+/** How many records of a later version wait for a process that knows it. */
+export interface UnreadCount {
+  kind: Kind
+  version: number
+  records: number
+}
+
 export interface Settlement {
   delivered: number
   rejected?: Partial<Record<RejectionReason, number>>
   deadLetters?: NewDeadLetter[]
   /** Items still to be delivered, stored as new records in the same step, as old as the oldest record of the lease. */
   remainder?: SpoolRecord[]
+  /**
+   * Records that are set aside for a process that knows their version, in the same step. They wait apart from the others of
+   * their destination, and are leased again, by this process or another, after `unreadDelayMs` or later.
+   */
+  unread?: UnreadRecord[]
+  unreadDelayMs?: number
   /** The destination is not due again before this many milliseconds have passed. */
   delayMs?: number
 }
@@ -126,7 +146,10 @@ export interface DeadLetters {
     filter: DeadLetterFilter, page: { limit: number, cursor?: string }
   ): Promise<{ deadLetters: DeadLetter[], next: string | null }>
   get (id: string): Promise<DeadLetter | null>
-  /** Appends records again and removes their dead letters, each in one atomic step; corrupt ones stay. Returns how many. */
+  /**
+   * Appends records again and removes their dead letters, each in one atomic step. A corrupt record stays, unless this
+   * process can read it. Returns how many were redriven.
+   */
   redrive (filter: DeadLetterFilter): Promise<number>
   /** Returns how many were deleted; their items stay counted as dead-lettered. */
   delete (filter: DeadLetterFilter): Promise<number>
@@ -180,6 +203,8 @@ export interface Spool {
    * @returns removes the listener
    */
   onDue (listener: (kind: Kind) => void): () => void
+  /** Unread records that are set aside, leased ones too. @throws SpoolUnavailableError */
+  unread (): Promise<UnreadCount[]>
   /** Resolves when the store answers. @throws SpoolUnavailableError */
   ping (): Promise<void>
   /** Finishes the appends that have begun, then closes the store. May be called twice. */

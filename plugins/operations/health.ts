@@ -7,24 +7,26 @@ declare module 'fastify' {
   interface FastifyInstance { health: ReturnType<typeof createHealth> }
 }
 
-type Failing = Health['failing'][number]
+/** A part that fails; the gateway stays in service while it fails partially. */
+type CheckedPart = Health['failing'][number] & { partial: boolean }
 
 function createHealth (fastify: FastifyInstance) {
   const awsAccess = new AwsAccess({ client: fastify.aws.cloudwatch, now: () => performance.now() })
 
-  async function checkSpool (): Promise<Failing[]> {
+  /** Records that wait for a newer gateway are named; the others are stored and delivered meanwhile. */
+  async function checkSpool (): Promise<CheckedPart[]> {
     try {
-      await fastify.spool.ping()
-      return []
+      const unread = await fastify.spool.unread()
+      return unread.map(({ kind, version, records }) => ({ part: 'spool', message: `${records} records of version ${version} (${kind}) wait for a newer gateway`, partial: true }))
     } catch (error) {
-      return [{ part: 'spool', message: (error as Error).message }]
+      return [{ part: 'spool', message: (error as Error).message, partial: false }]
     }
   }
 
   /** Web alone delivers nothing, and may have no credentials. */
-  async function checkAws (): Promise<Failing[]> {
+  async function checkAws (): Promise<CheckedPart[]> {
     const failure = fastify.config.FORWARDER === 'off' ? null : await awsAccess.failure()
-    return failure === null ? [] : [{ part: 'aws', message: failure }]
+    return failure === null ? [] : [{ part: 'aws', message: failure, partial: false }]
   }
 
   return {
@@ -34,9 +36,9 @@ function createHealth (fastify: FastifyInstance) {
      */
     async check (): Promise<Health> {
       const own = (await Promise.all([checkSpool(), checkAws()])).flat()
-      const denied = fastify.forwarding.failing()
-      const failing = own.length > 0 || denied.some(({ part, partial }) => !partial && part !== 'metering')
-      return { status: failing ? 'failing' : 'ok', failing: [...own, ...denied.map(({ part, message }) => ({ part, message }))] }
+      const parts = [...own, ...fastify.forwarding.failing()]
+      const failing = parts.some(({ part, partial }) => !partial && part !== 'metering')
+      return { status: failing ? 'failing' : 'ok', failing: parts.map(({ part, message }) => ({ part, message })) }
     }
   }
 }

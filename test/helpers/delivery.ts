@@ -99,7 +99,7 @@ export function itemsOf<Item> (records: SpoolRecord[] = []): Item[] {
 }
 
 /** Items that a settlement accounts for; those of the lease, or the spool refuses it. */
-export function accountedItems ({ delivered, rejected = {}, deadLetters = [], remainder = [] }: Settlement): number {
+export function accountedItems ({ delivered, rejected = {}, deadLetters = [], remainder = [], unread = [] }: Settlement): number {
   const sum = (parts: Array<{ items: number }>): number => parts.reduce((total, { items }) => total + items, 0)
-  return delivered + Object.values(rejected).reduce((a, b) => a + b, 0) + sum(deadLetters) + sum(remainder)
+  return delivered + Object.values(rejected).reduce((a, b) => a + b, 0) + sum(deadLetters) + sum(remainder) + sum(unread)
 }

@@ -1,7 +1,7 @@
 import type { DeadLetterReason, RejectionReason } from '../../../schemas/reasons.js'
 import type { ReceiptUpdate } from '../receipts.js'
-import { CorruptRecordError, decodeRecord, encodeRecords, type ReceiptRef } from '../../spool/record.js'
-import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord } from '../../spool/spool.js'
+import { CorruptRecordError, UnknownVersionError, decodeRecord, encodeRecords, type ReceiptRef } from '../../spool/record.js'
+import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord, UnreadRecord } from '../../spool/spool.js'
 import type { Delivery, DeliveryFailure } from './sink.js'
 import { forEachYielding } from './yielding.js'
 
@@ -48,6 +48,7 @@ export class LeaseItems<Item> {
   readonly #met: Uint8Array
   readonly #receipts = new Map<string, ReceiptUpdate>()
   readonly #deadLetters: NewDeadLetter[] = []
+  readonly #unread: UnreadRecord[] = []
   readonly #rejected: Partial<Record<RejectionReason, number>> = {}
   #delivered = 0
   /** The record decoded last. */
@@ -59,7 +60,10 @@ export class LeaseItems<Item> {
     this.#met = new Uint8Array(items)
   }
 
-  /** Has every item of the lease read; a record that cannot be read back is a dead letter, and the others go on. */
+  /**
+   * Has every item of the lease read. A record that cannot be read back is a dead letter, one of a later version stays in
+   * the spool, and the others go on.
+   */
   static async open<Item> (lease: Lease, reader: LeaseReader<Item>): Promise<LeaseItems<Item>> {
     const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), reader)
     await forEachYielding(lease.records, RECORDS_PER_SLICE, record => opened.#read(record))
@@ -78,6 +82,10 @@ export class LeaseItems<Item> {
       const { first } = this.#add(stored, receipt)
       for (let i = 0; i < items.length; i++) this.#reader.add(items[i]!, first + i)
     } catch (error) {
+      if (error instanceof UnknownVersionError) {
+        this.#unread.push({ ...asStored(stored), version: error.version })
+        return
+      }
       if (!(error instanceof CorruptRecordError)) throw error
       this.#deadLetters.push({ reason: 'corrupt', message: error.message, ...asStored(stored) })
     }
@@ -131,7 +139,8 @@ export class LeaseItems<Item> {
         delivered: this.#delivered,
         rejected: this.#rejected,
         deadLetters: this.#deadLetters,
-        remainder: this.#records.flatMap(record => this.#remainderOf(record))
+        remainder: this.#records.flatMap(record => this.#remainderOf(record)),
+        ...(this.#unread.length === 0 ? {} : { unread: this.#unread })
       },
       failure,
       receipts: [...this.#receipts.values()]

@@ -2,6 +2,7 @@ import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
 import type { EntrySizes } from '../entry-codec.js'
+import { parseQueue } from '../unread-queue.js'
 import type { Due } from './due-queue.js'
 
 /** The key of an entry in the tables: all that is known of it without reading its value. */
@@ -25,10 +26,13 @@ export interface Destination extends Due {
   id: number
   kind: Kind
   name: string
+  /** Of a queue of unread records, their version; else null. */
+  unreadVersion: number | null
   /** Its name is in the table of names. */
   named: boolean
-  /** Entries in the tables, leased ones too. */
+  /** Entries in the tables, leased ones too, and the records in them. */
   stored: number
+  records: number
   /** Items and bytes that no lease holds. */
   waiting: BatchSize
   /** Entries up to this sequence have been leased at least once. */
@@ -51,8 +55,10 @@ export function createDestination (id: number, kind: Kind, name: string, named: 
     id,
     kind,
     name,
+    unreadVersion: parseQueue(name).version,
     named,
     stored: 0,
+    records: 0,
     waiting: { items: 0, bytes: 0 },
     cursor: 0,
     lastSeq: 0,

@@ -10,8 +10,9 @@ import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
   SpoolUnavailableError,
   type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type Settlement, type Spool,
-  type SpoolOptions, type TakeOptions, type TakeResult
+  type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
+import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
 import { Appender } from './appender.js'
 import { Capacity } from './capacity.js'
 import { createDeadLetterStore, deadLetterId } from './dead-letter-store.js'
@@ -166,9 +167,9 @@ class EmbeddedSpool implements Spool {
     if (taken === null) {
       return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind), this.#journaledDueMs(kind)) }
     }
-    const { lease: { id, destination: { name, attempt } }, picked } = taken
+    const { lease: { id, destination: { name, unreadVersion, attempt } }, picked } = taken
     const records = picked.flatMap(({ entry, value }) => unpackEntry(value, entry))
-    return { lease: { id, kind, destination: name, records, attempt } }
+    return { lease: { id, kind, destination: parseQueue(name).destination, records, unread: unreadVersion !== null, attempt } }
   }
 
   #journaledDueMs (kind: Kind): number | null {
@@ -233,6 +234,11 @@ class EmbeddedSpool implements Spool {
   onDue (listener: (kind: Kind) => void): () => void {
     this.#events.on('due', listener)
     return () => { this.#events.off('due', listener) }
+  }
+
+  async unread (): Promise<UnreadCount[]> {
+    this.#assertOpen()
+    return this.#scheduler.unread()
   }
 
   async ping (): Promise<void> {
@@ -315,13 +321,20 @@ class EmbeddedSpool implements Spool {
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) {
       counters.rejected[reason] = (counters.rejected[reason] ?? 0) + count
     }
+    const { kind } = destination
+    const { destination: name } = parseQueue(destination.name)
     for (const deadLetter of settlement.deadLetters ?? []) {
-      const { kind, name } = destination
       batch.putDeadLetter({ ...deadLetter, id: this.#deadLetterId(now), kind, destination: name, at: now })
     }
     const remainder = batch.replaceEntries(destination, entries, settlement.remainder ?? [])
     const progress = outcomes.delivered + outcomes.rejected + outcomes.deadLettered > 0
     batch.afterCommit(() => this.#scheduler.settled(held, remainder, progress, settlement.delayMs))
+    const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
+    for (const [version, records] of byVersion(settlement.unread ?? [])) {
+      const queue = this.#scheduler.destination(kind, unreadQueue(name, version))
+      const setAside = batch.putRecords(queue, records, appendedAt)
+      batch.afterCommit(() => this.#scheduler.setAside(queue, setAside, settlement.unreadDelayMs ?? 0))
+    }
   }
 }
 

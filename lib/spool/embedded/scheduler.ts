@@ -1,7 +1,7 @@
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 import type { BatchSize } from '../batch-limits.js'
-import type { Depth, SpoolOptions } from '../spool.js'
+import type { Depth, SpoolOptions, UnreadCount } from '../spool.js'
 import {
   addWaiting, isBatchReady, nextExpiry, reclaimExpired, returnEntries, type Destination, type HeldLease, type StoredEntry
 } from './destination.js'
@@ -160,6 +160,25 @@ export class Scheduler {
     else if (destination.stored === 0) this.#emptied(destination)
   }
 
+  /** The entries of a queue of unread records are committed; the queue is due after the delay, or before when it was to be. */
+  setAside (queue: Destination, entries: StoredEntry[], delayMs: number): void {
+    this.#addStored(queue, entries)
+    addWaiting(queue, entries, 1)
+    queue.lastSeq = entries.at(-1)!.seq
+    this.#schedule(queue, this.#options.now() + delayMs)
+  }
+
+  /** Unread records, by kind and version. */
+  unread (): UnreadCount[] {
+    const counts = new Map<string, UnreadCount>()
+    for (const { kind, unreadVersion: version, records } of this.#destinations.all()) {
+      if (version === null || records === 0) continue
+      const key = `${kind}:${version}`
+      counts.set(key, { kind, version, records: records + (counts.get(key)?.records ?? 0) })
+    }
+    return [...counts.values()]
+  }
+
   /** The settlement was not committed; the lease is held as before. */
   unsettled (lease: HeldLease): void {
     lease.settling = false
@@ -213,6 +232,7 @@ export class Scheduler {
     const totals = this.#totals[destination.kind]
     destination.stored += sign * entries.length
     for (const { records, items, lineBytes } of entries) {
+      destination.records += sign * records
       totals.records += sign * records
       totals.items += sign * items
       totals.lineBytes += sign * lineBytes

@@ -10,7 +10,7 @@
  *   :oldest           sorted set, destination → when its oldest entry was appended
  *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder)
- *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes
+ *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>
  *   :k:<key>          answer to an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids

@@ -19,11 +19,14 @@ import { countOutcomes } from '../settlement.js'
 import {
   SpoolUnavailableError,
   type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type LeasedRecord, type Settlement, type Spool,
-  type SpoolOptions, type TakeOptions, type TakeResult
+  type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
-import type { Kind } from '../../../schemas/kinds.js'
+import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
+import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 const COMMAND_TIMEOUT_MS = 5_000
+/** Counters of unread records, each followed by their version. */
+const UNREAD = 'unread:'
 
 export interface RedisSpoolOptions extends SpoolOptions {
   /** Shared; stays open when the spool closes. */
@@ -48,6 +51,8 @@ export interface RedisSpoolOptions extends SpoolOptions {
 /** The sums over a lease that the scripts are told. */
 interface Held {
   base: string
+  /** The queue of its destination, or of unread records of it. */
+  queue: string
   entries: number
   records: number
   items: number
@@ -127,7 +132,7 @@ class RedisSpool implements Spool {
   async extend (lease: Lease): Promise<void> {
     const held = this.#leases.get(lease.id)
     if (held === undefined) return
-    await this.#connection.run(client => client.postmanExtend(held.base, lease.id, lease.destination, held.entries))
+    await this.#connection.run(client => client.postmanExtend(held.base, lease.id, held.queue, held.entries))
   }
 
   async settle (lease: Lease, settlement: Settlement): Promise<void> {
@@ -136,13 +141,20 @@ class RedisSpool implements Spool {
     if (held === undefined) return
     const ledger: Record<string, number> = { delivered, deadLettered }
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
-    const remainder = packEntries(settlement.remainder ?? [], this.#options.limits[lease.kind])
+    const limits = this.#options.limits[lease.kind]
+    const remainder = packEntries(settlement.remainder ?? [], limits)
+    const { version: leased } = parseQueue(held.queue)
+    if (leased !== null) ledger[`${UNREAD}${leased}`] = -held.records
+    const unread = byVersion(settlement.unread ?? [])
+    for (const [version, records] of unread) ledger[`${UNREAD}${version}`] = (ledger[`${UNREAD}${version}`] ?? 0) + records.length
+    const queues = [...unread].map(([version, records]) => ({ queue: unreadQueue(lease.destination, version), entries: packEntries(records, limits) }))
     const deadLetters = this.#deadLetterArguments(lease, held, settlement)
     const args = [
-      lease.id, lease.destination, held.entries, held.records, held.items, held.lineBytes,
+      lease.id, held.queue, held.entries, held.records, held.items, held.lineBytes,
       settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel, lease.kind,
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), deadLetters.length / 3, ...deadLetters,
-      remainder.length, ...entryArguments(remainder)
+      remainder.length, ...entryArguments(remainder),
+      settlement.unreadDelayMs ?? 0, queues.length, ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
     ]
     const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
     this.#leases.delete(lease.id)
@@ -153,7 +165,7 @@ class RedisSpool implements Spool {
     const held = this.#leases.get(lease.id)
     if (held === undefined) return
     await this.#retry(() => this.#connection.run(client =>
-      client.postmanRelease(held.base, lease.id, lease.destination, held.entries, held.items, held.bytes, delayMs)))
+      client.postmanRelease(held.base, lease.id, held.queue, held.entries, held.items, held.bytes, delayMs)))
     this.#leases.delete(lease.id)
   }
 
@@ -185,6 +197,23 @@ class RedisSpool implements Spool {
     this.#subscribe()
     this.#events.on('due', listener)
     return () => { this.#events.off('due', listener) }
+  }
+
+  async unread (): Promise<UnreadCount[]> {
+    this.#assertOpen()
+    const counts = await Promise.all(KINDS.map(kind => this.#unreadOf(kind)))
+    return counts.flat()
+  }
+
+  async #unreadOf (kind: Kind): Promise<UnreadCount[]> {
+    const shards = await Promise.all(this.#keys.all(kind).map(base => this.#connection.run(client => client.hgetall(`${base}:counters`))))
+    const counts = new Map<number, number>()
+    for (const [name, count] of shards.flatMap(Object.entries<string>)) {
+      if (!name.startsWith(UNREAD)) continue
+      const version = Number(name.slice(UNREAD.length))
+      counts.set(version, (counts.get(version) ?? 0) + Number(count))
+    }
+    return [...counts].flatMap(([version, records]) => records > 0 ? { kind, version, records } : [])
   }
 
   async ping (): Promise<void> {
@@ -262,8 +291,10 @@ class RedisSpool implements Spool {
     const reply = await this.#connection.run(client =>
       client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0))
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
-    const [, destination, attempt, entries] = reply
-    const held: Held = { base, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
+    const [, name, attempt, entries] = reply
+    const queue = name.toString()
+    const { destination, version } = parseQueue(queue)
+    const held: Held = { base, queue, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
     const records: LeasedRecord[] = []
     for (let i = 0; i < entries.length; i += 2) {
       const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.toString().split(' ').map(Number)
@@ -276,7 +307,7 @@ class RedisSpool implements Spool {
       records.push(...unpackEntry(entries[i + 1]!, { items, bytes, appendedAt }))
     }
     this.#leases.set(id, held)
-    return { lease: { id, kind, destination: destination.toString(), records, attempt }, waitMs: 0, now: 0 }
+    return { lease: { id, kind, destination, records, unread: version !== null, attempt }, waitMs: 0, now: 0 }
   }
 
   /** For each dead letter: id, JSON, bytes of its line. */

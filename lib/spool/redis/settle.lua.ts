@@ -13,6 +13,8 @@ import { COMMON } from './common.lua.js'
  * ARGV[12] number of ledger counters, then each: name, increment
  * then number of dead letters, each: id, JSON, bytes of its line
  * then number of entries of the remainder, each: "records items bytes lineBytes", value
+ * then milliseconds until the unread records are due, and the number of their queues, each: name, number of entries, each
+ *   likewise
  *
  * Returns the bytes of lines now stored, or -1 when the lease is not held any more; then nothing has changed.
  */
@@ -52,6 +54,16 @@ if remaining > 0 then
   local back = redis.call('HGET', state, 'back:' .. dest)
   if back then appendedAt = math.min(appendedAt, tonumber(string.match(back, '%d+'))) end
   redis.call('HSET', state, 'back:' .. dest, string.format('%.0f', appendedAt) .. ' ' .. id)
+end
+
+i = i + 1 + 2 * remaining
+local unreadDelayMs, queues = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+i = i + 2
+for _ = 1, queues do
+  local queue, entries = ARGV[i], tonumber(ARGV[i + 1])
+  store(queue, tonumber(ARGV[9]), i + 2, entries)
+  schedule(queue, now + unreadDelayMs)
+  i = i + 2 + 2 * entries
 end
 
 if progress or delayMs < 0 then redis.call('HDEL', state, 'attempt:' .. dest)

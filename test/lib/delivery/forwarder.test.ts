@@ -286,3 +286,29 @@ t.test('a process that stood still for longer than its lease sends nothing of it
   t.match(observed.logged.map(({ fields }) => fields.reason), ['the lease ran out while this process stood still'])
   await checkBalance(t, spool, { delivered: 2 })
 })
+
+t.test('records of a later version stay in the spool and are tried again slowly, while all others are delivered', async t => {
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 10 })
+  const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud), { backoff: { ...QUICK_BACKOFF, denied: { floorMs: 300, baseMs: 300, capMs: 300 } } })
+  const later = { line: '{"v":3,"e":[[1,"later"]]}', items: 1, bytes: 31 }
+  await spool.append({ kind: 'logs', destination: DESTINATION, records: [later, ...logRecords([[Date.now(), 'beside it']])] })
+  await spool.append({ kind: 'logs', destination: '/app/web:other', records: [later] })
+  forwarder.start()
+  await until(() => messagesOf(cloud).includes('beside it'))
+  for (const message of named('after it', 5)) {
+    await appendMessages(spool, DESTINATION, [message], true)
+    await until(() => messagesOf(cloud).includes(message), 5_000)
+  }
+  t.same(messagesOf(cloud), ['beside it', ...named('after it', 5)])
+  const met = (): number => observed.logged.filter(({ message }) => message === 'records of a later version stay in the spool').length
+  await until(() => met() >= 4)
+  t.same(await spool.unread(), [{ kind: 'logs', version: 3, records: 2 }])
+  t.equal(observed.deadLettered, 0)
+  const before = met()
+  const since = performance.now()
+  await until(() => met() >= before + 4)
+  t.ok(performance.now() - since >= 400, 'each queue is tried once in 300 ms')
+  await forwarder.stop(2_000)
+  await checkBalance(t, spool, { delivered: 6, inSpool: 2 })
+})

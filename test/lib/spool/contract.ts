@@ -502,6 +502,52 @@ export function spoolContract (open: OpenSpool): void {
     t.same(await third.take('logs'), { lease: null, nextDueMs: null })
   })
 
+  t.test('records of a later version are set aside: they hold up no other record, and are leased again later', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const later = { ...record('later', 2), version: 3 }
+    await append(spool, 'd', record('a'), record('later', 2))
+    await spool.settle(await takeSoon(spool), { delivered: 1, unread: [later], unreadDelayMs: 400 })
+    t.same(await spool.unread(), [{ kind: 'logs', version: 3, records: 1 }])
+    t.match(await spool.ledger(), { accepted: 3, delivered: 1, inSpool: 2 })
+    await balanced(t, spool)
+
+    await append(spool, 'd', record('b'))
+    const other = await takeSoon(spool)
+    t.same(names(other), ['b'])
+    t.not(other.unread, true)
+    await spool.settle(other, { delivered: 1 })
+
+    const again = await takeSoon(spool)
+    t.same(names(again), ['later'])
+    t.match(again, { destination: 'd', unread: true })
+    t.same(await spool.unread(), [{ kind: 'logs', version: 3, records: 1 }], 'counted while they are leased')
+    await spool.extend(again)
+    await spool.release(again, 400)
+    await append(spool, 'd', record('c'))
+    t.same(names(await takeSoon(spool)), ['c'], 'a release holds up no other record either')
+
+    const known = await takeSoon(spool)
+    t.match(known, { destination: 'd', unread: true, attempt: 1 })
+    await spool.settle(known, { delivered: 1, deadLetters: [letter('dead')] })
+    t.same(await spool.unread(), [], 'a process that knows the version delivers them')
+    t.match((await spool.deadLetters.list({}, { limit: 10 })).deadLetters, [{ destination: 'd' }])
+    await balanced(t, spool)
+  })
+
+  t.test('records of several later versions are counted by version, and are there after the spool was opened again', async t => {
+    const { spool, reopen } = await open(t, spoolOptions())
+    await append(spool, 'd', ...records(4))
+    const [a, b, c, d] = records(4)
+    await spool.settle(await takeSoon(spool), { delivered: 0, unread: [{ ...a!, version: 3 }, { ...b!, version: 4 }, { ...c!, version: 3 }], unreadDelayMs: 50, remainder: [d!] })
+    const counts = [{ kind: 'logs', version: 3, records: 2 }, { kind: 'logs', version: 4, records: 1 }]
+    t.same((await spool.unread()).sort((one, other) => one.version - other.version), counts)
+    const reopened = await reopen()
+    t.same((await reopened.unread()).sort((one, other) => one.version - other.version), counts)
+    t.same((await drain(reopened)).sort(), [0, 1, 2, 3])
+    t.same(await reopened.unread(), [])
+    t.match(await reopened.ledger(), { accepted: 4, delivered: 4, inSpool: 0 })
+  })
+
   t.test('a damaged entry comes back as raw text with its items', async t => {
     const { spool, damage } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
     await append(spool, 'd', record('a', 4, 70), record('b', 6, 80))

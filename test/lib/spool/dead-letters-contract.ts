@@ -57,6 +57,16 @@ export function deadLettersContract (open: OpenSpool): void {
     t.equal(await spool.deadLetters.get(''), null)
   })
 
+  t.test('redrives a corrupt record that this process can read: an earlier version could not', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const line = '{"v":2,"t":1795330800123,"b":{"logEvents":[{"message":"m"}]}}'
+    await kill(spool, 'd', [{ line, items: 1, bytes: 27, reason: 'corrupt', message: 'stored record has version 2, this build reads version 1' }])
+    t.equal(await spool.deadLetters.redrive({}), 1)
+    const lease = await takeSoon(spool)
+    t.match(lease, { destination: 'd', records: [{ line }] })
+    t.match(await spool.ledger(), { deadLettered: 0, inSpool: 1 })
+  })
+
   t.test('redrives what is selected, but not what is corrupt', async t => {
     const { spool } = await open(t, spoolOptions())
     await prepare(spool)

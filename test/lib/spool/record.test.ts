@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { readLogEvent } from '../../../lib/items/log-event.js'
 import { readMetricDatum } from '../../../lib/items/metric-datum.js'
-import { CorruptRecordError, countLogEvent, decodeRecord, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords } from '../../../lib/spool/record.js'
+import { CorruptRecordError, UnknownVersionError, countLogEvent, decodeRecord, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords } from '../../../lib/spool/record.js'
 import type { StoredLogEvent } from '../../../lib/items/item.js'
 import type { SpoolRecord } from '../../../lib/spool/spool.js'
 
@@ -32,8 +32,15 @@ t.test('counts a log event as PutLogEvents does: UTF-8 bytes and 26', async t =>
 
 t.test('a record that cannot be read is corrupt', async t => {
   const [record] = encodeRecords([[1, 'm'] as StoredLogEvent], countLogEvent)
-  for (const line of [record!.line.slice(0, -3), '', 'null', '5', record!.line.replace('"v":1', '"v":9'), '{"v":1,"e":{}}', '{"v":1,"e":[]}']) {
+  for (const line of [record!.line.slice(0, -3), '', 'null', '5', record!.line.replace('"v":1', '"v":0'), record!.line.replace('"v":1', '"v":2'), record!.line.replace('"v":1', '"v":-3'), '{"v":1,"e":{}}', '{"v":1,"e":[]}']) {
     t.throws(() => decodeRecord({ ...record!, line }), CorruptRecordError, line)
+  }
+})
+
+t.test('a record of a later version is not judged, whatever it holds', async t => {
+  for (const [line, version] of [['{"v":3,"e":[[1,"m"]]}', 3], ['{"v":12,"x":', 12], ['{"v":3}', 3]] as const) {
+    t.throws(() => decodeRecord({ line, items: 1, bytes: 27 }), { name: 'UnknownVersionError', version }, line)
+    t.throws(() => decodeRecord({ line, items: 1, bytes: 27 }), UnknownVersionError)
   }
 })
 
@@ -82,10 +89,12 @@ t.test('a stored body that cannot be read is corrupt', async t => {
   const events = Array.from({ length: 8 }, (): StoredLogEvent => [NOW, 'm'])
   const record = encodeVerbatimLogEvents(`{"logEvents":[${Array(8).fill('{"message":"m"}').join()}]}`, events, NOW)!
   t.same(decodeRecord(record).items, events)
-  for (const line of ['{"v":1}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}']) {
+  t.match(record.line, /^{"v":2,/)
+  t.same(decodeRecord({ ...record, line: record.line.replace('"v":2', '"v":1') }).items, events, 'a body in a record of version 1')
+  for (const line of ['{"v":1}', '{"v":2}', '{"v":1,"t":5}', record.line.replace('"message"', '"text"'), record.line.replace('logEvents', 'events'), record.line.replace('[{', '[{"message":"n"},{'), '{"v":1,"t":1,"b":{"logEvents":5}}', '{"v":1,"t":1,"b":{"params":{}}}']) {
     t.throws(() => decodeRecord({ ...record, line }), CorruptRecordError, line)
   }
-  const datum = (rest: string): SpoolRecord => ({ line: `{"v":1,"t":${NOW},"b":{"params":{"MetricData":[{"MetricName":"m"${rest}}]}}}`, items: 1, bytes: 50 })
+  const datum = (rest: string): SpoolRecord => ({ line: `{"v":2,"t":${NOW},"b":{"params":{"MetricData":[{"MetricName":"m"${rest}}]}}}`, items: 1, bytes: 50 })
   t.match(decodeRecord(datum('')).items, [{ Timestamp: NOW }])
   t.throws(() => decodeRecord(datum(',"Timestamp":"soon"')), CorruptRecordError)
 })

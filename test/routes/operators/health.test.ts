@@ -1,5 +1,5 @@
 import t from 'tap'
-import { eventually, startGateway } from '../../helpers/app.js'
+import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 
 t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
@@ -76,3 +76,20 @@ t.test('a process that forwards is not ready without credentials of AWS, and say
   t.match(await ready({}), { status: 503, body: { status: 'failing', failing: [{ part: 'aws', message: /^CredentialsProviderError: Could not load credentials/ }] } })
   t.same(await ready({ FORWARDER: 'off' }), { status: 200, body: { status: 'ok', failing: [] } }, 'web alone delivers nothing')
 })
+
+for (const backend of BACKENDS) {
+  t.test(`records of a later version are named, and do not take the gateway out of service, ${backend}`, async t => {
+    const { app, url, post, token, sandbox } = await startGateway(t, {}, backend)
+    const later = { line: '{"v":3,"e":[[1,"later"]]}', items: 1, bytes: 31 }
+    await app.spool.append({ kind: 'logs', destination: '/later:s', records: [later, later], urgent: true })
+    const body = await eventually(async () => {
+      const response = await fetch(`${url}/health/ready`)
+      t.equal(response.status, 200)
+      const answer = await response.json() as { failing: unknown[] }
+      return answer.failing.length > 0 ? answer : undefined
+    })
+    t.same(body, { status: 'ok', failing: [{ part: 'spool', message: '2 records of version 3 (logs) wait for a newer gateway' }] })
+    await post('/logEvents', { logGroupName: '/later', logStreamName: 's', logEvents: [{ message: 'beside them' }] }, { authorization: `Bearer ${await token()}` })
+    await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
+  })
+}

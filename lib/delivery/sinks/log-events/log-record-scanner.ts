@@ -63,7 +63,7 @@ interface Time {
 /**
  * Makes the JSON that PutLogEvents is sent from the bytes of a stored record, event by event, without parsing the record.
  *
- * It takes the forms that `encodeRecords` and `encodeVerbatimLogEvents` write, as long as no event has to be changed on its way, and
+ * It takes the two versions of a record that `encodeRecords` and `encodeVerbatimLogEvents` write, as long as no event has to be changed on its way, and
  * makes the events of them that `decodeRecord` reads. Every other record is left to `decodeRecord`.
  */
 export class LogRecordScanner {

@@ -65,3 +65,12 @@ t.test('a record that holds a value of another kind is a dead letter, and the ot
   t.same(seen, ['good'])
   t.match(items.close(null).settlement, { deadLetters: alien.map(({ line }) => ({ line, reason: 'corrupt' })), remainder: [good] })
 })
+
+t.test('a record of a later version stays in the spool as it is, and the others go on', async t => {
+  const [good] = logRecords([[1, 'good']])
+  const later = { line: '{"v":3,"z":"anything"}', items: 5, bytes: 80 }
+  const items = await LeaseItems.open<StoredLogEvent>(leaseOf('logs', 'g:s', [later, good!]), { isItem: isStoredLogEvent, count: countLogEvent, add () {} })
+  items.deliver([0], 'id')
+  const { settlement } = items.close(null)
+  t.same(settlement, { delivered: 1, rejected: {}, deadLetters: [], remainder: [], unread: [{ ...later, version: 3 }] })
+})

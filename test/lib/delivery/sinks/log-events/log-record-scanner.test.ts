@@ -136,7 +136,7 @@ t.test('leaves to decoding what it would have to change, or does not know', asyn
     'events that are there twice': eight('{"message":"m"}').replace('{', '{"logEvents":[],'),
     'a field it does not know': eight('{"message":"m"}').replace('{', '{"more":1,')
   }
-  for (const [name, body] of Object.entries(cases)) t.equal(takenFrom(stored({ line: `{"v":1,"t":${NOW},"b":${body}}`, items: 8, bytes: 216 })), null, name)
+  for (const [name, body] of Object.entries(cases)) t.equal(takenFrom(stored({ line: `{"v":2,"t":${NOW},"b":${body}}`, items: 8, bytes: 216 })), null, name)
   t.equal(takenFrom(stored(encodeRecords(EVENTS, countLogEvent, { id: 'r', indexes: [0, 1, 2, 3, 4, 5, 6, 7] })[0]!)), null, 'a record for which somebody waits')
   t.equal(takenFrom(stored({ ...RECORDS[0]!, items: 1e12 })), null, 'a number of items that no line could hold')
   const [record] = encodeRecords(EVENTS, countLogEvent)

@@ -84,7 +84,7 @@ t.test('when nothing is sent, the records are given back as they were', async t 
 t.test('a record that cannot be read is kept, and the others go on', async t => {
   const { cloudwatch } = await startCloud(t)
   const sink = createMetricsSink({ cloudwatch, rateLimiter: unlimited })
-  const foreign = { line: '{"v":99,"e":[]}', items: 2, bytes: 50 }
+  const foreign = { line: '{"v":1,"e":[]}', items: 2, bytes: 50 }
   const { settlement } = await sink.deliver(leaseOf('metrics', 'App', [foreign, ...metricRecords([point('m', 1)])]), watchedContext())
   t.match(settlement, { delivered: 1, remainder: [], deadLetters: [{ ...foreign, reason: 'corrupt' }] })
 })
