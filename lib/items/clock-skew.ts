@@ -1,3 +1,4 @@
+import type { UnixMs } from '../../schemas/common.js'
 import { readLogTimestamp, readMetricTimestamp } from './timestamp.js'
 
 /** A smaller difference is the time that the request was under way, or the clock of a machine that keeps time. */
@@ -5,8 +6,8 @@ const TOLERATED_MS = 60_000
 /** The last time that a Date can hold; up to it, milliseconds are exact. */
 const MAX_TIME = 8.64e15
 
-/** Unix milliseconds from Unix milliseconds or ISO 8601. Null: neither. */
-function readSentAt (value: unknown): number | null {
+/** Reads Unix milliseconds or ISO 8601. Null: neither. */
+function readSentAt (value: unknown): UnixMs | null {
   const time = typeof value === 'number' ? Math.round(value) : readLogTimestamp(value) ?? readMetricTimestamp(value)
   return time !== null && time >= 0 && time <= MAX_TIME ? time : null
 }
@@ -15,9 +16,8 @@ function readSentAt (value: unknown): number | null {
  * Milliseconds that the client's clock is behind the server's (negative: ahead), to be added to its timestamps; 0 when
  * the difference is a minute or less, or sentAt is undefined. Null: sentAt is no time.
  * @param sentAt the client's time when it sent the request: Unix milliseconds or ISO 8601
- * @param now Unix milliseconds
  */
-export function readClockSkew (sentAt: unknown, now: number): number | null {
+export function readClockSkew (sentAt: unknown, now: UnixMs): number | null {
   if (sentAt === undefined) return 0
   const time = readSentAt(sentAt)
   if (time === null) return null

@@ -1,4 +1,5 @@
 import { PUT_METRIC_DATA as LIMIT, UNITS } from '../../schemas/aws-limits.js'
+import type { UnixMs } from '../../schemas/common.js'
 import type { StoredDatum } from './item.js'
 import { InvalidItem } from './item-error.js'
 import { isObject, unknownField } from '../guards.js'
@@ -12,58 +13,58 @@ const KNOWN_UNITS: ReadonlySet<unknown> = new Set(UNITS)
 const KNOWN_RESOLUTIONS: ReadonlySet<unknown> = new Set(LIMIT.STORAGE_RESOLUTIONS)
 
 /**
- * Names of what is wrong are put together when something is: a path of the datum, and the field in it.
- * @throws Refusal
+ * @param path of the data point in the request
+ * @param field of the data point
+ * @throws InvalidItem
  */
 export function checkMetricName (value: unknown, path: string, field = '.MetricName'): void {
   if (typeof value !== 'string') throw new InvalidItem('invalid-item', `${path}${field} must be a string.`)
-  const rule = textError(value, LIMIT.MAX_METRIC_NAME_LENGTH)
-  if (rule !== null) throw new InvalidItem('invalid-name', `${path}${field} ${rule}.`)
+  const error = textError(value, LIMIT.MAX_METRIC_NAME_LENGTH)
+  if (error !== null) throw new InvalidItem('invalid-name', `${path}${field} ${error}.`)
 }
 
 /** Null for a value that CloudWatch takes, else the rule it breaks. */
-function brokenValueRule (value: unknown): string | null {
+function valueError (value: unknown): string | null {
   if (typeof value !== 'number') return 'must be a number'
   return Math.abs(value) <= LIMIT.MAX_ABSOLUTE_VALUE ? null : 'must be a number from -2^360 to 2^360'
 }
 
 function checkValue (value: unknown, path: string, field: string, index?: number): void {
-  const rule = brokenValueRule(value)
-  if (rule !== null) throw new InvalidItem('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${rule}.`)
+  const error = valueError(value)
+  if (error !== null) throw new InvalidItem('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${error}.`)
 }
 
-/** @throws Refusal invalid-dimension */
+/** @throws InvalidItem invalid-dimension */
 export function checkDimensions (dimensions: unknown, path: string, field = '.Dimensions'): void {
   if (!Array.isArray(dimensions)) throw new InvalidItem('invalid-dimension', `${path}${field} must be an array.`)
   if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new InvalidItem('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
   for (let i = 0; i < dimensions.length; i++) {
-    const rule = brokenDimensionRule(dimensions[i]) ?? brokenRepetitionRule(dimensions, i)
-    if (rule !== null) throw new InvalidItem('invalid-dimension', `${path}${field}[${i}]${rule}.`)
+    const error = dimensionError(dimensions[i]) ?? repetitionError(dimensions, i)
+    if (error !== null) throw new InvalidItem('invalid-dimension', `${path}${field}[${i}]${error}.`)
   }
 }
 
 /** Null for a dimension that CloudWatch takes, else the field of it and the rule it breaks. */
-function brokenDimensionRule (dimension: unknown): string | null {
+function dimensionError (dimension: unknown): string | null {
   if (!isObject(dimension)) return ' must be an object'
   const unknown = unknownField(dimension, DIMENSION_FIELDS)
   if (unknown !== undefined) return ` has the unknown field "${unknown}"`
   const { Name, Value } = dimension
-  const nameRule = brokenDimensionTextRule(Name, LIMIT.MAX_DIMENSION_NAME_LENGTH)
-  if (nameRule !== null) return `.Name ${nameRule}`
+  const nameError = dimensionTextError(Name, LIMIT.MAX_DIMENSION_NAME_LENGTH)
+  if (nameError !== null) return `.Name ${nameError}`
   if ((Name as string).startsWith(':')) return '.Name must not start with a colon'
-  const valueRule = brokenDimensionTextRule(Value, LIMIT.MAX_DIMENSION_VALUE_LENGTH)
-  return valueRule === null ? null : `.Value ${valueRule}`
+  const valueError = dimensionTextError(Value, LIMIT.MAX_DIMENSION_VALUE_LENGTH)
+  return valueError === null ? null : `.Value ${valueError}`
 }
 
-/** They are few: to compare them costs less than a set. */
-function brokenRepetitionRule (dimensions: Array<{ Name: string }>, index: number): string | null {
+function repetitionError (dimensions: Array<{ Name: string }>, index: number): string | null {
   for (let i = 0; i < index; i++) {
     if (dimensions[i]!.Name === dimensions[index]!.Name) return '.Name must not repeat the name of another dimension'
   }
   return null
 }
 
-function brokenDimensionTextRule (value: unknown, maxLength: number): string | null {
+function dimensionTextError (value: unknown, maxLength: number): string | null {
   return typeof value === 'string' ? textError(value, maxLength) : 'must be a string'
 }
 
@@ -99,7 +100,7 @@ function checkMeasurement (datum: Record<string, unknown>, path: string): void {
   else checkStatistics(StatisticValues, path)
 }
 
-function readTimestamp (value: unknown, path: string, now: number): number {
+function readTimestamp (value: unknown, path: string, now: UnixMs): UnixMs {
   if (value === undefined) return now
   const timestamp = readMetricTimestamp(value)
   if (timestamp === null) throw new InvalidItem('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
@@ -110,10 +111,9 @@ function readTimestamp (value: unknown, path: string, now: number): number {
 
 /**
  * Checks one entry of MetricData against every rule of PutMetricData, and gives it the time that is stored.
- * @param now Unix milliseconds
- * @throws Refusal
+ * @throws InvalidItem
  */
-export function readMetricDatum (datum: unknown, index: number, now: number): StoredDatum {
+export function readMetricDatum (datum: unknown, index: number, now: UnixMs): StoredDatum {
   const path = `MetricData[${index}]`
   if (!isObject(datum)) throw new InvalidItem('invalid-item', `${path} must be an object.`)
   const unknown = unknownField(datum, DATUM_FIELDS)
@@ -123,7 +123,7 @@ export function readMetricDatum (datum: unknown, index: number, now: number): St
   checkMeasurement(datum, path)
   if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new InvalidItem('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
   if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new InvalidItem('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
-  // To spread it would make a hidden class for each datum, which costs more than all checks.
+  // Not spread into a new object: a hidden class for each data point would cost more than all checks.
   datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
   return datum as StoredDatum
 }
