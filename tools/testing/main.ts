@@ -25,7 +25,7 @@ const REPORTS = '.tap/reports'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
 /** Of a test that does not set its own. */
-const TEST_TIMEOUT_SECONDS = 120
+const TEST_TIMEOUT_SECONDS = 240
 const FILE_TIMEOUT_MS = 600_000
 const INTERRUPTED = 130
 
