@@ -6,10 +6,13 @@ const MAX_SECRETS = 8
 const MAX_GLOBS = 100
 const MAX_APPLICATIONS = 1_000
 
-/** What to do with a dimension that `allowed` does not name. */
+/** The lists of globs, of an application and of a token, that say where items may go. */
+export const DESTINATION_LISTS = ['namespaces', 'logGroups', 'logStreams'] as const
+export type DestinationList = typeof DESTINATION_LISTS[number]
+/** The treatment of a dimension that `allowed` does not name. */
 export const UNKNOWN_DIMENSIONS = ['keep', 'drop', 'fold', 'refuse'] as const
 export type UnknownDimensions = typeof UNKNOWN_DIMENSIONS[number]
-/** What redaction finds by itself. */
+/** The patterns that redaction finds by itself. */
 export const REDACTION_PATTERNS = ['email', 'bearer-token', 'card-number'] as const
 export type RedactionPattern = typeof REDACTION_PATTERNS[number]
 
@@ -71,7 +74,7 @@ export const ApplicationSchema = Type.Object({
     /** Query strings of URLs. */
     urlQueries: Type.Optional(Type.Boolean())
   }, { additionalProperties: false, default: {} }),
-  /** What is added to its items: the IP truncated. */
+  /** The facts about the client that are added to its items; the IP is truncated. */
   context: Type.Object({
     ip: Type.Optional(Type.Boolean()),
     userAgent: Type.Optional(Type.Boolean())

@@ -10,6 +10,7 @@ export const RevocationRequestSchema = Type.Object({
 }, { $id: 'RevocationRequest', additionalProperties: false, examples: [{ application: 'shop' }, { jti: '5f3c2f0e-6c8e-4a44-9d2c-0b1f7f2f7f10' }] })
 
 const SAMPLE = { application: 'shop', issuedBefore: '2026-11-22T10:00:00.000Z', revokedAt: '2026-11-22T10:00:00.000Z', expiresAt: '2026-11-23T10:00:00.000Z' }
+export type RevocationRequest = Static<typeof RevocationRequestSchema>
 
 export const RevocationSchema = Type.Object({
   jti: Type.Optional(Type.String()),

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { createSigner, createVerifier } from 'fast-jwt'
 import { LRUCache } from 'lru-cache'
 import type { Application } from '../../schemas/applications.js'
-import { readScope, type Scope } from './scope.js'
+import type { UnixMs } from '../../schemas/common.js'
+import { readScope, WHOLE_APPLICATION, type Scope } from './scope.js'
 
 const MAX_ACCESS_TOKEN_LENGTH = 4_096
 /** Verified access tokens remembered. */
@@ -10,40 +11,38 @@ const CACHE_SIZE = 10_000
 /** Refused tokens that are remembered: a page repeats one until it has another. */
 const REFUSED_CACHE_SIZE = 1_000
 const KEY_ID_LENGTH = 8
+/** Browsers send this for a page whose origin they hide. */
+const HIDDEN_ORIGIN = 'null'
 
-/** Whose items these are; taken from the token, never from the payload. */
+/** The application that sends a request, and the rights of its token; taken from the token, never from the payload. */
 export interface Principal {
   application: Application
   /** The access token's id. */
   jti: string
-  /** Null when the token may do all that its application may. */
-  scope: Scope | null
+  scope: Scope
 }
 
-/** What an access token says. */
+/** The claims of an access token. */
 export interface AccessClaims {
-  /** Its application's id. */
-  application: string
+  applicationId: string
   jti: string
-  scope: Scope | null
+  scope: Scope
   /** The origin of the page that it was issued to, which alone may use it; null: it was issued to no page. */
   origin: string | null
   /** `jti` of the client token that it was traded for; null when that had none. */
   parent: string | null
-  /** Unix milliseconds, to the second. */
-  issuedAt: number
-  /** Unix milliseconds. */
-  expiresAt: number
+  /** To the second. */
+  issuedAt: UnixMs
+  expiresAt: UnixMs
 }
 
-export type NewAccessToken = Pick<AccessClaims, 'application'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent'>>
+export type NewAccessToken = Pick<AccessClaims, 'applicationId'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent'>>
 
 export interface AccessTokenOptions {
   /** The first signs, each verifies. */
   secrets: [string, ...string[]]
   ttlSeconds: number
-  /** Unix milliseconds. */
-  now: () => number
+  now: () => UnixMs
   /** Makes a `jti`. */
   id: () => string
 }
@@ -60,7 +59,7 @@ interface Payload {
 }
 type Verifier = (token: string) => Payload
 
-/** Names a key without telling it. */
+/** A name of the key that does not tell the key. */
 function keyId (secret: string): string {
   return createHash('sha256').update(`kid ${secret}`).digest('base64url').slice(0, KEY_ID_LENGTH)
 }
@@ -70,11 +69,11 @@ function readKeyId (token: string): unknown {
   return header.kid
 }
 
-/** Issues access tokens (JWT, HS256) and verifies them; a token seen before costs a look-up. */
+/** Issues access tokens (JWT, HS256) and verifies them; the claims of verified tokens are remembered. */
 export class AccessTokens {
   readonly #options: AccessTokenOptions
   readonly #seen = new LRUCache<string, AccessClaims>({ max: CACHE_SIZE })
-  /** What is refused stays refused: keys change with the process only. */
+  /** A refused token stays refused: keys change with the process only. */
   readonly #refused = new LRUCache<string, true>({ max: REFUSED_CACHE_SIZE })
   /** Absent until the first token comes. */
   #verifiers: Map<unknown, Verifier> | undefined
@@ -83,13 +82,13 @@ export class AccessTokens {
     this.#options = options
   }
 
-  issue ({ application, scope = null, origin = null, parent = null }: NewAccessToken): string {
+  issue ({ applicationId, scope = WHOLE_APPLICATION, origin = null, parent = null }: NewAccessToken): string {
     const { secrets: [secret], ttlSeconds, now, id } = this.#options
     const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
     return sign({
-      sub: application,
+      sub: applicationId,
       jti: id(),
-      ...(scope === null ? {} : { scp: scope }),
+      ...(scope === WHOLE_APPLICATION ? {} : { scp: scope }),
       ...(origin === null ? {} : { org: origin }),
       ...(parent === null ? {} : { par: parent })
     })
@@ -102,7 +101,7 @@ export class AccessTokens {
     return claims !== null && this.#options.now() < claims.expiresAt ? claims : null
   }
 
-  /** Expiry is left to the caller, who asks its own clock each time. */
+  /** Expiry is not looked at: the claims are remembered, and each use asks the clock. */
   #read (token: string): AccessClaims | null {
     if (token.length > MAX_ACCESS_TOKEN_LENGTH) return null
     const claims = this.#verified(token)
@@ -131,12 +130,21 @@ export class AccessTokens {
   }
 }
 
+/**
+ * Whether the token was issued to a page of another origin. An application may admit pages whose browser hides their
+ * origin, with any of its tokens.
+ */
+export function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Application): boolean {
+  if (bound === null || bound === origin) return false
+  return !(origin === HIDDEN_ORIGIN && allowedOrigins.includes(HIDDEN_ORIGIN))
+}
+
 function toClaims ({ sub, jti, iat, exp, scp, org, par }: Payload): AccessClaims | null {
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') return null
-  const scope = scp === undefined ? null : readScope(scp)
-  if (scp !== undefined && scope === null) return null
+  const scope = scp === undefined ? WHOLE_APPLICATION : readScope(scp)
+  if (scope === null) return null
   return {
-    application: sub,
+    applicationId: sub,
     jti,
     scope,
     origin: typeof org === 'string' ? org : null,

@@ -1,7 +1,7 @@
 import type { Application } from '../../schemas/applications.js'
 import { literalLength, matchesGlob } from './glob.js'
 
-/** Client secrets of all applications: a client token of the older form names none, so it is tried against each. */
+/** Client secrets of all applications: a client token in the predecessor's form names none, so each secret is tried. */
 export const MAX_SECRETS = 1_000
 const ANY_ORIGIN = '*'
 
@@ -11,7 +11,7 @@ export interface Fault {
   message: string
 }
 
-/** What no schema can say. Null when nothing is wrong. */
+/** The first fault that no schema can state; null when there is none. */
 export function findFault (applications: readonly Application[]): Fault | null {
   const ids = new Set<string>()
   const secrets = new Set<string>()
@@ -58,7 +58,7 @@ export class Applications {
     return this.#origins.has(ANY_ORIGIN)
   }
 
-  /** Whether some application allows pages of this origin; a request's own is known later. */
+  /** Whether some application allows pages of this origin; which application a request is of is known later. */
   allowsOrigin (origin: string): boolean {
     return this.anyOrigin || this.#origins.has(origin)
   }

@@ -1,22 +1,21 @@
 import { createHash } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import type { Application } from '../../schemas/applications.js'
-import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, readClientToken } from './legacy-client-token.js'
+import type { UnixMs } from '../../schemas/common.js'
 import type { Applications } from './applications.js'
-import { readScope, type Scope } from './scope.js'
+import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS } from './client-token-times.js'
+import { readLegacyClientToken } from './legacy-client-token.js'
+import { readScope, WHOLE_APPLICATION, type Scope } from './scope.js'
 
 const MAX_JWT_LENGTH = 4_096
 
-/** What a client token has proved. */
+/** The rights that a client token has proved. */
 export interface Grant {
   application: Application
-  /** Null: all that the application may. */
-  scope: Scope | null
+  scope: Scope
   jti: string | null
-  /** Unix milliseconds. */
-  issuedAt: number
-  /** Unix milliseconds. */
-  expiresAt: number
+  issuedAt: UnixMs
+  expiresAt: UnixMs
   /** The same for every way of writing this very token. */
   id: string
 }
@@ -54,17 +53,17 @@ function digest (...parts: string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }
 
-/** Seconds, as a claim holds them, in milliseconds; undefined when it is absent, null when it is no time. */
-function readTime (claim: unknown): number | null | undefined {
+/** The time of a claim, which holds seconds; undefined when it is absent, null when it is no time. */
+function readTime (claim: unknown): UnixMs | null | undefined {
   if (claim === undefined) return undefined
   return typeof claim === 'number' && Number.isFinite(claim) ? claim * 1000 : null
 }
 
 /**
- * Reads the times strictly: at most a day of life, nothing of the future. A token that does not say when it was made is
- * taken to be as old as it can be.
+ * Reads the times strictly: at most a day of life, nothing of the future. A token that does not say when it was issued
+ * is taken to be as old as it can be.
  */
-function readTimes ({ iat, nbf, exp }: Payload, now: number): { issuedAt: number, expiresAt: number } | null {
+function readTimes ({ iat, nbf, exp }: Payload, now: UnixMs): { issuedAt: UnixMs, expiresAt: UnixMs } | null {
   const [expiresAt, notBefore, issued] = [readTime(exp), readTime(nbf), readTime(iat)]
   if (typeof expiresAt !== 'number' || notBefore === null || issued === null) return null
   if (expiresAt <= now || expiresAt > now + CLIENT_TOKEN_MAX_AGE_MS) return null
@@ -73,7 +72,7 @@ function readTimes ({ iat, nbf, exp }: Payload, now: number): { issuedAt: number
   return { issuedAt: issued ?? expiresAt - CLIENT_TOKEN_MAX_AGE_MS, expiresAt }
 }
 
-/** The claims that say whose token this is, before anybody knows whether that is true. */
+/** The application that the token names, which is not verified yet. */
 function claimedApplication (token: string, applications: Applications): Application | undefined {
   try {
     const { iss, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Payload
@@ -84,7 +83,7 @@ function claimedApplication (token: string, applications: Applications): Applica
 }
 
 /** HS256 alone, signed with a client secret of the application that `iss` or `sub` names. */
-function readJwt (token: string, applications: Applications, now: number): Grant | null {
+function readJwt (token: string, applications: Applications, now: UnixMs): Grant | null {
   if (token.length > MAX_JWT_LENGTH) return null
   const application = claimedApplication(token, applications)
   if (application === undefined) return null
@@ -95,25 +94,25 @@ function readJwt (token: string, applications: Applications, now: number): Grant
   return null
 }
 
-function toGrant (payload: Payload, token: string, application: Application, now: number): Grant | null {
+function toGrant (payload: Payload, token: string, application: Application, now: UnixMs): Grant | null {
   const times = readTimes(payload, now)
-  const scope = payload.scope === undefined ? null : readScope(payload.scope)
-  if (times === null || (payload.scope !== undefined && scope === null)) return null
+  const scope = payload.scope === undefined ? WHOLE_APPLICATION : readScope(payload.scope)
+  if (times === null || scope === null) return null
   const jti = typeof payload.jti === 'string' && payload.jti !== '' ? payload.jti : null
-  // The signature can be written in several ways, what it signs cannot.
+  // The signature can be written in several ways, the signed text cannot.
   const id = jti === null ? digest(application.id, 'content', token.slice(0, token.lastIndexOf('.'))) : digest(application.id, 'jti', jti)
   return { application, scope, jti, id, ...times }
 }
 
-/** The older form names no application, so every secret is tried; their number is bounded. */
-function readBare (token: string, applications: Applications, now: number): Grant | null {
-  const read = readClientToken(token, now)
+/** The predecessor's form names no application, so every secret is tried; their number is bounded. */
+function readLegacy (token: string, applications: Applications, now: UnixMs): Grant | null {
+  const read = readLegacyClientToken(token, now)
   if (read === null) return null
   const application = applications.list().find(({ clientSecrets }) => clientSecrets.some(secret => read.madeWith(secret)))
   if (application === undefined) return null
   return {
     application,
-    scope: null,
+    scope: WHOLE_APPLICATION,
     jti: null,
     issuedAt: read.issuedAt,
     expiresAt: read.issuedAt + CLIENT_TOKEN_MAX_AGE_MS,
@@ -123,9 +122,13 @@ function readBare (token: string, applications: Applications, now: number): Gran
 
 /**
  * Reads a client token of either form.
- * @param now Unix milliseconds
  * @returns null when it proves nothing
  */
-export function readGrant (token: string, applications: Applications, now: number): Grant | null {
-  return token.includes('.') ? readJwt(token, applications, now) : readBare(token, applications, now)
+export function readGrant (token: string, applications: Applications, now: UnixMs): Grant | null {
+  return token.includes('.') ? readJwt(token, applications, now) : readLegacy(token, applications, now)
+}
+
+/** How long a client token that is used once must be remembered, also by a process whose clock is behind. */
+export function singleUseTtlMs ({ expiresAt }: Grant, now: UnixMs): number {
+  return expiresAt - now + CLIENT_TOKEN_MAX_FUTURE_MS
 }

@@ -1,15 +1,9 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-
-/** A client token is valid for a day from its timestamp. */
-export const CLIENT_TOKEN_MAX_AGE_MS = 24 * 3_600_000
-
-/** How far a client's clock may run ahead. */
-export const CLIENT_TOKEN_MAX_FUTURE_MS = 5 * 60_000
+import type { UnixMs } from '../../schemas/common.js'
+import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS } from './client-token-times.js'
 
 const MAX_CLIENT_TOKEN_LENGTH = 1_024
-
 const MILLISECONDS = /^[1-9]\d{12}$/
-
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
 function hashClientToken (timestamp: string, salt: string, secret: string): Buffer {
@@ -17,30 +11,28 @@ function hashClientToken (timestamp: string, salt: string, secret: string): Buff
 }
 
 /**
- * `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`
- * @param now Unix milliseconds
+ * A client token in the predecessor's form: `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`.
  * @param salt any string without `::`
  */
-export function createClientToken (secret: string, now: number, salt: string): string {
+export function createClientToken (secret: string, now: UnixMs, salt: string): string {
   const timestamp = String(now)
   const hash = hashClientToken(timestamp, salt, secret).toString('base64')
   return Buffer.from(`${timestamp}::${salt}::${hash}`).toString('base64')
 }
 
-export interface ClientToken {
-  /** Unix milliseconds. */
-  issuedAt: number
-  /** What it says, whichever way its base64 was written. */
+export interface LegacyClientToken {
+  issuedAt: UnixMs
+  /** The decoded text: the same for every way of writing its base64. */
   content: string
   madeWith (secret: string): boolean
 }
 
 /**
- * Reads strictly, for the hash covers a bare concatenation: digits that move from the salt to the timestamp keep it.
- * So the timestamp must be exactly the 13 digits of a plausible millisecond value.
- * @returns null when it is no client token, or none of now
+ * Reads strictly, for the hash covers a bare concatenation: digits that move from the salt to the timestamp leave it
+ * the same. So the timestamp must be exactly the 13 digits of a plausible millisecond value.
+ * @returns null when it is no token of this form, has expired, or is of the future
  */
-export function readClientToken (token: string, now: number): ClientToken | null {
+export function readLegacyClientToken (token: string, now: UnixMs): LegacyClientToken | null {
   if (token.length > MAX_CLIENT_TOKEN_LENGTH || !BASE64.test(token)) return null
   const content = Buffer.from(token, 'base64').toString('utf8')
   const parts = content.split('::')

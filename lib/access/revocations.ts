@@ -1,3 +1,5 @@
+import type { UnixMs } from '../../schemas/common.js'
+import type { RevocationRequest } from '../../schemas/revocations.js'
 import { ApiError } from '../http/api-error.js'
 import type { AccessClaims } from './access-tokens.js'
 import type { Grant } from './client-tokens.js'
@@ -6,30 +8,22 @@ import type { Grant } from './client-tokens.js'
 export const MAX_TOKEN_LIFE_MS = 24 * 3_600_000
 const MAX_CLOCK_SKEW_MS = 60_000
 
+/** The form in which revocations are stored and published. */
 export interface Revocation {
-  /** The same for what it replaces. */
+  /** The same for a revocation of the same tokens, which it replaces. */
   id: string
   jti?: string
+  /** The id of an application. */
   application?: string
-  /** Unix milliseconds; tokens issued before are revoked. Absent with a `jti`. */
-  issuedBefore?: number
-  /** Unix milliseconds. */
-  revokedAt: number
-  /** Unix milliseconds; when no token that it speaks of can be valid any more. */
-  expiresAt: number
+  /** Tokens issued before this time are revoked. Absent with a `jti`. */
+  issuedBefore?: UnixMs
+  revokedAt: UnixMs
+  /** From then on none of the revoked tokens can be valid any more. */
+  expiresAt: UnixMs
 }
 
-export interface RevocationRequest {
-  jti?: string
-  application?: string
-  issuedBefore?: string
-}
-
-/**
- * @param now Unix milliseconds
- * @throws ApiError when the request says nothing, or two things
- */
-export function toRevocation ({ jti, application, issuedBefore }: RevocationRequest, now: number): Revocation {
+/** @throws ApiError when the request names no tokens, or names them twice */
+export function toRevocation ({ jti, application, issuedBefore }: RevocationRequest, now: UnixMs): Revocation {
   if (jti !== undefined) {
     if (application !== undefined || issuedBefore !== undefined) throw new ApiError('invalidRequest', { message: 'body.jti must stand alone.' })
     return { id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + MAX_TOKEN_LIFE_MS }
@@ -50,26 +44,25 @@ export function toRevocation ({ jti, application, issuedBefore }: RevocationRequ
 /** The revocations in force, as far as this process knows. */
 export class Revocations {
   readonly #byId = new Map<string, Revocation>()
-  readonly #now: () => number
+  readonly #now: () => UnixMs
 
-  /** @param now Unix milliseconds */
-  constructor (now: () => number) {
+  constructor (now: () => UnixMs) {
     this.#now = now
   }
 
-  /** Adds one; of two that set a time for the same tokens, the later time counts. */
+  /** Adds a revocation; of two that set a time for the same tokens, the later time counts. */
   add (revocation: Revocation): void {
     const known = this.#byId.get(revocation.id)
     if (known === undefined || (known.issuedBefore ?? 0) < (revocation.issuedBefore ?? 0)) this.#byId.set(revocation.id, revocation)
   }
 
-  /** Those in force, the latest first. */
+  /** The revocations in force, the latest first. */
   list (): Revocation[] {
     this.forget()
     return [...this.#byId.values()].sort((a, b) => b.revokedAt - a.revokedAt)
   }
 
-  /** Drops those whose tokens have all expired. */
+  /** Drops the revocations whose tokens have all expired. */
   forget (): void {
     const now = this.#now()
     for (const [id, { expiresAt }] of this.#byId) {
@@ -77,9 +70,9 @@ export class Revocations {
     }
   }
 
-  hasAccessToken ({ application, jti, parent, issuedAt }: AccessClaims): boolean {
+  hasAccessToken ({ applicationId, jti, parent, issuedAt }: AccessClaims): boolean {
     if (this.#byId.size === 0) return false
-    return this.#has(jti) || (parent !== null && this.#has(parent)) || this.#isBefore(application, issuedAt)
+    return this.#has(jti) || (parent !== null && this.#has(parent)) || this.#isBefore(applicationId, issuedAt)
   }
 
   hasClientToken ({ application, jti, issuedAt }: Grant): boolean {
@@ -90,7 +83,7 @@ export class Revocations {
     return this.#byId.has(`jti:${jti}`)
   }
 
-  #isBefore (application: string, issuedAt: number): boolean {
-    return issuedAt < Math.max(this.#byId.get('all')?.issuedBefore ?? 0, this.#byId.get(`application:${application}`)?.issuedBefore ?? 0)
+  #isBefore (applicationId: string, issuedAt: UnixMs): boolean {
+    return issuedAt < Math.max(this.#byId.get('all')?.issuedBefore ?? 0, this.#byId.get(`application:${applicationId}`)?.issuedBefore ?? 0)
   }
 }

@@ -1,19 +1,16 @@
-import type { Application } from '../../schemas/applications.js'
+import { DESTINATION_LISTS, type Application, type DestinationList } from '../../schemas/applications.js'
 import { ApiError } from '../http/api-error.js'
 import { isObject, unknownField } from '../guards.js'
 import { matchesAny } from './glob.js'
 
-/** What a token may write to, within what its application may; a list that is absent narrows nothing. */
-export interface Scope {
-  namespaces?: string[]
-  logGroups?: string[]
-  logStreams?: string[]
-}
+/** The destinations of a token, among those of its application; a list that is absent narrows nothing. */
+export type Scope = Readonly<Partial<Record<DestinationList, string[]>>>
 
-export type ScopeField = keyof Scope
+/** The scope of a token that names none: every destination of its application. */
+export const WHOLE_APPLICATION: Scope = Object.freeze({})
 
-const NAMES: Record<ScopeField, string> = { namespaces: 'namespace', logGroups: 'log group', logStreams: 'log stream' }
-const FIELDS: ReadonlySet<string> = new Set(Object.keys(NAMES))
+const NAMES: Record<DestinationList, string> = { namespaces: 'namespace', logGroups: 'log group', logStreams: 'log stream' }
+const FIELDS: ReadonlySet<string> = new Set(DESTINATION_LISTS)
 const MAX_GLOBS = 20
 /** Characters of all globs together: they travel in every access token. */
 const MAX_LENGTH = 1_024
@@ -30,13 +27,9 @@ export function readScope (value: unknown): Scope | null {
   return lists.flat().join('').length > MAX_LENGTH ? null : value as Scope
 }
 
-/**
- * @param identity null: the gateway's own items, which may go anywhere
- * @throws ApiError outOfScope, which names what is not allowed
- */
-export function requireScope (identity: { application: Application, scope: Scope | null } | null, field: ScopeField, name: string): void {
-  if (identity === null) return
-  const narrower = identity.scope?.[field]
-  if (matchesAny(identity.application[field], name) && (narrower === undefined || matchesAny(narrower, name))) return
-  throw new ApiError('outOfScope', { message: `The access token does not allow the ${NAMES[field]} "${name}".` })
+/** @throws ApiError outOfScope, which names the destination that is not allowed */
+export function requireScope ({ application, scope }: { application: Application, scope: Scope }, list: DestinationList, name: string): void {
+  const narrower = scope[list]
+  if (matchesAny(application[list], name) && (narrower === undefined || matchesAny(narrower, name))) return
+  throw new ApiError('outOfScope', { message: `The access token does not allow the ${NAMES[list]} "${name}".` })
 }

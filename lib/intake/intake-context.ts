@@ -1,8 +1,5 @@
-import type { Application } from '../../schemas/applications.js'
+import type { Application, DestinationList } from '../../schemas/applications.js'
 import type { ClientInfo } from '../policy/client-info.js'
-
-/** The lists of an application and of a token that say where they may write. */
-export type DestinationList = 'namespaces' | 'logGroups' | 'logStreams'
 
 /** Who sends the items of a request, and what its headers ask for. */
 export interface IntakeContext {

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { Revocations, toRevocation, type Revocation, type RevocationRequest } from '../../lib/access/revocations.js'
+import { Revocations, toRevocation, type Revocation } from '../../lib/access/revocations.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { VersionedSet } from '../../lib/state/store.js'
-import type { RevocationSummary } from '../../schemas/revocations.js'
+import type { UnixMs } from '../../schemas/common.js'
+import type { RevocationRequest, RevocationSummary } from '../../schemas/revocations.js'
 
 declare module 'fastify' {
   interface FastifyInstance { revocations: ReturnType<typeof createRevocations> }
@@ -15,17 +16,17 @@ const SET = 'revocations'
 const REFRESH_MS = 500
 const RETRY_AFTER_SECONDS = 5
 
-function time (ms: number): string {
-  return new Date(ms).toISOString()
+function toIso (time: UnixMs): string {
+  return new Date(time).toISOString()
 }
 
 function summarize ({ jti, application, issuedBefore, revokedAt, expiresAt }: Revocation): RevocationSummary {
   return {
     ...(jti === undefined ? {} : { jti }),
     ...(application === undefined ? {} : { application }),
-    ...(issuedBefore === undefined ? {} : { issuedBefore: time(issuedBefore) }),
-    revokedAt: time(revokedAt),
-    expiresAt: time(expiresAt)
+    ...(issuedBefore === undefined ? {} : { issuedBefore: toIso(issuedBefore) }),
+    revokedAt: toIso(revokedAt),
+    expiresAt: toIso(expiresAt)
   }
 }
 

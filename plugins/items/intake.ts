@@ -15,10 +15,10 @@ declare module 'fastify' {
 /** The context of this request's items, from its headers and its token. */
 function intakeContext (this: FastifyRequest): IntakeContext {
   const { prefer, 'idempotency-key': idempotencyKey } = this.headers
-  const { principal } = this
+  const principal = this.principal!
   return {
     requestId: this.id,
-    application: principal!.application,
+    application: principal.application,
     requireScope: (list, name) => requireScope(principal, list, name),
     clientInfo: this,
     idempotencyKey: idempotencyKey as string | undefined,

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { allowsOrigin, Applications, findFault, MAX_SECRETS } from '../../../lib/access/applications.js'
-import { readScope, requireScope } from '../../../lib/access/scope.js'
+import { readScope, requireScope, WHOLE_APPLICATION, type Scope } from '../../../lib/access/scope.js'
 import { application } from '../../helpers/applications.js'
 
 t.test('faults that no schema finds are told with their path', async t => {
@@ -39,21 +39,21 @@ t.test('the narrowest glob says how long a log group keeps its events', async t 
 
 t.test('a token goes where both its application and its scope let it', async t => {
   const shop = application({ namespaces: ['shop', 'shop/*'], logGroups: ['/web/*'] })
-  const refused = (scope: object | null, field: 'namespaces' | 'logGroups', name: string) => {
+  const refused = (scope: Scope, list: 'namespaces' | 'logGroups', name: string) => {
     try {
-      requireScope({ application: shop, scope }, field, name)
+      requireScope({ application: shop, scope }, list, name)
       return null
     } catch (error) {
       return (error as Error).message
     }
   }
-  t.equal(refused(null, 'namespaces', 'shop/cart'), null)
-  t.match(refused(null, 'namespaces', 'billing'), /namespace "billing"/)
+  t.equal(refused(WHOLE_APPLICATION, 'namespaces', 'shop/cart'), null)
+  t.match(refused(WHOLE_APPLICATION, 'namespaces', 'billing'), /namespace "billing"/)
   t.match(refused({ namespaces: ['shop'] }, 'namespaces', 'shop/cart'), /namespace "shop\/cart"/)
   t.match(refused({ namespaces: ['*'] }, 'namespaces', 'billing'), /billing/, 'a scope only narrows')
-  t.equal(refused({ namespaces: ['shop'] }, 'logGroups', '/web/shop'), null, 'what it does not speak of')
+  t.equal(refused({ namespaces: ['shop'] }, 'logGroups', '/web/shop'), null, 'a list that it does not have')
   t.match(refused({ logGroups: [] }, 'logGroups', '/web/shop'), /log group/)
-  t.doesNotThrow(() => requireScope(null, 'namespaces', 'anything'), 'the gateway itself')
+  t.doesNotThrow(() => requireScope({ application: application({ namespaces: ['*'] }), scope: WHOLE_APPLICATION }, 'namespaces', 'anything'))
 })
 
 t.test('what is no scope is not read as one', async t => {

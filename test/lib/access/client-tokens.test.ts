@@ -1,8 +1,9 @@
 import { createSigner } from 'fast-jwt'
 import t from 'tap'
 import { Applications } from '../../../lib/access/applications.js'
-import { readGrant } from '../../../lib/access/client-tokens.js'
+import { readGrant, singleUseTtlMs } from '../../../lib/access/client-tokens.js'
 import { createClientToken } from '../../../lib/access/legacy-client-token.js'
+import { WHOLE_APPLICATION } from '../../../lib/access/scope.js'
 import { application, SECRET } from '../../helpers/applications.js'
 
 const NOW = 1_795_330_800_123
@@ -18,14 +19,16 @@ function jwt (claims: object, secret = SECRET, algorithm: 'HS256' | 'HS384' = 'H
 }
 
 t.test('a token of the older form is of the application whose secret made it', async t => {
-  t.match(read(createClientToken(SECRET, NOW, 'salt')), { application: { id: 'shop' }, scope: null, jti: null, issuedAt: NOW })
+  t.match(read(createClientToken(SECRET, NOW, 'salt')), { application: { id: 'shop' }, jti: null, issuedAt: NOW })
+  t.equal(read(createClientToken(SECRET, NOW, 'salt'))!.scope, WHOLE_APPLICATION)
   t.match(read(createClientToken(NEW_SECRET, NOW, 'salt')), { application: { id: 'shop' } })
   t.match(read(createClientToken(BLOG_SECRET, NOW, 'salt')), { application: { id: 'blog' } })
   t.equal(read(createClientToken('of nobody', NOW, 'salt')), null)
 })
 
 t.test('a JWT is of the application that iss or sub names', async t => {
-  t.match(read(jwt({ jti: 'j', iat: SECONDS })), { application: { id: 'shop' }, scope: null, jti: 'j', issuedAt: SECONDS * 1000, expiresAt: (SECONDS + 60) * 1000 })
+  t.match(read(jwt({ jti: 'j', iat: SECONDS })), { application: { id: 'shop' }, jti: 'j', issuedAt: SECONDS * 1000, expiresAt: (SECONDS + 60) * 1000 })
+  t.equal(read(jwt({ jti: 'j' }))!.scope, WHOLE_APPLICATION)
   t.match(read(jwt({ iss: undefined, sub: 'shop' })), { application: { id: 'shop' } })
   t.match(read(jwt({ iss: 'our backend', sub: 'shop' })), { application: { id: 'shop' } })
   t.match(read(jwt({ sub: 'user 7' }, NEW_SECRET)), { application: { id: 'shop' } })
@@ -73,4 +76,9 @@ t.test('however a token is written, it is the same token', async t => {
   t.equal(read(jwt({ jti: 'one', exp: SECONDS + 61 }))!.id, read(jwt({ jti: 'one' }))!.id, 'jti')
   t.not(read(jwt({ jti: 'two' }))!.id, read(jwt({ jti: 'one' }))!.id)
   t.not(read(createClientToken(SECRET, NOW, 'other one'))!.id, read(bare)!.id)
+})
+
+t.test('a token that is used once is remembered for as long as any process may take it', async t => {
+  const grant = read(createClientToken(SECRET, NOW, 'salt'))!
+  t.equal(singleUseTtlMs(grant, NOW + 1_000), DAY * 1_000 - 1_000 + 5 * 60_000)
 })

@@ -8,7 +8,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 function claims (given: Partial<AccessClaims>): AccessClaims {
-  return { application: 'shop', jti: 'j', scope: null, origin: null, parent: null, issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, ...given }
+  return { applicationId: 'shop', jti: 'j', scope: {}, origin: null, parent: null, issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, ...given }
 }
 
 t.test('one token, those of an application, or all before a time', async t => {
@@ -23,14 +23,14 @@ t.test('one token, those of an application, or all before a time', async t => {
   revocations.add(toRevocation({ application: 'shop' }, NOW))
   t.ok(revocations.hasAccessToken(claims({ jti: 'other' })))
   t.notOk(revocations.hasAccessToken(claims({ jti: 'other', issuedAt: NOW })), 'issued since')
-  t.notOk(revocations.hasAccessToken(claims({ jti: 'other', application: 'blog' })))
-  const grant = { application: application(), scope: null, jti: null, expiresAt: NOW + HOUR, id: '' }
+  t.notOk(revocations.hasAccessToken(claims({ jti: 'other', applicationId: 'blog' })))
+  const grant = { application: application(), scope: {}, jti: null, expiresAt: NOW + HOUR, id: '' }
   t.ok(revocations.hasClientToken({ ...grant, issuedAt: NOW - 1 }))
   t.notOk(revocations.hasClientToken({ ...grant, issuedAt: NOW }))
 
   revocations.add(toRevocation({ issuedBefore: new Date(NOW - 2 * HOUR).toISOString() }, NOW))
-  t.ok(revocations.hasAccessToken(claims({ jti: 'other', application: 'blog', issuedAt: NOW - 3 * HOUR })))
-  t.notOk(revocations.hasAccessToken(claims({ jti: 'other', application: 'blog' })))
+  t.ok(revocations.hasAccessToken(claims({ jti: 'other', applicationId: 'blog', issuedAt: NOW - 3 * HOUR })))
+  t.notOk(revocations.hasAccessToken(claims({ jti: 'other', applicationId: 'blog' })))
   t.equal(revocations.list().length, 3)
 
   now = NOW + DAY
