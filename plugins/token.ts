@@ -21,7 +21,7 @@ declare module 'fastify' {
 export type Tokens = ReturnType<typeof createTokens>
 
 const RETRY_AFTER_SECONDS = 5
-/** Returned, and not thrown: V8 never optimizes a function that only ever throws, and a flood of refused tokens would pay for it. */
+/** Returned, and not thrown: V8 never optimizes a function that only ever throws, and refused tokens come in floods. */
 const INVALID = new ApiError('accessTokenInvalid')
 
 /** The token in header and query, and in the body once that is read. */
@@ -122,7 +122,7 @@ function createTokens (fastify: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.tokens`: trades client tokens for access tokens, and finds the principal of a request by its access token. */
+/** Owns `fastify.tokens`: trades client tokens for access tokens, and authenticates requests by them. */
 async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorateRequest('principal', null)
   fastify.decorateRequest('applicationId', null)

@@ -14,7 +14,7 @@ const KEY_ID_LENGTH = 8
 /** Browsers send this for a page whose origin they hide. */
 const HIDDEN_ORIGIN = 'null'
 
-/** The application that sends a request, and the rights of its token; taken from the token, never from the payload. */
+/** The application that sends a request, with the rights of its token; taken from the token, never from the payload. */
 export interface Principal {
   application: Application
   /** The access token's id. */

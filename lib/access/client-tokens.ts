@@ -36,7 +36,13 @@ const verifiers = new WeakMap<Application, Verifier[]>()
 function verifiersOf (application: Application): Verifier[] {
   const known = verifiers.get(application)
   if (known !== undefined) return known
-  const made = application.clientSecrets.map(key => createVerifier({ key, algorithms: ['HS256'], ignoreExpiration: true, ignoreNotBefore: true, requiredClaims: ['exp'] }) as Verifier)
+  const made = application.clientSecrets.map(key => createVerifier({
+    key,
+    algorithms: ['HS256'],
+    ignoreExpiration: true,
+    ignoreNotBefore: true,
+    requiredClaims: ['exp']
+  }) as Verifier)
   verifiers.set(application, made)
   return made
 }

@@ -3,7 +3,7 @@ const ANY_ONE = '?'
 
 /**
  * `*` stands for any run of characters, `?` for any one. A mismatch goes back to the last `*` and never further, so the
- * steps are at most the length of the text times that of the glob, whatever they hold.
+ * steps are at most the product of the lengths of text and glob, whatever they hold.
  */
 export function matchesGlob (glob: string, text: string): boolean {
   let at = 0

@@ -11,7 +11,8 @@ function hashClientToken (timestamp: string, salt: string, secret: string): Buff
 }
 
 /**
- * A client token in the predecessor's form: `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`.
+ * A client token in the predecessor's form:
+ * `base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) )`.
  * @param salt any string without `::`
  */
 export function createClientToken (secret: string, now: UnixMs, salt: string): string {

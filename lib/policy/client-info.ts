@@ -16,8 +16,8 @@ const TRAILING_ZEROS = /(^|:)0(:0){0,2}$/
 const MAX_VERSION_DIGITS = 4
 
 /**
- * Product tokens in the order in which they decide: a browser also names the browsers that it is like. Safari names its
- * version apart.
+ * Product tokens in the order in which they decide: a browser also names the browsers that it is like. Safari names
+ * its version apart.
  */
 const BROWSERS: ReadonlyArray<readonly [token: string, family: string]> = [
   ['Edg/', 'Edge'], ['EdgA/', 'Edge'], ['EdgiOS/', 'Edge'], ['Edge/', 'Edge'],

@@ -16,11 +16,11 @@ export type ItemReader<Item> = (item: unknown, index: number) => Item
 
 export interface Reading<Item> {
   read: ItemReader<Item>
-  /** The timestamp of items without one, when they are stored as they came; null when the skew or a policy changes them. */
+  /** The timestamp of items without one, when they are stored verbatim; null when the skew or a policy changes them. */
   receivedAt: UnixMs | null
 }
 
-/** Reads the data points of one request: checked, their timestamps by the server's clock, the application's policy applied. */
+/** Reads the data points of one request: checked, timed by the server's clock, the application's policy applied. */
 export function datumReader (options: ReaderOptions<DatumPolicy>): Reading<StoredDatum> {
   return createReader(readMetricDatum, (datum, skew) => { datum.Timestamp += skew }, options)
 }

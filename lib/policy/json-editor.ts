@@ -165,8 +165,8 @@ class Rewriter {
 }
 
 /**
- * Edits JSON where it stands: parts that are not edited keep their form, their order, repeated members and the digits of
- * numbers. One pass, no recursion.
+ * Edits JSON where it stands: parts that are not edited keep their form, their order, repeated members and the digits
+ * of numbers. One pass, no recursion.
  * @param json well-formed
  */
 export function editJson (json: string, edit: JsonEdit): string {

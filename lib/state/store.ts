@@ -42,7 +42,7 @@ export interface DailyRegisters {
   get (day: string, key: string): Promise<Uint8Array>
 }
 
-/** What every entry of a versioned set has; the rest is JSON. */
+/** The fields of every entry of a versioned set; all others are JSON. */
 export interface SetEntry {
   /** Any text but "version". */
   id: string
@@ -66,8 +66,8 @@ export interface VersionedSet<Entry extends SetEntry> {
 
 /**
  * State that all processes of one gateway share, beside the spool: primitives that know nothing of their use. Each name
- * of counters, registers or a set is used for one of them only. Every method rejects with StateStoreError when the store
- * does not answer in time.
+ * of counters, registers or a set is used for one of them only. Every method rejects with StateStoreError when the
+ * store does not answer in time.
  */
 export interface StateStore {
   /** Whether other processes may use this store, too. */

@@ -27,9 +27,9 @@ export interface WindowCount {
 }
 
 /**
- * Counts hits in windows that start with their first hit. No hit waits for the store: the counts of several processes are
- * brought together every SYNC_MS, so that a limit may be passed by the hits that the other processes let through in that
- * time. While the store is away each process counts for itself.
+ * Counts hits in windows that start with their first hit. No hit waits for the store: the counts of several processes
+ * are brought together every SYNC_MS, so that a limit may be passed by the hits that the other processes let through in
+ * that time. While the store is away each process counts for itself.
  */
 export class WindowCounters {
   readonly #store: WindowStore

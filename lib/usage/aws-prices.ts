@@ -1,9 +1,9 @@
 import type { ApplicationUsage } from '../../schemas/usage.js'
 
 /**
- * Prices of AWS in US dollars, for the estimates of usage and budgets: us-east-1, first tier, free tier ignored, so that
- * an estimate is rather too high there; other Regions may cost up to half as much again. No other file states one of
- * these prices.
+ * Prices of AWS in US dollars, for the estimates of usage and budgets: us-east-1, first tier, free tier ignored, so
+ * that an estimate is rather too high there; other Regions may cost up to half as much again. No other file states one
+ * of these prices.
  */
 
 const GB = 2 ** 30
@@ -13,7 +13,7 @@ const DAYS_A_MONTH = 30
 export const PRICES = {
   /** Ingestion into log groups of the class Standard: $0.50 a GB. An event counts its bytes in UTF-8 and 26 more. */
   LOG_BYTE: 0.50 / GB,
-  /** A custom metric: $0.30 a month, billed by the hour in which it gets data. Estimated as a whole day for each day with data. */
+  /** A custom metric: $0.30 a month, billed by the hour with data. Estimated as a whole day for each day with data. */
   SERIES_DAY: 0.30 / DAYS_A_MONTH,
   /** A call of PutMetricData: $0.01 for 1,000. */
   PUT_METRIC_DATA_CALL: 0.01 / 1_000

@@ -6,11 +6,11 @@ import { HyperLogLog } from './hyperloglog.js'
 /** A kind of items that an application sends, and that AWS bills. */
 export type BilledKind = keyof ApplicationUsage['items']
 
-/** The kind of items that an API carries; every API that is not named carries log events or makes their destinations. */
+/** The kind of items that an API carries; every other API carries log events or makes their destinations. */
 const KIND_OF_API: Record<string, BilledKind> = { PutMetricData: 'metrics' }
 const KIND_OF_OTHER_APIS: BilledKind = 'logs'
 const BILLED_API = 'PutMetricData'
-/** Counters of calls are those of no application. */
+/** The names of counters of calls start with the empty name of an application. */
 const CALLS_PREFIX = ':calls:'
 
 /** The names of an application's counters. */
@@ -20,11 +20,14 @@ interface CounterNames {
 }
 
 function makeNames (application: string): CounterNames {
-  const byKind = (measure: string): Record<BilledKind, string> => ({ metrics: `${application}:metrics:${measure}`, logs: `${application}:logs:${measure}` })
+  const byKind = (measure: string): Record<BilledKind, string> => ({
+    metrics: `${application}:metrics:${measure}`,
+    logs: `${application}:logs:${measure}`
+  })
   return { items: byKind('items'), bytes: byKind('bytes') }
 }
 
-/** The counters and estimates of one day: the totals of all processes as last known, and the counts of this one since then. */
+/** The counters and estimates of one day: the last known totals of all processes, and this one's counts since then. */
 export class UsageDay {
   readonly day: string
   /** The estimates of distinct series, by application. */
@@ -60,7 +63,7 @@ export class UsageDay {
     return pending
   }
 
-  /** Adds counts that could not be stored to those that are taken next. */
+  /** Adds counts that could not be stored to the counts that are taken next. */
   giveBack (counts: Counts): void {
     for (const [name, by] of Object.entries(counts)) this.#pending.set(name, (this.#pending.get(name) ?? 0) + by)
   }
@@ -102,7 +105,10 @@ export class UsageDay {
   }
 
   usageOf (application: string): ApplicationUsage {
-    const countByKind = (names: Record<BilledKind, string>): Record<BilledKind, number> => ({ metrics: this.#count(names.metrics), logs: this.#count(names.logs) })
+    const countByKind = (names: Record<BilledKind, string>): Record<BilledKind, number> => ({
+      metrics: this.#count(names.metrics),
+      logs: this.#count(names.logs)
+    })
     const names = this.#namesOf(application)
     const bytes = countByKind(names.bytes)
     return {

@@ -166,7 +166,9 @@ export class Usage {
   /** Reads the totals of all processes. */
   async #read (day: UsageDay): Promise<void> {
     day.takeTotals(await this.#counters.get(day.day))
-    for (const application of day.applications()) day.seriesCounterOf(application).merge(await this.#registers.get(day.day, application))
+    for (const application of day.applications()) {
+      day.seriesCounterOf(application).merge(await this.#registers.get(day.day, application))
+    }
   }
 }
 

@@ -23,7 +23,7 @@ function createAdmin (adminToken: string | undefined) {
   }
 }
 
-/** Owns `fastify.admin`: who may operate. */
+/** Owns `fastify.admin`: asks the requests of operators for the admin token. */
 async function admin (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('admin', createAdmin(fastify.config.ADMIN_TOKEN))
 }

@@ -11,20 +11,20 @@ declare module 'fastify' {
   interface FastifyInstance { applications: Applications }
 }
 
-/** How often the file is looked at; by name, as a mounted file is changed by being replaced. */
+/** How often the file is looked at; by its name, as a mounted file is replaced by another. */
 const WATCH_MS = 1_000
 const DEFAULT_ID = 'default'
 const INDEX = /\.(\d+)(?=\.|$)/g
 const POSITION = /position (\d+)/
 
-/** Of every instance in this process. */
+/** The listeners to SIGHUP of every gateway in this process. */
 const reloaders = new WeakSet<() => void>()
 
 function dimensionsFromConfig ({ REQUIRED_DIMENSIONS: required = [], ALLOWED_DIMENSIONS: allowed, UNKNOWN_DIMENSIONS: unknown }: Config): Application['dimensions'] {
   return { required, ...(allowed === undefined ? {} : { allowed }), unknown }
 }
 
-/** The one application of a gateway without a file; it may do what its predecessor could. */
+/** The one application of a gateway without a file, with the rights that every client of the predecessor had. */
 function fromConfig (config: Config): Application {
   return {
     id: DEFAULT_ID,
@@ -46,7 +46,7 @@ function fromConfig (config: Config): Application {
   }
 }
 
-/** Where it is, and never what is there: that may be a secret. */
+/** A fault is told by its line, and never by the text there, which may be a secret. */
 function parse (text: string): unknown {
   try {
     return JSON.parse(text)
@@ -108,7 +108,7 @@ function keepLoaded (fastify: FastifyInstance, file: string): void {
   })
 }
 
-/** Owns `fastify.applications`: who may write what, from where, and how much. */
+/** Owns `fastify.applications`: the applications of the file or of the variables, and their reloads. */
 async function applications (fastify: FastifyInstance): Promise<void> {
   const { APPS_FILE } = fastify.config
   fastify.decorate('applications', new Applications(APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE)))

@@ -16,13 +16,13 @@ const RETRY_AFTER_SECONDS = 5
 function createUsage (fastify: FastifyInstance, usage: Usage) {
   const { log, prometheus } = fastify
   const labelNames = ['application', 'budget']
-  const used = prometheus.gauge({ name: 'budget_used_ratio', help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: tellUsed })
+  const used = prometheus.gauge({ name: 'budget_used_ratio', help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: collectUsed })
   const warnings = prometheus.counter({ name: 'budget_warnings_total', help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
   const refused = prometheus.counter({ name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames })
-  /** What was logged of each application, to say it once. */
+  /** The last warning about each application, so that it is logged once. */
   const told = new Map<string, string>()
 
-  function tellUsed (): void {
+  function collectUsed (): void {
     used.reset()
     for (const application of fastify.applications.list()) {
       const state = usage.budgetOf(application)
@@ -30,11 +30,14 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
     }
   }
 
-  function tell (application: string, { budget, limit, share }: BudgetState): void {
-    const what = `${dayOf(Date.now())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
-    if (told.get(application) === what) return
-    told.set(application, what)
-    log.warn({ application, budget, limit, share }, share >= 1 ? 'a daily budget is spent: requests are refused until midnight UTC' : 'a daily budget has reached its soft limit')
+  function warnOnce (applicationId: string, { budget, limit, share }: BudgetState): void {
+    const warning = `${dayOf(Date.now())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
+    if (told.get(applicationId) === warning) return
+    told.set(applicationId, warning)
+    const message = share >= 1
+      ? 'a daily budget is spent: requests are refused until midnight UTC'
+      : 'a daily budget has reached its soft limit'
+    log.warn({ application: applicationId, budget, limit, share }, message)
   }
 
   return {
@@ -51,7 +54,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       if (state === null) return
       const { id } = application
       const { budget, limit, share } = state
-      tell(id, state)
+      warnOnce(id, state)
       if (share >= 1) {
         refused.inc({ application: id, budget })
         throw new ApiError('budgetSpent', {
@@ -74,7 +77,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
   }
 }
 
-/** Owns `fastify.usage`: what each application uses a day, and whether its budgets allow more. */
+/** Owns `fastify.usage`: counts the usage of each application by day, and refuses requests beyond its budgets. */
 async function usage (fastify: FastifyInstance): Promise<void> {
   const usage = await Usage.open({ store: fastify.state, now: Date.now })
   fastify.decorate('usage', createUsage(fastify, usage))

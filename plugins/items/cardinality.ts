@@ -21,7 +21,7 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   })
 
   return {
-    /** Replaces the data points, in the array, that are beyond the limits of their application; no promise when all their series are known. */
+    /** Replaces the data points beyond the limits of their application; no promise when all their series are known. */
     collapse ({ application }: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void> {
       const { id, maxSeriesPerMetric: series = MAX_SERIES_PER_METRIC } = application
       if (metrics > 0 || series > 0) return limiter.collapse(id, namespace, { metrics, series }, datums)
@@ -29,7 +29,7 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.cardinality`: the limits on the series of an application, over all processes when they share a Redis. */
+/** Owns `fastify.cardinality`: limits the series of an application, over all processes when they share a Redis. */
 async function cardinality (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('cardinality', createCardinality(fastify))
 }

@@ -15,7 +15,7 @@ function summarize ({ line: _line, at, ...rest }: DeadLetter): DeadLetterSummary
   return { ...rest, at: new Date(at).toISOString() }
 }
 
-/** A selection that names nothing has to say that it means everything. */
+/** A selection without a condition has to say that it means all dead letters. */
 function toFilter ({ all, ...filter }: DeadLetterSelection): DeadLetterFilter {
   if (Object.keys(filter).length === 0 && all !== true) {
     throw new ApiError('invalidRequest', { message: 'body must name kind, destination, reason or ids, or say "all": true.' })
@@ -47,7 +47,7 @@ function createDeadLetters ({ deadLetters }: Spool) {
   }
 }
 
-/** Owns `fastify.deadLetters`: what operators do with them, and their bounds. */
+/** Owns `fastify.deadLetters`: lists, redrives and deletes dead letters for operators, and evicts the oldest. */
 async function deadLetters (fastify: FastifyInstance): Promise<void> {
   const { spool, log } = fastify
   fastify.decorate('deadLetters', createDeadLetters(spool))

@@ -51,7 +51,7 @@ function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.itemPolicy`: reads items into the form that is stored, by the server's clock and their application's policy. */
+/** Owns `fastify.itemPolicy`: reads items as they are stored, by the server's clock and their application's policy. */
 async function itemPolicy (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('itemPolicy', createItemPolicy(fastify))
 }

@@ -16,7 +16,7 @@ async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptCha
   fastify.addHook('onClose', async () => subscription.close())
   await subscription.listening
   return {
-    // Nobody waits for the answer of a lost update longer than the client asked to.
+    // When an update is lost, the request that waits for it is answered after the time that its client asked for.
     publish: update => { redis.publish(channel, JSON.stringify(update)).catch(() => {}) },
     subscribe: listener => { tell = listener }
   }

@@ -19,7 +19,7 @@ async function openStore ({ config, redis }: FastifyInstance): Promise<StateStor
   return new RedisStateStore({ redis, prefix: config.REDIS_PREFIX, now: Date.now })
 }
 
-/** Owns `fastify.state`: the state that all processes share, in Redis when there is one, else beside the spool on the local disk. */
+/** Owns `fastify.state`: the state that all processes share, in Redis when there is one, else on the local disk. */
 async function state (fastify: FastifyInstance): Promise<void> {
   const store = await openStore(fastify)
   fastify.decorate('state', store)

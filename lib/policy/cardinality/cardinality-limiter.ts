@@ -39,7 +39,7 @@ function keyOf ({ MetricName, Dimensions = [] }: StoredDatum): string {
   return [MetricName, ...Dimensions.flatMap(({ Name, Value }) => [Name, Value])].join('\0')
 }
 
-/** The indexes of dimensions in the order of their names, which is that of the pairs. */
+/** The indexes of dimensions in the order of their names, as the pairs are ordered. */
 function sortedIndexes (dimensions: readonly Dimension[]): number[] {
   return dimensions.map((_, i) => i).sort((a, b) => dimensions[a]!.Name < dimensions[b]!.Name ? -1 : 1)
 }
@@ -61,8 +61,8 @@ function collapseDatum (datum: StoredDatum, { name, dimensions }: DatumCollapse)
 }
 
 /**
- * Bounds the cost of one application: the metrics of a namespace, and the series of a metric. Data points beyond a limit
- * are collapsed into `__other__`, counted, and never refused. At midnight UTC all series are forgotten.
+ * Bounds the cost of one application: the metrics of a namespace, and the series of a metric. Data points beyond a
+ * limit are collapsed into `__other__`, counted, and never refused. At midnight UTC all series are forgotten.
  */
 export class CardinalityLimiter {
   readonly #table: SeriesTable
@@ -77,7 +77,7 @@ export class CardinalityLimiter {
     this.#onCollapsed = onCollapsed
   }
 
-  /** Replaces the data points that are beyond the limits, in the array; no promise when all their series are known. */
+  /** Replaces the data points beyond the limits, in the array; no promise when all their series are known. */
   collapse (applicationId: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]): void | Promise<void> {
     this.#turnDay()
     const scope = `${applicationId}\0${namespace}\0`

@@ -1,7 +1,7 @@
 import type { StoredDatum } from '../../items/item.js'
 import { AS_IT_IS, type Collapse } from './series-table.js'
 
-/** Into which series the data points of a series go; indexes are those of their own dimensions. */
+/** The series that the data points of a series go into; the indexes are indexes of the data point's dimensions. */
 export interface DatumCollapse {
   /** Whether the name of the metric is collapsed. */
   name: boolean

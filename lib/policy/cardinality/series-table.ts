@@ -9,7 +9,7 @@ export type DimensionPairs = ReadonlyArray<readonly [name: string, value: string
 export const CATCH_ALL = 'catch-all'
 /** No dimension is collapsed. */
 export const AS_IT_IS: readonly number[] = []
-/** Into which series a series goes: the indexes of the dimensions whose values are collapsed, or the catch-all series. */
+/** The series that a series goes into: by the indexes of the dimensions that are collapsed, or the catch-all series. */
 export type Collapse = readonly number[] | typeof CATCH_ALL
 
 export interface SeriesClaim {

@@ -10,7 +10,7 @@ const PLAIN_WORD = /^[a-z]+$/
 const MIN_TOKEN_LENGTH = 8
 const MIN_WORD_LENGTH = 16
 
-/** What the JSON of every JWT header becomes in base64url. */
+/** The header of every JWT starts with this, as its JSON starts with `{"`. */
 const JWT_START = 'eyJ'
 const JWT_PART = asciiTable(DIGITS + LETTERS + '-_')
 const DOT = 0x2e
@@ -67,7 +67,7 @@ function redactJwts (text: string): string {
   return splice.finish()
 }
 
-/** Redacts what follows `Bearer`, and JWTs wherever they are. */
+/** Redacts the token that follows `Bearer`, and JWTs wherever they are. */
 export function redactBearerTokens (text: string): string {
   return redactJwts(redactSchemes(text))
 }

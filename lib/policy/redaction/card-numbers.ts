@@ -7,7 +7,7 @@ const DOT = 0x2e
 const ONE = 0x31
 /**
  * First digits of cards by their number of digits. They keep Unix times in milliseconds (13 digits), microseconds (16)
- * and nanoseconds (19) apart, all of which start with 1.
+ * and nanoseconds (19) apart, as these start with 1.
  */
 const FIRST_DIGITS: Record<number, string> = { 13: '4', 14: '356', 15: '2356', 16: '23456789', 17: '23456789', 18: '23456789', 19: '23456789' }
 /** How the digits of a card are grouped; where the last group may have 1 to 4, it is not written. */

@@ -40,7 +40,10 @@ function skipBackslashes (text: string, at: number): number {
   return at
 }
 
-/** Where the value of a field starts, after the closing quote or bracket of its name and `:`, `=` or `=>`; null when no value follows. */
+/**
+ * Where the value of a field starts, after the closing quote or bracket of its name and `:`, `=` or `=>`; null when no
+ * value follows.
+ */
 function valueStart (text: string, nameEnd: number): number | null {
   let at = skipBackslashes(text, nameEnd)
   const code = text.charCodeAt(at)
@@ -54,7 +57,7 @@ function valueStart (text: string, nameEnd: number): number | null {
 }
 
 /**
- * The end of what is quoted. In text that is itself in a quoted string, n times, a quote is escaped by 2^n - 1
+ * The end of a quoted value. In text that is itself in a quoted string, n times, a quote is escaped by 2^n - 1
  * backslashes, and a closing one by them and pairs of escaped backslashes.
  */
 function quotedEnd (text: string, start: number, backslashes: number, quote: string): number {
@@ -70,7 +73,7 @@ function quotedEnd (text: string, start: number, backslashes: number, quote: str
   }
 }
 
-/** The end of an object or array, strings in it skipped; that of the text when it is not closed. */
+/** The end of an object or array, strings in it skipped; the end of the text when it is not closed. */
 function nestedEnd (text: string, start: number): number {
   let depth = 0
   for (let i = start; i < text.length; i++) {
@@ -111,7 +114,7 @@ function redactValue (text: string, start: number, splice: Splice): number {
 
 /**
  * Redacts the values of fields in text that is not JSON: `name=value`, `name: value`, `"name":"value"`, the latter also
- * with escaped quotes. An unquoted value ends with its word. Linear: what was a value is not looked at again.
+ * with escaped quotes. An unquoted value ends with its word. Linear: no value is looked at again.
  */
 export function redactFields (text: string, names: FieldNames): string {
   const splice = new Splice(text)

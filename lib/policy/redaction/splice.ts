@@ -1,7 +1,7 @@
-/** What stands where something was redacted. */
+/** Stands in place of every redacted part. */
 export const REDACTED = '[redacted]'
 
-/** Replaces parts of a text, from left to right; a text of which nothing was replaced comes back as it is. */
+/** Replaces parts of a text, from left to right; a text without a replaced part comes back as it is. */
 export class Splice {
   readonly #text: string
   #done = ''
