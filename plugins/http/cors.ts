@@ -23,9 +23,9 @@ function isOwnOrigin (this: FastifyRequest): boolean {
 }
 
 /**
- * Lets pages of the origins that any application allows call, and read every answer of the routes that are for pages,
- * errors and 404s included; refuses pages of others. A preflight tells nothing of the application, so which pages may
- * use one application is for its token to say.
+ * Owns the CORS headers of every answer of the routes for pages, errors and 404s included, and `request.isOwnOrigin`.
+ * Pages of an origin that no application allows are refused. A preflight does not name the application, so the token of
+ * the request that follows decides which pages may use it.
  */
 async function cors (fastify: FastifyInstance): Promise<void> {
   const { applications } = fastify

@@ -5,7 +5,8 @@ import { createRequestId, STRICT_VALIDATION } from '../../lib/http/server-option
 
 /** Fastify's default, for the routes without a limit of their own. */
 const BODY_LIMIT_BYTES = 1_048_576
-const WARNING = 'The server was made without the options that this app exports: answers to URLs that cannot be decoded and to what is no HTTP, the greatest length of a parameter, trust of proxies, and how exact timeouts are, are those of the server. ' +
+const WARNING = 'The server was made without the options that this app exports. It decides by itself how to answer URLs that ' +
+  'cannot be decoded and bytes that are not HTTP, how long a parameter may be, which proxies to trust, and how exact time-outs are. ' +
   'Start with --options (npm start does), or give the options to your own Fastify; see docs/configuration.md.'
 
 /** The URL of a request may hold a token. */
