@@ -136,9 +136,12 @@ t.test('an entry that was damaged in the file comes back as its bytes, the other
   await root.close()
   const leases = await takeLeases(dataDir, spoolOptions({ limits: LIMITS }), 3)
   t.same(leases.map(({ items }) => items), [3, 3, 3])
-  t.same(leases[0]!.lines, [first!.value.toString('base64')])
-  t.same(leases[1]!.lines, [second!.value.subarray(0, second!.value.length - 9).toString('base64')])
-  t.same(leases[2]!.lines, [line])
+  // Destinations that are due at the same millisecond are leased in no order that is promised.
+  t.same(leases.flatMap(({ lines }) => lines).sort(), [
+    first!.value.toString('base64'),
+    second!.value.subarray(0, second!.value.length - 9).toString('base64'),
+    line
+  ].sort())
 })
 
 t.test('forgets destinations that are empty', async t => {
