@@ -28,7 +28,9 @@ function isOwnOrigin (this: FastifyRequest): boolean {
  * the request that follows decides which pages may use it.
  */
 async function cors (fastify: FastifyInstance): Promise<void> {
-  const { applications } = fastify
+  const { applications, config: { APPS_FILE } } = fastify
+  // Applications of a file may change; without one an answer for any origin does not vary by it.
+  const isForAll = APPS_FILE === undefined && applications.anyOrigin
 
   function originOf (origin: string | undefined): string | false {
     if (applications.anyOrigin) return '*'
@@ -37,7 +39,7 @@ async function cors (fastify: FastifyInstance): Promise<void> {
 
   fastify.decorateRequest('isOwnOrigin', isOwnOrigin)
   await fastify.register(fastifyCors, {
-    origin: (origin, done) => done(null, originOf(origin)),
+    origin: isForAll ? '*' : (origin, done) => done(null, originOf(origin)),
     methods: ['GET', 'POST'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
     exposedHeaders: EXPOSED_HEADERS,
