@@ -19,6 +19,8 @@ export const PUT_METRIC_DATA = {
   MAX_VALUES: 150,
   /** Values lie in [-2^360, 2^360]; NaN and the infinities are refused. */
   MAX_ABSOLUTE_VALUE: 2 ** 360,
+  /** A value that is not 0 must not be nearer to it. */
+  MIN_ABSOLUTE_VALUE: 2 ** -360,
   MAX_AGE_MS: 14 * 24 * 3_600_000,
   MAX_FUTURE_MS: 2 * 3_600_000,
   MAX_NAMESPACE_LENGTH: 255,

@@ -5,8 +5,8 @@ import { AccessTokenParameter, MAX_ITEMS, SentAtSchema, ref } from './common.js'
 
 export const LogEventSchema = Type.Object({
   message: Type.String({ minLength: 1, description: 'At most 1,048,550 bytes in UTF-8.' }),
-  timestamp: Type.Optional(Type.Union([Type.Integer(), Type.String({ pattern: '^\\d+$' })], {
-    description: 'Unix milliseconds, as a number or as a string of digits. Absent: now.'
+  timestamp: Type.Optional(Type.Union([Type.Number(), Type.String({ pattern: '^\\d+(\\.\\d+)?$' })], {
+    description: 'Unix milliseconds, as a number or as a string of digits; a fraction is rounded. Absent: now.'
   }))
 }, { $id: 'LogEvent', additionalProperties: false, examples: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }] })
 export type LogEvent = Static<typeof LogEventSchema>

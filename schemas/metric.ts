@@ -7,10 +7,13 @@ export const DimensionSchema = Type.Object({
   Value: Type.String({ minLength: 1, maxLength: LIMIT.MAX_DIMENSION_VALUE_LENGTH, description: 'ASCII, not blank.' })
 }, { $id: 'Dimension', additionalProperties: false, examples: [{ Name: 'Page', Value: '/checkout' }] })
 
-const MetricValueSchema = Type.Number({ minimum: -LIMIT.MAX_ABSOLUTE_VALUE, maximum: LIMIT.MAX_ABSOLUTE_VALUE })
+const { MAX_ABSOLUTE_VALUE: MAX_VALUE, MIN_ABSOLUTE_VALUE: MIN_VALUE } = LIMIT
+/** Numbers that are nearer to zero than CloudWatch takes. */
+const TOO_NEAR_TO_ZERO = { anyOf: [{ exclusiveMinimum: 0, exclusiveMaximum: MIN_VALUE }, { exclusiveMinimum: -MIN_VALUE, exclusiveMaximum: 0 }] }
+const MetricValueSchema = Type.Number({ minimum: -MAX_VALUE, maximum: MAX_VALUE, not: TOO_NEAR_TO_ZERO })
 
 export const StatisticSetSchema = Type.Object({
-  SampleCount: Type.Number({ exclusiveMinimum: 0 }),
+  SampleCount: Type.Number({ minimum: MIN_VALUE }),
   Sum: MetricValueSchema,
   Minimum: MetricValueSchema,
   Maximum: MetricValueSchema

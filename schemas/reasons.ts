@@ -9,7 +9,7 @@ export const INVALID_ITEM_REASONS = [
   'invalid-item',
   /** A name is empty, too long, or has characters that CloudWatch refuses. */
   'invalid-name',
-  /** A value that CloudWatch refuses: NaN, out of ±2^360, Counts that do not fit Values. */
+  /** A value that CloudWatch refuses: NaN, out of ±2^360, nearer to zero than 2^-360, Counts that do not fit Values. */
   'invalid-value',
   /** A dimension that CloudWatch refuses, or more than 30 of them. */
   'invalid-dimension',

@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 
 export const TokenRequestSchema = Type.Object({
-  clientToken: Type.String({ description: 'A JWT (HS256, signed with a client secret; "iss" or "sub" is the application, "exp" at most a day ahead, "scope" may narrow namespaces, logGroups, logStreams), or base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) ), timestamp in Unix milliseconds, valid for a day.' })
+  clientToken: Type.String({ description: 'A JWT (HS256, signed with a client secret; "iss" or "sub" is the application, "exp" at most a day after "iat", by a clock that is at most five minutes ahead, "scope" may narrow namespaces, logGroups, logStreams), or base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) ), timestamp in Unix milliseconds, valid for a day.' })
 }, {
   $id: 'TokenRequest',
   additionalProperties: false,

@@ -3,7 +3,7 @@ import { createVerifier } from 'fast-jwt'
 import type { Application } from '../../schemas/applications.js'
 import type { UnixMs } from '../../schemas/common.js'
 import type { Applications } from './applications.js'
-import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS } from './client-token-times.js'
+import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, CLIENT_TOKEN_MAX_LIFE_MS } from './client-token-times.js'
 import { readLegacyClientToken } from './legacy-client-token.js'
 import { readScope, WHOLE_APPLICATION, type Scope } from './scope.js'
 
@@ -66,16 +66,18 @@ function readTime (claim: unknown): UnixMs | null | undefined {
 }
 
 /**
- * Reads the times strictly: at most a day of life, nothing of the future. A token that does not say when it was issued
- * is taken to be as old as it can be.
+ * Reads the times strictly: at most a day of life, by the clock of a signer that may be ahead. A token that does not say
+ * when it was issued is taken to be as old as it can be.
  */
 function readTimes ({ iat, nbf, exp }: Payload, now: UnixMs): { issuedAt: UnixMs, expiresAt: UnixMs } | null {
   const [expiresAt, notBefore, issued] = [readTime(exp), readTime(nbf), readTime(iat)]
   if (typeof expiresAt !== 'number' || notBefore === null || issued === null) return null
-  if (expiresAt <= now || expiresAt > now + CLIENT_TOKEN_MAX_AGE_MS) return null
   const latest = now + CLIENT_TOKEN_MAX_FUTURE_MS
+  if (expiresAt <= now || expiresAt > latest + CLIENT_TOKEN_MAX_AGE_MS) return null
   if ((notBefore ?? now) > latest || (issued ?? now) > latest) return null
-  return { issuedAt: issued ?? expiresAt - CLIENT_TOKEN_MAX_AGE_MS, expiresAt }
+  const issuedAt = issued ?? expiresAt - CLIENT_TOKEN_MAX_AGE_MS
+  // One that lives longer would outlive the revocation of all that were issued before.
+  return expiresAt - issuedAt > CLIENT_TOKEN_MAX_LIFE_MS ? null : { issuedAt, expiresAt }
 }
 
 /** The application that the token names, which is not verified yet. */

@@ -3,9 +3,8 @@ import type { RevocationRequest } from '../../schemas/revocations.js'
 import { ApiError } from '../http/api-error.js'
 import type { AccessClaims } from './access-tokens.js'
 import type { Grant } from './client-tokens.js'
+import { CLIENT_TOKEN_MAX_LIFE_MS } from './client-token-times.js'
 
-/** No token lives longer, so no revocation has to. */
-export const MAX_TOKEN_LIFE_MS = 24 * 3_600_000
 const MAX_CLOCK_SKEW_MS = 60_000
 
 /** The form in which revocations are stored and published. */
@@ -18,7 +17,7 @@ export interface Revocation {
   /** Tokens issued before this time are revoked. Absent with a `jti`. */
   issuedBefore?: UnixMs
   revokedAt: UnixMs
-  /** From then on none of the revoked tokens can be valid any more. */
+  /** From then on none of the revoked tokens can be valid any more: no token lives longer than a client token. */
   expiresAt: UnixMs
 }
 
@@ -26,7 +25,7 @@ export interface Revocation {
 export function toRevocation ({ jti, application, issuedBefore }: RevocationRequest, now: UnixMs): Revocation {
   if (jti !== undefined) {
     if (application !== undefined || issuedBefore !== undefined) throw new ApiError('invalidRequest', { message: 'body.jti must stand alone.' })
-    return { id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + MAX_TOKEN_LIFE_MS }
+    return { id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + CLIENT_TOKEN_MAX_LIFE_MS }
   }
   if (application === undefined && issuedBefore === undefined) throw new ApiError('invalidRequest', { message: 'body must name jti, application or issuedBefore.' })
   const before = issuedBefore === undefined ? now : Date.parse(issuedBefore)
@@ -37,7 +36,7 @@ export function toRevocation ({ jti, application, issuedBefore }: RevocationRequ
     ...(application === undefined ? {} : { application }),
     issuedBefore: before,
     revokedAt: now,
-    expiresAt: before + MAX_TOKEN_LIFE_MS
+    expiresAt: before + CLIENT_TOKEN_MAX_LIFE_MS
   }
 }
 

@@ -12,7 +12,7 @@ const MAX_BYTES_PER_UNIT = 3
 function readTimestamp (value: unknown, index: number, receivedAt: UnixMs): UnixMs {
   if (value === undefined) return receivedAt
   const timestamp = readLogTimestamp(value)
-  if (timestamp === null) throw new InvalidItem('invalid-timestamp', `logEvents[${index}].timestamp must be Unix milliseconds, as a whole number or a string of digits.`)
+  if (timestamp === null) throw new InvalidItem('invalid-timestamp', `logEvents[${index}].timestamp must be Unix milliseconds, as a number or a string of digits.`)
   return timestamp
 }
 

@@ -23,10 +23,17 @@ export function checkMetricName (value: unknown, path: string, field = '.MetricN
   if (error !== null) throw new InvalidItem('invalid-name', `${path}${field} ${error}.`)
 }
 
+/** Whether CloudWatch takes this number as a value, a count or a statistic. */
+export function isMetricValue (value: number): boolean {
+  const size = Math.abs(value)
+  return value === 0 || (size >= LIMIT.MIN_ABSOLUTE_VALUE && size <= LIMIT.MAX_ABSOLUTE_VALUE)
+}
+
 /** Null for a value that CloudWatch takes, else the rule it breaks. */
 function valueError (value: unknown): string | null {
   if (typeof value !== 'number') return 'must be a number'
-  return Math.abs(value) <= LIMIT.MAX_ABSOLUTE_VALUE ? null : 'must be a number from -2^360 to 2^360'
+  if (isMetricValue(value)) return null
+  return Math.abs(value) < 1 ? 'must be 0, or no nearer to it than 2^-360' : 'must be a number from -2^360 to 2^360'
 }
 
 function checkValue (value: unknown, path: string, field: string, index?: number): void {

@@ -87,7 +87,9 @@ async function body (fastify: FastifyInstance): Promise<void> {
   fastify.removeContentTypeParser('application/json')
   fastify.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
     request.bodyText = text
-    readJson(request, text, done)
+    // No body at all: whoever asks for a token finds that it is missing, before anything else.
+    if (text === '') done(null)
+    else readJson(request, text, done)
   })
   fastify.decorate('acceptJsonLines', function acceptJsonLines (this: FastifyInstance, toBody) {
     this.addHook('preValidation', nameContentType)

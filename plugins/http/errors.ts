@@ -35,6 +35,11 @@ function fromValidation (error: FastifyError): ApiError {
   })
 }
 
+/** Whether a body that its schema asks for came with a content type and without a byte. */
+function isOfEmptyBody (error: FastifyError | ApiError, { bodyText }: FastifyRequest): boolean {
+  return bodyText === '' && 'validation' in error && error.validationContext === 'body'
+}
+
 function toApiError (error: FastifyError | ApiError): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof SpoolFullError) return new ApiError('spoolFull', { retryAfter: RETRY_AFTER_FULL })
@@ -50,7 +55,7 @@ function toApiError (error: FastifyError | ApiError): ApiError {
 /** Owns the shape of every error: `{ error: { code, message } }`, codes from one table. */
 async function errors (fastify: FastifyInstance): Promise<void> {
   function send (error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
-    const answer = toApiError(error)
+    const answer = isOfEmptyBody(error, request) ? new ApiError('malformedBody') : toApiError(error)
     if (answer.code === 190) request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
     if (answer.retryAfter !== undefined) reply.header('Retry-After', answer.retryAfter)
     reply.code(answer.statusCode).send({ error: { code: answer.code, message: answer.message }, ...answer.body })

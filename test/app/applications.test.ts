@@ -48,6 +48,11 @@ for (const backend of BACKENDS) {
       t.equal(before.accepted, 6, 'nothing else was stored')
     })
 
+    t.test('a client token of a day, of a server whose clock is two minutes ahead, is traded', async t => {
+      const iat = Math.floor(Date.now() / 1000) + 120
+      t.match(await trade(gateway, clientJwt({ iat, exp: iat + 24 * 3_600 }, secretOf('shop'))), { status: 201 })
+    })
+
     t.test('a scope narrows a token further', async t => {
       const token = await tokenOf(clientJwt({ scope: { namespaces: ['shop/cart', 'billing'] } }, secretOf('shop')))
       t.match(await send(metric('shop/cart'), token), { status: 201 })

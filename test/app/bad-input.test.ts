@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { BACKENDS, eventually, startGateway } from '../helpers/app.js'
 
@@ -57,6 +58,10 @@ for (const backend of BACKENDS) {
         ['/metric', metric({ MetricName: 'm', Value: '1' }), 'invalid-value'],
         ['/metric', '{"params":{"Namespace":"bad","MetricData":[{"MetricName":"m","Value":1e999}]}}', 'invalid-value'],
         ['/metric', metric({ MetricName: 'm', Value: 2 ** 361 }), 'invalid-value'],
+        ['/metric', metric({ MetricName: 'm', Value: 1e-120 }), 'invalid-value'],
+        ['/metric', metric({ MetricName: 'm', Values: [1, -1e-120] }), 'invalid-value'],
+        ['/metric', metric({ MetricName: 'm', Values: [1], Counts: [1e-120] }), 'invalid-value'],
+        ['/metric', metric({ MetricName: 'm', StatisticValues: { SampleCount: 2, Sum: 1e-120, Minimum: 0, Maximum: 1 } }), 'invalid-value'],
         ['/metric', metric({ MetricName: 'm', Values: Array(151).fill(1) }), 'invalid-value'],
         ['/metric', metric({ MetricName: 'm', Value: 1, Dimensions: Array.from({ length: 31 }, (_, i) => ({ Name: `n${i}`, Value: 'v' })) }), 'invalid-dimension'],
         ['/metric', metric({ MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: '  ' }] }), 'invalid-dimension'],
@@ -74,6 +79,38 @@ for (const backend of BACKENDS) {
       t.match(await answer.json(), { accepted: 2, rejected: [{ index: 1, reason: 'invalid-item', message: /logEvents\[1\]/ }, { index: 3, reason: 'invalid-item' }] })
       await eventually(() => sandbox.ledger().events === 2 ? true : undefined)
       t.same([...sandbox.items('/bad')].map(({ message }) => message), ['good 1', 'good 2'])
+    })
+
+    t.test('a request without a body lacks its token, whatever content type it names', async t => {
+      for (const type of ['application/json', 'text/plain', 'application/x-ndjson']) {
+        const nothing = (path: string, more: Record<string, string> = {}) => fetch(url + path, { method: 'POST', headers: { ...ORIGIN, 'content-type': type, ...more } })
+        for (const path of ['/metric', '/metrics', '/logEvents']) {
+          if (path !== '/logEvents' && type === 'application/x-ndjson') continue
+          t.match(await check(await nothing(path)), { status: 403, error: { code: 110 } }, `${path} ${type}`)
+        }
+        if (type !== 'application/x-ndjson') t.match(await check(await nothing('/token')), { status: 403, error: { code: 100 } }, `/token ${type}`)
+      }
+      t.match(await check(await fetch(`${url}/token`, { method: 'POST', body: gzipSync(''), headers: { ...ORIGIN, 'content-type': 'application/json', 'content-encoding': 'gzip' } })), { status: 403, error: { code: 100 } }, 'compressed')
+      t.match(await check(await post('/metric', '', headers)), { status: 400, error: { code: 120 } }, 'with a token it is a body that is no JSON')
+    })
+
+    t.test('a data point with a tiny value among good ones is refused alone, and at once', async t => {
+      const points = Array.from({ length: 40 }, (_, i) => ({ MetricName: 'm', Value: i === 7 ? 1e-120 : i }))
+      t.match(await (await post('/metric', metric(...points), headers)).json(), { accepted: 39, rejected: [{ index: 7, reason: 'invalid-value', message: /2\^-360/ }] })
+      t.equal((await post('/metric', metric({ MetricName: 'm', Value: 2 ** -360 }, { MetricName: 'm', Value: -0 }), headers)).status, 201, 'the nearest that CloudWatch takes, and zero')
+    })
+
+    t.test('a timestamp with a fraction is rounded, alone and in a request that is stored as it came', async t => {
+      const sent = [NOW - 60_000 + 0.4, `${NOW - 50_000}.6`, NOW - 40_000 + 0.5]
+      const few = { ...logs(...sent.map(timestamp => ({ message: 'few', timestamp }))), logGroupName: '/fraction' }
+      const many = { ...logs(...Array.from({ length: 12 }, (_, i) => ({ message: 'many', timestamp: sent[i % 3]! }))), logGroupName: '/fraction' }
+      t.match(await (await post('/logEvents', few, headers)).json(), { accepted: 3, rejected: [] })
+      t.match(await (await post('/logEvents', many, headers)).json(), { accepted: 12, rejected: [] })
+      const events = await eventually(() => {
+        const delivered = [...sandbox.items('/fraction')]
+        return delivered.length === 15 ? delivered : undefined
+      })
+      t.same(new Set(events.map(({ timestamp }) => timestamp)), new Set([NOW - 60_000, NOW - 49_999, NOW - 39_999]))
     })
 
     t.test('bodies over the limit, wrong content types, unknown routes, wrong methods', async t => {

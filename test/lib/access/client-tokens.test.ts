@@ -36,6 +36,15 @@ t.test('a JWT is of the application that iss or sub names', async t => {
   t.equal(read(jwt({}))!.issuedAt, (SECONDS + 60 - DAY) * 1000, 'without iat it is as old as it can be')
 })
 
+t.test('a signer whose clock is up to five minutes ahead signs for a whole day', async t => {
+  for (const ahead of [0, 120, 299]) {
+    const exp = SECONDS + ahead + DAY
+    t.match(read(jwt({ iat: SECONDS + ahead, exp })), { expiresAt: exp * 1000 }, `${ahead} s ahead`)
+    t.match(read(jwt({ nbf: SECONDS + ahead, exp })), { expiresAt: exp * 1000 }, `${ahead} s ahead, without iat`)
+  }
+  t.ok(read(jwt({ iat: SECONDS - 60, exp: SECONDS + DAY })), 'dated back to be taken where the clock is behind')
+})
+
 t.test('refuses JWTs that are forged, out of time, or of no application', async t => {
   const [header, payload, signature] = jwt({}).split('.') as [string, string, string]
   const encode = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -51,7 +60,9 @@ t.test('refuses JWTs that are forged, out of time, or of no application', async 
     'an application that is no string': jwt({ iss: ['shop'] as never }),
     'no exp': jwt({ exp: undefined }),
     expired: jwt({ exp: SECONDS }),
-    'more than a day': jwt({ exp: SECONDS + DAY + 2 }),
+    'more than a day': jwt({ exp: SECONDS + DAY + 302 }),
+    'more than a day after it was issued': jwt({ iat: SECONDS - 3_600, exp: SECONDS + DAY - 3_000 }),
+    'a day that starts too far ahead': jwt({ iat: SECONDS + 302, exp: SECONDS + 302 + DAY }),
     'not yet': jwt({ nbf: SECONDS + 600 }),
     'of the future': jwt({ iat: SECONDS + 600 }),
     'a scope that is none': jwt({ scope: 'everything' }),

@@ -19,6 +19,8 @@ function read (event: unknown) {
 t.test('takes a timestamp as a number, as a string of digits, or not at all', async t => {
   t.same(read({ message: 'm', timestamp: NOW }), [NOW, 'm'])
   t.same(read({ message: 'm', timestamp: String(NOW) }), [NOW, 'm'])
+  t.same(read({ message: 'm', timestamp: NOW + 0.4 }), [NOW, 'm'], 'rounded')
+  t.same(read({ message: 'm', timestamp: `${NOW}.5` }), [NOW + 1, 'm'], 'rounded')
   t.same(read({ message: 'm' }), [NOW, 'm'])
 })
 
@@ -44,7 +46,8 @@ t.test('refuses what PutLogEvents refuses, and names the field and the rule', as
     ['an unknown field', { message: 'm', level: 'info' }, 'invalid-item', /unknown field "level"/],
     ['a time with letters', { message: 'm', timestamp: '12x' }, 'invalid-timestamp', /timestamp/],
     ['a time of null', { message: 'm', timestamp: null }, 'invalid-timestamp', /timestamp/],
-    ['a fraction', { message: 'm', timestamp: NOW + 0.5 }, 'invalid-timestamp', /whole number/],
+    ['an infinite time', { message: 'm', timestamp: Infinity }, 'invalid-timestamp', /timestamp/],
+    ['a time with an exponent', { message: 'm', timestamp: '1e12' }, 'invalid-timestamp', /timestamp/],
     ['a negative time', { message: 'm', timestamp: -1 }, 'invalid-timestamp', /timestamp/],
     ['too old', { message: 'm', timestamp: NOW - 14 * DAY - 1 }, 'too-old', /14 days/],
     ['seconds instead of milliseconds', { message: 'm', timestamp: Math.floor(NOW / 1000) }, 'too-old', /14 days/],

@@ -25,6 +25,8 @@ t.test('takes what PutMetricData takes', async t => {
   const good: Record<string, Record<string, unknown>> = {
     'a value': { Value: 1 },
     zero: { Value: 0 },
+    'the value nearest to zero': { Value: 2 ** -360 },
+    'the negative value nearest to zero': { Values: [-(2 ** -360), 0], Counts: [0, 1] },
     'the largest value': { Value: 2 ** 360 },
     'the smallest value': { Value: -(2 ** 360) },
     '150 values': { Values: Array.from({ length: 150 }, (_, i) => i) },
@@ -60,6 +62,9 @@ t.test('refuses what PutMetricData refuses, and names the field and the rule', a
     ['Infinity', { MetricName: 'm', Value: Infinity }, 'invalid-value', /2\^360/],
     ['too large', { MetricName: 'm', Value: 2 ** 361 }, 'invalid-value', /2\^360/],
     ['too small', { MetricName: 'm', Value: -(2 ** 361) }, 'invalid-value', /2\^360/],
+    ['too near to zero', { MetricName: 'm', Value: 2 ** -361 }, 'invalid-value', /2\^-360/],
+    ['a value too near to zero among values', { MetricName: 'm', Values: [1, -1e-120] }, 'invalid-value', /Values\[1\].*2\^-360/],
+    ['a sum too near to zero', { MetricName: 'm', StatisticValues: { SampleCount: 1, Sum: 1e-120, Minimum: 0, Maximum: 1 } }, 'invalid-value', /Sum.*2\^-360/],
     ['no values', { MetricName: 'm', Values: [] }, 'invalid-value', /1 to 150/],
     ['151 values', { MetricName: 'm', Values: Array(151).fill(1) }, 'invalid-value', /1 to 150/],
     ['a bad value among values', { MetricName: 'm', Values: [1, 'x'] }, 'invalid-value', /Values\[1\]/],

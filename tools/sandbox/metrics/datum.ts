@@ -149,7 +149,7 @@ function readSet (input: Input, path: string): StatisticSet {
 function requireInRange (given: unknown, path: string): number {
   const value = numberOf({ value: given }, 'value')
   // written so that NaN fails it
-  if (value === undefined || !(Math.abs(value) <= PUT_METRIC_DATA.MAX_ABSOLUTE_VALUE)) {
+  if (value === undefined || !(value === 0 || Math.abs(value) >= PUT_METRIC_DATA.MIN_ABSOLUTE_VALUE) || !(Math.abs(value) <= PUT_METRIC_DATA.MAX_ABSOLUTE_VALUE)) {
     throw cloudwatch.invalidValue(`The value ${String(value)} for parameter ${path} is invalid.`)
   }
   return value

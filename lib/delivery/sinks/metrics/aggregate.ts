@@ -1,6 +1,7 @@
 import { PUT_METRIC_DATA as LIMIT } from '../../../../schemas/aws-limits.js'
 import type { UnixMs } from '../../../../schemas/common.js'
 import type { StoredDatum } from '../../../items/item.js'
+import { isMetricValue } from '../../../items/metric-datum.js'
 
 /** A datum that stands for one or more data points of the same series and time bucket. */
 export interface MergedDatum<Source> {
@@ -124,7 +125,7 @@ function fits<Source> (set: ValueSet<Source>, counts: Array<[value: number, coun
   for (const [value, count] of counts) {
     const present = set.counts.get(value)
     if (present === undefined) size++
-    else if (!Number.isFinite(present + count)) return false
+    else if (!isMetricValue(present + count)) return false
   }
   return size <= LIMIT.MAX_VALUES
 }
@@ -140,7 +141,7 @@ function addStatistics<Source> (series: Series<Source>, added: StatisticSet, sou
   last.sources.push(source)
 }
 
-/** Null when CloudWatch would refuse the merged statistic set for its size. */
+/** Null when CloudWatch would refuse the merged statistic set: its sums are too large, or too near to zero. */
 function mergeStatistics (a: StatisticSet, b: StatisticSet): StatisticSet | null {
   const merged = {
     SampleCount: a.SampleCount + b.SampleCount,
@@ -148,7 +149,7 @@ function mergeStatistics (a: StatisticSet, b: StatisticSet): StatisticSet | null
     Minimum: Math.min(a.Minimum, b.Minimum),
     Maximum: Math.max(a.Maximum, b.Maximum)
   }
-  return Math.abs(merged.Sum) <= LIMIT.MAX_ABSOLUTE_VALUE && Number.isFinite(merged.SampleCount) ? merged : null
+  return isMetricValue(merged.Sum) && isMetricValue(merged.SampleCount) ? merged : null
 }
 
 function mergedOf<Source> ({ head, valueSets, statisticSets }: Series<Source>): Array<MergedDatum<Source>> {

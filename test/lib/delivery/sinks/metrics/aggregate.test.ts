@@ -73,7 +73,13 @@ t.test('statistic sets merge with their like only', async t => {
     { MetricName: 'Load', Timestamp: NOON, Value: 9 },
     { MetricName: 'Load', Timestamp: NOON, StatisticValues: { SampleCount: 3, Sum: 13, Minimum: 1, Maximum: 8 } }
   ])
-  t.equal(merge(statistics(1, LIMIT.MAX_ABSOLUTE_VALUE, 1, 1), statistics(1, LIMIT.MAX_ABSOLUTE_VALUE, 1, 1)).length, 2, 'never into one that CloudWatch would refuse')
+})
+
+t.test('statistic sets whose sum CloudWatch would refuse are not merged', async t => {
+  const sets = (...sums: number[]) => merge(...sums.map(Sum => ({ StatisticValues: { SampleCount: 1, Sum, Minimum: 0, Maximum: 1 } })))
+  t.equal(sets(LIMIT.MAX_ABSOLUTE_VALUE, LIMIT.MAX_ABSOLUTE_VALUE).length, 2, 'too large')
+  t.equal(sets(LIMIT.MIN_ABSOLUTE_VALUE, -LIMIT.MIN_ABSOLUTE_VALUE * (1 + Number.EPSILON)).length, 2, 'too near to zero')
+  t.equal(sets(LIMIT.MIN_ABSOLUTE_VALUE, -LIMIT.MIN_ABSOLUTE_VALUE).length, 1, 'zero')
 })
 
 t.test('counts that cannot be added stay apart', async t => {
