@@ -8,14 +8,14 @@ declare module 'fastify' {
 }
 
 /** Only the backend that is used is loaded. */
-async function openSpool ({ config, redis }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
+async function openSpool ({ config, redis, log }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
   const sync = config.SPOOL_SYNC
   if (redis === undefined) {
     const { openEmbeddedSpool } = await import('../../lib/spool/embedded/embedded-spool.js')
     return await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync })
   }
   const { openRedisSpool } = await import('../../lib/spool/redis/redis-spool.js')
-  return await openRedisSpool({ ...options, redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync })
+  return await openRedisSpool({ ...options, redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync, onWarning: message => log.warn(message) })
 }
 
 /** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */

@@ -4,18 +4,26 @@ import type { Connection } from './connection.js'
 /** The first version with the IDLE filter of XPENDING and LT of ZADD. */
 const MIN_VERSION = [6, 2] as const
 const WAITAOF_VERSION = [7, 2] as const
+/** The first version with scripts that may run above maxmemory. */
+const ALLOW_OOM_VERSION = [7, 0] as const
 
 /** The command that an append waits with, until more than the memory of the server has it. */
 export type Durability = 'none' | 'waitaof' | 'wait'
 
 type Info = Record<string, string>
 
+export interface ServerAbilities {
+  /** How an append has to wait. */
+  durability: Durability
+  /** Whether scripts may run above maxmemory. */
+  allowOom: boolean
+}
+
 /**
  * Checks that the server can hold the spool.
- * @returns how an append has to wait
  * @throws SpoolConfigurationError when the server cannot
  */
-export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<Durability> {
+export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<ServerAbilities> {
   const info = parseInfo(await connection.run(client => client.info()))
   const version = info.redis_version ?? '0'
   if (!isAtLeast(version, MIN_VERSION)) {
@@ -25,7 +33,11 @@ export async function checkServer (connection: Connection, sync: 'commit' | 'alw
   if (policy !== 'noeviction') {
     onWarning(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict what the spool has accepted: set it to noeviction`)
   }
-  return sync === 'commit' ? 'none' : chooseDurability(connection, info, version)
+  const allowOom = isAtLeast(version, ALLOW_OOM_VERSION)
+  if (!allowOom) {
+    onWarning(`Redis ${version} (REDIS_URL) delivers nothing while it is above its maxmemory: keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`)
+  }
+  return { durability: sync === 'commit' ? 'none' : await chooseDurability(connection, info, version), allowOom }
 }
 
 async function chooseDurability (connection: Connection, info: Info, version: string): Promise<Durability> {

@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { UnixMs } from '../../../schemas/common.js'
 import { APPEND } from './append.lua.js'
 import { EXTEND } from './extend.lua.js'
+import { RAISE_SHARDS } from './raise-shards.lua.js'
 import { REDRIVE } from './redrive.lua.js'
 import { RELEASE } from './release.lua.js'
 import { REMOVE_DEAD_LETTER } from './remove-dead-letter.lua.js'
@@ -22,24 +23,38 @@ export interface SpoolCommands {
   postmanExtend (base: string, ...args: Argument[]): Promise<0 | 1>
   postmanRedrive (base: string, ...args: Argument[]): Promise<-1 | 0 | 1>
   postmanRemoveDeadLetter (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanRaiseShards (key: string, shards: number): Promise<null>
 }
 
 export type SpoolClient = (Redis | Cluster) & SpoolCommands
 
-/** Each is a command that answers with strings; `Buffer` behind its name makes it answer with bytes. */
-const SCRIPTS = {
+/** Bring items into the spool. Each is a command that answers with strings; `Buffer` behind its name makes it answer with bytes. */
+const SCRIPTS_IN = {
   postmanAppend: APPEND,
+  postmanRedrive: REDRIVE
+}
+
+/** Lead items out of the spool, which needs a little memory, and frees more. */
+const SCRIPTS_OUT = {
   postmanTake: TAKE,
   postmanSettle: SETTLE,
   postmanRelease: RELEASE,
   postmanExtend: EXTEND,
-  postmanRedrive: REDRIVE,
-  postmanRemoveDeadLetter: REMOVE_DEAD_LETTER
+  postmanRemoveDeadLetter: REMOVE_DEAD_LETTER,
+  postmanRaiseShards: RAISE_SHARDS
 }
 
-/** Adds the commands to a client that may have them already. */
-export function withSpoolCommands (redis: Redis | Cluster): SpoolClient {
-  for (const [name, lua] of Object.entries(SCRIPTS)) {
+/** The first bytes of a script that a server runs above its maxmemory, too; it must be at least of ALLOW_OOM_VERSION. */
+const ALLOW_OOM = '#!lua flags=allow-oom\n'
+
+/**
+ * Adds the commands to a client that may have them already.
+ * @param allowOom whether the server knows ALLOW_OOM
+ */
+export function withSpoolCommands (redis: Redis | Cluster, allowOom: boolean): SpoolClient {
+  const head = allowOom ? ALLOW_OOM : ''
+  const scripts = { ...SCRIPTS_IN, ...Object.fromEntries(Object.entries(SCRIPTS_OUT).map(([name, lua]) => [name, head + lua])) }
+  for (const [name, lua] of Object.entries(scripts)) {
     if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: 1, lua })
   }
   return redis as SpoolClient

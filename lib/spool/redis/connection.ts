@@ -2,9 +2,9 @@ import type { Cluster, Redis } from 'ioredis'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import { answerWithin } from '../../redis/ask.js'
 import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
-import { withSpoolCommands, type SpoolClient } from './commands.js'
+import type { SpoolClient } from './commands.js'
 
-/** The shared client, with a deadline for every command and the errors of the contract. */
+/** The shared client, which has the commands of the spool, with a deadline for every command and the errors of the contract. */
 export class Connection {
   readonly client: SpoolClient
   readonly #timeoutMs: number
@@ -14,7 +14,7 @@ export class Connection {
   readonly #onEnd = (): void => this.#wake(new SpoolUnavailableError('the connection to Redis has ended'))
 
   constructor (redis: Redis | Cluster, timeoutMs: number) {
-    this.client = withSpoolCommands(redis)
+    this.client = redis as SpoolClient
     this.#timeoutMs = timeoutMs
   }
 

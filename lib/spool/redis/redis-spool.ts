@@ -11,6 +11,7 @@ import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
 import { Budget } from './budget.js'
 import { checkServer, type Durability } from './checks.js'
+import { withSpoolCommands } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
@@ -70,10 +71,11 @@ interface Held {
 export async function openRedisSpool (options: RedisSpoolOptions): Promise<Spool> {
   const { redis, prefix = 'cloudwatch-postman', shards, sync, onWarning = () => {}, commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
   const connection = new Connection(redis, commandTimeoutMs)
-  const durability = await checkServer(connection, sync, onWarning)
+  const { durability, allowOom } = await checkServer(connection, sync, onWarning)
+  withSpoolCommands(redis, allowOom)
   const { shardCount } = new Keys(prefix, shards)
   const stored = Number(await connection.run(client => client.get(shardCount)) ?? 0)
-  if (shards > stored) await connection.run(client => client.set(shardCount, shards))
+  if (shards > stored) await connection.run(client => client.postmanRaiseShards(shardCount, shards))
   return new RedisSpool(options, connection, new Keys(prefix, shards, stored), durability)
 }
 

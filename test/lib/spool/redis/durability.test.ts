@@ -246,6 +246,22 @@ t.test('warns about a server that may evict', async t => {
   t.match(warnings, [/maxmemory-policy allkeys-lru.*noeviction/])
 })
 
+t.test('below 7.0 it says that a server above its maxmemory delivers nothing, and works as long as there is memory', async t => {
+  const warnings: string[] = []
+  const redis = connect(t, await server(t))
+  await redis.ping()
+  const { info } = redis
+  redis.info = async () => (await info.call(redis)).replace(/redis_version:\S+/, 'redis_version:6.2.14')
+  const spool = await open(t, redis, { onWarning: message => { warnings.push(message) } })
+  t.match(warnings, [/Redis 6\.2\.14 \(REDIS_URL\).*maxmemory.*7\.0/])
+  await append(spool, 'd', record('a'))
+  const lease = await takeSoon(spool)
+  await spool.extend(lease)
+  await spool.settle(lease, { delivered: itemsOf(lease) })
+  await redis.config('SET', 'maxmemory', 1)
+  await t.rejects(append(spool, 'd', record('b')), SpoolFullError)
+})
+
 t.test('always durable means a disk or a replica, or no start', async t => {
   const plain = await server(t, { args: ['--repl-diskless-sync-delay', '0'] })
   await t.rejects(open(t, connect(t, plain), { sync: 'always' }), { name: 'SpoolConfigurationError', message: /SPOOL_SYNC=always.*appendfsync always/ })
