@@ -40,18 +40,34 @@ export function createLocalChannel (): ReceiptChannel {
   }
 }
 
+interface Wait {
+  update: (update: ReceiptUpdate) => void
+  finish: () => void
+}
+
 /** Lets a request wait for the delivery of its items. */
 export class Receipts {
   readonly #channel: ReceiptChannel
-  readonly #waiting = new Map<string, (update: ReceiptUpdate) => void>()
+  readonly #waiting = new Map<string, Wait>()
+  /** The longest that a request may wait from now on. */
+  #maxWaitMs = Infinity
 
   constructor (channel: ReceiptChannel) {
     this.#channel = channel
-    channel.subscribe(update => this.#waiting.get(update.id)?.(update))
+    channel.subscribe(update => this.#waiting.get(update.id)?.update(update))
   }
 
   publish (update: ReceiptUpdate): void {
     this.#channel.publish(update)
+  }
+
+  /** Lets no request wait for longer than this from now on: the process is about to end. */
+  endWithin (ms: number): void {
+    this.#maxWaitMs = ms
+    setTimeout(() => {
+      this.#maxWaitMs = 0
+      for (const { finish } of [...this.#waiting.values()]) finish()
+    }, ms).unref()
   }
 
   /**
@@ -69,10 +85,10 @@ export class Receipts {
         this.#waiting.delete(id)
         resolve(state)
       }
-      const timer = setTimeout(finish, timeoutMs)
+      const timer = setTimeout(finish, Math.min(timeoutMs, this.#maxWaitMs))
       timer.unref()
       cancel = finish
-      this.#waiting.set(id, update => {
+      const update = (update: ReceiptUpdate): void => {
         open -= update.delivered + update.rejected.length
         state.requestId ??= update.requestId
         state.rejected.push(...update.rejected)
@@ -80,7 +96,8 @@ export class Receipts {
           state.settled = true
           finish()
         }
-      })
+      }
+      this.#waiting.set(id, { update, finish })
     })
     return { receipt, cancel }
   }

@@ -4,7 +4,11 @@ import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
 import { createForwarder, type Forwarder, type ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
 import type { Kind } from '../../schemas/kinds.js'
+import type { MonotonicMs } from '../../schemas/common.js'
 import type { Health } from '../../schemas/health.js'
+
+/** The forwarders have at least this time, when SHUTDOWN_GRACE_MS is no shorter. */
+const MIN_GRACE_MS = 2_000
 
 declare module 'fastify' {
   interface FastifyInstance { forwarding: ReturnType<typeof createForwarding> }
@@ -74,7 +78,14 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onReady', async () => {
     if (fastify.config.FORWARDER !== 'off') forwarding.start()
   })
-  fastify.addHook('onClose', () => forwarding.stop(fastify.config.SHUTDOWN_GRACE_MS))
+  let closingAt: MonotonicMs = performance.now()
+  fastify.addHook('preClose', async () => { closingAt = performance.now() })
+  fastify.addHook('onClose', async () => {
+    const { SHUTDOWN_GRACE_MS } = fastify.config
+    // The requests under way have taken their part of it.
+    const leftMs = closingAt + SHUTDOWN_GRACE_MS - performance.now()
+    await forwarding.stop(Math.max(leftMs, Math.min(SHUTDOWN_GRACE_MS, MIN_GRACE_MS)))
+  })
 }
 
 export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage'] })

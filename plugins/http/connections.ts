@@ -1,12 +1,25 @@
+import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { MonotonicMs } from '../../schemas/common.js'
 
 const SWEEP_MS = 100
+/** How long a request may still take to come whole, or an answer to be read, once the app closes. */
+const TRANSFER_MS = 1_500
+/** How long a request that has come whole may still take to be answered, once the app closes. */
+const ANSWER_MS = 5_000
+
+/** Whether a request that has come whole waits for the end of its answer. */
+function isAnswering (socket: Socket): boolean {
+  const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }
+  return response?.req.complete === true && !response.writableEnded
+}
 
 /**
- * Ends, while the app closes, the connections without a request under way: those that browsers have opened ahead of
- * need, and those kept alive after the last answer. Node waits for both until they time out.
+ * Ends, while the app closes, the connections for which Node would wait until they time out: those that browsers have
+ * opened ahead of need, those kept alive after the last answer, and those whose client does not send its request, or
+ * does not read its answer.
  */
 async function connections (fastify: FastifyInstance): Promise<void> {
   const { server } = fastify
@@ -16,18 +29,28 @@ async function connections (fastify: FastifyInstance): Promise<void> {
     socket.once('close', () => open.delete(socket))
   })
 
-  function sweep (): void {
-    server.closeIdleConnections()
-    for (const socket of open) {
-      if (socket.bytesRead === 0) socket.destroy()
+  /** @returns ends the connections that may be ended by now */
+  function startSweeping (): () => void {
+    const startedAt = performance.now()
+    /** When each connection was last seen with a request that waits for its answer. */
+    const answeringAt = new WeakMap<Socket, MonotonicMs>()
+    return function sweep () {
+      server.closeIdleConnections()
+      const now = performance.now()
+      for (const socket of open) {
+        const answering = isAnswering(socket)
+        if (answering) answeringAt.set(socket, now)
+        const transferMs = now - (answeringAt.get(socket) ?? startedAt)
+        if (socket.bytesRead === 0 || transferMs >= TRANSFER_MS || now - startedAt >= ANSWER_MS) socket.destroy()
+      }
     }
   }
 
   fastify.addHook('preClose', async () => {
-    const sweeping = setInterval(sweep, SWEEP_MS)
-    server.once('close', () => clearInterval(sweeping))
     // An app that never listened has nothing to close.
-    if (!server.listening) clearInterval(sweeping)
+    if (!server.listening) return
+    const sweeping = setInterval(startSweeping(), SWEEP_MS)
+    server.once('close', () => clearInterval(sweeping))
   })
 }
 

@@ -7,6 +7,9 @@ declare module 'fastify' {
   interface FastifyInstance { receipts: Receipts }
 }
 
+/** How long a request may still wait for its delivery once the app closes: longer than most deliveries take. */
+const CLOSING_WAIT_MS = 2_500
+
 /** Listens before it returns, so that no update is missed. */
 async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptChannel> {
   const { redis, config } = fastify
@@ -24,7 +27,9 @@ async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptCha
 
 /** Owns `fastify.receipts`: lets a request wait for its delivery, in this process or another. */
 async function receipts (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('receipts', new Receipts(fastify.redis === undefined ? createLocalChannel() : await createRedisChannel(fastify)))
+  const receipts = new Receipts(fastify.redis === undefined ? createLocalChannel() : await createRedisChannel(fastify))
+  fastify.decorate('receipts', receipts)
+  fastify.addHook('preClose', async () => receipts.endWithin(CLOSING_WAIT_MS))
 }
 
 export default fp(receipts, { name: 'receipts', dependencies: ['config', 'redis'] })
