@@ -84,6 +84,11 @@ export class Cluster {
     return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}` }))
   }
 
+  /** Null without one. */
+  get redisPort (): number | null {
+    return this.#ports.get('redis') ?? null
+  }
+
   pids (): Array<[name: string, pid: number]> {
     return [...this.members].flatMap(([name, { pid }]) => pid === null ? [] : [[name, pid]])
   }

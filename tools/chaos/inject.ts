@@ -1,14 +1,30 @@
+import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import type { FaultRule } from '../sandbox/fault-plan.js'
 import type { Cluster } from './cluster.js'
 import type { LinkMode } from './link.js'
 import type { Load } from './load.js'
 import { cloudwatchRules, type Blow, type PlannedFault } from './schedule.js'
-import type { Effects, FaultWindow, Timeline } from './timeline.js'
+import { touches, type Effects, type FaultWindow, type Timeline } from './timeline.js'
 import { POISON_METRIC, POISON_TEXT } from './traffic.js'
 
 /** So large that what waits fills the spool or the disk within seconds. */
 const LARGE_MESSAGE_BYTES = 24_000
+
+/** Requests that never come whole: a client that has begun to send, and then nothing more. */
+const UNFINISHED_REQUESTS = [
+  'POST /logEve',
+  'POST /logEvents HTTP/1.1\r\nHost: gateway\r\nContent-Type: appl',
+  'POST /token HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
+  'POST /metric HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'
+]
+/** Of each of them. */
+const UNFINISHED_COPIES = 5
+/** Until a gateway has read what has come. */
+const READ_MS = 100
+/** Above what any server has in use. */
+const NO_MEMORY = 1
 
 /** There all the time, and before any other: items that CloudWatch refuses, however often they come. */
 const POISON_RULES: FaultRule[] = [
@@ -18,6 +34,8 @@ const POISON_RULES: FaultRule[] = [
 
 /** Makes the faults happen, and undoes them. */
 export class Injector {
+  /** What did not end as it should, in words. */
+  readonly failures: string[] = []
   readonly #cluster: Cluster
   readonly #load: Load
   readonly #timeline: Timeline
@@ -97,7 +115,9 @@ export class Injector {
 
   async #strike (fault: PlannedFault, target: string): Promise<void> {
     const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), this.#effects(fault, target))
-    if (this.#cluster.members.has(target)) await this.#strikeProcess(fault, target)
+    if (fault.blow === 'memory-full') await this.#fillMemory(fault)
+    else if (fault.blow === 'term-unfinished') await this.#endUnfinished(fault, target, window)
+    else if (this.#cluster.members.has(target)) await this.#strikeProcess(fault, target)
     else if (this.#cluster.links.has(target)) await this.#strikeLink(fault, target)
     else if (fault.place === 'cloudwatch') await this.#strikeCloudwatch(fault, window)
     else await this.#strikeDisk(fault, window)
@@ -108,6 +128,7 @@ export class Injector {
     const { webs, forwarders, members } = this.#cluster
     const [process] = target.split(' ') as [string]
     if (blow === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
+    if (blow === 'memory-full') return { full: true }
     if (blow === 'spool-full') return { full: true, answersOf: forwarders }
     if (place === 'redis') return { storeOf: [...members.keys()] }
     if (place === 'web' || place === 'worker') return { processes: [target] }
@@ -127,6 +148,47 @@ export class Injector {
       return
     }
     await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
+    await this.#last(durationMs)
+    await member.up()
+  }
+
+  /** Redis has less memory than it uses: it takes nothing new, and what waits is delivered. */
+  async #fillMemory ({ durationMs }: PlannedFault): Promise<void> {
+    await this.#cluster.members.get('redis')!.up()
+    await this.#setMaxmemory(NO_MEMORY)
+    await this.#last(durationMs)
+    await this.#setMaxmemory(0)
+  }
+
+  async #setMaxmemory (bytes: number): Promise<void> {
+    const redis = new Redis(this.#cluster.redisPort!, '127.0.0.1', { lazyConnect: true })
+    redis.on('error', () => {})
+    try {
+      await redis.config('SET', 'maxmemory', bytes)
+    } finally {
+      redis.disconnect()
+    }
+  }
+
+  /** SIGTERM while requests have begun to come that never come whole. */
+  async #endUnfinished ({ durationMs }: PlannedFault, target: string, window: FaultWindow): Promise<void> {
+    const member = this.#cluster.members.get(target)!
+    await member.up()
+    const { port } = new URL(this.#cluster.gateways.find(({ name }) => name === target)!.url)
+    const sockets = UNFINISHED_REQUESTS.flatMap(text => Array.from({ length: UNFINISHED_COPIES }, () => {
+      const socket = connect(Number(port), '127.0.0.1')
+      socket.on('error', () => {}).resume()
+      socket.write(text)
+      return socket
+    }))
+    await this.#last(READ_MS)
+    const startedAt = Date.now()
+    const exitCode = await member.down('SIGTERM')
+    const endedAt = Date.now()
+    for (const socket of sockets) socket.destroy()
+    // Where something else was broken, the gateway may have had to wait for it.
+    const alone = !this.#timeline.windows.some(other => other !== window && touches(other, startedAt, endedAt))
+    if (alone && exitCode !== 0) this.failures.push(`${target} ended with exit code ${exitCode} after ${endedAt - startedAt} ms, at ${this.#timeline.seconds(endedAt)} s, for requests that did not come whole`)
     await this.#last(durationMs)
     await member.up()
   }

@@ -39,16 +39,20 @@ export class Member {
     return this.#starting
   }
 
-  /** Resolves when it has ended; it is not started again. */
-  async down (signal: NodeJS.Signals): Promise<void> {
+  /**
+   * Resolves when it has ended; it is not started again.
+   * @returns its exit code; null when it did not run, or a signal has ended it
+   */
+  async down (signal: NodeJS.Signals): Promise<number | null> {
     this.#ending = true
     await this.#starting
     const running = this.#process
-    if (running === null) return
+    if (running === null) return null
     await running.stop(signal)
     const error = await running.ended.catch((error: ProcessError) => error)
     if (signal === 'SIGTERM' && error.signal === 'SIGKILL' && !this.#closed) this.#observer.onStubborn(this.name)
     this.#process = null
+    return error.exitCode
   }
 
   /** Stops or continues it where it is. */

@@ -174,7 +174,7 @@ export function describeProgress ({ load, timeline, monitor }: Run, text: string
 }
 
 async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder'>> {
-  const { cluster, load, monitor, timeline, crashes, failedStarts } = run
+  const { cluster, load, monitor, injector, timeline, crashes, failedStarts } = run
   const drain = await drained(run)
   screen.progress(() => 'comparing what was accepted with what was delivered')
   timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
@@ -189,7 +189,7 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
     ledger: drain.reading?.ledger ?? null,
     explainer,
     surprises: load.surprises,
-    crashes: [...crashes, ...unexplainedStarts.map(({ name, error, startedAt }) => `${name} did not start at ${timeline.seconds(startedAt)} s: ${describeError(error)}`)],
+    crashes: [...crashes, ...injector.failures, ...unexplainedStarts.map(({ name, error, startedAt }) => `${name} did not start at ${timeline.seconds(startedAt)} s: ${describeError(error)}`)],
     seconds: at => timeline.seconds(at)
   })
   const faults: Record<string, number> = {}

@@ -9,10 +9,10 @@ export type Place = 'web' | 'worker' | 'redis' | 'client-web' | 'web-redis' | 'w
 
 /** What strikes. */
 export type Blow =
-  | 'kill' | 'term' | 'pause'
+  | 'kill' | 'term' | 'pause' | 'term-unfinished'
   | 'cut' | 'hold' | 'slow'
   | 'throttle' | 'error' | 'hang' | 'reset' | 'delay' | 'garbage' | 'denied' | 'lost-answer' | 'late-answer'
-  | 'disk-full' | 'spool-full'
+  | 'disk-full' | 'spool-full' | 'memory-full'
 
 export interface FaultDefinition {
   place: Place
@@ -44,7 +44,7 @@ function define (place: Place, blows: Partial<Record<Blow, readonly [number, num
 }
 
 const COMMON = [
-  ...define('web', PROCESS_BLOWS),
+  ...define('web', { ...PROCESS_BLOWS, 'term-unfinished': [0, 1_500] }),
   ...define('client-web', LINK_BLOWS),
   ...define('worker-cloudwatch', LINK_BLOWS),
   ...define('cloudwatch', CLOUDWATCH_BLOWS),
@@ -56,7 +56,7 @@ const DEFINITIONS: Record<Backend, FaultDefinition[]> = {
   redis: [
     ...COMMON,
     ...define('worker', PROCESS_BLOWS),
-    ...define('redis', PROCESS_BLOWS),
+    ...define('redis', { ...PROCESS_BLOWS, 'memory-full': [2_000, 6_000] }),
     ...define('web-redis', LINK_BLOWS),
     ...define('worker-redis', LINK_BLOWS)
   ]

@@ -7,7 +7,7 @@ import type { FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
 /** After these CloudWatch has not stored what was sent, so they do not duplicate anything themselves. */
-const NEVER_STORE: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full'])
+const NEVER_STORE: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full', 'memory-full'])
 /** Examples kept of each kind of failure. */
 const MAX_EXAMPLES = 20
 

@@ -21,11 +21,14 @@ export class ProcessError extends Error {
   readonly output: string
   /** The signal that has ended it; null when none has. */
   readonly signal: NodeJS.Signals | null
+  /** Null when it has not ended by itself. */
+  readonly exitCode: number | null
 
-  constructor (message: string, output: string, signal: NodeJS.Signals | null = null) {
+  constructor (message: string, output: string, signal: NodeJS.Signals | null = null, exitCode: number | null = null) {
     super(message)
     this.output = output.trim()
     this.signal = signal
+    this.exitCode = exitCode
   }
 }
 
@@ -80,7 +83,7 @@ function run (name: string, command: string, args: string[], { onOutput, ...opti
   }
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', error => reject(new ProcessError(`${name} could not be started: ${error.message}`, output)))
-    child.once('close', (code, signal) => reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output, signal)))
+    child.once('close', (code, signal) => reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output, signal, code)))
   })
   ended.catch(() => running.delete(server))
 
