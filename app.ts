@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import autoload from '@fastify/autoload'
 import { LogController, type FastifyInstance, type FastifyHttpOptions } from 'fastify'
+import { dropByteOrderMark } from './lib/configuration.js'
 import { answerToRouterError, answerToClientError } from './lib/http/raw-errors.js'
 import { createRequestId, STRICT_VALIDATION } from './lib/http/server-options.js'
 import { readTrustProxy } from './lib/http/trust-proxy.js'
@@ -11,6 +12,8 @@ import type { ConfigOptions } from './schemas/config.js'
 const MAX_HEADER_BYTES = 16_384
 /** How often connections are looked at; a timeout is exact to this. */
 const CONNECTIONS_CHECK_MS = 1_000
+
+dropByteOrderMark(process.env)
 
 /** For `fastify start --options`. */
 export const options: FastifyHttpOptions<Server> = {

@@ -1,6 +1,10 @@
 'use strict'
 
 const { env } = process
+// As lib/configuration does: the variables that are read here may be the first of a `.env` with a byte order mark.
+for (const name of Object.keys(env)) {
+  if (name.startsWith('\uFEFF')) env[name.slice(1)] ??= env[name]
+}
 const worker = env.FORWARDER === 'only'
 const GRACE_MS = Number(env.SHUTDOWN_GRACE_MS || 10_000)
 /** For what follows the forwarders' own grace: settling, closing the spool. */

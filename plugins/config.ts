@@ -1,8 +1,9 @@
 import fastifyEnv, { type FastifyEnvOptions } from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { ConfigurationError } from '../lib/configuration.js'
 import { readTrustProxy } from '../lib/http/trust-proxy.js'
-import { ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
+import { CONFIG_FORMATS, ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
 
 declare module 'fastify' {
   interface FastifyInstance { config: Config }
@@ -11,7 +12,6 @@ declare module 'fastify' {
 type Ajv = Parameters<Extract<NonNullable<FastifyEnvOptions['ajv']>, { customOptions: unknown }>['customOptions']>[0]
 
 type Name = keyof Config
-type Fault = 'is missing' | 'is wrong'
 /** The variables that are set, as text. */
 type Variables = Partial<Record<Name, string>>
 
@@ -26,14 +26,17 @@ const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 /** A copy, as @fastify/env writes into the schema that it is given. */
 const SCHEMA = { ...ConfigSchema }
 
-/** Names each variable at fault and what it must be, and never shows its value. */
-class ConfigurationError extends Error {
-  override name = 'ConfigurationError'
+/** What is wrong with each variable at fault. */
+type Faults = Map<Name, string>
 
-  constructor (faults: Map<Name, Fault>) {
-    const lines = NAMES.filter(name => faults.has(name)).map(name => `  ${name} ${faults.get(name)}: it must be ${ConfigSchema.properties[name].description}\n`)
-    super(`The configuration cannot be used.\n${lines.join('')}See .env.example.`)
-  }
+/** Names each variable at fault and what it must be, and never shows its value. */
+function toError (faults: Faults): ConfigurationError {
+  const lines = NAMES.filter(name => faults.has(name)).map(name => `  ${name} ${faults.get(name)}\n`)
+  return new ConfigurationError(`The configuration cannot be used.\n${lines.join('')}See .env.example.`)
+}
+
+function mustBe (name: Name): string {
+  return `it must be ${ConfigSchema.properties[name].description}`
 }
 
 /** Node would print the stack of an error that nobody handles, where the operator needs the message alone. */
@@ -66,23 +69,46 @@ function requiredByOthers ({ APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEME
   ]
 }
 
-/** What the schema says of the variables, and what it cannot say. */
-function findFaults (variables: Variables, schemaErrors: SchemaError[]): Map<Name, Fault> {
-  const faults = new Map<Name, Fault>()
-  for (const { instancePath, params } of schemaErrors) {
-    if (params.missingProperty !== undefined) faults.set(params.missingProperty as Name, 'is missing')
-    else faults.set(instancePath.slice(1) as Name, 'is wrong')
+/** Secrets that differ from one another: who knows one must not so know another. */
+const SECRETS = ['CLIENT_SECRET_KEY', 'ACCESS_TOKEN_SECRET_KEY', 'ADMIN_TOKEN', 'METERING_ACCESS_KEY', 'REVENIUM_PLATFORM_API_KEY'] as const satisfies Name[]
+
+/** The secret variables that hold the value of one that comes before them. */
+function findEqualSecrets (variables: Variables): Faults {
+  const faults: Faults = new Map()
+  const names = new Map<string, Name>()
+  for (const name of SECRETS) {
+    const value = variables[name]
+    if (value === undefined) continue
+    const other = names.get(value)
+    if (other === undefined) names.set(value, name)
+    else faults.set(name, `is wrong: it must not equal ${other}`)
   }
-  for (const name of requiredByOthers(variables)) {
-    if (variables[name] === undefined) faults.set(name, 'is missing')
+  for (const value of variables.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',') ?? []) {
+    const other = names.get(value)
+    if (other !== undefined && other !== 'ACCESS_TOKEN_SECRET_KEY') faults.set('ACCESS_TOKEN_PREVIOUS_SECRET_KEYS', `is wrong: none of them may equal ${other}`)
   }
-  if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', 'is wrong')
   return faults
 }
 
-/** Has infinite numbers held against their maximum: Ajv takes "Infinity" for an integer. */
+/** What the schema says of the variables, and what it cannot say. */
+function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults {
+  const faults = findEqualSecrets(variables)
+  const [missing, wrong] = [(name: Name) => `is missing: ${mustBe(name)}`, (name: Name) => `is wrong: ${mustBe(name)}`]
+  for (const { instancePath, params } of schemaErrors) {
+    const name = (params.missingProperty ?? instancePath.slice(1)) as Name
+    faults.set(name, params.missingProperty === undefined ? wrong(name) : missing(name))
+  }
+  for (const name of requiredByOthers(variables)) {
+    if (variables[name] === undefined) faults.set(name, missing(name))
+  }
+  if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', wrong('TRUST_PROXY'))
+  return faults
+}
+
+/** Has infinite numbers held against their maximum, as Ajv takes "Infinity" for an integer, and knows the formats. */
 function customOptions (ajv: Ajv): Ajv {
   ajv.opts.strictNumbers = false
+  for (const [name, isOfFormat] of Object.entries(CONFIG_FORMATS)) ajv.addFormat(name, isOfFormat)
   return ajv
 }
 
@@ -97,7 +123,7 @@ async function config (fastify: FastifyInstance, { environment = process.env }: 
     if (schemaErrors.length === 0) throw error
   }
   const faults = findFaults(variables, schemaErrors)
-  if (faults.size > 0) throw new ConfigurationError(faults)
+  if (faults.size > 0) throw toError(faults)
 }
 
 process.on('uncaughtExceptionMonitor', printMessageAlone)

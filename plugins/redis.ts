@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
+import { ConfigurationError } from '../lib/configuration.js'
 
 const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
@@ -13,14 +14,11 @@ const NO_PRIMARY = /READONLY|MASTERDOWN/
 
 /** Where it is, without its password. */
 function address (url: string): string {
-  try {
-    const { protocol, host } = new URL(url)
-    return `${protocol}//${host}`
-  } catch {
-    return 'the given address'
-  }
+  const { protocol, host } = new URL(url)
+  return `${protocol}//${host}`
 }
 
+/** @throws ConfigurationError when the server cannot be reached, refuses the password, or has no such database */
 async function connect (url: string): Promise<Redis> {
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
@@ -35,11 +33,14 @@ async function connect (url: string): Promise<Redis> {
   })
   let cause: Error | null = null
   redis.on('error', error => { cause = error })
+  const { db = 0 } = redis.options
   try {
     await redis.connect()
+    // The client itself stays with the database 0, and says nothing, when the server has no other.
+    if (db > 0) await redis.select(db)
   } catch (error) {
     redis.disconnect()
-    throw new Error(`Redis at ${address(url)} cannot be used: ${((cause ?? error) as Error).message}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
+    throw new ConfigurationError(`Redis at ${address(url)} cannot be used: ${((cause ?? error) as Error).message}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
   }
   redis.removeAllListeners('error')
   return redis

@@ -1,6 +1,11 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA, RETENTION_DAYS } from './aws-limits.js'
 
+/** Of each secret: what guesses and words are shorter than. */
+export const MIN_SECRET_LENGTH = 16
+/** An entry of allowed origins: every one, that of pages whose browser hides it, or one as a browser writes it. */
+export const ALLOWED_ORIGIN = '(\\*|null|[a-z][a-z0-9+.-]*://[^/\\s,A-Z]+)'
+
 /** Client secrets of one application: a client token of the older form is tried against each. */
 const MAX_SECRETS = 8
 const MAX_GLOBS = 100
@@ -44,8 +49,8 @@ export const BUDGETS = Object.keys(DailyBudgetsSchema.properties) as BudgetName[
 /** One application, with every default filled in. */
 export const ApplicationSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'What tokens name it by.' }),
-  clientSecrets: Type.Array(Type.String({ minLength: 16, maxLength: 512 }), { minItems: 1, maxItems: MAX_SECRETS, description: 'Each makes valid client tokens, so that one can replace another without a gap.' }),
-  allowedOrigins: Type.Array(Type.String({ pattern: '^(\\*|null|[a-z][a-z0-9+.-]*://[^/\\s,]+)$' }), { maxItems: 1_000, description: '"*", or origins as a browser writes them.' }),
+  clientSecrets: Type.Array(Type.String({ minLength: MIN_SECRET_LENGTH, maxLength: 512 }), { minItems: 1, maxItems: MAX_SECRETS, description: 'Each makes valid client tokens, so that one can replace another without a gap.' }),
+  allowedOrigins: Type.Array(Type.String({ pattern: `^${ALLOWED_ORIGIN}$` }), { maxItems: 1_000, description: '"*", or origins as a browser writes them.' }),
   namespaces: globs(PUT_METRIC_DATA.MAX_NAMESPACE_LENGTH, { default: [], description: 'Globs (* and ?) of namespaces.' }),
   logGroups: globs(LOG_GROUP_NAME.MAX_LENGTH, { default: [], description: 'Globs of log groups.' }),
   logStreams: globs(LOG_STREAM_NAME.MAX_LENGTH, { default: ['*'], description: 'Globs of log streams.' }),

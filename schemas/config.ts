@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from './aws-limits.js'
-import { REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern } from './applications.js'
+import { ALLOWED_ORIGIN, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern } from './applications.js'
 import { integerEnum, stringEnum } from './common.js'
 import { DEFAULT_FAIL_MODE, DEFAULT_METERING_PROFILE, DEFAULT_VERDICT_AGES, FAIL_MODES, METERING_PROFILES } from './metering-settings.js'
 
@@ -31,6 +31,45 @@ function patternOfList (entry: string): string {
   return `^(${entry})(,(${entry}))*$`
 }
 
+/** As the partitions of AWS name their Regions: letters, then a number, and no availability zone. */
+const REGION = '^[a-z]{2,5}(-[a-z]+)+-\\d{1,2}$'
+const PREVIOUS_SECRET = `[^,]{${MIN_SECRET_LENGTH},}`
+
+/** A secret that nobody but us makes up. A description says how many characters it has at least. */
+function secret (options: { maxLength?: number, pattern?: string, description: string }) {
+  return Type.String({ minLength: MIN_SECRET_LENGTH, ...options })
+}
+
+/** A secret that comes in a header, which holds no other characters. */
+function headerSecret (options: { description: string }) {
+  return secret({ maxLength: 4_096, pattern: '^[\\x21-\\x7e]+$', ...options })
+}
+
+function isDecodable (text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+const REDIS_URL = /^rediss?:\/\/(?:([^/?#\s]*)@)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?(?:\/\d{0,5})?(?:\?family=[046])?$/i
+const HTTP_URL = /^https?:\/\/[^?#@\s]+$/
+const WEB_ORIGIN = /^https?:\/\/[^/\s,]+$/
+
+/** What the name of a format in ConfigSchema stands for; the plugin `config` hands these to the validator. */
+export const CONFIG_FORMATS = {
+  /** No other characters than a client of Redis reads as they are meant: it takes what it cannot read for the database 0. */
+  'redis-url': text => {
+    const match = REDIS_URL.exec(text)
+    return match !== null && isDecodable(match[1] ?? '') && URL.canParse(text)
+  },
+  'http-url': text => HTTP_URL.test(text) && URL.canParse(text),
+  /** As a browser writes it in the header Origin. */
+  'web-origin': text => WEB_ORIGIN.test(text) && URL.canParse(text) && new URL(text).origin === text
+} satisfies Record<string, (text: string) => boolean>
+
 /** A description completes the sentence «NAME must be …»; the start-up error and the table of docs/configuration.md are made of it. */
 export const ConfigSchema = Type.Object({
   NODE_ENV: Type.String({ default: 'development', description: '"production" to limit GET /test to one call a minute and IP, or any other word' }),
@@ -40,7 +79,7 @@ export const ConfigSchema = Type.Object({
   LOG_LEVEL: stringEnum(LOG_LEVELS, { default: 'info', description: `one of ${LOG_LEVELS.join(', ')}` }),
 
   APPS_FILE: Type.Optional(Type.String({ minLength: 1, description: 'the JSON file of the applications; absent: there is one application, "default", described by variables' })),
-  CLIENT_SECRET_KEY: Type.Optional(Type.String({ minLength: 1, description: 'the secret that client tokens are made with; required unless APPS_FILE is set' })),
+  CLIENT_SECRET_KEY: Type.Optional(secret({ maxLength: 512, description: `the secret that client tokens are made with, ${MIN_SECRET_LENGTH} characters or more; required unless APPS_FILE is set` })),
   ALLOWED_NAMESPACES: list({ default: '*', description: 'a comma-separated list of globs (* and ?) of namespaces; not used with APPS_FILE' }),
   ALLOWED_LOG_GROUPS: list({ default: '*', description: 'a comma-separated list of globs of log groups; not used with APPS_FILE' }),
   MAX_SERIES_PER_METRIC: integer({ default: 1_000, minimum: 0, description: 'the number of distinct dimension sets a day that a metric of one application may have before further ones are folded into __other__, 0 for no limit; an application of APPS_FILE may have its own limit' }),
@@ -53,15 +92,16 @@ export const ConfigSchema = Type.Object({
   REDACT_URL_QUERIES: stringEnum(SWITCH, { default: 'off', description: 'on (URLs lose their query strings and fragments) or off; not used with APPS_FILE' }),
   ADD_IP: stringEnum(SWITCH, { default: 'off', description: 'on (items get the truncated IP of their client) or off; not used with APPS_FILE' }),
   ADD_USER_AGENT: stringEnum(SWITCH, { default: 'off', description: 'on (items get the browser of their client and its major version) or off; not used with APPS_FILE' }),
-  ACCESS_TOKEN_SECRET_KEY: Type.String({ minLength: 1, description: 'the secret that access tokens are signed with' }),
-  ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: Type.Optional(list({ description: 'a comma-separated list of secrets whose access tokens are still taken' })),
+  ACCESS_TOKEN_SECRET_KEY: secret({ description: `the secret that access tokens are signed with, ${MIN_SECRET_LENGTH} characters or more` }),
+  ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: Type.Optional(list({ pattern: patternOfList(PREVIOUS_SECRET), description: `a comma-separated list of secrets whose access tokens are still taken, each of ${MIN_SECRET_LENGTH} characters or more` })),
   ACCESS_TOKEN_TTL_SECONDS: integer({ default: 3_600, minimum: 1, maximum: 86_400, description: 'the lifetime of an access token, 1 to 86400 seconds' }),
 
-  AWS_REGION: Type.String({ minLength: 1, description: 'the Region of CloudWatch, for example eu-west-1' }),
+  AWS_REGION: Type.String({ pattern: REGION, description: 'the Region of CloudWatch, for example eu-west-1' }),
   AWS_REQUEST_TIMEOUT_MS: integer({ default: 15_000, minimum: 100, description: 'milliseconds after which a call to AWS is given up and repeated' }),
   LOG_RETENTION_DAYS: Type.Optional(integerEnum(RETENTION_DAYS, { description: `the retention of log groups that the gateway creates: ${RETENTION_DAYS.join(', ')} days` })),
 
-  CORS_ALLOWED_ORIGIN: list({ default: '*', description: '* or a comma-separated list of origins; not used with APPS_FILE' }),
+  CORS_ALLOWED_ORIGIN: list({ default: '*', pattern: patternOfList(ALLOWED_ORIGIN), description: '* or a comma-separated list of origins as browsers write them, for example https://shop.example; not used with APPS_FILE' }),
+  PUBLIC_ORIGIN: Type.Optional(Type.String({ format: 'web-origin', description: 'the origin at which browsers find the pages of the gateway itself, that of /documentation, for example https://telemetry.example; absent: no page counts as the gateway\'s own' })),
   TRUST_PROXY: Type.Optional(Type.String({ minLength: 1, description: 'the number of proxies before the gateway, or a comma-separated list of their addresses and CIDR ranges, whose X-Forwarded-For is believed; absent: no proxy is' })),
   ROUTE_PREFIX: Type.Optional(Type.String({ pattern: '^(/[\\w.~-]+)+$', description: 'the path under which /token, /metric, /metrics, /logEvents and /test stand, for example /t; absent: none' })),
   TEST_ROUTE: stringEnum(SWITCH, { default: 'on', description: 'on or off (GET /test does not exist)' }),
@@ -73,7 +113,7 @@ export const ConfigSchema = Type.Object({
   MAX_EVENT_LOOP_DELAY_MS: integer({ default: 2_000, minimum: 0, description: 'the event-loop delay in milliseconds above which requests are answered 503, 0 for no limit' }),
   RATE_LIMIT_PER_MINUTE: integer({ default: 6_000, minimum: 0, description: 'requests per minute and IP, 0 for no limit' }),
 
-  REDIS_URL: Type.Optional(Type.String({ pattern: '^rediss?://.+', description: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS' })),
+  REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', description: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS; the database is a number, and / ? # % in user or password are written %2F %3F %23 %25' })),
   REDIS_PREFIX: Type.String({ default: 'cloudwatch-postman', pattern: '^[\\w.:-]{1,64}$', description: 'the beginning of every key in Redis, a different one for each of the gateways that share it: letters, digits and . : _ -' }),
   REDIS_SHARDS: integer({ default: 4, minimum: 1, maximum: 256, description: 'the number of shards of the spool in Redis, 1 to 256; the same for every process' }),
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'the folder of the embedded spool' }),
@@ -84,13 +124,13 @@ export const ConfigSchema = Type.Object({
   DEAD_LETTER_MAX_BYTES: integer({ default: 64 * MIB, minimum: 1_024, description: 'the bytes of dead letters above which the oldest are evicted' }),
 
   REVENIUM_PLATFORM_API_KEY: Type.Optional(Type.String({ minLength: 1, description: 'the key of the metering platform; absent: nothing is metered, and no platform is asked' })),
-  REVENIUM_PLATFORM_API: Type.Optional(Type.String({ pattern: '^https?://[^?#]+$', description: 'the base URL of the metering platform, without query; absent: that of METERING_PROFILE' })),
-  REVENIUM_ENTITLEMENT_API: Type.Optional(Type.String({ pattern: '^https?://[^?#]+$', description: 'the base URL of /product-key; absent: with METERING_PROFILE=v1-meter REVENIUM_PLATFORM_API, else the platform\'s own' })),
+  REVENIUM_PLATFORM_API: Type.Optional(Type.String({ format: 'http-url', description: 'the base URL of the metering platform, without query; absent: that of METERING_PROFILE' })),
+  REVENIUM_ENTITLEMENT_API: Type.Optional(Type.String({ format: 'http-url', description: 'the base URL of /product-key; absent: with METERING_PROFILE=v1-meter REVENIUM_PLATFORM_API, else the platform\'s own' })),
   METERING_PROFILE: stringEnum(METERING_PROFILES, { default: DEFAULT_METERING_PROFILE, description: `the API of the metering platform: ${METERING_PROFILES.join(', ')}` }),
   METERING_CONCURRENCY: integer({ default: 16, minimum: 1, maximum: 256, description: 'calls to the metering platform that each batch has under way at once' }),
   PLATFORM_TIMEOUT_MS: integer({ default: 5_000, minimum: 100, maximum: 60_000, description: 'milliseconds for one answer of the metering platform' }),
   METERING: stringEnum(SWITCH, { default: 'off', description: 'on (each call of /token, /metric, /metrics and /logEvents is metered for its application) or off' }),
-  METERING_ACCESS_KEY: Type.Optional(Type.String({ minLength: 16, maxLength: 4_096, description: 'the key that POST /metering/access-logs and POST /metering/firehose ask for, 16 characters or more; absent: they do not exist' })),
+  METERING_ACCESS_KEY: Type.Optional(headerSecret({ description: `the key that POST /metering/access-logs and POST /metering/firehose ask for, ${MIN_SECRET_LENGTH} characters or more of ASCII without spaces; absent: they do not exist` })),
   METER_TURNED_AWAY: stringEnum(BOOLEAN, { default: 'false', description: 'true (calls that the gateway in front has refused are metered, too) or false' }),
   METER_ANONYMOUS: stringEnum(BOOLEAN, { default: 'false', description: 'true (calls without a client id are metered, too) or false' }),
   METER_EXCLUDE_METHODS: Type.Optional(list({ description: 'a comma-separated list of methods that are not metered, for example OPTIONS' })),
@@ -111,6 +151,6 @@ export const ConfigSchema = Type.Object({
   LOG_EVENT_BUFFER: stringEnum(['text', 'decoded'], { default: 'text', description: 'text (the stored bytes of log events are copied into the body of PutLogEvents) or decoded (every record is decoded, and the SDK writes the body: for finding out where a fault lies)' }),
   SHUTDOWN_GRACE_MS: integer({ default: 10_000, minimum: 0, description: 'milliseconds in which the forwarders may still deliver after SIGTERM' }),
 
-  ADMIN_TOKEN: Type.Optional(Type.String({ minLength: 16, description: 'the bearer token of GET /metrics and /admin, 16 characters or more; absent: they do not exist' }))
+  ADMIN_TOKEN: Type.Optional(headerSecret({ description: `the bearer token of GET /metrics and /admin, ${MIN_SECRET_LENGTH} characters or more of ASCII without spaces; absent: they do not exist` }))
 }, { $id: 'Config', additionalProperties: false })
 export type Config = Static<typeof ConfigSchema>

@@ -11,8 +11,11 @@ export interface Fault {
   message: string
 }
 
-/** The first fault that no schema can state; null when there is none. */
-export function findFault (applications: readonly Application[]): Fault | null {
+/**
+ * The first fault that no schema can state; null when there is none.
+ * @param taken the secrets of the gateway, by the variable that holds each
+ */
+export function findFault (applications: readonly Application[], taken: ReadonlyMap<string, string> = new Map()): Fault | null {
   const ids = new Set<string>()
   const secrets = new Set<string>()
   for (const [index, { id, clientSecrets, dimensions }] of applications.entries()) {
@@ -21,6 +24,7 @@ export function findFault (applications: readonly Application[]): Fault | null {
     ids.add(id)
     for (const [i, secret] of clientSecrets.entries()) {
       if (secrets.has(secret)) return { path: `${path}.clientSecrets[${i}]`, message: 'is given twice, so it does not tell which application it is' }
+      if (taken.has(secret)) return { path: `${path}.clientSecrets[${i}]`, message: `equals ${taken.get(secret)}: who makes client tokens would know it` }
       secrets.add(secret)
     }
     if (secrets.size > MAX_SECRETS) return { path: `${path}.clientSecrets`, message: `makes more than ${MAX_SECRETS} secrets in all` }

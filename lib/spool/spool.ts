@@ -1,3 +1,4 @@
+import { ConfigurationError } from '../configuration.js'
 import type { UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'
@@ -222,6 +223,6 @@ export class SpoolUnavailableError extends Error {
 }
 
 /** The spool cannot be opened as configured; the message says what is wrong and how to mend it. */
-export class SpoolConfigurationError extends Error {
+export class SpoolConfigurationError extends ConfigurationError {
   override name = 'SpoolConfigurationError'
 }

@@ -4,6 +4,7 @@ import { Value, type ValueError } from '@sinclair/typebox/value'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Applications, findFault } from '../../lib/access/applications.js'
+import { ConfigurationError, withoutByteOrderMark } from '../../lib/configuration.js'
 import { ApplicationsFileSchema, type Application, type ApplicationsFile } from '../../schemas/applications.js'
 import type { Config } from '../../schemas/config.js'
 
@@ -63,31 +64,41 @@ function explain ({ path, message, schema }: ValueError): string {
   return `${where === '' ? 'the file' : where}: ${values === undefined ? message : `Expected one of ${values.join(', ')}`}`
 }
 
+/** The secrets that no client secret may equal, by the variable that holds each. */
+function secretsOf (config: Config): Map<string, string> {
+  const { ACCESS_TOKEN_SECRET_KEY, ACCESS_TOKEN_PREVIOUS_SECRET_KEYS = [], ADMIN_TOKEN, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY } = config
+  const secrets = new Map(ACCESS_TOKEN_PREVIOUS_SECRET_KEYS.map(secret => [secret, 'one of ACCESS_TOKEN_PREVIOUS_SECRET_KEYS']))
+  for (const [name, secret] of Object.entries({ ACCESS_TOKEN_SECRET_KEY, ADMIN_TOKEN, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY })) {
+    if (secret !== undefined) secrets.set(secret, name)
+  }
+  return secrets
+}
+
 /** @throws Error that says where the fault is */
-async function load (file: string): Promise<Application[]> {
-  const given = Value.Default(ApplicationsFileSchema, parse(await readFile(file, 'utf8')))
+async function load (file: string, config: Config): Promise<Application[]> {
+  const given = Value.Default(ApplicationsFileSchema, parse(withoutByteOrderMark(await readFile(file, 'utf8'))))
   const error = Value.Errors(ApplicationsFileSchema, given).First()
   if (error !== undefined) throw new Error(explain(error))
   const { applications } = given as ApplicationsFile
-  const fault = findFault(applications)
+  const fault = findFault(applications, secretsOf(config))
   if (fault !== null) throw new Error(`${fault.path}: ${fault.message}`)
   return applications
 }
 
-async function loadFirst (file: string): Promise<Application[]> {
+async function loadFirst (file: string, config: Config): Promise<Application[]> {
   try {
-    return await load(file)
+    return await load(file, config)
   } catch (error) {
-    throw new Error(`The applications in ${file} (APPS_FILE) cannot be used.\n  ${(error as Error).message}`)
+    throw new ConfigurationError(`The applications in ${file} (APPS_FILE) cannot be used.\n  ${(error as Error).message}`)
   }
 }
 
 /** Reads the file again on SIGHUP, and when it has changed. */
 function keepLoaded (fastify: FastifyInstance, file: string): void {
-  const { applications, log } = fastify
+  const { applications, config, log } = fastify
   let loading = Promise.resolve()
   const reload = (): void => {
-    loading = loading.then(() => load(file)).then(loaded => {
+    loading = loading.then(() => load(file, config)).then(loaded => {
       applications.replace(loaded)
       log.info({ file, applications: loaded.length }, 'the applications were read again')
     }, (error: Error) => log.error({ file, fault: error.message }, 'the applications cannot be used; those read before stay in force'))
@@ -111,7 +122,7 @@ function keepLoaded (fastify: FastifyInstance, file: string): void {
 /** Owns `fastify.applications`: the applications of the file or of the variables, and their reloads. */
 async function applications (fastify: FastifyInstance): Promise<void> {
   const { APPS_FILE } = fastify.config
-  fastify.decorate('applications', new Applications(APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE)))
+  fastify.decorate('applications', new Applications(APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE, fastify.config)))
   if (APPS_FILE !== undefined) keepLoaded(fastify, APPS_FILE)
 }
 

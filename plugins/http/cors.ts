@@ -1,5 +1,5 @@
 import fastifyCors from '@fastify/cors'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
 import { EXPOSED_HEADERS } from '../../lib/http/cors.js'
@@ -11,16 +11,13 @@ declare module 'fastify' {
     /** The route is not for pages: its answers have no CORS headers. */
     cors?: false
   }
-  interface FastifyRequest { isOwnOrigin: () => boolean }
+  interface FastifyRequest {
+    /** Whether the page that asks is one of the gateway's own: its documentation, which calls every route. */
+    isOwnOrigin: () => boolean
+  }
 }
 
 const MAX_AGE_SECONDS = 86_400
-
-/** Whether the page that asks is the gateway's own: that of its documentation. */
-function isOwnOrigin (this: FastifyRequest): boolean {
-  const { origin } = this.headers
-  return origin !== undefined && this.host !== '' && origin.slice(origin.indexOf('://') + 3) === this.host
-}
 
 /**
  * Owns the CORS headers of every answer of the routes for pages, errors and 404s included, and `request.isOwnOrigin`.
@@ -28,7 +25,7 @@ function isOwnOrigin (this: FastifyRequest): boolean {
  * the request that follows decides which pages may use it.
  */
 async function cors (fastify: FastifyInstance): Promise<void> {
-  const { applications, config: { APPS_FILE } } = fastify
+  const { applications, config: { APPS_FILE, PUBLIC_ORIGIN } } = fastify
   // Applications of a file may change; without one an answer for any origin does not vary by it.
   const isForAll = APPS_FILE === undefined && applications.anyOrigin
 
@@ -37,7 +34,9 @@ async function cors (fastify: FastifyInstance): Promise<void> {
     return origin !== undefined && applications.allowsOrigin(origin) && origin
   }
 
-  fastify.decorateRequest('isOwnOrigin', isOwnOrigin)
+  fastify.decorateRequest('isOwnOrigin', function isOwnOrigin () {
+    return PUBLIC_ORIGIN !== undefined && this.headers.origin === PUBLIC_ORIGIN
+  })
   await fastify.register(fastifyCors, {
     origin: isForAll ? '*' : (origin, done) => done(null, originOf(origin)),
     methods: ['GET', 'POST'],
@@ -55,4 +54,4 @@ async function cors (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(cors, { name: 'cors', dependencies: ['errors', 'applications'] })
+export default fp(cors, { name: 'cors', dependencies: ['config', 'errors', 'applications'] })

@@ -6,7 +6,8 @@ import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
-import { BACKENDS, eventually, startGateway, type Gateway } from '../helpers/app.js'
+import { BACKENDS, CLIENT_SECRET_KEY, eventually, startGateway, type Gateway } from '../helpers/app.js'
+import { askRaw } from '../helpers/raw.js'
 
 const SHOP = 'https://shop.example'
 const BLOG = 'https://blog.example'
@@ -103,12 +104,15 @@ for (const backend of BACKENDS) {
     t.test('a bad file leaves the old one in force; a good one replaces it as a whole', async t => {
       const shop = await tokenOf(bare('shop'))
       const blog = await tokenOf(bare('blog'))
-      await file.write('{"applications":[{"id":"shop"}]}')
-      process.emit('SIGHUP')
-      await new Promise(resolve => setTimeout(resolve, 1_500))
-      t.match(await send(metric('shop'), shop), { status: 201 })
+      const equalSecret = JSON.stringify({ applications: [{ id: 'shop', clientSecrets: ['access-secret-of-the-tests'], allowedOrigins: ['*'], namespaces: ['other'] }] })
+      for (const bad of ['{"applications":[{"id":"shop"}]}', equalSecret]) {
+        await file.write(bad)
+        process.emit('SIGHUP')
+        await new Promise(resolve => setTimeout(resolve, 1_500))
+        t.match(await send(metric('shop'), shop), { status: 201 }, bad)
+      }
 
-      await file.write([{ id: 'shop', namespaces: ['other'] }])
+      await file.write(`\uFEFF${JSON.stringify({ applications: [{ id: 'shop', clientSecrets: [secretOf('shop')], allowedOrigins: ['*'], namespaces: ['other'] }] })}`)
       process.emit('SIGHUP')
       await eventually(async () => (await send(metric('other'), shop)).status === 201 ? true : undefined)
       t.match(await send(metric('shop'), shop), { status: 403, error: { code: 113 } }, 'tokens issued before follow')
@@ -143,8 +147,23 @@ t.test('CORS: the origins of all applications, and no other', async t => {
     t.equal(posted.headers.get('access-control-allow-origin'), null, origin)
     t.match(await answerOf(posted), { status: 403, error: { code: 114 } }, origin)
   }
-  t.equal((await fetch(`${url}/documentation/json`, { headers: { origin: url } })).status, 200, 'the gateway\'s own pages')
   t.equal((await fetch(`${url}/health/live`)).status, 200, 'no page at all')
+})
+
+t.test('without PUBLIC_ORIGIN no page counts as the gateway\'s own; with it, those of this very origin do', async t => {
+  const post = (url: string, host: string, origin: string) => askRaw(url, `POST /metric HTTP/1.1\r\nHost: ${host}\r\nOrigin: ${origin}\r\nContent-Length: 0\r\n\r\n`)
+  const without = await startGateway(t, { CORS_ALLOWED_ORIGIN: SHOP })
+  const { host } = new URL(without.url)
+  for (const [name, origin] of [[host, without.url], ['evil.example', 'http://evil.example'], ['evil.example', 'https://evil.example']] as const) {
+    t.match(await post(without.url, name, origin), { status: 403, body: /"code":114/ }, `${name}, ${origin}`)
+  }
+  const own = 'https://telemetry.example'
+  const withOne = await startGateway(t, { CORS_ALLOWED_ORIGIN: SHOP, PUBLIC_ORIGIN: own })
+  t.equal((await fetch(`${withOne.url}/documentation/json`, { headers: { origin: own } })).status, 200)
+  t.match(await trade(withOne, createClientToken(CLIENT_SECRET_KEY, Date.now(), 's'), own), { status: 201 }, 'its documentation may trade tokens')
+  for (const origin of ['http://telemetry.example', `${own}:8443`, `${own}.evil.example`, 'https://evil.telemetry.example', 'telemetry.example', withOne.url]) {
+    t.match(await post(withOne.url, 'telemetry.example', origin), { status: 403, body: /"code":114/ }, origin)
+  }
 })
 
 t.test('ALLOWED_NAMESPACES and ALLOWED_LOG_GROUPS do the same for the one application', async t => {
@@ -170,6 +189,8 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
     [{ applications: [{ ...shop, dimensions: { unknown: 'hide' } }] }, /applications\[0\]\.dimensions\.unknown: Expected one of keep, drop/],
     [{ applications: [{ ...shop, budget: {} }] }, /applications\[0\]\.budget: Unexpected property/],
     [{ applications: [{ ...shop, allowedOrigins: ['https://shop.example/'] }] }, /applications\[0\]\.allowedOrigins\[0\]: /],
+    [{ applications: [{ ...shop, clientSecrets: ['fifteen-letters'] }] }, /applications\[0\]\.clientSecrets\[0\]: /],
+    [{ applications: [{ ...shop, clientSecrets: [secret, 'access-secret-of-the-tests'] }] }, /applications\[0\]\.clientSecrets\[1\]: equals ACCESS_TOKEN_SECRET_KEY/],
     [{ applications: [] }, /applications: /],
     [[], /the file: /],
     [`{"applications":\n[{"id":"shop","clientSecrets":["${secret}" "x"]}]}`, /it is not JSON/]
@@ -187,8 +208,8 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
 })
 
 t.test('keys rotate without a gap', async t => {
-  const old = await startGateway(t, { ACCESS_TOKEN_SECRET_KEY: 'the old key' })
-  const rotated = await startGateway(t, { ACCESS_TOKEN_SECRET_KEY: 'the new key', ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: 'an older key, the old key' })
+  const old = await startGateway(t, { ACCESS_TOKEN_SECRET_KEY: 'the-old-key-of-the-tests' })
+  const rotated = await startGateway(t, { ACCESS_TOKEN_SECRET_KEY: 'the-new-key-of-the-tests', ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: 'an-older-key-of-the-tests, the-old-key-of-the-tests' })
   const status = async ({ post }: Gateway, token: string) => (await post('/metric', metric('shop'), { authorization: `Bearer ${token}` })).status
   const [before, after] = [await old.token(), await rotated.token()]
   t.equal(await status(rotated, before), 201)

@@ -3,13 +3,15 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
+import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import app from '../../app.js'
 import { findPort } from '../../tools/shared/ports.js'
+import { startRedis } from '../../tools/shared/redis.js'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
-import { eventually } from '../helpers/app.js'
+import { eventually, redisUrl } from '../helpers/app.js'
 import { openRaw } from '../helpers/raw.js'
 
 const SECRET = 'client-secret-of-this-test'
@@ -21,9 +23,9 @@ async function folder (): Promise<string> {
 }
 
 /** The built server, as `npm start` starts it, or with other options of the CLI. */
-function start (environment: Record<string, string>, options = ['-c', join(ROOT, 'fastify.config.cjs')]) {
+function start (environment: Record<string, string | undefined>, options = ['-c', join(ROOT, 'fastify.config.cjs')], cwd = ROOT) {
   const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', ...options, join(BUILD, 'app.js')], {
-    cwd: ROOT,
+    cwd,
     env: {
       PATH: process.env.PATH,
       CLIENT_SECRET_KEY: SECRET,
@@ -46,10 +48,18 @@ function start (environment: Record<string, string>, options = ['-c', join(ROOT,
 t.test('what cannot work stops the start with a message that says what and how to mend it', async t => {
   const file = join(await folder(), 'file')
   await writeFile(file, '')
+  const guarded = await startRedis()
+  t.teardown(() => guarded.stop())
+  const client = new Redis(guarded.url)
+  await client.config('SET', 'requirepass', 'right')
+  client.disconnect()
   const cases: Array<[string, Record<string, string>, RegExp]> = [
     ['a missing variable', { AWS_REGION: '', DATA_DIR: await folder() }, /AWS_REGION is missing: it must be the Region/],
     ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
     ['a REDIS_URL that is none', { REDIS_URL: 'localhost:6379' }, /REDIS_URL is wrong: it must be redis:/],
+    ['a database that Redis has not', { REDIS_URL: `${await redisUrl(t)}/99` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/],
+    ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/],
+    ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/],
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
   ]
   for (const [name, environment, message] of cases) {
@@ -57,7 +67,36 @@ t.test('what cannot work stops the start with a message that says what and how t
     t.equal(await exit, 1, `${name}: exit code`)
     t.match(output(), message, name)
     t.notMatch(output(), /hidden-password/, 'no secret')
+    t.notMatch(output(), /^ +at |Node\.js v/m, `${name}: no trace`)
   }
+})
+
+t.test('without a .env, every variable that is missing is named, in one message', async t => {
+  const { exit, output } = start({ CLIENT_SECRET_KEY: '', ACCESS_TOKEN_SECRET_KEY: '', AWS_REGION: '' }, undefined, await folder())
+  t.equal(await exit, 1)
+  t.same(output().split('\n').map(line => line.split(':')[0]), [
+    'The configuration cannot be used.',
+    '  CLIENT_SECRET_KEY is missing',
+    '  ACCESS_TOKEN_SECRET_KEY is missing',
+    '  AWS_REGION is missing',
+    'See .env.example.',
+    ''
+  ])
+})
+
+t.test('the first variable of a .env with a byte order mark is read, whoever reads it', async t => {
+  const cwd = await folder()
+  const unset = { AWS_REGION: undefined, DATA_DIR: await folder(), FORWARDER: 'off' }
+  await writeFile(join(cwd, '.env'), '\uFEFFAWS_REGION=eu west 1\r\n')
+  const wrong = start(unset, [], cwd)
+  t.equal(await wrong.exit, 1)
+  t.match(wrong.output(), /AWS_REGION is wrong/)
+  const port = await findPort()
+  await writeFile(join(cwd, '.env'), `\uFEFFPORT=${port}\r\nAWS_REGION=eu-west-1\r\n`)
+  const right = start(unset, undefined, cwd)
+  await eventually(() => fetch(`http://127.0.0.1:${port}/health/live`).then(() => true, () => undefined))
+  right.child.kill('SIGTERM')
+  t.equal(await right.exit, 0)
 })
 
 t.test('of a wrong configuration the operator sees one message, of every variable, and nothing else', async t => {
@@ -155,7 +194,7 @@ t.test('so does the app inside another, whose own routes stay as they are', asyn
   const host = Fastify({ bodyLimit: 50_000_000, pluginTimeout: 60_000, logger: { level: 'trace', stream: { write: (line: string) => { output += line } } } })
   host.get('/own/:n', { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ params }) => params)
   await host.register(app, {
-    environment: { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access', AWS_REGION: 'eu-west-1', DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
+    environment: { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1', DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
   })
   t.teardown(() => host.close())
   const url = await host.listen({ port: 0, host: '127.0.0.1' })

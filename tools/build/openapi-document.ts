@@ -14,12 +14,12 @@ export async function openapiDocument (): Promise<string> {
   try {
     await fastify.register(fp(app), {
       environment: {
-        CLIENT_SECRET_KEY: 'unused',
-        ACCESS_TOKEN_SECRET_KEY: 'unused',
+        CLIENT_SECRET_KEY: 'unused-client-secret',
+        ACCESS_TOKEN_SECRET_KEY: 'unused-access-secret',
         AWS_REGION: 'eu-west-1',
-        ADMIN_TOKEN: 'unused-but-long-enough',
+        ADMIN_TOKEN: 'unused-admin-token',
         REVENIUM_PLATFORM_API_KEY: 'unused',
-        METERING_ACCESS_KEY: 'unused-but-long-enough',
+        METERING_ACCESS_KEY: 'unused-metering-key',
         AUTHORIZE_ROUTE: 'on',
         FORWARDER: 'off',
         DATA_DIR: dataDir
