@@ -23,7 +23,8 @@ function requestError (document: unknown): string | null {
 function createLogEvents ({ intake, itemPolicy, prometheus: { observer }, usage }: FastifyInstance) {
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
-    record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes)
+    record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes),
+    recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'logs', items)
   })
   const logLines = new LogLinesIntake({ intake, logEvents, observer, requestError })
 

@@ -16,7 +16,8 @@ function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInsta
     record (applicationId, namespace, datums, bytes) {
       usage.record(applicationId, 'metrics', datums.length, bytes)
       usage.recordSeries(applicationId, namespace, datums)
-    }
+    },
+    recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'metrics', items)
   })
 
   return {

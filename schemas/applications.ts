@@ -38,7 +38,7 @@ function atLeastOne (description: string) {
 const dimensionNames = Type.Array(Type.String({ minLength: 1, maxLength: PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH }), { maxItems: PUT_METRIC_DATA.MAX_DIMENSIONS })
 
 const DailyBudgetsSchema = Type.Object({
-  items: atLeastOne('Items a day.'),
+  items: atLeastOne('Items a day, refused ones too.'),
   bytes: atLeastOne('Bytes a day, as AWS counts them.'),
   dollars: Type.Optional(Type.Number({ exclusiveMinimum: 0, description: 'Estimated US dollars a day.' }))
 }, { additionalProperties: false, default: {} })

@@ -15,6 +15,8 @@ export const API_ERRORS = {
   allItemsRejected: { statusCode: 400, code: 122, message: 'Every item was rejected; see "rejected".' },
   invalidHeader: { statusCode: 400, code: 123, message: 'A header is invalid.' },
   malformedRequest: { statusCode: 400, code: 124, message: 'The request cannot be read as HTTP.' },
+  idempotencyKeyReused: { statusCode: 422, code: 125, message: 'This Idempotency-Key was used for another request: send a new key with new items.' },
+  requestUnderWay: { statusCode: 409, code: 126, message: 'The first request with this Idempotency-Key is still under way: repeat it later.' },
   bodyTooLarge: { statusCode: 413, code: 130, message: 'The body is too large: send fewer items in a request.' },
   unsupportedMediaType: { statusCode: 415, code: 131, message: 'The content type is not supported: send "application/json".' },
   requestTimeout: { statusCode: 408, code: 132, message: 'The request did not come in time.' },

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { MAX_REJECTED_ENTRIES } from '../../schemas/intake.js'
 import type { RejectionReason, DeadLetterReason } from '../../schemas/reasons.js'
 
 export interface RejectedItem {
@@ -22,7 +23,10 @@ export interface Receipt {
   /** False when the time ran out first; then some items are still in the spool. */
   settled: boolean
   requestId: string | null
+  /** The first items that were not delivered. */
   rejected: RejectedItem[]
+  /** By reason: all items that were not delivered. */
+  rejectedCount: Partial<Record<RejectedItem['reason'], number>>
 }
 
 /** Carries updates from the process that delivers to the process where a request waits. */
@@ -78,7 +82,7 @@ export class Receipts {
   wait (id: string, items: number, timeoutMs: number): { receipt: Promise<Receipt>, cancel: () => void } {
     let cancel = (): void => {}
     const receipt = new Promise<Receipt>(resolve => {
-      const state: Receipt = { settled: false, requestId: null, rejected: [] }
+      const state: Receipt = { settled: false, requestId: null, rejected: [], rejectedCount: {} }
       let open = items
       const finish = (): void => {
         clearTimeout(timer)
@@ -91,7 +95,10 @@ export class Receipts {
       const update = (update: ReceiptUpdate): void => {
         open -= update.delivered + update.rejected.length
         state.requestId ??= update.requestId
-        state.rejected.push(...update.rejected)
+        for (const item of update.rejected) {
+          state.rejectedCount[item.reason] = (state.rejectedCount[item.reason] ?? 0) + 1
+          if (state.rejected.length < MAX_REJECTED_ENTRIES) state.rejected.push(item)
+        }
         if (open <= 0) {
           state.settled = true
           finish()

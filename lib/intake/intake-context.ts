@@ -10,6 +10,7 @@ export interface IntakeContext {
   /** @throws ApiError outOfScope when the token or its application does not allow this destination */
   requireScope (list: DestinationList, name: string): void
   clientInfo: ClientInfo
+  /** The client's idempotency key, bound to whom it holds for; undefined without one. */
   idempotencyKey: string | undefined
   /** Seconds to wait for the delivery; 0 to answer after the durable append. */
   wait: number

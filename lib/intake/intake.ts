@@ -2,9 +2,17 @@ import type { IntakeAnswer } from '../../schemas/intake.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { InvalidItemReason } from '../../schemas/reasons.js'
 import { ApiError } from '../http/api-error.js'
-import type { Append, Spool } from '../spool/spool.js'
+import type { KeyedAppend, Spool } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
-import type { ItemIntake } from './item-intake.js'
+import type { ItemIntake, ParsedItems } from './item-intake.js'
+import type { RejectedCount, RejectedEntry, RejectedItems } from './rejected-items.js'
+import { digestContent, hashOf, type RequestContent } from './request-digest.js'
+import { toStoredAnswer } from './stored-answer.js'
+
+/** Seconds after which a client comes back whose first request is still under way. */
+const RETRY_UNDER_WAY = 1
+/** A request that has not ended this long after its wait has lost its process. */
+const HOLD_MS = 10_000
 
 export interface IntakeResult {
   answer: IntakeAnswer
@@ -17,22 +25,35 @@ export interface IntakeResult {
 /** Counts accepted and invalid items; called synchronously, must not throw. */
 export interface IntakeObserver {
   onAccepted (kind: Kind, items: number): void
-  onInvalid (kind: Kind, reason: InvalidItemReason): void
+  onInvalid (kind: Kind, reason: InvalidItemReason, items: number): void
 }
 
-/** The outcomes of one request's items. */
+/** The outcomes of some items of one request. */
 export interface DeliveryReceipt {
   /** False when the time ran out before every item had its outcome. */
   settled: boolean
   /** AWS's id of a call that delivered items of the request. */
   requestId: string | null
-  rejected: IntakeAnswer['rejected']
+  /** The first items that were not delivered. */
+  rejected: RejectedEntry[]
+  /** By reason: all items that were not delivered. */
+  rejectedCount: RejectedCount
 }
 
 /** Tells a request about the delivery of its items, in this process or another. */
 export interface DeliveryReceipts {
   /** Starts before the append, as the delivery may follow at once; `cancel` ends the wait when the append fails. */
   wait (requestId: string, items: number, timeoutMs: number): { receipt: Promise<DeliveryReceipt>, cancel: () => void }
+}
+
+/** The valid items of a request for one destination, as records. */
+export interface PreparedAppend {
+  append: KeyedAppend
+  items: number
+  /** Of the receipt, when the client waits for the delivery. */
+  receiptId: string
+  /** To be called when the records are in the spool and were not there before. */
+  stored (): void
 }
 
 /** Stores the valid items of a request, and says what became of each item. */
@@ -53,48 +74,138 @@ export class Intake {
    * @throws SpoolFullError
    * @throws SpoolUnavailableError
    */
-  async accept<Request, Item> (kind: ItemIntake<Request, Item>, request: Request, context: IntakeContext): Promise<IntakeResult> {
+  async accept<Request, Item> (
+    kind: ItemIntake<Request, Item>, request: Request, context: IntakeContext
+  ): Promise<IntakeResult> {
+    const digest = this.digest(context, () => [kind.contentOf(request)])
+    const parsed = this.parse(kind, request, context)
+    if (parsed.valid.length === 0) throw allItemsRejected(parsed.invalid)
+    return await this.store([await this.prepare(kind, parsed, context)], parsed.invalid, context, digest)
+  }
+
+  /** The digest of a request with an idempotency key. To be called before `parse`, which may write into the items. */
+  digest ({ idempotencyKey }: IntakeContext, contents: () => RequestContent[]): string {
+    return idempotencyKey === undefined ? '' : hashOf(...contents().map(digestContent))
+  }
+
+  /**
+   * Checks the items for one destination, and counts the invalid ones.
+   * @throws ApiError when the destination is refused
+   */
+  parse<Request, Item> (kind: ItemIntake<Request, Item>, request: Request, context: IntakeContext): ParsedItems<Item> {
     const parsed = kind.parse(request, context)
-    const { destination, valid, indexes, invalid } = parsed
-    for (const { reason } of invalid) this.#observer.onInvalid(kind.kind, reason)
-    if (valid.length === 0) throw new ApiError('allItemsRejected', { body: { accepted: 0, rejected: invalid } })
+    const { invalid } = parsed
+    if (invalid.total > 0) {
+      for (const [reason, items] of Object.entries(invalid.count)) {
+        this.#observer.onInvalid(kind.kind, reason as InvalidItemReason, items)
+      }
+      kind.refused(invalid.total, context)
+    }
+    return parsed
+  }
+
+  /**
+   * Encodes the valid items for one destination, of which there is at least one.
+   * @param part tells it from others of the same request, and is the same in a repeated request
+   */
+  async prepare<Request, Item> (
+    kind: ItemIntake<Request, Item>, parsed: ParsedItems<Item>, context: IntakeContext, part = ''
+  ): Promise<PreparedAppend> {
     const collapsing = kind.collapse?.(parsed, context)
     if (collapsing !== undefined) await collapsing
-
-    const { requestId } = context
+    const { destination, valid, indexes } = parsed
     const waits = context.wait > 0
-    const records = kind.encode(parsed, waits ? { id: requestId, indexes } : undefined)
-    const answer: IntakeAnswer = { ResponseMetadata: { RequestId: requestId }, accepted: valid.length, rejected: invalid }
-    const append: Append = { kind: kind.kind, destination, records, urgent: waits }
-    if (context.idempotencyKey !== undefined) append.idempotency = { key: spoolKey(kind.kind, context), answer: JSON.stringify(answer) }
+    const records = kind.encode(parsed, waits ? { id: context.requestId, indexes } : undefined)
+    return {
+      append: { kind: kind.kind, destination, records, urgent: waits, part },
+      items: valid.length,
+      receiptId: context.requestId,
+      stored: () => {
+        this.#observer.onAccepted(kind.kind, valid.length)
+        kind.stored(parsed, records.reduce((sum, { bytes }) => sum + bytes, 0), context)
+      }
+    }
+  }
 
-    const waiting = waits ? this.#receipts.wait(requestId, valid.length, context.wait * 1000) : null
-    const stored = await this.#spool.append(append).catch((error: unknown) => {
-      waiting?.cancel()
+  /**
+   * Stores what was prepared of one request.
+   * @throws ApiError when its idempotency key is that of another request, or of one that is under way
+   * @throws SpoolFullError
+   * @throws SpoolUnavailableError
+   */
+  async store (
+    prepared: PreparedAppend[], rejected: RejectedItems, context: IntakeContext, digest: string
+  ): Promise<IntakeResult> {
+    const { requestId, wait } = context
+    const accepted = prepared.reduce((sum, { items }) => sum + items, 0)
+    const answer: IntakeAnswer = { ResponseMetadata: { RequestId: requestId }, accepted, ...rejected.toJSON() }
+    const waiting = wait === 0
+      ? []
+      : prepared.map(({ receiptId, items }) => this.#receipts.wait(receiptId, items, wait * 1000))
+    const cancel = (): void => { for (const { cancel } of waiting) cancel() }
+    const outcome = await this.#append(prepared, answer, context, digest).catch((error: unknown) => {
+      cancel()
       throw error
     })
-    if (!stored.stored) {
-      waiting?.cancel()
-      return { answer: JSON.parse(stored.answer) as IntakeAnswer, delivered: false, replayed: true }
+    if ('replayed' in outcome) {
+      cancel()
+      return { answer: outcome.replayed, delivered: false, replayed: true }
     }
-    this.#observer.onAccepted(kind.kind, valid.length)
-    kind.stored(parsed, records.reduce((sum, { bytes }) => sum + bytes, 0), context)
-    if (waiting === null) return { answer, delivered: false, replayed: false }
+    if (waiting.length === 0) {
+      if (outcome.finish !== null) await outcome.finish()
+      return { answer, delivered: false, replayed: false }
+    }
+    const receipts = await Promise.all(waiting.map(({ receipt }) => receipt))
+    const delivered = receipts.every(({ settled }) => settled)
+    const final = withReceipts(answer, rejected, receipts, delivered)
+    await outcome.finish?.(toStoredAnswer(final))
+    return { answer: final, delivered, replayed: false }
+  }
 
-    const receipt = await waiting.receipt
-    return { answer: withReceipt(answer, receipt), delivered: receipt.settled, replayed: false }
+  /** @throws ApiError, SpoolFullError, SpoolUnavailableError */
+  async #append (
+    prepared: PreparedAppend[], answer: IntakeAnswer, context: IntakeContext, digest: string
+  ): Promise<{ replayed: IntakeAnswer } | { finish: ((answer?: string) => Promise<void>) | null }> {
+    const { application, idempotencyKey, wait } = context
+    if (idempotencyKey === undefined) {
+      if (prepared.length === 1) await this.#appendOne(prepared[0]!)
+      else await Promise.all(prepared.map(each => this.#appendOne(each)))
+      return { finish: null }
+    }
+    const result = await this.#spool.appendOnce(prepared.map(({ append }) => append), {
+      application: application.id,
+      key: idempotencyKey,
+      digest,
+      answer: toStoredAnswer(answer),
+      holdMs: HOLD_MS + wait * 1000
+    })
+    if (result.state === 'reused') throw new ApiError('idempotencyKeyReused')
+    if (result.state === 'under-way') throw new ApiError('requestUnderWay', { retryAfter: RETRY_UNDER_WAY })
+    if (result.state === 'answered') return { replayed: JSON.parse(result.answer) as IntakeAnswer }
+    for (const { stored } of prepared) stored()
+    return { finish: result.finish }
+  }
+
+  async #appendOne ({ append, stored }: PreparedAppend): Promise<void> {
+    await this.#spool.append(append)
+    stored()
   }
 }
 
-/** The idempotency key in the spool: the same key of another application, or for another kind, is another one. */
-function spoolKey (kind: Kind, { application, idempotencyKey }: IntakeContext): string {
-  return JSON.stringify([application.id, kind, idempotencyKey])
+export function allItemsRejected (invalid: RejectedItems): ApiError {
+  return new ApiError('allItemsRejected', { body: { accepted: 0, ...invalid.toJSON() } })
 }
 
-function withReceipt (answer: IntakeAnswer, { requestId, rejected }: DeliveryReceipt): IntakeAnswer {
+/** Of a request for several destinations, AWS's own id is that of the first. */
+function withReceipts (
+  answer: IntakeAnswer, rejected: RejectedItems, receipts: DeliveryReceipt[], delivered: boolean
+): IntakeAnswer {
+  const accepted = answer.accepted + rejected.total
+  for (const receipt of receipts) rejected.merge(receipt.rejected, receipt.rejectedCount)
+  const requestId = receipts.length === 1 || delivered ? receipts[0]!.requestId : null
   return {
     ResponseMetadata: { RequestId: requestId ?? answer.ResponseMetadata.RequestId },
-    accepted: answer.accepted - rejected.length,
-    rejected: [...answer.rejected, ...rejected].sort((a, b) => a.index - b.index)
+    accepted: accepted - rejected.total,
+    ...rejected.toJSON()
   }
 }

@@ -1,25 +1,19 @@
 import type { UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
-import type { InvalidItemReason } from '../../schemas/reasons.js'
 import { InvalidItem } from '../items/item-error.js'
 import type { ReceiptRef } from '../spool/record.js'
 import type { SpoolRecord } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
-
-export interface InvalidEntry {
-  /** Index in the request. */
-  index: number
-  reason: InvalidItemReason
-  message: string
-}
+import { RejectedItems } from './rejected-items.js'
+import type { RequestContent } from './request-digest.js'
 
 /** The items of a list, by whether CloudWatch would take them. */
 export interface PartitionedItems<Item> {
   /** In the order of the list. */
   valid: Item[]
-  /** Of each valid item, its index in the list. */
+  /** Of each valid item, its index in the request. */
   indexes: number[]
-  invalid: InvalidEntry[]
+  invalid: RejectedItems
 }
 
 /** A request as it came: its JSON, and the timestamp of its items without one. */
@@ -38,11 +32,14 @@ export interface ParsedItems<Item> extends PartitionedItems<Item> {
  * How requests with items of one kind become records. One object serves every request of its kind, and keeps nothing of a
  * request: what one method finds out goes to the next in `ParsedItems`.
  *
- * For each request `Intake` calls `parse`; when at least one item is valid, `collapse` and `encode`; and `stored` when the
- * records are in the spool and were not there before.
+ * For each request `Intake` calls `contentOf` when it bears an idempotency key, and `parse`; `refused` for invalid items;
+ * when at least one item is valid, `collapse` and `encode`; and `stored` when the records are in the spool and were not
+ * there before.
  */
 export interface ItemIntake<Request, Item> {
   readonly kind: Kind
+  /** To be called before `parse`, which may write into the items. */
+  contentOf (request: Request): RequestContent
   /**
    * Checks the request, then each item by itself.
    * @throws ApiError for a request that is refused as a whole
@@ -58,20 +55,28 @@ export interface ItemIntake<Request, Item> {
    * @param receipt of a request that waits for the delivery; its indexes are those of the valid items
    */
   encode (parsed: ParsedItems<Item>, receipt: ReceiptRef | undefined): SpoolRecord[]
+  /** Counts invalid items for their application; must not throw. */
+  refused (items: number, context: IntakeContext): void
   /** Counts stored items for their application; must not throw. */
   stored (parsed: ParsedItems<Item>, bytes: number, context: IntakeContext): void
 }
 
-/** @param read throws InvalidItem for an item that CloudWatch would not take */
-export function partitionItems<Item> (items: readonly unknown[], read: (item: unknown, index: number) => Item): PartitionedItems<Item> {
-  const partitioned: PartitionedItems<Item> = { valid: [], indexes: [], invalid: [] }
-  for (let index = 0; index < items.length; index++) {
+/**
+ * @param read throws InvalidItem for an item that CloudWatch would not take
+ * @param indexes of the items in the request, unless they are all of its items
+ */
+export function partitionItems<Item> (
+  items: readonly unknown[], read: (item: unknown, index: number) => Item, indexes?: readonly number[]
+): PartitionedItems<Item> {
+  const partitioned: PartitionedItems<Item> = { valid: [], indexes: [], invalid: new RejectedItems() }
+  for (let i = 0; i < items.length; i++) {
+    const index = indexes === undefined ? i : indexes[i]!
     try {
-      partitioned.valid.push(read(items[index], index))
+      partitioned.valid.push(read(items[i], index))
       partitioned.indexes.push(index)
     } catch (error) {
       if (!(error instanceof InvalidItem)) throw error
-      partitioned.invalid.push({ index, reason: error.reason, message: error.message })
+      partitioned.invalid.add(index, error.reason, error.message)
     }
   }
   return partitioned

@@ -7,6 +7,7 @@ import { countLogEvent, encodeRecords, encodeVerbatimLogEvents, type ReceiptRef 
 import type { SpoolRecord } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
 import { partitionItems, type ItemIntake, type ParsedItems } from './item-intake.js'
+import type { RequestContent } from './request-digest.js'
 
 /** The log events of one log stream. */
 export interface LogEventsRequest extends LogEventsEnvelope {
@@ -19,6 +20,8 @@ export interface LogEventsIntakeOptions {
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
   /** Counts stored log events for their application. */
   record (applicationId: string, items: number, bytes: number): void
+  /** Counts invalid log events for their application. */
+  recordRefused (applicationId: string, items: number): void
 }
 
 /** Takes in log events; their destination is `logGroup:logStream`, and neither name can hold a colon. */
@@ -30,6 +33,10 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     this.#options = options
   }
 
+  contentOf ({ logGroupName, logStreamName, logEvents }: LogEventsRequest): RequestContent {
+    return { kind: this.kind, destination: [logGroupName, logStreamName], items: logEvents }
+  }
+
   parse (request: LogEventsRequest, context: IntakeContext): ParsedItems<StoredLogEvent> {
     const { logGroupName, logStreamName, logEvents, bodyIndexes, sentAt, accessToken } = request
     requireName('logGroupName', logGroupNameError(logGroupName))
@@ -37,16 +44,20 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     context.requireScope('logGroups', logGroupName)
     context.requireScope('logStreams', logStreamName)
     const { read, receivedAt } = this.#options.readerFor(context, sentAt)
-    const { valid, indexes, invalid } = partitionItems(logEvents, bodyIndexes === undefined ? read : (event, index) => read(event, bodyIndexes[index]!))
+    const { valid, indexes, invalid } = partitionItems(logEvents, read, bodyIndexes)
     const { bodyText } = context
     // A token is never stored.
-    const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.length === 0
+    const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.total === 0
     return { destination: `${logGroupName}:${logStreamName}`, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
   }
 
   encode ({ valid, verbatim }: ParsedItems<StoredLogEvent>, receipt: ReceiptRef | undefined): SpoolRecord[] {
     const record = verbatim === null || receipt !== undefined ? null : encodeVerbatimLogEvents(verbatim.body, valid, verbatim.receivedAt)
     return record === null ? encodeRecords(valid, countLogEvent, receipt) : [record]
+  }
+
+  refused (items: number, { application }: IntakeContext): void {
+    this.#options.recordRefused(application.id, items)
   }
 
   stored ({ valid }: ParsedItems<StoredLogEvent>, bytes: number, { application }: IntakeContext): void {

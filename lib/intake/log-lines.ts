@@ -1,18 +1,16 @@
-import type { IntakeAnswer } from '../../schemas/intake.js'
 import type { LogEventsEnvelope } from '../../schemas/log-events.js'
 import type { LogLines } from '../../schemas/log-lines.js'
 import { ApiError } from '../http/api-error.js'
 import type { IntakeContext } from './intake-context.js'
-import type { Intake, IntakeObserver, IntakeResult } from './intake.js'
-import type { InvalidEntry } from './item-intake.js'
+import { allItemsRejected, type Intake, type IntakeObserver, type IntakeResult, type PreparedAppend } from './intake.js'
 import { UNREADABLE } from './json-lines.js'
 import type { LogEventsIntake, LogEventsRequest } from './log-events-intake.js'
+import { RejectedItems } from './rejected-items.js'
+import { canonicalJson, digestContent } from './request-digest.js'
 import { isObject } from '../guards.js'
 
 /** Log streams that one body may name; each is an append of its own. */
 export const MAX_LOG_STREAMS = 100
-
-type Rejected = IntakeAnswer['rejected'][number]
 
 /** The log events of one log stream, and their indexes in the body. */
 type LogStreamRequest = LogEventsRequest & { bodyIndexes: number[] }
@@ -64,39 +62,37 @@ export class LogLinesIntake {
     const { intake, logEvents } = this.#options
     if (logGroupName !== undefined && logStreamName !== undefined) return await intake.accept(logEvents, { logGroupName, logStreamName, logEvents: lines }, context)
     const { requests, invalid } = this.#split(lines)
-    const outcomes = await Promise.all(requests.map((request, n) => this.#acceptOne(request, contextOf(request, n, context))))
-    const rejected = [...invalid, ...outcomes.flatMap(outcome => outcome.rejected)].sort((a, b) => a.index - b.index)
-    const results = outcomes.flatMap(({ result }) => result ?? [])
-    if (results.length === 0) throw new ApiError('allItemsRejected', { body: { accepted: 0, rejected } })
-    const delivered = results.every(result => result.delivered)
-    return {
-      answer: {
-        ResponseMetadata: { RequestId: delivered ? results[0]!.answer.ResponseMetadata.RequestId : context.requestId },
-        accepted: results.reduce((sum, { answer }) => sum + answer.accepted, 0),
-        rejected
-      },
-      delivered,
-      replayed: results.every(result => result.replayed)
+    if (invalid.total > 0) logEvents.refused(invalid.total, context)
+    const digests = context.idempotencyKey === undefined
+      ? []
+      : requests.map(request => digestContent(logEvents.contentOf(request)))
+    const digest = intake.digest(context, () => byLogStream(requests).map(request => logEvents.contentOf(request)))
+    const prepared: PreparedAppend[] = []
+    for (const [n, request] of requests.entries()) {
+      const append = await this.#prepare(request, n, invalid, context, partOf(digests, n))
+      if (append !== null) prepared.push(append)
     }
+    if (prepared.length === 0) throw allItemsRejected(invalid)
+    return await intake.store(prepared, invalid, context, digest)
   }
 
   /**
    * The log events of all documents, by log stream. An index counts over all log events of the body; a document that is no
    * request counts as one.
    */
-  #split (documents: unknown[]): { requests: LogStreamRequest[], invalid: InvalidEntry[] } {
+  #split (documents: unknown[]): { requests: LogStreamRequest[], invalid: RejectedItems } {
     const { observer, requestError } = this.#options
     const requests = new Map<string, LogStreamRequest>()
-    const invalid: InvalidEntry[] = []
+    const invalid = new RejectedItems()
     let index = 0
     for (let n = 0; n < documents.length; n++) {
       const error = documents[n] === UNREADABLE ? 'cannot be read as JSON' : requestError(documents[n])
       if (error !== null) {
-        invalid.push({ index: index++, reason: 'invalid-item', message: `document ${n} ${error}.` })
+        invalid.add(index++, 'invalid-item', `document ${n} ${error}.`)
         continue
       }
       const { accessToken: _token, logEvents, ...rest } = documents[n] as LogEventsEnvelope
-      const key = JSON.stringify(Object.entries(rest).sort())
+      const key = canonicalJson(rest)
       const request = requests.get(key) ?? { ...rest, logEvents: [], bodyIndexes: [] }
       requests.set(key, request)
       if (requests.size > MAX_LOG_STREAMS) throw new ApiError('invalidRequest', { message: `body must name at most ${MAX_LOG_STREAMS} log streams.` })
@@ -105,44 +101,48 @@ export class LogLinesIntake {
         request.bodyIndexes.push(index++)
       }
     }
-    for (const { reason } of invalid) observer.onInvalid('logs', reason)
+    if (invalid.total > 0) observer.onInvalid('logs', 'invalid-item', invalid.total)
     return { requests: [...requests.values()], invalid }
   }
 
-  async #acceptOne (request: LogStreamRequest, context: IntakeContext): Promise<LogStreamOutcome> {
+  /** Null when none of the log events can be stored; `rejected` then has them all. */
+  async #prepare (
+    request: LogStreamRequest, n: number, rejected: RejectedItems, context: IntakeContext, part: string
+  ): Promise<PreparedAppend | null> {
     const { intake, logEvents } = this.#options
+    // Receipts are kept for each log stream.
+    const ofStream = { ...context, requestId: `${context.requestId}/${n}` }
     try {
-      const result = await intake.accept(logEvents, request, context)
-      // The answer to a key that was used for another body may speak of items that this one has not.
-      return { result, rejected: result.answer.rejected.map(item => ({ ...item, index: request.bodyIndexes[item.index] ?? item.index })) }
+      const parsed = intake.parse(logEvents, request, ofStream)
+      rejected.mergeAll(parsed.invalid)
+      return parsed.valid.length === 0 ? null : await intake.prepare(logEvents, parsed, ofStream, part)
     } catch (error) {
-      return outcomeOfRefused(error, request)
+      // A refusal of one log stream concerns its own log events alone.
+      if (!(error instanceof ApiError)) throw error
+      const refused = new RejectedItems()
+      for (const index of request.bodyIndexes) refused.add(index, 'invalid-item', error.message)
+      rejected.mergeAll(refused)
+      logEvents.refused(refused.total, context)
+      return null
     }
   }
 }
 
-/** The context of one of several appends of a body: receipts and idempotency keys are kept for each. */
-function contextOf ({ logGroupName, logStreamName }: LogStreamRequest, n: number, context: IntakeContext): IntakeContext {
-  const { requestId, idempotencyKey } = context
-  return {
-    ...context,
-    requestId: `${requestId}/${n}`,
-    idempotencyKey: idempotencyKey === undefined ? undefined : JSON.stringify([idempotencyKey, n, logGroupName, logStreamName])
+/** The log events of each log stream together, whatever the clocks of their documents said. */
+function byLogStream (requests: LogStreamRequest[]): LogEventsRequest[] {
+  const streams = new Map<string, LogEventsRequest>()
+  for (const { logGroupName, logStreamName, logEvents } of requests) {
+    const name = JSON.stringify([logGroupName, logStreamName])
+    const stream = streams.get(name) ?? { logGroupName, logStreamName, logEvents: [] }
+    streams.set(name, stream)
+    for (const event of logEvents) stream.logEvents.push(event)
   }
+  return [...streams.values()]
 }
 
-interface LogStreamOutcome {
-  /** Null when none of the log events was stored. */
-  result: IntakeResult | null
-  rejected: Rejected[]
-}
-
-/** A refusal of one log stream's request concerns its own log events alone; a limit or a failure concerns the whole body. */
-function outcomeOfRefused (error: unknown, { bodyIndexes }: LogStreamRequest): LogStreamOutcome {
-  if (!(error instanceof ApiError) || ![400, 403].includes(error.statusCode)) throw error
-  const { rejected } = (error.body ?? {}) as { rejected?: Rejected[] }
-  return {
-    result: null,
-    rejected: rejected?.map(item => ({ ...item, index: bodyIndexes[item.index]! })) ?? bodyIndexes.map(index => ({ index, reason: 'invalid-item', message: error.message }))
-  }
+/** Tells a log stream's request from the others of its body: two may hold the same log events. */
+function partOf (digests: string[], n: number): string {
+  if (n >= digests.length) return ''
+  const digest = digests[n]!
+  return `${digest}.${digests.slice(0, n).filter(other => other === digest).length}`
 }

@@ -7,6 +7,7 @@ import { encodeRecords, encodeVerbatimDatums, writeDatum, type ReceiptRef } from
 import type { SpoolRecord } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
 import { partitionItems, type ItemIntake, type ParsedItems } from './item-intake.js'
+import type { RequestContent } from './request-digest.js'
 
 export interface MetricsIntakeOptions {
   /** How to read the data points of one request. @throws ApiError for a `sentAt` that is no time */
@@ -15,6 +16,8 @@ export interface MetricsIntakeOptions {
   collapse (context: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void>
   /** Counts stored data points, and their series, for their application. */
   record (applicationId: string, namespace: string, datums: StoredDatum[], bytes: number): void
+  /** Counts invalid data points for their application. */
+  recordRefused (applicationId: string, items: number): void
 }
 
 /** Takes in data points; their destination is the namespace. */
@@ -26,6 +29,10 @@ export class MetricsIntake implements ItemIntake<MetricEnvelope, StoredDatum> {
     this.#options = options
   }
 
+  contentOf ({ params: { Namespace, MetricData } }: MetricEnvelope): RequestContent {
+    return { kind: this.kind, destination: [Namespace], items: MetricData }
+  }
+
   parse ({ params, sentAt, accessToken }: MetricEnvelope, context: IntakeContext): ParsedItems<StoredDatum> {
     const { Namespace, MetricData } = params
     const error = namespaceError(Namespace)
@@ -35,7 +42,7 @@ export class MetricsIntake implements ItemIntake<MetricEnvelope, StoredDatum> {
     const { valid, indexes, invalid } = partitionItems(MetricData, read)
     const { bodyText } = context
     // A token is never stored.
-    const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.length === 0
+    const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.total === 0
     return { destination: Namespace, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
   }
 
@@ -53,6 +60,10 @@ export class MetricsIntake implements ItemIntake<MetricEnvelope, StoredDatum> {
   encode ({ valid, verbatim }: ParsedItems<StoredDatum>, receipt: ReceiptRef | undefined): SpoolRecord[] {
     const record = verbatim === null || receipt !== undefined ? null : encodeVerbatimDatums(verbatim.body, valid.length, verbatim.receivedAt)
     return record === null ? encodeRecords(valid, writeDatum, receipt) : [record]
+  }
+
+  refused (items: number, { application }: IntakeContext): void {
+    this.#options.recordRefused(application.id, items)
   }
 
   stored ({ destination, valid }: ParsedItems<StoredDatum>, bytes: number, { application }: IntakeContext): void {

@@ -9,7 +9,7 @@ export interface SpoolOptions {
   lingerMs: number
   /** The records of a lease that is neither settled, released nor extended for this long are leased again. */
   leaseMs: number
-  /** Bytes of stored records after which append throws SpoolFullError; dead letters are not counted. */
+  /** Bytes of stored records, and of what is kept for idempotency keys, after which append throws SpoolFullError. */
   maxBytes: number
   /** By kind: a destination with this much waiting is due at once. */
   limits: Record<Kind, BatchLimits>
@@ -37,19 +37,37 @@ export interface Append {
   records: SpoolRecord[]
   /** A client waits for the delivery, so the destination is due at once. */
   urgent?: boolean
-  /** Makes a repeated append of the same key within 24 h return the first one's answer and store nothing. */
-  idempotency?: {
-    /** Unique per application and client key. */
-    key: string
-    /** What `append` returns to a repeated call. */
-    answer: string
-  }
 }
 
-export type AppendResult =
-  | { stored: true }
-  /** This idempotency key was appended before, with this answer. */
-  | { stored: false, answer: string }
+/** One of the appends of a request that bears an idempotency key. */
+export interface KeyedAppend extends Append {
+  /** Tells it from the others of its request, and is the same when the request is repeated. */
+  part: string
+}
+
+/** What is kept for the idempotency key of a request, for 24 h or until the share of its application is full. */
+export interface KeyedRequest {
+  /** Whose key it is: each application has a share of the bytes that are kept. */
+  application: string
+  /** A hash, unique for whom the key holds. */
+  key: string
+  /** A hash of what is stored, equal for a repeated request. */
+  digest: string
+  /** What a repeated request is answered. */
+  answer: string
+  /** How long the request counts as under way when its process has gone. */
+  holdMs: number
+}
+
+export type AppendOnceResult =
+  /** The records are stored now. The request is under way until `finish`, which may replace the answer, and never rejects. */
+  | { state: 'stored', finish (answer?: string): Promise<void> }
+  /** A request with this key and digest was stored before, with this answer. */
+  | { state: 'answered', answer: string }
+  /** A request with this key and digest has not finished. */
+  | { state: 'under-way' }
+  /** The key is that of a request with another digest. */
+  | { state: 'reused' }
 
 export interface LeasedRecord extends SpoolRecord {
   appendedAt: UnixMs
@@ -176,7 +194,13 @@ export interface Spool {
    * @throws SpoolFullError when they do not fit
    * @throws SpoolUnavailableError when the store does not answer; the records may or may not have been stored
    */
-  append (append: Append): Promise<AppendResult>
+  append (append: Append): Promise<void>
+  /**
+   * Appends for a request with an idempotency key, unless that was stored before. When it fails, a repeated request stores
+   * the appends that are missing.
+   * @throws SpoolFullError, SpoolUnavailableError as `append` does
+   */
+  appendOnce (appends: readonly KeyedAppend[], request: KeyedRequest): Promise<AppendOnceResult>
   /**
    * Leases records of the destination of this kind that has been due longest: records of expired leases first, then
    * the oldest, as many as the limits of the kind allow, and at least one.
@@ -198,6 +222,8 @@ export interface Spool {
   release (lease: Lease, delayMs: number): Promise<void>
   depth (kind?: Kind): Promise<Depth>
   ledger (): Promise<Ledger>
+  /** Bytes that are kept for idempotency keys. */
+  keyBytes (): Promise<number>
   deadLetters: DeadLetters
   /**
    * Calls the listener when a destination has become due before its linger, through this process or another.

@@ -17,6 +17,7 @@ const CALLS_PREFIX = ':calls:'
 interface CounterNames {
   items: Record<BilledKind, string>
   bytes: Record<BilledKind, string>
+  refused: Record<BilledKind, string>
 }
 
 function makeNames (application: string): CounterNames {
@@ -24,7 +25,7 @@ function makeNames (application: string): CounterNames {
     metrics: `${application}:metrics:${measure}`,
     logs: `${application}:logs:${measure}`
   })
-  return { items: byKind('items'), bytes: byKind('bytes') }
+  return { items: byKind('items'), bytes: byKind('bytes'), refused: byKind('refused') }
 }
 
 /** The counters and estimates of one day: the last known totals of all processes, and this one's counts since then. */
@@ -49,6 +50,11 @@ export class UsageDay {
     this.#add(names.items[kind], items)
     this.#add(names.bytes[kind], bytes)
     this.#items[kind] += items
+    this.#applications.add(application)
+  }
+
+  addRefused (application: string, kind: BilledKind, items: number): void {
+    this.#add(this.#namesOf(application).refused[kind], items)
     this.#applications.add(application)
   }
 
@@ -93,12 +99,12 @@ export class UsageDay {
     return [...this.#applications].sort()
   }
 
-  /** The usage that budgets limit. */
+  /** The usage that budgets limit. Items that were refused have cost as much work as those that were stored. */
   used (application: string): { items: number, bytes: number, dollars: number } {
-    const { items, bytes } = this.#namesOf(application)
+    const { items, bytes, refused } = this.#namesOf(application)
     const logBytes = this.#count(bytes.logs)
     return {
-      items: this.#count(items.metrics) + this.#count(items.logs),
+      items: this.#count(items.metrics) + this.#count(items.logs) + this.#count(refused.metrics) + this.#count(refused.logs),
       bytes: this.#count(bytes.metrics) + logBytes,
       dollars: this.#dollars(application, logBytes).total
     }
@@ -115,6 +121,7 @@ export class UsageDay {
       day: this.day,
       application,
       items: countByKind(names.items),
+      refused: countByKind(names.refused),
       bytes,
       series: this.#series(application),
       awsCalls: this.#calls(application),

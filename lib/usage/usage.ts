@@ -59,6 +59,11 @@ export class Usage {
     this.#day().addItems(application, kind, items, bytes)
   }
 
+  /** Counts items that were refused. */
+  recordRefused (application: string, kind: BilledKind, items: number): void {
+    this.#day().addRefused(application, kind, items)
+  }
+
   /** Counts the distinct series of data points that were stored. */
   recordSeries (application: string, namespace: string, series: readonly Series[]): void {
     const counter = this.#day().seriesCounterOf(application)

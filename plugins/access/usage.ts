@@ -42,6 +42,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
 
   return {
     record: usage.record.bind(usage),
+    recordRefused: usage.recordRefused.bind(usage),
     recordSeries: usage.recordSeries.bind(usage),
     recordCall: usage.recordCall.bind(usage),
 

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { requireScope } from '../../lib/access/scope.js'
 import type { IntakeContext } from '../../lib/intake/intake-context.js'
 import { Intake, type IntakeResult } from '../../lib/intake/intake.js'
+import { canonicalJson, hashOf } from '../../lib/intake/request-digest.js'
 import { readPreferWait } from '../../lib/http/prefer-header.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
 
@@ -14,14 +15,18 @@ declare module 'fastify' {
 
 /** The context of this request's items, from its headers and its token. */
 function intakeContext (this: FastifyRequest): IntakeContext {
-  const { prefer, 'idempotency-key': idempotencyKey } = this.headers
+  const { origin, prefer, 'idempotency-key': idempotencyKey } = this.headers
   const principal = this.principal!
+  const { application, scope } = principal
   return {
     requestId: this.id,
-    application: principal.application,
+    application,
     requireScope: (list, name) => requireScope(principal, list, name),
     clientInfo: this,
-    idempotencyKey: idempotencyKey as string | undefined,
+    // A token that is renewed has the same scope, and its page the same origin.
+    idempotencyKey: idempotencyKey === undefined
+      ? undefined
+      : hashOf(application.id, canonicalJson(scope), origin ?? '', idempotencyKey as string),
     wait: readPreferWait(prefer as string | undefined),
     bodyText: this.bodyText
   }

@@ -27,6 +27,9 @@ declare module 'fastify' {
 
 /** One queue: there is one platform. */
 const DESTINATION = 'platform'
+/** Whose share of the idempotency keys the deliveries of Firehose have; no application has such an id. */
+const KEYS_OF = '~metering'
+const HOLD_MS = 10_000
 const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by what became of them.'
 
 interface Lines {
@@ -74,16 +77,22 @@ function createMetering (fastify: FastifyInstance) {
   const filter = filterOf(config)
   const isAccessKey = config.METERING_ACCESS_KEY === undefined ? null : createSecretCheck(config.METERING_ACCESS_KEY)
 
-  /** @param key under which the items are stored once, however often they come */
+  /**
+   * @param key under which the items are stored once, however often they come
+   * @throws ApiError requestUnderWay
+   */
   async function store (items: StoredMetering[], key?: string): Promise<void> {
     if (items.length === 0) return
-    const { stored } = await spool.append({
-      kind: 'metering',
-      destination: DESTINATION,
-      records: encodeRecords(items, countMetering),
-      ...(key === undefined ? {} : { idempotency: { key, answer: '' } })
-    })
-    if (stored) prometheus.observer.onAccepted('metering', items.length)
+    const append = { kind: 'metering' as const, destination: DESTINATION, records: encodeRecords(items, countMetering) }
+    if (key === undefined) await spool.append(append)
+    else {
+      // A delivery that is repeated is the same, so its key says all.
+      const result = await spool.appendOnce([{ ...append, part: '' }], { application: KEYS_OF, key, digest: key, answer: '', holdMs: HOLD_MS })
+      if (result.state === 'under-way') throw new ApiError('requestUnderWay')
+      if (result.state !== 'stored') return
+      await result.finish()
+    }
+    prometheus.observer.onAccepted('metering', items.length)
   }
 
   async function storeLines ({ lines, unreadable }: Lines, key?: string): Promise<AccessLogsAnswer> {

@@ -64,7 +64,7 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
 
   return {
     onAccepted: (kind, items) => acceptedOf[kind].inc(items),
-    onInvalid: (kind, reason) => refused.inc({ kind, reason }),
+    onInvalid: (kind, reason, items) => refused.inc({ kind, reason }, items),
     onCall ({ api, failure, durationMs, items, fill }) {
       calls.inc({ api, outcome: failure ?? 'ok' })
       callSeconds.observe({ api }, durationMs / 1000)
@@ -93,6 +93,7 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
   const bytes = gauge({ name: 'spool_bytes', help: 'Bytes that wait in the spool.', labelNames })
   const oldest = gauge({ name: 'spool_oldest_seconds', help: 'Age of the oldest record in the spool.', labelNames })
   const ledger = gauge({ name: 'ledger_items', help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
+  const keys = gauge({ name: 'idempotency_key_bytes', help: 'Bytes kept for idempotency keys; they count against SPOOL_MAX_BYTES.' })
   const letters = gauge({ name: 'dead_letters', help: 'Dead letters kept.' })
 
   return async function askSpool () {
@@ -108,6 +109,7 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
     const rejectedItems = Object.values(rejected).reduce((sum, count) => sum + count, 0)
     const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: rejectedItems }
     for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
+    keys.set(await spool.keyBytes())
     letters.set((await spool.deadLetters.size()).count)
     up.set(1)
   }

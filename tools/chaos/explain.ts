@@ -72,7 +72,8 @@ export class Explainer {
       touches(window, startedAt, endedAt, REQUEST_GRACE_MS) && matches(window))
     const touchesWeb = ({ effects }: FaultWindow): boolean =>
       [effects.processes, effects.requestsOf, effects.storeOf].some(names => names?.includes(web) === true)
-    if (status === 401) return true
+    // A request with a key is under way elsewhere, or its process has gone and still holds the key.
+    if (status === 401 || status === 409) return true
     if (status === 0) return found(touchesWeb)
     if (status !== 503) return false
     // It says of itself that its event loop was late, which a busy machine can do too.

@@ -24,7 +24,7 @@ function numeric ({ type, minimum, maximum, exclusiveMinimum }: Schema): Arbitra
   if (type === 'integer') return fc.integer({ min: minimum ?? -1, max: maximum ?? 2_000_000_000 })
   const bounds = { ...(minimum === undefined ? {} : { min: minimum }), ...(maximum === undefined ? {} : { max: maximum }) }
   const exact = exclusiveMinimum === undefined ? fc.double({ ...bounds, noNaN: true, noDefaultInfinity: true }) : fc.double({ min: exclusiveMinimum, minExcluded: true, noNaN: true, noDefaultInfinity: true })
-  const small = fc.integer({ min: Math.max(0, (minimum ?? 0), (exclusiveMinimum ?? -1) + 1), max: 1_000 })
+  const small = fc.integer({ min: Math.ceil(Math.max(0, (minimum ?? 0), (exclusiveMinimum ?? -1) + 1)), max: 1_000 })
   return fc.oneof(exact, small)
 }
 

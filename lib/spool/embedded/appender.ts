@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
-import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
+import type { MonotonicMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
-import { createAppendCommit, type AppendCommit, type PendingAppend } from '../append-commit.js'
+import { createAppendCommit, type SizedOp } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { lineBytesOf } from '../entry-codec.js'
-import { SpoolFullError, type Append, type AppendResult } from '../spool.js'
+import type { GroupCommit, Pending } from '../group-commit.js'
+import { KEY_TTL_MS, keyBytesOf } from '../key-limits.js'
+import { SpoolFullError, type Append, type AppendOnceResult, type KeyedRequest } from '../spool.js'
 import { AppendGroup } from './append-group.js'
 import type { Capacity } from './capacity.js'
 import { fromFrame, toFrame, type FrameContent, type KeyedAnswer } from './frame.js'
@@ -17,7 +18,6 @@ const MAX_GROUP_OPS = 2_000
 const MAX_GROUP_BYTES = 8 * 2 ** 20
 /** Appends wait while more than this is on its way from the journal to the tables. */
 const MAX_MEM_TABLE_BYTES = 32 * 2 ** 20
-const IDEMPOTENCY_TTL_MS = 24 * 3_600_000
 
 export interface AppenderOptions {
   dataDir: string
@@ -32,12 +32,18 @@ export interface AppenderOptions {
   onJournaled: (frame: number, content: FrameContent, appendedAt: MonotonicMs) => void
 }
 
-const STORED: AppendResult = { stored: true }
+/** Appends that are stored together, and what is kept for the idempotency key of their request. */
+interface Op extends SizedOp {
+  appends: readonly Append[]
+  answer: KeyedAnswer | null
+}
 
 /** Writes appends to the journal, those of one moment in one frame. */
 export class Appender {
   readonly #options: AppenderOptions
-  readonly #commits: AppendCommit
+  readonly #commits: GroupCommit<Op, void>
+  /** The digests of requests that are under way, by their idempotency key. */
+  readonly #underWay = new Map<string, string>()
 
   constructor (options: AppenderOptions) {
     this.#options = options
@@ -61,49 +67,79 @@ export class Appender {
   }
 
   /** @throws SpoolFullError when it does not fit */
-  async append (append: Append): Promise<AppendResult> {
-    const lineBytes = lineBytesOf(append.records)
-    this.#options.capacity.reserve(lineBytes)
-    return await this.#commits.push({ append, lineBytes })
+  async append (append: Append): Promise<void> {
+    await this.#push([append], null)
+  }
+
+  /** @throws SpoolFullError when it does not fit */
+  async appendOnce (appends: readonly Append[], request: KeyedRequest): Promise<AppendOnceResult> {
+    const { application, key, digest, answer } = request
+    const underWay = this.#underWay.get(key)
+    if (underWay !== undefined) return { state: underWay === digest ? 'under-way' : 'reused' }
+    const { memTable, tables } = this.#options
+    const now = Date.now()
+    const known = memTable.answer(key) ?? tables.answer(key, now)
+    if (known !== undefined) return known[3] === digest ? { state: 'answered', answer: known[2] } : { state: 'reused' }
+    this.#underWay.set(key, digest)
+    const kept: KeyedAnswer = [key, now + KEY_TTL_MS, answer, digest, application]
+    try {
+      await this.#push(appends, kept)
+    } catch (error) {
+      this.#underWay.delete(key)
+      throw error
+    }
+    return { state: 'stored', finish: other => this.#finish(kept, other) }
+  }
+
+  async #finish (kept: KeyedAnswer, answer = kept[2]): Promise<void> {
+    const [key, expiresAt, , digest, application] = kept
+    // An answer that cannot be replaced is not worth a failure: the first one is true, too.
+    if (answer !== kept[2]) await this.#push([], [key, expiresAt, answer, digest, application]).catch(() => {})
+    this.#underWay.delete(key)
+  }
+
+  async #push (appends: readonly Append[], answer: KeyedAnswer | null): Promise<void> {
+    const { capacity } = this.#options
+    const keyBytes = answer === null ? 0 : keyBytesOf(answer[2])
+    const lineBytes = appends.reduce((sum, { records }) => sum + lineBytesOf(records), keyBytes)
+    capacity.reserve(lineBytes)
+    await this.#commits.push({ appends, answer, lineBytes })
   }
 
   idle (): Promise<void> {
     return this.#commits.idle()
   }
 
-  async #write (group: PendingAppend[]): Promise<void> {
+  async #write (group: Pending<Op, void>[]): Promise<void> {
     const { capacity } = this.#options
-    let results: AppendResult[]
     try {
-      results = await this.#writeFrame(group.map(({ op }) => op.append))
+      await this.#writeFrame(group.map(({ op }) => op))
     } finally {
       // At once for the whole group: from here on the MemTable counts these bytes.
       for (const { op } of group) capacity.release(op.lineBytes)
     }
-    group.forEach(({ resolve }, i) => resolve(results[i]!))
+    for (const { resolve } of group) resolve()
   }
 
-  async #writeFrame (appends: Append[]): Promise<AppendResult[]> {
+  async #writeFrame (ops: Op[]): Promise<void> {
     const { dataDir, limits, journal, onJournaled } = this.#options
     const now = Date.now()
     const appendedAt = performance.now()
     const group = new AppendGroup()
-    const answers = new Map<string, KeyedAnswer>()
+    const answers: KeyedAnswer[] = []
     let items = 0
-    const results = appends.map((append): AppendResult => {
-      const answer = append.idempotency === undefined ? undefined : this.#answer(append.idempotency, answers, now)
-      if (answer !== undefined) return { stored: false, answer }
-      if (append.records.length > 0) group.add(append)
-      for (const record of append.records) items += record.items
-      return STORED
-    })
+    for (const { appends, answer } of ops) {
+      for (const append of appends) {
+        if (append.records.length > 0) group.add(append)
+        for (const record of append.records) items += record.items
+      }
+      if (answer !== null) answers.push(answer)
+    }
     await this.#makeRoom()
-    if (items === 0 && answers.size === 0) return results
-    const newAnswers = [...answers.values()]
-    const { body, queues } = toFrame(group.all, newAnswers, limits, now)
+    if (items === 0 && answers.length === 0) return
+    const { body, queues } = toFrame(group.all, answers, limits, now)
     const frame = await journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
-    onJournaled(frame, { queues, answers: newAnswers }, appendedAt)
-    return results
+    onJournaled(frame, { queues, answers }, appendedAt)
   }
 
   /** @throws SpoolFullError when the tables have not taken enough of the MemTable */
@@ -114,16 +150,5 @@ export class Appender {
     if (memTable.lineBytes > MAX_MEM_TABLE_BYTES) {
       throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
     }
-  }
-
-  /** @returns the answer that the key got before; undefined for a new key, which gets this answer with the group */
-  #answer (
-    { key, answer }: NonNullable<Append['idempotency']>, answers: Map<string, KeyedAnswer>, now: UnixMs
-  ): string | undefined {
-    const { memTable, tables } = this.#options
-    const hash = createHash('sha256').update(key).digest('base64url')
-    const known = answers.get(hash)?.[2] ?? memTable.answer(hash) ?? tables.answer(hash, now)
-    if (known === undefined) answers.set(hash, [hash, now + IDEMPOTENCY_TTL_MS, answer])
-    return known
   }
 }

@@ -4,7 +4,7 @@ import type { Disk } from './disk.js'
 export interface CapacityOptions {
   maxBytes: number
   disk: Disk
-  /** Bytes of the lines stored now. */
+  /** Bytes of the lines stored now, and of what is kept for idempotency keys. */
   storedBytes: () => number
   /** Bytes of the dead letters stored now. */
   deadLetterBytes: () => number

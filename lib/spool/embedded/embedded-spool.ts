@@ -4,12 +4,13 @@ import type { Kind } from '../../../schemas/kinds.js'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { unpackEntry } from '../entry-codec.js'
+import { keyLimits } from '../key-limits.js'
 import { createLedger } from '../ledger.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
   SpoolUnavailableError,
-  type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type Settlement, type Spool,
+  type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
@@ -112,10 +113,10 @@ class EmbeddedSpool implements Spool {
     const capacity = new Capacity({
       maxBytes,
       disk: new Disk(dataDir, options.diskFree),
-      storedBytes: () => scheduler.lineBytes + memTable.lineBytes,
+      storedBytes: () => scheduler.lineBytes + memTable.lineBytes + this.#keyBytes(),
       deadLetterBytes: () => this.#writer.counters.letterBytes
     })
-    const writer = new TableWriter({ tables, limits, journal, memTable, scheduler, capacity, firstSeq })
+    const writer = new TableWriter({ tables, limits, keyLimits: keyLimits(maxBytes), journal, memTable, scheduler, capacity, firstSeq })
     this.#writer = writer
     this.#appender = new Appender({
       dataDir,
@@ -154,9 +155,14 @@ class EmbeddedSpool implements Spool {
     if (corrupt.length > 0) await this.#bury(corrupt)
   }
 
-  async append (append: Append): Promise<AppendResult> {
+  async append (append: Append): Promise<void> {
     this.#assertOpen()
-    return await this.#appender.append(append)
+    await this.#appender.append(append)
+  }
+
+  async appendOnce (appends: readonly KeyedAppend[], request: KeyedRequest): Promise<AppendOnceResult> {
+    this.#assertOpen()
+    return await this.#appender.appendOnce(appends, request)
   }
 
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
@@ -231,6 +237,14 @@ class EmbeddedSpool implements Spool {
     return createLedger({ ...counters, accepted: counters.accepted + items }, this.#scheduler.items + items)
   }
 
+  async keyBytes (): Promise<number> {
+    return this.#keyBytes()
+  }
+
+  #keyBytes (): number {
+    return this.#writer.counters.keys.bytes + this.#memTable.keyBytes
+  }
+
   onDue (listener: (kind: Kind) => void): () => void {
     this.#events.on('due', listener)
     return () => { this.#events.off('due', listener) }
@@ -285,7 +299,7 @@ class EmbeddedSpool implements Spool {
       this.#scheduler.waiting(kind, destination))
     for (const kind of ready) this.#events.emit('due', kind)
     const urgent = content.queues.some(queue => queue.urgent)
-    if (urgent || this.#memTable.lineBytes >= FLUSH_BYTES) this.#writer.flushMemTable()
+    if (urgent || this.#memTable.lineBytes + this.#memTable.keyBytes >= FLUSH_BYTES) this.#writer.flushMemTable()
     else this.#writer.flushWithin(Math.min(FLUSH_MS, this.#options.lingerMs / 2))
   }
 

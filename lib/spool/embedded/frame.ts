@@ -7,8 +7,11 @@ import type { GroupedAppend } from './append-group.js'
 /** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
 type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][]]
 
-/** The answer to an idempotency key, under the hash of the key. */
-export type KeyedAnswer = [hash: string, expiresAt: UnixMs, answer: string]
+/** What is kept for an idempotency key. */
+export type KeyedAnswer = [key: string, expiresAt: UnixMs, answer: string, digest: string, application: string]
+
+/** Earlier versions kept no digest and no application. */
+const KEYED_ANSWER_FIELDS = 5
 
 /** Stored in the journal, so that the name stays. */
 interface AnswersHeader { claims: KeyedAnswer[] }
@@ -74,7 +77,7 @@ export function fromFrame (body: Buffer): FrameContent {
     const header = JSON.parse(body.toString('utf8', at, end)) as QueueHeader | AnswersHeader
     at = end + 1
     if ('claims' in header) {
-      content.answers = header.claims
+      content.answers = header.claims.filter(({ length }) => length === KEYED_ANSWER_FIELDS)
       continue
     }
     const [kind, destination, appendedAt, urgent, sizes] = header

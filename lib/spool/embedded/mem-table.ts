@@ -2,6 +2,7 @@ import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
 import type { EncodedEntry } from '../entry-codec.js'
+import { keyBytesOf } from '../key-limits.js'
 import type { Depth } from '../spool.js'
 import type { DestinationEntries, FrameContent, KeyedAnswer } from './frame.js'
 
@@ -27,8 +28,9 @@ export class MemTable {
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
   #queues = new Map<string, MemTableQueue>()
-  /** Answers to idempotency keys, by the hash of the key. */
+  /** What is kept for idempotency keys, by the key. */
   #answers = new Map<string, KeyedAnswer>()
+  #keyBytes = 0
   /** The content that is on its way into the tables. */
   #flushing: MemTableContent | null = null
   #lineBytes = 0
@@ -55,6 +57,11 @@ export class MemTable {
     return this.#lineBytes
   }
 
+  /** Bytes that are kept for idempotency keys. */
+  get keyBytes (): number {
+    return this.#keyBytes
+  }
+
   /**
    * @param frame whose content it is
    * @param since when it was appended
@@ -78,14 +85,17 @@ export class MemTable {
         ready.push(kind)
       }
     }
-    for (const answer of answers) this.#answers.set(answer[0], answer)
+    for (const answer of answers) {
+      this.#forget(answer[0])
+      this.#answers.set(answer[0], answer)
+      this.#keyBytes += keyBytesOf(answer[2])
+    }
     this.#frame = frame
     return ready
   }
 
-  /** The answer to an idempotency key, by the hash of the key. */
-  answer (hash: string): string | undefined {
-    return this.#answers.get(hash)?.[2]
+  answer (key: string): KeyedAnswer | undefined {
+    return this.#answers.get(key)
   }
 
   /** Hands out the content, to be written into the tables; until `flushed` or `flushFailed` it counts as before. */
@@ -102,7 +112,7 @@ export class MemTable {
     const { queues, answers } = this.#flushing!
     for (const { entries } of queues) for (const entry of entries) this.#count(entry, -1)
     // A key that had expired may have got another answer since.
-    for (const answer of answers) if (this.#answers.get(answer[0]) === answer) this.#answers.delete(answer[0])
+    for (const answer of answers) if (this.#answers.get(answer[0]) === answer) this.#forget(answer[0])
     this.#flushing = null
   }
 
@@ -142,6 +152,13 @@ export class MemTable {
       depth.oldestAgeMs = Math.max(depth.oldestAgeMs, now - queue.appendedAt)
     }
     return depth
+  }
+
+  #forget (key: string): void {
+    const known = this.#answers.get(key)
+    if (known === undefined) return
+    this.#answers.delete(key)
+    this.#keyBytes -= keyBytesOf(known[2])
   }
 
   #all (): MemTableQueue[] {

@@ -2,6 +2,7 @@ import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { GroupCommit, type Pending } from '../group-commit.js'
+import type { KeyLimits } from '../key-limits.js'
 import type { Capacity } from './capacity.js'
 import type { Journal } from './journal.js'
 import type { MemTable } from './mem-table.js'
@@ -26,6 +27,7 @@ export interface Write<T = unknown> {
 export interface TableWriterOptions {
   tables: Tables
   limits: Record<Kind, BatchLimits>
+  keyLimits: KeyLimits
   journal: Journal
   memTable: MemTable
   scheduler: Scheduler
@@ -109,9 +111,9 @@ export class TableWriter {
 
   /** @param flushing whether the content of the MemTable goes along, in front of the group */
   async #commit (group: Pending<Write, unknown>[], flushing: boolean): Promise<void> {
-    const { tables, limits, journal, memTable } = this.#options
+    const { tables, limits, keyLimits, journal, memTable } = this.#options
     const now = Date.now()
-    const batch = new WriteBatch(tables, limits, this.#counters, () => this.#nextSeq++, now)
+    const batch = new WriteBatch(tables, limits, keyLimits, this.#counters, () => this.#nextSeq++, now)
     const frame = flushing ? this.#putMemTable(batch) : null
     const results = group.map(({ op }) => op.prepare(batch, now))
     this.#forgetEmpty(batch)

@@ -3,6 +3,7 @@ import type { UnixMs } from '../../../schemas/common.js'
 import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import { addChecksum, describeBytes, removeChecksum } from './checksum.js'
 import type { StoredEntry } from './destination.js'
+import type { KeyedAnswer } from './frame.js'
 
 /** Each stored entry takes whole pages, so the file may grow to a multiple of the bytes stored. */
 const MAP_SIZE_FACTOR = 4
@@ -36,10 +37,12 @@ export class Tables {
   readonly state: Database<string, string>
   /** Dead letter id → JSON of the dead letter. */
   readonly deadLetters: Database<string, string>
-  /** Hash of an idempotency key → `[expiresAt, answer]`. */
+  /** Idempotency key → `[expiresAt, answer, digest, application]`; earlier versions stored the first two. */
   readonly idempotency: Database<string, string>
-  /** `[expiresAt, hash]` → ''. */
+  /** `[expiresAt, key]` → `[application, bytes]`; earlier versions stored ''. */
   readonly idempotencyExpiry: Database<string, [number, string]>
+  /** `[application, expiresAt, key]` → ''. */
+  readonly idempotencyByApplication: Database<string, [string, number, string]>
   /** StoredEntry key → checksum and value. */
   readonly #entries: Database<Buffer, Key>
   /** The same table without decompression, for values that are damaged. */
@@ -69,6 +72,7 @@ export class Tables {
       this.deadLetters = this.#root.openDB('deadLetters', { encoding: 'string' })
       this.idempotency = this.#root.openDB('idempotency', { encoding: 'string' })
       this.idempotencyExpiry = this.#root.openDB('idempotencyExpiry', { encoding: 'string' })
+      this.idempotencyByApplication = this.#root.openDB('idempotencyByApplication', { encoding: 'string' })
     } catch (error) {
       throw new SpoolConfigurationError(`cannot open the spool in ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
     }
@@ -109,12 +113,12 @@ export class Tables {
     return value === undefined ? Buffer.alloc(0) : this.#valueOf(key, value)
   }
 
-  /** The answer to an idempotency key that has not expired, by the hash of the key. */
-  answer (hash: string, now: UnixMs): string | undefined {
-    const stored = this.idempotency.get(hash)
+  /** What is kept for an idempotency key that has not expired. */
+  answer (key: string, now: UnixMs): KeyedAnswer | undefined {
+    const stored = this.idempotency.get(key)
     if (stored === undefined) return undefined
-    const [expiresAt, answer] = JSON.parse(stored) as [UnixMs, string]
-    return expiresAt > now ? answer : undefined
+    const [expiresAt, answer, digest, application] = JSON.parse(stored) as [UnixMs, string, string, string]
+    return expiresAt > now ? [key, expiresAt, answer, digest, application] : undefined
   }
 
   #valueOf (key: Key, checked: Buffer): Buffer {

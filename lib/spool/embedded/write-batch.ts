@@ -2,14 +2,14 @@ import type { UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { encodeEntry, mergeEntries, packEntries, type EncodedEntry, type MergedEntry, type PackedEntry } from '../entry-codec.js'
+import type { KeyLimits } from '../key-limits.js'
 import type { StoredLedger } from '../ledger.js'
 import type { DeadLetter, SpoolRecord } from '../spool.js'
 import type { Destination, StoredEntry } from './destination.js'
 import type { KeyedAnswer } from './frame.js'
+import { putKeys, type KeyCounters } from './key-tables.js'
 import type { Tables, Writes } from './tables.js'
 
-/** Expired idempotency keys that one batch removes at most. */
-const SWEEP_LIMIT = 200
 const LEDGER_KEY = 'ledger'
 const JOURNAL_KEY = 'journal'
 
@@ -19,11 +19,13 @@ export interface Counters extends StoredLedger {
   letters: number
   /** Bytes of their lines. */
   letterBytes: number
+  /** Bytes that are kept for idempotency keys: of all, and by application. */
+  keys: KeyCounters
 }
 
 export function readCounters (tables: Tables): Counters {
   const stored = tables.state.get(LEDGER_KEY)
-  const empty: Counters = { accepted: 0, delivered: 0, rejected: {}, deadLettered: 0, evicted: 0, letters: 0, letterBytes: 0 }
+  const empty: Counters = { accepted: 0, delivered: 0, rejected: {}, deadLettered: 0, evicted: 0, letters: 0, letterBytes: 0, keys: { bytes: 0, byApplication: {} } }
   return stored === undefined ? empty : { ...empty, ...JSON.parse(stored) }
 }
 
@@ -39,15 +41,17 @@ export class WriteBatch {
   readonly touched = new Set<Destination>()
   readonly #tables: Tables
   readonly #limits: Record<Kind, BatchLimits>
+  readonly #keyLimits: KeyLimits
   readonly #now: UnixMs
   readonly #nextSeq: () => number
   readonly #writes: ((writes: Writes) => void)[] = []
   readonly #afterCommit: (() => void)[] = []
   readonly #removedDeadLetters = new Set<string>()
 
-  constructor (tables: Tables, limits: Record<Kind, BatchLimits>, counters: Counters, nextSeq: () => number, now: UnixMs) {
+  constructor (tables: Tables, limits: Record<Kind, BatchLimits>, keyLimits: KeyLimits, counters: Counters, nextSeq: () => number, now: UnixMs) {
     this.#tables = tables
     this.#limits = limits
+    this.#keyLimits = keyLimits
     this.counters = structuredClone(counters)
     this.#nextSeq = nextSeq
     this.#now = now
@@ -96,27 +100,7 @@ export class WriteBatch {
   }
 
   putAnswers (answers: KeyedAnswer[]): void {
-    if (answers.length > 0) this.#sweepAnswers()
-    this.#writes.push(writes => {
-      for (const [hash, expiresAt, answer] of answers) {
-        writes.put(this.#tables.idempotency, hash, JSON.stringify([expiresAt, answer]))
-        writes.put(this.#tables.idempotencyExpiry, [expiresAt, hash], '')
-      }
-    })
-  }
-
-  /** Removes expired answers; before new answers are written, which may belong to the same keys. */
-  #sweepAnswers (): void {
-    const expired = [...this.#tables.idempotencyExpiry.getKeys({ end: [this.#now, ''], limit: SWEEP_LIMIT })]
-    for (const [expiresAt, hash] of expired) {
-      const stored = this.#tables.idempotency.get(hash)
-      // The answer that a key has got since expires later.
-      const stale = stored !== undefined && JSON.parse(stored)[0] === expiresAt
-      this.#writes.push(writes => {
-        writes.remove(this.#tables.idempotencyExpiry, [expiresAt, hash])
-        if (stale) writes.remove(this.#tables.idempotency, hash)
-      })
-    }
+    if (answers.length > 0) this.#writes.push(...putKeys(this.#tables, answers, this.counters.keys, this.#keyLimits, this.#now))
   }
 
   /** With this batch the tables have the content of all frames up to this one. */

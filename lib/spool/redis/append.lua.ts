@@ -9,11 +9,11 @@ import { COMMON } from './common.lua.js'
  * ARGV[3] ARGV[4] items and bytes of a full batch
  * ARGV[5] maximum of stored bytes
  * ARGV[6] ARGV[7] channel and message to publish when a destination became due before its linger
- * then for each append: destination, urgent (0 or 1), idempotency key or '', its answer, its seconds to live,
+ * then for each append: destination, urgent (0 or 1), mark or '', value of the mark, its seconds to live,
  *   bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
  *
- * Returns for each append '' when it is stored, '!' when the spool is full, or '=' and the answer that the key got
- * before; last the bytes of lines now stored.
+ * Returns for each append '' when it is stored, '!' when the spool is full, or '=' and the value of its mark when that
+ * was stored before; last the bytes of lines now stored.
  */
 export const APPEND = `${COMMON}
 local resultsKey = base .. ':f:' .. ARGV[1]

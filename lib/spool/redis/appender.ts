@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { Kind } from '../../../schemas/kinds.js'
-import { createAppendCommit, type AppendCommit, type PendingAppend } from '../append-commit.js'
+import { createAppendCommit, type SizedOp } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { encodeEntry, packEntries, type PackedEntry } from '../entry-codec.js'
-import { SpoolUnavailableError, type Append, type AppendResult, type SpoolRecord } from '../spool.js'
+import type { GroupCommit, Pending } from '../group-commit.js'
+import { KEY_TTL_MS } from '../key-limits.js'
+import { SpoolUnavailableError, type Append, type SpoolRecord } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
 import type { Argument, SpoolClient } from './commands.js'
 import type { Connection } from './connection.js'
 
-const IDEMPOTENCY_TTL_S = 24 * 3_600
 /** One call of the script takes this much at most, so that it does not hold the server for long. */
 const MAX_FLUSH_OPS = 1_000
 const MAX_FLUSH_BYTES = 4 * 2 ** 20
@@ -29,7 +30,18 @@ export interface AppenderOptions {
   budget: Budget
 }
 
-/** One append of the script: an append with an idempotency key, or several appends of one destination without. */
+interface Op extends SizedOp {
+  append: Append
+  /** Stored with the append; an append whose mark is stored already stores nothing. Null for one that may be repeated. */
+  mark: string | null
+}
+
+/** False: the mark of the append was stored before. */
+type Stored = boolean
+
+type PendingAppend = Pending<Op, Stored>
+
+/** One append of the script: an append with a mark, or several appends of one destination without. */
 interface Operation {
   members: PendingAppend[]
   destination: string
@@ -41,15 +53,22 @@ interface Operation {
 /** Sends the appends of one kind and shard to Redis, the appends of one moment in one call. */
 export class Appender {
   readonly #options: AppenderOptions
-  readonly #commits: AppendCommit
+  readonly #commits: GroupCommit<Op, Stored>
 
   constructor (options: AppenderOptions) {
     this.#options = options
     this.#commits = createAppendCommit(group => this.#flush(group), MAX_FLUSH_OPS, MAX_FLUSH_BYTES)
   }
 
-  append (append: Append, lineBytes: number): Promise<AppendResult> {
-    return this.#commits.push({ append, lineBytes })
+  /** @returns whether it was stored; false when its mark was stored before */
+  append (append: Append, lineBytes: number, mark: string | null): Promise<Stored> {
+    return this.#commits.push({ append, lineBytes, mark })
+  }
+
+  /** Forgets marks of appends that nobody will repeat. @throws SpoolUnavailableError */
+  async forget (marks: string[]): Promise<void> {
+    const { connection, base } = this.#options
+    await connection.run(client => client.del(marks.map(mark => `${base}:k:${mark}`)))
   }
 
   idle (): Promise<void> {
@@ -88,7 +107,7 @@ export class Appender {
   #answer ({ members }: Operation, result: string): void {
     for (const { resolve, reject } of members) {
       if (result === '!') reject(this.#options.budget.error())
-      else resolve(result === '' ? { stored: true } : { stored: false, answer: result.slice(1) })
+      else resolve(result === '')
     }
   }
 }
@@ -97,8 +116,8 @@ function toOperations (group: PendingAppend[]): Operation[] {
   const operations: Operation[] = []
   const shared = new Map<string, Operation>()
   for (const member of group) {
-    const { append: { destination, records, urgent = false, idempotency }, lineBytes } = member.op
-    const known = idempotency === undefined ? shared.get(destination) : undefined
+    const { append: { destination, records, urgent = false }, lineBytes, mark } = member.op
+    const known = mark === null ? shared.get(destination) : undefined
     if (known !== undefined) {
       known.members.push(member)
       known.records.push(...records)
@@ -108,15 +127,14 @@ function toOperations (group: PendingAppend[]): Operation[] {
     }
     const operation = { members: [member], destination, records: [...records], urgent, lineBytes }
     operations.push(operation)
-    if (idempotency === undefined) shared.set(destination, operation)
+    if (mark === null) shared.set(destination, operation)
   }
   return operations
 }
 
 function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
-  const { key = '', answer = '' } = members[0]!.op.append.idempotency ?? {}
   const entries = packEntries(records, limits)
-  return [destination, urgent ? 1 : 0, key, answer, IDEMPOTENCY_TTL_S, lineBytes, entries.length, ...entryArguments(entries)]
+  return [destination, urgent ? 1 : 0, members[0]!.op.mark ?? '', '', KEY_TTL_MS / 1_000, lineBytes, entries.length, ...entryArguments(entries)]
 }
 
 /** For each entry: "records items bytes lineBytes", value. */

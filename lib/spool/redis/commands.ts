@@ -6,6 +6,7 @@ import { RAISE_SHARDS } from './raise-shards.lua.js'
 import { REDRIVE } from './redrive.lua.js'
 import { RELEASE } from './release.lua.js'
 import { REMOVE_DEAD_LETTER } from './remove-dead-letter.lua.js'
+import { CLAIM_KEY, END_KEY } from './request-key.lua.js'
 import { SETTLE } from './settle.lua.js'
 import { TAKE } from './take.lua.js'
 
@@ -13,6 +14,9 @@ export type Argument = string | number | Buffer
 
 /** `[milliseconds until a destination is due or -1, now]` or `[0, destination, attempt, entries]`. */
 export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer[]]
+
+/** `[state, bytes of all keys of the shard, answer or name of the claim]` */
+export type ClaimReply = ['claimed' | 'resumed' | 'answered' | 'under-way' | 'reused', number, string?]
 
 /** The scripts as commands; the first argument is the base name of kind and shard. */
 export interface SpoolCommands {
@@ -24,6 +28,8 @@ export interface SpoolCommands {
   postmanRedrive (base: string, ...args: Argument[]): Promise<-1 | 0 | 1>
   postmanRemoveDeadLetter (base: string, ...args: Argument[]): Promise<0 | 1>
   postmanRaiseShards (key: string, shards: number): Promise<null>
+  postmanClaimKey (base: string, ...args: Argument[]): Promise<ClaimReply>
+  postmanEndKey (base: string, ...args: Argument[]): Promise<number>
 }
 
 export type SpoolClient = (Redis | Cluster) & SpoolCommands
@@ -31,7 +37,8 @@ export type SpoolClient = (Redis | Cluster) & SpoolCommands
 /** Bring items into the spool. Each is a command that answers with strings; `Buffer` behind its name makes it answer with bytes. */
 const SCRIPTS_IN = {
   postmanAppend: APPEND,
-  postmanRedrive: REDRIVE
+  postmanRedrive: REDRIVE,
+  postmanClaimKey: CLAIM_KEY
 }
 
 /** Lead items out of the spool, which needs a little memory, and frees more. */
@@ -41,7 +48,8 @@ const SCRIPTS_OUT = {
   postmanRelease: RELEASE,
   postmanExtend: EXTEND,
   postmanRemoveDeadLetter: REMOVE_DEAD_LETTER,
-  postmanRaiseShards: RAISE_SHARDS
+  postmanRaiseShards: RAISE_SHARDS,
+  postmanEndKey: END_KEY
 }
 
 /** The first bytes of a script that a server runs above its maxmemory, too; it must be at least of ALLOW_OOM_VERSION. */

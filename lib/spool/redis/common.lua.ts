@@ -11,7 +11,7 @@
  *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>
- *   :k:<key>          answer to an idempotency key
+ *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids
  */

@@ -15,16 +15,18 @@ import { withSpoolCommands } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
+import { RequestKeys } from './request-keys.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
 import {
-  SpoolUnavailableError,
-  type Append, type AppendResult, type DeadLetters, type Depth, type Lease, type LeasedRecord, type Settlement, type Spool,
+  SpoolFullError, SpoolUnavailableError,
+  type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type LeasedRecord, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
+const PREFIX = 'cloudwatch-postman'
 const COMMAND_TIMEOUT_MS = 5_000
 /** Counters of unread records, each followed by their version. */
 const UNREAD = 'unread:'
@@ -69,7 +71,7 @@ interface Held {
  * @throws SpoolUnavailableError when it does not answer
  */
 export async function openRedisSpool (options: RedisSpoolOptions): Promise<Spool> {
-  const { redis, prefix = 'cloudwatch-postman', shards, sync, onWarning = () => {}, commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
+  const { redis, prefix = PREFIX, shards, sync, onWarning = () => {}, commandTimeoutMs = COMMAND_TIMEOUT_MS } = options
   const connection = new Connection(redis, commandTimeoutMs)
   const { durability, allowOom } = await checkServer(connection, sync, onWarning)
   withSpoolCommands(redis, allowOom)
@@ -86,6 +88,7 @@ class RedisSpool implements Spool {
   readonly #keys: Keys
   readonly #durability: Durability
   readonly #budget: Budget
+  readonly #requestKeys: RequestKeys
   readonly #appenders = new Map<string, Appender>()
   readonly #leases = new Map<string, Held>()
   readonly #leasePrefix: string
@@ -104,20 +107,64 @@ class RedisSpool implements Spool {
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
     this.#budget = new Budget(options.maxBytes, report =>
-      Promise.all(keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))))
-    const { lingerMs, limits, maxBytes } = options
+      Promise.all([this.#requestKeys.bytes(report), ...keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))]))
+    const { lingerMs, limits, maxBytes, prefix = PREFIX } = options
+    this.#requestKeys = new RequestKeys(connection, this.#budget, prefix, maxBytes)
     this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
 
-  async append (append: Append): Promise<AppendResult> {
+  async append (append: Append): Promise<void> {
     this.#assertOpen()
+    await this.#append(append, null)
+  }
+
+  /**
+   * A key and the records of its request lie on several shards, which no script can write to together. So the key is
+   * claimed first, and each append is stored together with a mark, until the key tells that all of them are stored.
+   */
+  async appendOnce (appends: readonly KeyedAppend[], request: KeyedRequest): Promise<AppendOnceResult> {
+    this.#assertOpen()
+    const claim = await this.#requestKeys.claim(request)
+    if (!('name' in claim)) return claim
+    const { name } = claim
+    const marked = appends.map(append => ({ append, mark: `${request.key}.${append.part}` }))
+    const results = await Promise.allSettled(marked.map(({ append, mark }) => this.#append(append, mark)))
+    const failures = results.flatMap(result => result.status === 'rejected' ? [result.reason as Error] : [])
+    const [failure] = failures
+    if (failure !== undefined) {
+      const isUnstored = claim.state === 'claimed' && failures.length === results.length &&
+        failures.every(error => error instanceof SpoolFullError)
+      await (isUnstored ? this.#requestKeys.forget(request, name) : this.#requestKeys.release(request, name))
+      throw failure
+    }
+    const finish = async (answer?: string): Promise<void> => {
+      await this.#requestKeys.finish(request, name, answer)
+      await this.#forgetMarks(marked)
+    }
+    if (results.some(result => result.status === 'fulfilled' && result.value)) return { state: 'stored', finish }
+    await finish()
+    return { state: 'answered', answer: request.answer }
+  }
+
+  /** @returns whether it was stored; false when its mark was stored before */
+  async #append (append: Append, mark: string | null): Promise<boolean> {
     const lineBytes = lineBytesOf(append.records)
     await this.#budget.reserve(lineBytes)
     try {
-      return await this.#appender(append.kind, append.destination).append(append, lineBytes)
+      return await this.#appender(append.kind, append.destination).append(append, lineBytes, mark)
     } finally {
       this.#budget.release(lineBytes)
     }
+  }
+
+  /** Marks that stay, because the store is away, expire by themselves. */
+  async #forgetMarks (marked: Array<{ append: Append, mark: string }>): Promise<void> {
+    const marks = new Map<Appender, string[]>()
+    for (const { append: { kind, destination }, mark } of marked) {
+      const appender = this.#appender(kind, destination)
+      marks.set(appender, [...marks.get(appender) ?? [], mark])
+    }
+    await Promise.allSettled([...marks].map(([appender, each]) => appender.forget(each)))
   }
 
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
@@ -193,6 +240,10 @@ class RedisSpool implements Spool {
     const { accepted = 0, delivered = 0, deadLettered = 0, evicted = 0, items = 0 } = totals
     const rejected = Object.fromEntries(Object.entries(totals).map(([name, count]) => [name.replace(/^rejected:/, ''), count]))
     return createLedger({ accepted, delivered, rejected, deadLettered, evicted }, items)
+  }
+
+  async keyBytes (): Promise<number> {
+    return await this.#requestKeys.bytes()
   }
 
   onDue (listener: (kind: Kind) => void): () => void {

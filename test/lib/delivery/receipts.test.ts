@@ -10,7 +10,7 @@ t.test('a receipt is settled when every item has met its outcome', async t => {
   receipts.publish(update(1, 'first'))
   receipts.publish({ ...update(1), id: 'other' })
   receipts.publish(update(1, 'second', [2]))
-  t.same(await receipt, { settled: true, requestId: 'first', rejected: [{ index: 2, reason: 'too-old', message: 'm' }] })
+  t.same(await receipt, { settled: true, requestId: 'first', rejected: [{ index: 2, reason: 'too-old', message: 'm' }], rejectedCount: { 'too-old': 1 } })
   receipts.publish(update(1))
 })
 

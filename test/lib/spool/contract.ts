@@ -2,7 +2,7 @@ import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   SpoolFullError, SpoolUnavailableError,
-  type Append, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
+  type AppendOnceResult, type KeyedRequest, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
 } from '../../../lib/spool/spool.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
@@ -20,7 +20,7 @@ export type OpenSpool = (t: Test, options: SpoolOptions) => Promise<SpoolFixture
 
 /** Longer than any test. */
 const NEVER_MS = 600_000
-const KEY = 'a key of "any" kind\u0000 …'
+const KEY = 'Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3A'
 
 export function spoolOptions (overrides: Partial<SpoolOptions> = {}): SpoolOptions {
   const batch = { items: 10, bytes: 10_000 }
@@ -45,6 +45,21 @@ export function records (count: number, from = 0): SpoolRecord[] {
 
 export function append (spool: Spool, destination: string, ...rest: SpoolRecord[]): ReturnType<Spool['append']> {
   return spool.append({ kind: 'logs', destination, records: rest })
+}
+
+/** A request with this key, whose record and answer have this name. */
+function keyed (key: string, answer: string, request: Partial<KeyedRequest> = {}): KeyedRequest {
+  return { application: 'shop', key, digest: 'digest', answer, holdMs: NEVER_MS, ...request }
+}
+
+function appendOnce (spool: Spool, request: KeyedRequest): Promise<AppendOnceResult> {
+  return spool.appendOnce([{ kind: 'logs', destination: 'd', records: [record(request.answer)], part: '' }], request)
+}
+
+async function storedOnce (t: Test, spool: Spool, request: KeyedRequest): Promise<void> {
+  const result = await appendOnce(spool, request)
+  t.equal(result.state, 'stored')
+  if (result.state === 'stored') await result.finish()
 }
 
 export function letter (name: string, reason: NewDeadLetter['reason'] = 'refused'): NewDeadLetter {
@@ -96,7 +111,7 @@ export function spoolContract (open: OpenSpool): void {
     const { spool } = await open(t, spoolOptions())
     const before = Date.now()
     const appended = [record('a', 2, 300), record('b', 1, 17), record('c', 3, 5)]
-    t.same(await append(spool, 'group:stream', ...appended), { stored: true })
+    await t.resolves(append(spool, 'group:stream', ...appended))
     const lease = await takeSoon(spool)
     t.match(lease, { kind: 'logs', destination: 'group:stream', attempt: 0 })
     t.same(lease.records.map(({ line, items, bytes }) => ({ line, items, bytes })), appended)
@@ -409,38 +424,84 @@ export function spoolContract (open: OpenSpool): void {
     t.match(await spool.depth(), { records: 8 })
     await append(spool, 'c', ...records(2))
     await t.rejects(append(spool, 'c', record(0)), SpoolFullError)
-    await t.rejects(spool.append({ kind: 'logs', destination: 'c', records: [record(0)], idempotency: { key: 'k', answer: 'no' } }), SpoolFullError)
     await spool.settle(await takeSoon(spool), { delivered: 4 })
-    t.same(await append(spool, 'd', ...records(4)), { stored: true })
+    await t.resolves(append(spool, 'd', ...records(4)))
     await t.rejects(append(spool, 'd', record(0)), SpoolFullError)
     await drain(spool)
-    t.same(await spool.append({ kind: 'logs', destination: 'c', records: [record(0)], idempotency: { key: 'k', answer: 'yes' } }), { stored: true })
     await balanced(t, spool)
   })
 
-  t.test('a repeated idempotency key gets the first answer and stores nothing', async t => {
+  t.test('a repeated request gets the first answer and stores nothing', async t => {
     const { spool, reopen } = await open(t, spoolOptions())
-    const keyed = (key: string, answer: string): Append => ({ kind: 'logs', destination: 'd', records: [record(answer)], idempotency: { key, answer } })
-    t.same(await spool.append(keyed(KEY, 'first')), { stored: true })
-    t.same(await spool.append(keyed(KEY, 'second')), { stored: false, answer: 'first' })
-    t.same(await spool.append(keyed('other', 'third')), { stored: true })
+    await storedOnce(t, spool, keyed(KEY, 'first'))
+    t.same(await appendOnce(spool, keyed(KEY, 'second')), { state: 'answered', answer: 'first' })
+    await storedOnce(t, spool, keyed('other', 'third'))
     const again = await reopen()
-    t.same(await again.append(keyed(KEY, 'fourth')), { stored: false, answer: 'first' })
+    t.same(await appendOnce(again, keyed(KEY, 'fourth')), { state: 'answered', answer: 'first' })
     t.same(await drain(again), ['first', 'third'])
-    t.same(await again.append(keyed(KEY, 'fifth')), { stored: false, answer: 'first' }, 'also when the records are gone')
+    t.same(await appendOnce(again, keyed(KEY, 'fifth')), { state: 'answered', answer: 'first' }, 'also when the records are gone')
+    t.same(await appendOnce(again, keyed(KEY, 'sixth', { digest: 'another' })), { state: 'reused' })
     t.match(await again.ledger(), { accepted: 2 })
   })
 
-  t.test('of appends with one idempotency key at the same time one is stored', async t => {
+  t.test('a key is the request\'s own, whatever its kind and its destination', async t => {
     const { spool } = await open(t, spoolOptions())
-    const appends = Array.from({ length: 40 }, (_, i) => spool.append({
-      kind: 'logs', destination: 'd', records: [record(i), record(i)], idempotency: { key: `key ${i % 4}`, answer: `answer ${i}` }
-    }))
-    const results = await Promise.all(appends)
-    t.equal(results.filter(({ stored }) => stored).length, 4)
-    const answers = new Set(results.map(result => result.stored ? null : result.answer))
-    t.equal(answers.size, 5)
-    t.equal((await drain(spool)).length, 8)
+    await storedOnce(t, spool, keyed(KEY, 'a'))
+    for (const kind of KINDS) {
+      for (const destination of ['d', 'e', 'f', 'g', 'h']) {
+        t.same(await spool.appendOnce([{ kind, destination, records: [record('b')], part: '' }], keyed(KEY, 'b', { digest: `${kind} ${destination}` })), { state: 'reused' })
+      }
+    }
+    t.match(await spool.ledger(), { accepted: 1 })
+  })
+
+  t.test('of requests with one key at the same time one is stored, and the others are told that it is under way', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const results = await Promise.all(Array.from({ length: 40 }, (_, i) => appendOnce(spool, keyed(`key ${i % 4}`, `answer ${i}`))))
+    const stored = results.flatMap(result => result.state === 'stored' ? [result] : [])
+    t.equal(stored.length, 4)
+    t.equal(results.filter(({ state }) => state === 'under-way').length, 36)
+    t.same(await appendOnce(spool, keyed('key 0', 'x', { digest: 'another' })), { state: 'reused' })
+    for (const { finish } of stored) await finish('replaced')
+    t.same(await appendOnce(spool, keyed('key 0', 'x')), { state: 'answered', answer: 'replaced' })
+    t.equal((await drain(spool)).length, 4)
+  })
+
+  t.test('a request that does not fit leaves its key free', async t => {
+    const { spool } = await open(t, spoolOptions({ maxBytes: 10_000 }))
+    const large = Array.from({ length: 150 }, () => record('x'.repeat(40)))
+    await t.rejects(spool.appendOnce([{ kind: 'logs', destination: 'd', records: large, part: '' }], keyed('k', 'no')), SpoolFullError)
+    await storedOnce(t, spool, keyed('k', 'yes', { digest: 'smaller' }))
+    t.same(await drain(spool), ['yes'])
+    await balanced(t, spool)
+  })
+
+  t.test('the appends of one request are each stored once', async t => {
+    const { spool } = await open(t, spoolOptions())
+    const appends = ['a', 'b', 'c', 'a'].map((destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
+    const first = await spool.appendOnce(appends, keyed('k', 'first'))
+    if (first.state !== 'stored') throw new Error(first.state)
+    await first.finish()
+    t.same(await spool.appendOnce(appends, keyed('k', 'second')), { state: 'answered', answer: 'first' })
+    t.same((await drain(spool)).sort(), [0, 1, 2, 3])
+  })
+
+  t.test('what is kept for keys counts, and is bounded for each application', async t => {
+    const { spool, reopen } = await open(t, spoolOptions({ maxBytes: 1_000_000 }))
+    const answer = 'x'.repeat(1_000)
+    await storedOnce(t, spool, keyed('of another', answer, { application: 'quiet' }))
+    const own = await spool.keyBytes()
+    t.ok(own >= 1_000)
+    for (let i = 0; i < 200; i++) {
+      await storedOnce(t, spool, keyed(`key ${i}`, answer))
+      if (i % 50 === 49) await drain(spool)
+    }
+    t.ok(await spool.keyBytes() <= 1_000_000 / 16 + 4 * own, `${await spool.keyBytes()} bytes`)
+    const again = await reopen()
+    t.ok(await again.keyBytes() > 10_000)
+    t.same(await appendOnce(again, keyed('key 199', 'x')), { state: 'answered', answer })
+    t.same(await appendOnce(again, keyed('of another', 'x')), { state: 'answered', answer }, 'another application loses none')
+    await storedOnce(t, again, keyed('key 0', 'again'))
   })
 
   t.test('a destination that floods does not keep others waiting', async t => {
@@ -565,7 +626,7 @@ export function spoolContract (open: OpenSpool): void {
     const { spool, reopen } = await open(t, spoolOptions())
     const begun = Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
     await Promise.all([spool.close(), spool.close()])
-    t.same(await begun, [{ stored: true }, { stored: true }])
+    await t.resolves(begun)
     await spool.close()
     await t.rejects(append(spool, 'd', record('c')), SpoolUnavailableError)
     await t.rejects(spool.take('logs'), SpoolUnavailableError)

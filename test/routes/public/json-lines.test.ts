@@ -92,11 +92,19 @@ for (const backend of BACKENDS) {
       t.equal([...sandbox.items('/w1')].length + [...sandbox.items('/w2')].length, 2)
     })
 
-    t.test('a key that was used for a longer body is answered as that was', async t => {
-      const first = await send('/logEvents', lines(request('/reused', 'a', '', '')), { 'idempotency-key': 'reused' })
-      const second = await send('/logEvents', lines(request('/reused', 'a')), { 'idempotency-key': 'reused' })
-      t.match(second, { status: 201, accepted: first.accepted, replayed: 'true' })
-      t.same(second.rejected.map(({ index }) => index), first.rejected.map(({ index }) => index))
+    t.test('a key that was used for another body is refused', async t => {
+      t.match(await send('/logEvents', lines(request('/reused', 'a', '', ''), request('/other', 'b')), { 'idempotency-key': 'reused' }), { status: 201, accepted: 2 })
+      for (const body of [lines(request('/reused', 'a')), lines(request('/reused', 'a', '', ''), request('/third', 'b')), lines(request('/reused', 'a', '', ''), request('/other', 'b'), request('/other', 'c'))]) {
+        t.match(await send('/logEvents', body, { 'idempotency-key': 'reused' }), { status: 422, error: { code: 125 } })
+      }
+    })
+
+    t.test('a repeated body is the same with other clocks, and as one document', async t => {
+      const clocked = (message: string, sentAt: number) => ({ ...request('/i3', message), sentAt })
+      t.match(await send('/logEvents', lines(clocked('a', Date.now()), clocked('b', Date.now() + 1)), { 'idempotency-key': 'clocks' }), { status: 201, replayed: null, accepted: 2 })
+      t.match(await send('/logEvents', lines(clocked('a', Date.now() + 2), clocked('b', Date.now() + 2)), { 'idempotency-key': 'clocks' }), { status: 201, replayed: 'true', accepted: 2 })
+      t.match(await send('/logEvents', JSON.stringify(request('/i3', 'a', 'b')), { 'idempotency-key': 'clocks', 'content-type': 'application/json' }), { status: 201, replayed: 'true', accepted: 2 })
+      t.match(await send('/logEvents?logGroupName=/i3&logStreamName=s', lines({ message: 'a' }, { message: 'b' }), { 'idempotency-key': 'clocks' }), { status: 201, replayed: 'true', accepted: 2 })
     })
 
     t.test('is stored once under one Idempotency-Key', async t => {

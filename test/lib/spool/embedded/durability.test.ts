@@ -1,7 +1,7 @@
 import { open } from 'lmdb'
 import t from 'tap'
 import { spawn } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { Journal } from '../../../../lib/spool/embedded/journal.js'
-import { SpoolConfigurationError, SpoolFullError, type Append, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
+import { SpoolConfigurationError, SpoolFullError, type KeyedAppend, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
 import { takeLeases } from '../../../helpers/take-leases.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from '../contract.js'
@@ -22,6 +22,7 @@ const journalsOf = (dataDir: string): string[] => readdirSync(dataDir).filter(na
 
 const BATCH = { items: 500, bytes: 1_000_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
+const KEYED = { application: 'shop', key: 'k', digest: 'digest', answer: 'first', holdMs: 10_000 }
 
 for (const after of [1, 150, 1_000]) {
   t.test(`has all that a process acknowledged that was killed after ${after} appends`, async t => {
@@ -112,13 +113,13 @@ t.test('appends end before the disk is full, deliveries go on, and the pages tha
     await spool.settle(lease, { delivered: itemsOf(lease) })
     left -= itemsOf(lease)
   }
-  t.same(await append(spool, 'd', record('a')), { stored: true }, 'the file has room')
+  await t.resolves(append(spool, 'd', record('a')), 'the file has room')
   free = 15 * 2 ** 20
   await sleep(300)
   await t.rejects(append(spool, 'd', record('a')), SpoolFullError)
   free = 2 ** 40
   await sleep(300)
-  t.same(await append(spool, 'd', record('a')), { stored: true })
+  await t.resolves(append(spool, 'd', record('a')))
 })
 
 t.test('an entry that was damaged in the file comes back as its bytes, the other entries as they were', async t => {
@@ -176,12 +177,12 @@ t.test('remembers an idempotency key that only the journal has', async t => {
   const dataDir = t.testdir()
   const journal = new Journal(dataDir, 0, false)
   const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false }
-  const { body } = toFrame([given], [[createHash('sha256').update('k').digest('base64url'), Date.now() + 60_000, 'first']], LIMITS, Date.now())
+  const { body } = toFrame([given], [['k', Date.now() + 60_000, 'first', 'digest', 'shop']], LIMITS, Date.now())
   await journal.append(body, 1)
   await journal.close(0)
   for (let opened = 0; opened < 2; opened++) {
     const spool = await launch(dataDir)
-    t.same(await spool.append({ ...given, idempotency: { key: 'k', answer: 'second' } }), { stored: false, answer: 'first' })
+    t.same(await spool.appendOnce([{ ...given, part: '' }], { ...KEYED, answer: 'second' }), { state: 'answered', answer: 'first' })
     t.match(await spool.ledger(), { accepted: 1, inSpool: 1 })
     await spool.close()
   }
@@ -220,12 +221,12 @@ t.test('a journal that the disk does not take is a full spool, and nothing is ha
   const spool = await launch(dataDir)
   symlinkSync('/dev/full', join(dataDir, 'journal-000000000000001'))
   await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /takes no more: .*no space/ })
-  const keyed: Append = { kind: 'logs', destination: 'd', records: [record('b')], urgent: true, idempotency: { key: 'k', answer: 'first' } }
-  await t.rejects(spool.append(keyed), { name: 'SpoolFullError' })
+  const keyed: KeyedAppend[] = [{ kind: 'logs', destination: 'd', records: [record('b')], urgent: true, part: '' }]
+  await t.rejects(spool.appendOnce(keyed, KEYED), { name: 'SpoolFullError' })
   t.match(await spool.ledger(), { accepted: 0, inSpool: 0 })
   await spool.close()
   const again = await launch(dataDir)
   t.teardown(() => again.close())
-  t.same(await again.append(keyed), { stored: true })
+  t.match(await again.appendOnce(keyed, KEYED), { state: 'stored' })
   t.same(await drain(again), ['b'])
 })

@@ -9,7 +9,7 @@ const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const record = fc.record({ line: fc.string({ unit: 'binary' }).map(text => JSON.stringify(text.toWellFormed())), items: fc.integer({ min: 1, max: 9 }), bytes: fc.integer({ min: 1, max: 2_000 }) })
 const grouped = fc.record({ kind: fc.constantFrom(...KINDS), destination: fc.string({ unit: 'binary' }).map(name => name.toWellFormed()), records: fc.array(record, { minLength: 1, maxLength: 20 }), urgent: fc.boolean() })
 
-const keyedAnswer = fc.tuple(fc.string(), fc.nat(), fc.string({ unit: 'binary' }).map(answer => answer.toWellFormed()))
+const keyedAnswer = fc.tuple(fc.string(), fc.nat(), fc.string({ unit: 'binary' }).map(answer => answer.toWellFormed()), fc.string(), fc.string())
 
 t.test('a frame gives back what it was made of, and so do its entries when they are merged', async t => {
   fc.assert(fc.property(fc.array(grouped, { maxLength: 5 }), fc.array(keyedAnswer, { maxLength: 2 }), (all, answers) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { toFrame } from '../../../../lib/spool/embedded/frame.js'
+import { toFrame, type KeyedAnswer } from '../../../../lib/spool/embedded/frame.js'
 import { MemTable } from '../../../../lib/spool/embedded/mem-table.js'
 import type { Kind } from '../../../../schemas/kinds.js'
 const BATCH = { items: 10, bytes: 1_000 }
@@ -65,15 +65,19 @@ t.test('an urgent entry stays urgent when its flush failed', async t => {
   t.equal(memTable.beginFlush().queues[0]!.urgent, true)
 })
 
+const ANSWER: KeyedAnswer = ['hash', 1, 'first', 'digest', 'shop']
+
 t.test('knows the answer to an idempotency key until the tables know it', async t => {
   const memTable = new MemTable(1_000, LIMITS)
-  memTable.add(1, { queues: [], answers: [['hash', 1, 'first']] }, 0, nothingStored)
+  memTable.add(1, { queues: [], answers: [ANSWER] }, 0, nothingStored)
   t.equal(memTable.isEmpty, false)
-  t.same(memTable.beginFlush().answers, [['hash', 1, 'first']])
-  t.equal(memTable.answer('hash'), 'first')
+  t.same(memTable.beginFlush().answers, [ANSWER])
+  t.same(memTable.answer('hash'), ANSWER)
+  t.ok(memTable.keyBytes > 0)
   memTable.flushFailed()
-  t.same(memTable.beginFlush().answers, [['hash', 1, 'first']])
+  t.same(memTable.beginFlush().answers, [ANSWER])
   memTable.flushed()
   t.equal(memTable.answer('hash'), undefined)
+  t.equal(memTable.keyBytes, 0)
   t.equal(memTable.isEmpty, true)
 })

@@ -43,8 +43,13 @@ t.test('appends, takes and settles across the nodes of a cluster', async t => {
 t.test('releases, repeats and redrives in a cluster', async t => {
   const spool = await open('others')
   t.teardown(() => spool.close())
-  const keyed = { kind: 'logs', destination: 'd', records: records(3), idempotency: { key: 'k', answer: 'first' } } as const
-  t.same(await Promise.all([spool.append(keyed), spool.append(keyed)]), [{ stored: true }, { stored: false, answer: 'first' }])
+  const keyed = { application: 'shop', key: 'k', digest: 'digest', answer: 'first', holdMs: 10_000 }
+  const appends = [{ kind: 'logs' as const, destination: 'd', records: records(3), part: '' }]
+  const first = await spool.appendOnce(appends, keyed)
+  t.equal(first.state, 'stored')
+  t.same(await spool.appendOnce(appends, keyed), { state: 'under-way' })
+  if (first.state === 'stored') await first.finish()
+  t.same(await spool.appendOnce(appends, keyed), { state: 'answered', answer: 'first' })
   await spool.release(await takeSoon(spool), 0)
   const lease = await takeSoon(spool)
   t.equal(lease.attempt, 1)

@@ -69,7 +69,7 @@ t.test('has all that it acknowledged after the server was killed, where the serv
   const found = new Set(await drain(spool))
   t.same(acknowledged.filter(name => !found.has(name)), [])
   t.notOk(found.has('while away'), 'what was refused is not stored later')
-  t.same(await append(spool, 'd', record('again')), { stored: true })
+  await t.resolves(append(spool, 'd', record('again')))
 })
 
 t.test('settles and releases after an outage', async t => {
@@ -108,7 +108,7 @@ t.test('a server that hangs is unavailable, not an eternal wait', async t => {
   await Promise.all([t.rejects(append(spool, 'd', record('a')), SpoolUnavailableError), t.rejects(append(spool, 'e', record('b')), SpoolUnavailableError)])
   t.ok(Date.now() - startedAt < 10_000)
   process.kill(started.pid(), 'SIGCONT')
-  t.same(await append(spool, 'd', record('after')), { stored: true })
+  await t.resolves(append(spool, 'd', record('after')))
   const found = await drain(spool)
   t.ok(found.includes('before') && found.includes('after'))
 })
@@ -155,7 +155,7 @@ t.test('a server out of memory is a full spool, which still settles', async t =>
   t.ok(stored > 3)
   const lease = await takeSoon(spool)
   await spool.settle(lease, { delivered: 0, deadLetters: [{ ...large, items: itemsOf(lease), reason: 'refused', message: 'no' }] })
-  t.same(await append(spool, 'd', large), { stored: true })
+  await t.resolves(append(spool, 'd', large))
   t.match(await spool.ledger(), { accepted: stored + 1, deadLettered: itemsOf(lease), inSpool: stored + 1 - itemsOf(lease) })
 })
 
@@ -180,14 +180,38 @@ t.test('two processes never lease a record both, and see what the other does', a
   t.same(await spools[0]!.ledger(), await spools[1]!.ledger())
 })
 
-t.test('of two processes with one idempotency key one stores', async t => {
+const KEYED = { application: 'shop', key: 'k', digest: 'digest', answer: 'first', holdMs: 300 }
+const APPENDS = ['a', 'b', 'c', 'd'].map((destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
+
+t.test('of two processes with one idempotency key one stores, and the other hears of it', async t => {
   const started = await server(t)
+  const redis = connect(t, started)
   const spools = [await open(t, connect(t, started)), await open(t, connect(t, started))]
-  const results = await Promise.all(spools.map((spool, i) => spool.append({
-    kind: 'logs', destination: 'd', records: records(2), idempotency: { key: 'k', answer: `by ${i}` }
-  })))
-  t.equal(results.filter(({ stored }) => stored).length, 1)
-  t.match(await spools[0]!.ledger(), { accepted: 2, inSpool: 2 })
+  const results = await Promise.all(spools.map(spool => spool.appendOnce(APPENDS, KEYED)))
+  t.same(results.map(({ state }) => state).sort(), ['stored', 'under-way'])
+  for (const result of results) if (result.state === 'stored') await result.finish('replaced')
+  for (const spool of spools) {
+    t.same(await spool.appendOnce(APPENDS, KEYED), { state: 'answered', answer: 'replaced' })
+    t.same(await spool.appendOnce(APPENDS, { ...KEYED, digest: 'another' }), { state: 'reused' })
+  }
+  t.match(await spools[0]!.ledger(), { accepted: 4, inSpool: 4 })
+  t.same(await redis.keys('*:logs:*:k:*'), [], 'no mark is left of the appends')
+})
+
+t.test('a repeated request goes on where its first process has ended, and stores nothing twice', async t => {
+  const started = await server(t)
+  const first = await open(t, connect(t, started))
+  const second = await open(t, connect(t, started))
+  // A process that ends before `finish`, with half of the appends.
+  t.match(await first.appendOnce(APPENDS.slice(0, 2), KEYED), { state: 'stored' })
+  t.same(await second.appendOnce(APPENDS, KEYED), { state: 'under-way' })
+  await sleep(KEYED.holdMs + 50)
+  const resumed = await second.appendOnce(APPENDS, { ...KEYED, answer: 'second' })
+  t.equal(resumed.state, 'stored')
+  if (resumed.state === 'stored') await resumed.finish()
+  t.match(await second.ledger(), { accepted: 4 })
+  t.same((await drain(second)).sort(), [0, 1, 2, 3])
+  t.same(await first.appendOnce(APPENDS, KEYED), { state: 'answered', answer: 'second' })
 })
 
 t.test('the lease of a process that vanished is taken over', async t => {
@@ -223,7 +247,7 @@ t.test('sees room and want of room that others make', async t => {
   await t.rejects(append(other, 'b', record(0)), SpoolFullError)
   await one.settle(await takeSoon(one), { delivered: 10 })
   await sleep(300)
-  t.same(await append(other, 'b', record(0)), { stored: true })
+  await t.resolves(append(other, 'b', record(0)))
 })
 
 t.test('finds everything after the number of shards was lowered', async t => {
@@ -269,7 +293,7 @@ t.test('always durable means a disk or a replica, or no start', async t => {
   const redis = connect(t, plain)
   for (let i = 0; i < 200 && !(await redis.info('replication')).includes('state=online'); i++) await sleep(50)
   const spool = await open(t, redis, { sync: 'always', commandTimeoutMs: 10_000 })
-  t.same(await append(spool, 'd', record('a')), { stored: true })
+  await t.resolves(append(spool, 'd', record('a')))
   const copy = connect(t, replica)
   t.equal((await copy.keys('*:q:d')).length, 1, 'the replica has it')
   await t.rejects(open(t, connect(t, replica)).then(spool => append(spool, 'd', record('b'))), SpoolUnavailableError, 'a replica itself takes nothing')

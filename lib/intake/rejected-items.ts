@@ -1,0 +1,50 @@
+import { MAX_REJECTED_ENTRIES, type IntakeAnswer, type RejectedItemReason } from '../../schemas/intake.js'
+
+/** Characters of a message in an answer; a message may quote a name that the client has chosen. */
+const MAX_MESSAGE_LENGTH = 256
+
+export type RejectedEntry = IntakeAnswer['rejected'][number]
+export type RejectedCount = Partial<Record<RejectedItemReason, number>>
+
+/** The items of one request that are not accepted: the first are named, all are counted. */
+export class RejectedItems {
+  #entries: RejectedEntry[] = []
+  #total = 0
+  readonly #count: RejectedCount = {}
+
+  get total (): number {
+    return this.#total
+  }
+
+  /** By reason. */
+  get count (): RejectedCount {
+    return this.#count
+  }
+
+  /** @param index in the request */
+  add (index: number, reason: RejectedItemReason, message: string): void {
+    this.#add(reason, 1)
+    if (this.#entries.length === MAX_REJECTED_ENTRIES) return
+    this.#entries.push({ index, reason, message: message.slice(0, MAX_MESSAGE_LENGTH) })
+  }
+
+  /** Adds other items of the same request, and names those with the lowest indexes. */
+  merge (entries: readonly RejectedEntry[], count: RejectedCount): void {
+    for (const [reason, items] of Object.entries(count)) this.#add(reason as RejectedItemReason, items)
+    this.#entries = [...this.#entries, ...entries].sort((a, b) => a.index - b.index).slice(0, MAX_REJECTED_ENTRIES)
+  }
+
+  mergeAll (other: RejectedItems): void {
+    if (other.#total > 0) this.merge(other.#entries, other.#count)
+  }
+
+  /** As an answer states them; nothing is counted where nothing was rejected. */
+  toJSON (): Pick<IntakeAnswer, 'rejected' | 'rejectedCount'> {
+    return this.#total === 0 ? { rejected: [] } : { rejected: this.#entries, rejectedCount: this.#count }
+  }
+
+  #add (reason: RejectedItemReason, items: number): void {
+    this.#total += items
+    this.#count[reason] = (this.#count[reason] ?? 0) + items
+  }
+}

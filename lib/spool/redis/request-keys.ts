@@ -1,0 +1,89 @@
+import { crc32 } from 'node:zlib'
+import { KEY_TTL_MS, keyBytesOf, keyLimits, type KeyLimits } from '../key-limits.js'
+import type { KeyedRequest } from '../spool.js'
+import type { Budget } from './budget.js'
+import type { Connection } from './connection.js'
+
+/** Shards of idempotency keys, whatever the number of shards of the records: a key is always found in the same one. */
+const KEY_SHARDS = 4
+/** No request is under way for longer. */
+const MAX_HOLD_MS = 60_000
+
+export type Claim =
+  /** The key is held for this request. `resumed`: an earlier one with this digest has not finished. */
+  | { state: 'claimed' | 'resumed', name: string }
+  | { state: 'answered', answer: string }
+  | { state: 'under-way' | 'reused' }
+
+/** What is kept for the idempotency keys of requests, for all processes. */
+export class RequestKeys {
+  readonly #connection: Connection
+  readonly #budget: Budget
+  readonly #prefix: string
+  readonly #limits: KeyLimits
+
+  constructor (connection: Connection, budget: Budget, prefix: string, maxBytes: number) {
+    this.#connection = connection
+    this.#budget = budget
+    this.#prefix = prefix
+    this.#limits = keyLimits(maxBytes, KEY_SHARDS)
+  }
+
+  /** Bytes that are kept, of each shard. */
+  async bytes (report: (shard: string, bytes: number) => void = () => {}): Promise<number> {
+    const shards = Array.from({ length: KEY_SHARDS }, (_, shard) => this.#base(shard))
+    const bytes = await Promise.all(shards.map(base =>
+      this.#connection.run(client => client.hget(`${base}:bytes`, ''))))
+    bytes.forEach((count, i) => report(shards[i]!, Number(count ?? 0)))
+    return bytes.reduce((sum, count) => sum + Number(count ?? 0), 0)
+  }
+
+  /** @throws SpoolFullError when what is to be kept does not fit; SpoolUnavailableError */
+  async claim ({ application, key, digest, answer, holdMs }: KeyedRequest): Promise<Claim> {
+    const base = this.#baseOf(key)
+    const bytes = keyBytesOf(answer)
+    await this.#budget.reserve(bytes)
+    try {
+      const { applicationBytes, totalBytes } = this.#limits
+      const [state, stored, rest = ''] = await this.#connection.run(client => client.postmanClaimKey(
+        base, key, application, digest, answer, bytes, KEY_TTL_MS, Math.min(holdMs, MAX_HOLD_MS),
+        applicationBytes, totalBytes, MAX_HOLD_MS
+      ))
+      this.#budget.report(base, stored)
+      if (state === 'answered') return { state, answer: rest }
+      return state === 'claimed' || state === 'resumed' ? { state, name: rest } : { state }
+    } finally {
+      this.#budget.release(bytes)
+    }
+  }
+
+  /** The request is stored. Never rejects: a claim that is not ended is held no longer than its request said. */
+  async finish ({ key }: KeyedRequest, name: string, answer?: string): Promise<void> {
+    await this.#end(key, name, 'finish', answer ?? '')
+  }
+
+  /** The request may be stored in part: a repeated one goes on with it. Never rejects. */
+  async release ({ key }: KeyedRequest, name: string): Promise<void> {
+    await this.#end(key, name, 'release')
+  }
+
+  /** Nothing of the request is stored. Never rejects. */
+  async forget ({ application, key, answer }: KeyedRequest, name: string): Promise<void> {
+    await this.#end(key, name, 'forget', '', application, keyBytesOf(answer))
+  }
+
+  async #end (key: string, name: string, ...args: (string | number)[]): Promise<void> {
+    const base = this.#baseOf(key)
+    const ended = this.#connection.run(client => client.postmanEndKey(base, key, name, ...args))
+    const stored = await ended.catch(() => null)
+    if (stored !== null) this.#budget.report(base, stored)
+  }
+
+  #baseOf (key: string): string {
+    return this.#base(crc32(key) % KEY_SHARDS)
+  }
+
+  #base (shard: number): string {
+    return `{${this.#prefix}:keys:${shard}}`
+  }
+}
