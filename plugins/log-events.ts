@@ -20,11 +20,13 @@ function requestError (document: unknown): string | null {
   return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
-function createLogEvents ({ intake, itemPolicy, prometheus: { observer }, usage }: FastifyInstance) {
+function createLogEvents ({ intake, itemPolicy, cardinality, prometheus: { observer }, usage }: FastifyInstance) {
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
     record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes),
-    recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'logs', items)
+    recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'logs', items),
+    collapse: cardinality.collapse,
+    recordSeries: usage.recordSeries
   })
   const logLines = new LogLinesIntake({ intake, logEvents, observer, requestError })
 
@@ -47,4 +49,4 @@ async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.forwarding.add(fastify.sinks.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'prometheus', 'delivery-thread', 'forwarding'] })
+export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'cardinality', 'prometheus', 'delivery-thread', 'forwarding'] })

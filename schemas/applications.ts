@@ -17,6 +17,9 @@ export type DestinationList = typeof DESTINATION_LISTS[number]
 /** The treatment of a dimension that `allowed` does not name. */
 export const UNKNOWN_DIMENSIONS = ['keep', 'drop', 'fold', 'refuse'] as const
 export type UnknownDimensions = typeof UNKNOWN_DIMENSIONS[number]
+/** The treatment of a log event from which CloudWatch would extract metrics (the Embedded Metric Format). */
+export const EMF_TREATMENTS = ['refuse', 'neutralize', 'allow'] as const
+export type EmfTreatment = typeof EMF_TREATMENTS[number]
 /** The patterns that redaction finds by itself. */
 export const REDACTION_PATTERNS = ['email', 'bearer-token', 'card-number'] as const
 export type RedactionPattern = typeof REDACTION_PATTERNS[number]
@@ -84,6 +87,7 @@ export const ApplicationSchema = Type.Object({
     ip: Type.Optional(Type.Boolean()),
     userAgent: Type.Optional(Type.Boolean())
   }, { additionalProperties: false, default: {} }),
+  emf: oneOf(EMF_TREATMENTS, { default: 'refuse', description: 'Of log events that are embedded metrics: refused, stored without their metrics, or held to the rules of data points.' }),
   singleUseClientTokens: Type.Boolean({ default: false, description: 'A client token is traded once.' })
 }, { additionalProperties: false })
 export type Application = Static<typeof ApplicationSchema>

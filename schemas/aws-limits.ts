@@ -61,6 +61,16 @@ export const PUT_LOG_EVENTS = {
   TPS: 5_000
 } as const
 
+/** {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html} */
+export const EMBEDDED_METRICS = {
+  /** Metrics of one directive. */
+  MAX_METRICS: 100,
+  /** Values of one metric. */
+  MAX_VALUES: 100,
+  MAX_DIMENSION_NAME_LENGTH: 250,
+  NAMESPACE_PATTERN: '^[a-zA-Z0-9 ._#:/-]+$'
+} as const
+
 /** {@link https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html} */
 export const LOG_GROUP_NAME = { MAX_LENGTH: 512, PATTERN: '^[.\\-_/#A-Za-z0-9]+$', RESERVED_PREFIX: 'aws/' } as const
 

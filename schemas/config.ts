@@ -1,6 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from './aws-limits.js'
-import { ALLOWED_ORIGIN, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern } from './applications.js'
+import { ALLOWED_ORIGIN, EMF_TREATMENTS, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern } from './applications.js'
 import { integerEnum, stringEnum } from './common.js'
 import { DEFAULT_FAIL_MODE, DEFAULT_METERING_PROFILE, DEFAULT_VERDICT_AGES, FAIL_MODES, METERING_PROFILES } from './metering-settings.js'
 
@@ -92,6 +92,7 @@ export const ConfigSchema = Type.Object({
   REDACT_URL_QUERIES: stringEnum(SWITCH, { default: 'off', description: 'on (URLs lose their query strings and fragments) or off; not used with APPS_FILE' }),
   ADD_IP: stringEnum(SWITCH, { default: 'off', description: 'on (items get the truncated IP of their client) or off; not used with APPS_FILE' }),
   ADD_USER_AGENT: stringEnum(SWITCH, { default: 'off', description: 'on (items get the browser of their client and its major version) or off; not used with APPS_FILE' }),
+  EMF: stringEnum(EMF_TREATMENTS, { default: 'refuse', description: 'refuse, neutralize (CloudWatch finds no metrics in it) or allow (its metrics are held to the rules of data points), for a log event that is an embedded metric; not used with APPS_FILE' }),
   ACCESS_TOKEN_SECRET_KEY: secret({ description: `the secret that access tokens are signed with, ${MIN_SECRET_LENGTH} characters or more` }),
   ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: Type.Optional(list({ pattern: patternOfList(PREVIOUS_SECRET), description: `a comma-separated list of secrets whose access tokens are still taken, each of ${MIN_SECRET_LENGTH} characters or more` })),
   ACCESS_TOKEN_TTL_SECONDS: integer({ default: 3_600, minimum: 1, maximum: 86_400, description: 'the lifetime of an access token, 1 to 86400 seconds' }),

@@ -1,7 +1,9 @@
 import type { LogEventsEnvelope } from '../../schemas/log-events.js'
 import { ApiError } from '../http/api-error.js'
-import type { StoredLogEvent } from '../items/item.js'
+import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { logGroupNameError, logStreamNameError } from '../items/names.js'
+import { collapseEmbedded, embeddedDatums } from '../policy/emf/collapse-embedded.js'
+import { findEmbeddedMetrics } from '../policy/emf/embedded-metrics.js'
 import type { Reading } from '../policy/item-reader.js'
 import { countLogEvent, encodeRecords, encodeVerbatimLogEvents, type ReceiptRef } from '../spool/record.js'
 import type { SpoolRecord } from '../spool/spool.js'
@@ -22,6 +24,10 @@ export interface LogEventsIntakeOptions {
   record (applicationId: string, items: number, bytes: number): void
   /** Counts invalid log events for their application. */
   recordRefused (applicationId: string, items: number): void
+  /** Replaces the data points, in the array, that are beyond the limits on series; no promise when every series is known. */
+  collapse (context: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void>
+  /** Counts the series of embedded metrics for their application. */
+  recordSeries (applicationId: string, namespace: string, datums: StoredDatum[]): void
 }
 
 /** Takes in log events; their destination is `logGroup:logStream`, and neither name can hold a colon. */
@@ -43,12 +49,30 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     requireName('logStreamName', logStreamNameError(logStreamName))
     context.requireScope('logGroups', logGroupName)
     context.requireScope('logStreams', logStreamName)
-    const { read, receivedAt } = this.#options.readerFor(context, sentAt)
-    const { valid, indexes, invalid } = partitionItems(logEvents, read, bodyIndexes)
+    const reading = this.#options.readerFor(context, sentAt)
+    const { valid, indexes, invalid } = partitionItems(logEvents, reading.read, bodyIndexes)
+    const { receivedAt } = reading
     const { bodyText } = context
     // A token is never stored.
     const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.total === 0
     return { destination: `${logGroupName}:${logStreamName}`, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
+  }
+
+  /** Only log events whose metrics CloudWatch may extract have series. */
+  collapse (parsed: ParsedItems<StoredLogEvent>, context: IntakeContext): void | Promise<void> {
+    if (context.application.emf !== 'allow') return
+    const embedded = parsed.valid.flatMap(([, message], position) => findEmbeddedMetrics(message) === null ? [] : [position])
+    if (embedded.length > 0) return this.#collapse(parsed, embedded, context)
+  }
+
+  async #collapse (parsed: ParsedItems<StoredLogEvent>, embedded: readonly number[], context: IntakeContext): Promise<void> {
+    for (const position of embedded) {
+      const [timestamp, message] = parsed.valid[position]!
+      const collapsed = await collapseEmbedded(message, (namespace, datums) => this.#options.collapse(context, namespace, datums))
+      if (collapsed === message) continue
+      parsed.valid[position] = [timestamp, collapsed]
+      parsed.verbatim = null
+    }
   }
 
   encode ({ valid, verbatim }: ParsedItems<StoredLogEvent>, receipt: ReceiptRef | undefined): SpoolRecord[] {
@@ -62,6 +86,10 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
 
   stored ({ valid }: ParsedItems<StoredLogEvent>, bytes: number, { application }: IntakeContext): void {
     this.#options.record(application.id, valid.length, bytes)
+    if (application.emf !== 'allow') return
+    for (const [, message] of valid) {
+      for (const [namespace, datums] of embeddedDatums(message)) this.#options.recordSeries(application.id, namespace, datums)
+    }
   }
 }
 

@@ -121,7 +121,14 @@ function readTimestamp (value: unknown, path: string, now: UnixMs): UnixMs {
  * @throws InvalidItem
  */
 export function readMetricDatum (datum: unknown, index: number, now: UnixMs): StoredDatum {
-  const path = `MetricData[${index}]`
+  return readDatumAt(`MetricData[${index}]`, datum, now)
+}
+
+/**
+ * `readMetricDatum` of a data point that stands anywhere in a request.
+ * @throws InvalidItem
+ */
+export function readDatumAt (path: string, datum: unknown, now: UnixMs): StoredDatum {
   if (!isObject(datum)) throw new InvalidItem('invalid-item', `${path} must be an object.`)
   const unknown = unknownField(datum, DATUM_FIELDS)
   if (unknown !== undefined) throw new InvalidItem('invalid-item', `${path} has the unknown field "${unknown}".`)

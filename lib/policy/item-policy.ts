@@ -61,14 +61,15 @@ function addFields (message: string, facts: ClientFacts): string {
 export class ItemPolicy {
   readonly #settings: ItemPolicySettings
   readonly #redactor: Redactor | null
-  readonly #dimensionPolicy: DimensionPolicy | null
+  /** Null when every dimension is taken as it comes. */
+  readonly dimensionPolicy: DimensionPolicy | null
   readonly #addsContext: boolean
 
   /** @param onCollapsed called for each value of an unknown dimension that is collapsed */
   constructor (settings: ItemPolicySettings, onCollapsed: () => void) {
     this.#settings = settings
     this.#redactor = createRedactor(settings.redaction)
-    this.#dimensionPolicy = createDimensionPolicy(settings.dimensions, onCollapsed)
+    this.dimensionPolicy = createDimensionPolicy(settings.dimensions, onCollapsed)
     this.#addsContext = settings.context.ip === true || settings.context.userAgent === true
   }
 
@@ -77,7 +78,7 @@ export class ItemPolicy {
    * @param clientInfo null for items of the gateway itself
    */
   forDatums (clientInfo: ClientInfo | null): DatumPolicy | null {
-    if (this.#redactor === null && this.#dimensionPolicy === null && !this.#addsContext) return null
+    if (this.#redactor === null && this.dimensionPolicy === null && !this.#addsContext) return null
     const facts = factsOf(clientInfo, this.#settings.context)
     return (datum, index) => this.#treatDatum(datum, `MetricData[${index}]`, facts)
   }
@@ -97,7 +98,7 @@ export class ItemPolicy {
   #treatDatum (datum: StoredDatum, path: string, facts: ClientFacts): StoredDatum {
     const given = datum.Dimensions ?? []
     let dimensions = this.#redactor === null ? given : redactDimensions(given, this.#redactor) ?? given
-    if (this.#dimensionPolicy !== null) dimensions = this.#dimensionPolicy.apply(dimensions, `${path}.Dimensions`)
+    if (this.dimensionPolicy !== null) dimensions = this.dimensionPolicy.apply(dimensions, `${path}.Dimensions`)
     if (facts.length > 0) dimensions = addDimensions(dimensions, facts)
     const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
     if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, with what was redacted,')

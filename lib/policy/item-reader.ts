@@ -2,6 +2,7 @@ import type { UnixMs } from '../../schemas/common.js'
 import type { StoredDatum, StoredLogEvent } from '../items/item.js'
 import { readLogEvent } from '../items/log-event.js'
 import { readMetricDatum } from '../items/metric-datum.js'
+import type { EmfPolicy } from './emf/emf-policy.js'
 import type { DatumPolicy, LogEventPolicy } from './item-policy.js'
 
 export interface ReaderOptions<Policy> {
@@ -16,7 +17,10 @@ export type ItemReader<Item> = (item: unknown, index: number) => Item
 
 export interface Reading<Item> {
   read: ItemReader<Item>
-  /** The timestamp of items without one, when they are stored verbatim; null when the skew or a policy changes them. */
+  /**
+   * The timestamp of items without one, when they are stored verbatim; null when the skew or a policy changes them. To be
+   * looked at when all items were read.
+   */
   receivedAt: UnixMs | null
 }
 
@@ -25,9 +29,20 @@ export function datumReader (options: ReaderOptions<DatumPolicy>): Reading<Store
   return createReader(readMetricDatum, (datum, skew) => { datum.Timestamp += skew }, options)
 }
 
-/** Reads the log events of one request, likewise. */
-export function logEventReader (options: ReaderOptions<LogEventPolicy>): Reading<StoredLogEvent> {
-  return createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
+/** Reads the log events of one request, likewise; the last to see a message is the policy for embedded metrics. */
+export function logEventReader ({ emf, ...options }: ReaderOptions<LogEventPolicy> & { emf: EmfPolicy }): Reading<StoredLogEvent> {
+  const { read, receivedAt } = createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
+  const reading: Reading<StoredLogEvent> = {
+    read (item, index) {
+      const event = read(item, index)
+      const message = emf(event[1], index)
+      if (message === event[1]) return event
+      reading.receivedAt = null
+      return [event[0], message]
+    },
+    receivedAt
+  }
+  return reading
 }
 
 function createReader<Item> (

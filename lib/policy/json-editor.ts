@@ -5,6 +5,11 @@ const COLON = 0x3a
 const BACKSLASH = 0x5c
 
 export interface JsonEdit {
+  /**
+   * The name to put in place of the name of this member; undefined: it is edited as a string.
+   * @param depth 1 for a member of the outermost object or array, then 2 …
+   */
+  name? (name: string, depth: number): string | undefined
   /** JSON to put in place of the value of this member; undefined: the value itself is edited. */
   member? (name: string): string | undefined
   /** The text to put in place of a string, which may be the name of a member. */
@@ -120,10 +125,11 @@ class Rewriter {
     const json = this.#json
     const end = stringEnd(json, start)
     const text = decode(json.slice(start, end))
-    const edited = this.#edit.string === undefined ? text : this.#edit.string(text)
-    if (edited !== text) this.#replace(start, end, JSON.stringify(edited))
     const colon = skipSpace(json, end)
-    return json.charCodeAt(colon) === COLON ? this.#member(text, skipSpace(json, colon + 1)) : end
+    const isName = json.charCodeAt(colon) === COLON
+    const edited = (isName ? this.#edit.name?.(text, this.#depth) : undefined) ?? this.#edit.string?.(text) ?? text
+    if (edited !== text) this.#replace(start, end, JSON.stringify(edited))
+    return isName ? this.#member(text, skipSpace(json, colon + 1)) : end
   }
 
   /** @param value where the value of the member starts */

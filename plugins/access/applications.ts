@@ -43,6 +43,7 @@ function fromConfig (config: Config): Application {
       urlQueries: config.REDACT_URL_QUERIES === 'on'
     },
     context: { ip: config.ADD_IP === 'on', userAgent: config.ADD_USER_AGENT === 'on' },
+    emf: config.EMF,
     singleUseClientTokens: false
   }
 }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { readClockSkew } from '../../lib/items/clock-skew.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { IntakeContext } from '../../lib/intake/intake-context.js'
+import { createEmfPolicy, type EmfContext, type EmfPolicy, type EmfSettings } from '../../lib/policy/emf/emf-policy.js'
 import { datumReader, logEventReader, type Reading } from '../../lib/policy/item-reader.js'
 import { ItemPolicy } from '../../lib/policy/item-policy.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
@@ -19,17 +20,44 @@ function requireClockSkew (sentAt: unknown, now: number): number {
   return skew
 }
 
-function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
-  /** An application that was read again is another object. */
-  const policies = new WeakMap<Application, ItemPolicy>()
+/** Whether data points of this request may go into the namespace. */
+function allowsNamespace (context: IntakeContext, namespace: string): boolean {
+  try {
+    context.requireScope('namespaces', namespace)
+    return true
+  } catch (error) {
+    if (error instanceof ApiError) return false
+    throw error
+  }
+}
 
-  function policyOf ({ application }: IntakeContext): ItemPolicy {
-    let policy = policies.get(application)
-    if (policy === undefined) {
-      policy = new ItemPolicy(application, () => observer.onCollapsed(application.id, 'unknown-dimension', 1))
-      policies.set(application, policy)
+/** The policies of one application. */
+interface ApplicationPolicies {
+  items: ItemPolicy
+  emfSettings: EmfSettings
+  /** Null when metrics in log events are allowed: they are judged by the request. */
+  emf: EmfPolicy | null
+}
+
+function createItemPolicy ({ prometheus }: FastifyInstance) {
+  const { observer } = prometheus
+  const embedded = prometheus.counter({ name: 'embedded_metrics_total', help: 'Log events that are embedded metrics (EMF), by application and what was done with them.', labelNames: ['application', 'treatment'] })
+  /** An application that was read again is another object. */
+  const policies = new WeakMap<Application, ApplicationPolicies>()
+
+  function policiesOf ({ application }: IntakeContext): ApplicationPolicies {
+    let made = policies.get(application)
+    if (made === undefined) {
+      const { id, emf } = application
+      const emfSettings: EmfSettings = { emf, onEmbeddedMetric: treatment => embedded.inc({ application: id, treatment }) }
+      made = {
+        items: new ItemPolicy(application, () => observer.onCollapsed(id, 'unknown-dimension', 1)),
+        emfSettings,
+        emf: emf === 'allow' ? null : createEmfPolicy(emfSettings)
+      }
+      policies.set(application, made)
     }
-    return policy
+    return made
   }
 
   return {
@@ -40,13 +68,16 @@ function createItemPolicy ({ prometheus: { observer } }: FastifyInstance) {
      */
     datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
       const now = Date.now()
-      return datumReader({ now, skew: requireClockSkew(sentAt, now), policy: policyOf(context).forDatums(context.clientInfo) })
+      return datumReader({ now, skew: requireClockSkew(sentAt, now), policy: policiesOf(context).items.forDatums(context.clientInfo) })
     },
 
     /** The reader of the log events of one request, likewise. */
     logEventReader (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent> {
       const now = Date.now()
-      return logEventReader({ now, skew: requireClockSkew(sentAt, now), policy: policyOf(context).forLogEvents(context.clientInfo) })
+      const skew = requireClockSkew(sentAt, now)
+      const { items, emfSettings, emf } = policiesOf(context)
+      const emfContext = (): EmfContext => ({ now, skew, allowsNamespace: namespace => allowsNamespace(context, namespace), dimensions: items.dimensionPolicy })
+      return logEventReader({ now, skew, policy: items.forLogEvents(context.clientInfo), emf: emf ?? createEmfPolicy(emfSettings, emfContext()) })
     }
   }
 }

@@ -21,6 +21,7 @@ export function application (given: Partial<Application> = {}): Application {
     budgets: { soft: 0.8, daily: {} },
     redaction: {},
     context: {},
+    emf: 'refuse',
     singleUseClientTokens: false,
     ...given
   }

@@ -63,6 +63,6 @@ t.test('a skewed clock is mended before the policy sees the item', async t => {
   t.equal(read({ MetricName: 'm', Value: 1, Timestamp: (NOW - skew) / 1000 }, 0).Timestamp, NOW)
   t.equal(read({ MetricName: 'm', Value: 1 }, 0).Timestamp, NOW)
   t.same(seen, [NOW, NOW])
-  t.same(logEventReader({ now: NOW, skew: -skew, policy: null }).read({ message: 'x', timestamp: NOW + skew - 5 }, 0), [NOW - 5, 'x'])
+  t.same(logEventReader({ now: NOW, skew: -skew, policy: null, emf: message => message }).read({ message: 'x', timestamp: NOW + skew - 5 }, 0), [NOW - 5, 'x'])
   t.same(datumReader({ now: NOW, skew: 0, policy: null }).read({ MetricName: 'm', Value: 1 }, 0), readMetricDatum({ MetricName: 'm', Value: 1 }, 0, NOW))
 })
