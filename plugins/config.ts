@@ -105,8 +105,13 @@ function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults 
   return faults
 }
 
+/** Compiles the schema once for every gateway of the process. */
+let ajv: Ajv | undefined
+
 /** Has infinite numbers held against their maximum, as Ajv takes "Infinity" for an integer, and knows the formats. */
-function customOptions (ajv: Ajv): Ajv {
+function customOptions (created: Ajv): Ajv {
+  if (ajv !== undefined) return ajv
+  ajv = created
   ajv.opts.strictNumbers = false
   for (const [name, isOfFormat] of Object.entries(CONFIG_FORMATS)) ajv.addFormat(name, isOfFormat)
   return ajv
