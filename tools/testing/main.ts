@@ -28,6 +28,8 @@ const DEFAULT_JOBS = 4
 const TEST_TIMEOUT_SECONDS = 240
 const FILE_TIMEOUT_MS = 600_000
 const INTERRUPTED = 130
+/** A test ends before the threads of the garbage collector would repay their cost. */
+const SHORT_RUN_ARGS = ['--single-threaded-gc', '--max-semi-space-size=32']
 
 const screen = createScreen(process.stdout)
 
@@ -81,7 +83,7 @@ async function runTests (options: Options): Promise<number> {
       TEST_REDIS_URL: redis.url
     },
     // Where in the sources something failed is worth the time only to who looks at a few files.
-    nodeArgs: options.named.length > 0 ? ['--enable-source-maps'] : [],
+    nodeArgs: [...SHORT_RUN_ARGS, ...(options.named.length > 0 ? ['--enable-source-maps'] : [])],
     onEnd ({ name }, { ok, assertions, seconds }) {
       screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${name} ${screen.style('dim', `${count(assertions)} assertions, ${seconds.toFixed(1)} s`)}`)
     }
