@@ -1,0 +1,75 @@
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
+import { BACKENDS, startGateway } from '../helpers/app.js'
+
+const MIB = 1_048_576
+const ITEMS = 10_000
+/** One good data point and 9,999 that are none, in a few bytes. */
+const MOSTLY_BAD = gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: [{ MetricName: 'm', Value: 1 }, ...Array(ITEMS - 1).fill(0)] } }))
+const ALL_BAD = gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: Array(ITEMS).fill(0) } }))
+
+for (const backend of BACKENDS) {
+  t.test(`what is answered and kept for a request is bounded, ${backend}`, async t => {
+    const file = await applicationsFile(t, [
+      { id: 'shop', namespaces: ['*'], logGroups: ['*'] },
+      { id: 'poor', namespaces: ['*'], logGroups: ['*'], budgets: { soft: 1, daily: { items: 15_000 } } }
+    ])
+    const { app, post, url } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0', SPOOL_MAX_BYTES: String(MIB) }, backend)
+    const tokenOf = async (id: string): Promise<string> => {
+      const { accessToken } = await (await post('/token', { clientToken: clientJwt({ iss: id }, secretOf(id)) })).json() as { accessToken: string }
+      return accessToken
+    }
+    const authorization = `Bearer ${await tokenOf('shop')}`
+    const send = async (body: Uint8Array, headers: Record<string, string> = {}) =>
+      await fetch(`${url}/metric`, { method: 'POST', headers: { authorization, 'content-type': 'application/json', 'content-encoding': 'gzip', ...headers }, body })
+
+    t.test('an answer names 100 items, and counts all', async t => {
+      for (const [body, status, bad] of [[MOSTLY_BAD, 201, ITEMS - 1], [ALL_BAD, 400, ITEMS]] as const) {
+        const response = await send(body)
+        t.equal(response.status, status)
+        const text = await response.text()
+        t.ok(text.length < 20_000, `${text.length} characters`)
+        const { rejected, rejectedCount } = JSON.parse(text) as { rejected: Array<{ index: number }>, rejectedCount: object }
+        t.same(rejected.map(({ index }) => index), Array.from({ length: 100 }, (_, i) => i + ITEMS - bad))
+        t.same(rejectedCount, { 'invalid-item': bad })
+      }
+    })
+
+    t.test('a name that the client has chosen is quoted in part', async t => {
+      const long = 'x'.repeat(1_000_000)
+      const headers = { authorization }
+      for (const body of [
+        { params: { Namespace: 'n', MetricData: [{ MetricName: 'm', Value: 1, [long]: 1 }] } },
+        { params: { Namespace: 'n', MetricData: [] }, [long]: 1 }
+      ]) {
+        const response = await post('/metric', body, headers)
+        t.equal(response.status, 400)
+        t.ok((await response.text()).length < 2_000)
+      }
+    })
+
+    t.test('600 requests with a key each keep little', async t => {
+      const statuses = new Set<number>()
+      for (let i = 0; i < 30; i++) {
+        const answers = await Promise.all(Array.from({ length: 20 }, (_, j) => send(MOSTLY_BAD, { 'idempotency-key': `${i} ${j}` })))
+        for (const answer of answers) {
+          statuses.add(answer.status)
+          await answer.arrayBuffer()
+        }
+      }
+      t.same([...statuses], [201])
+      const bytes = await app.spool.keyBytes()
+      t.ok(bytes > 20_000 && bytes < MIB / 8, `${bytes} bytes`)
+    })
+
+    t.test('refused items count for the daily budget', async t => {
+      const poor = { authorization: `Bearer ${await tokenOf('poor')}` }
+      t.equal((await send(ALL_BAD, poor)).status, 400)
+      t.equal((await send(ALL_BAD, poor)).status, 400)
+      t.match(await (await send(ALL_BAD, poor)).json(), { error: { code: 151 } })
+      await app.usage.report(1)
+      t.match((await app.usage.report(1)).usage.find(({ application }) => application === 'poor'), { refused: { metrics: 2 * ITEMS, logs: 0 }, items: { metrics: 0 } })
+    })
+  })
+}
