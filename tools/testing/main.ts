@@ -15,13 +15,15 @@ const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [
 
 Compiles what has changed of sources and tests, and runs every test/**/*.test.ts, or the files that are named.
 
-  --slow     runs test/**/*.slow.ts instead
+  --slow     runs test/**/*.slow.ts instead, and sums up which lines of the sources they have run
   --browser  runs test/**/*.browser.ts instead, which need Chromium
   --compile  runs nothing
   --jobs n   runs so many files at the same time
 `
 /** Where tap finds the reports. */
 const REPORTS = '.tap/reports'
+/** Where tap finds the lines that the processes of slow tests have run. */
+const COVERAGE = '.tap/coverage'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
 /** Of a test that does not set its own. */
@@ -36,6 +38,8 @@ const screen = createScreen(process.stdout)
 interface Options {
   suffix: string
   jobs: number
+  /** Whether the lines that the tests and their children run are summed up, too. */
+  coverage: boolean
   /** The files to run; none: all. */
   named: string[]
 }
@@ -57,13 +61,18 @@ function testFile (name: string): TestFile {
   }
 }
 
-/** Shows what has failed, and sums up. @returns the exit code */
-async function judge (files: TestFile[]): Promise<number> {
+/** @returns the exit code */
+async function runTap (args: string[]): Promise<number> {
   // On a terminal, and without CI, the reporter writes everything anew whenever something changes.
   const env = { ...process.env, CI: 'true' }
-  const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), ['--reporter=terse', ...files.map(({ report }) => report)], { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = await once(tap, 'close') as [number | null]
   return code ?? 1
+}
+
+/** Shows what has failed, and sums up. @returns the exit code */
+function judge (files: TestFile[]): Promise<number> {
+  return runTap(['--reporter=terse', ...files.map(({ report }) => report)])
 }
 
 async function runTests (options: Options): Promise<number> {
@@ -71,7 +80,7 @@ async function runTests (options: Options): Promise<number> {
   ensureRedis()
   if (files.some(({ name }) => name.endsWith('.browser.ts'))) ensureChromium()
   if (files.some(({ name }) => name.endsWith('.slow.ts'))) ensurePackages()
-  rmSync(join(ROOT, REPORTS), { recursive: true, force: true })
+  for (const folder of [REPORTS, COVERAGE]) rmSync(join(ROOT, folder), { recursive: true, force: true })
   const redis = await startRedis()
   await runFiles(files, {
     jobs: options.jobs,
@@ -80,6 +89,7 @@ async function runTests (options: Options): Promise<number> {
       ...process.env,
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
       TAP_TIMEOUT: String(TEST_TIMEOUT_SECONDS),
+      ...(options.coverage && { NODE_V8_COVERAGE: join(ROOT, COVERAGE) }),
       TEST_REDIS_URL: redis.url
     },
     // Where in the sources something failed is worth the time only to who looks at a few files.
@@ -89,6 +99,8 @@ async function runTests (options: Options): Promise<number> {
     }
   })
   await redis.stop()
+  // Before tap judges, which removes them.
+  if (options.coverage) await runTap(['report', 'text-summary'])
   return await judge(files)
 }
 
@@ -108,5 +120,5 @@ if (help) {
   process.stdout.write(USAGE)
 } else {
   compile(ROOT)
-  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), named })
+  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), coverage: slow, named })
 }
