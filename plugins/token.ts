@@ -101,7 +101,10 @@ function createTokens (fastify: FastifyInstance) {
     required: {
       onRequest (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const token = tokenOf(request)
-        if (token === NO_TOKEN) return done()
+        if (token === NO_TOKEN) {
+          request.expectUnauthenticatedBody(reply)
+          return done()
+        }
         const principal = authenticate(token, request)
         if (principal instanceof ApiError) return refusals.run(() => done(principal))
         admit(request, reply, principal)
@@ -129,4 +132,4 @@ async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'usage', 'entitlement'] })
+export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'body', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'usage', 'entitlement'] })

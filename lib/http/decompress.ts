@@ -1,4 +1,4 @@
-import { Transform, type Readable, type TransformCallback } from 'node:stream'
+import { PassThrough, Transform, type Readable, type TransformCallback } from 'node:stream'
 import zlib from 'node:zlib'
 import { ApiError } from './api-error.js'
 
@@ -29,21 +29,37 @@ if (zstd !== undefined) DECODERS.set('zstd', zstd)
 /** What `inflate` takes. */
 export const ENCODINGS = [...DECODERS.keys()]
 
+export interface InflateLimits {
+  /** Of the body as sent, and as inflated. */
+  maxBytes: number
+  /** The error for a body with more bytes, unless it is the usual one. */
+  tooLarge?: () => ApiError
+  /** Told of inflated bytes as they come. @throws ApiError when they are too many */
+  onInflated?: (bytes: number) => void
+}
+
 /** Passes what was inflated on, and ends both at the first byte too many. */
 class InflatedBody extends Transform {
   /** Compressed bytes read so far; Fastify compares them with Content-Length. */
   receivedEncodedLength = 0
   #inflated = 0
-  readonly #maxBytes: number
+  readonly #limits: InflateLimits
 
-  constructor (maxBytes: number) {
+  constructor (limits: InflateLimits) {
     super()
-    this.#maxBytes = maxBytes
+    this.#limits = limits
   }
 
   override _transform (chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    const { maxBytes, tooLarge, onInflated } = this.#limits
     this.#inflated += chunk.length
-    if (this.#inflated > this.#maxBytes) callback(new ApiError('bodyTooLarge', { message: `The body inflates to more than ${this.#maxBytes} bytes: send fewer items in a request.` }))
+    try {
+      onInflated?.(chunk.length)
+    } catch (error) {
+      callback(error as ApiError)
+      return
+    }
+    if (this.#inflated > maxBytes) callback(tooLarge?.() ?? new ApiError('bodyTooLarge', { message: `The body inflates to more than ${maxBytes} bytes: send fewer items in a request.` }))
     else if (this.#inflated > INFLATE_RATIO_FLOOR_BYTES && this.#inflated > MAX_INFLATE_RATIO * this.receivedEncodedLength) callback(new ApiError('bodyTooLarge', { message: `The body inflates to more than ${MAX_INFLATE_RATIO} times its size.` }))
     else callback(null, chunk)
   }
@@ -61,13 +77,15 @@ export function readContentEncoding (header: string | undefined): string | null 
  * Inflates a body chunk by chunk. It fails with an ApiError: bodyTooLarge as soon as more than `maxBytes` came out, or
  * far more than went in; malformedBody when the data is corrupt or ends too early. The source is never destroyed, as
  * the answer travels on its socket.
+ * @param encoding null for a body that is not compressed
  * @throws ApiError unsupportedMediaType for an encoding that is not known
  */
-export function decompress (source: Readable, encoding: string, maxBytes: number): Readable {
-  const create = DECODERS.get(encoding)
+export function decompress (source: Readable, encoding: string | null, limits: InflateLimits): Readable {
+  const { maxBytes, tooLarge } = limits
+  const create = encoding === null ? () => new PassThrough() : DECODERS.get(encoding)
   if (create === undefined) throw new ApiError('unsupportedMediaType', { message: `The content encoding is not supported: send ${ENCODINGS.join(', ')} or none.` })
   const decoder = create()
-  const body = new InflatedBody(maxBytes)
+  const body = new InflatedBody(limits)
 
   function stop (error: Error): void {
     source.unpipe(decoder)
@@ -78,7 +96,7 @@ export function decompress (source: Readable, encoding: string, maxBytes: number
   }
   function count (chunk: Buffer): void {
     body.receivedEncodedLength += chunk.length
-    if (body.receivedEncodedLength > maxBytes) stop(new ApiError('bodyTooLarge'))
+    if (body.receivedEncodedLength > maxBytes) stop(tooLarge?.() ?? new ApiError('bodyTooLarge'))
   }
 
   source.on('data', count)

@@ -46,14 +46,15 @@ export class WindowCounters {
     if (store.shared) this.#timer = setInterval(() => { this.sync() }, SYNC_MS).unref()
   }
 
-  hit (key: string, windowMs: number): WindowCount {
+  /** @param by how much the hit counts */
+  hit (key: string, windowMs: number, by = 1): WindowCount {
     const now = this.#now()
     let window = this.#windows.get(key)
     if (window === undefined || window.endsAt <= now) {
       window = { key, windowMs, endsAt: now + windowMs, total: 0, pending: 0 }
       this.#windows.set(key, window)
     }
-    window.pending++
+    window.pending += by
     if (this.#store.shared) this.#changed.add(window)
     return { count: window.total + window.pending, endsInMs: Math.min(Math.ceil(window.endsAt - now), windowMs) }
   }

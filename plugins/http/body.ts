@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, RequestPayload } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
-import { ENCODINGS, decompress, readContentEncoding } from '../../lib/http/decompress.js'
+import { ENCODINGS, decompress, readContentEncoding, type InflateLimits } from '../../lib/http/decompress.js'
+import { isTooDeep, MAX_UNAUTHENTICATED_BYTES, unauthenticatedBodyTooLarge } from '../../lib/http/unauthenticated-body.js'
 import { readJsonLines } from '../../lib/intake/json-lines.js'
 
 declare module 'fastify' {
@@ -15,6 +16,13 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The JSON of the body; null when it is not one document. */
     bodyText: string | null
+    /** Whether the body is read before it is known who sends it. */
+    isUnauthenticated: boolean
+    /**
+     * To be called before the body is read, when nothing else says who sends it: the body is held to tighter limits.
+     * @throws ApiError bodyTooLarge when it says that it is too large
+     */
+    expectUnauthenticatedBody: (reply: FastifyReply) => void
   }
 }
 
@@ -48,15 +56,41 @@ function refuseUnread (request: FastifyRequest, reply: FastifyReply, done: HookH
   done()
 }
 
+function expectUnauthenticatedBody (this: FastifyRequest, reply: FastifyReply): void {
+  this.isUnauthenticated = true
+  if (!(Number(this.headers['content-length']) > MAX_UNAUTHENTICATED_BYTES)) return
+  reply.header('Connection', 'close')
+  throw unauthenticatedBodyTooLarge()
+}
+
 /** Beacons of a Blob without a type have none; a compressed body is inflated on its way to the parser. */
 function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload, done: (error: Error | null, payload?: RequestPayload) => void): void {
   const { headers } = request
   const encoding = readContentEncoding(headers['content-encoding'])
-  if ((encoding === null && headers['content-type'] !== undefined) || isBodyless(request.method) || !hasBody(request)) return done(null)
+  const length = headers['content-length']
+  // A body that says its length is held to it by Node.
+  const isPlain = encoding === null && (length !== undefined || !request.isUnauthenticated)
+  if (isPlain && request.isUnauthenticated) request.server.quotas.chargeAddress(request, Number(length))
+  if ((isPlain && headers['content-type'] !== undefined) || isBodyless(request.method) || !hasBody(request)) return done(null)
   headers['content-type'] ??= 'application/json'
-  if (encoding === null) return done(null)
-  if (!ENCODINGS.includes(encoding)) reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
-  done(null, decompress(payload, encoding, request.routeOptions.bodyLimit))
+  if (isPlain) return done(null)
+  if (encoding !== null && !ENCODINGS.includes(encoding)) reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
+  done(null, decompress(payload, encoding, limitsOf(request)))
+}
+
+function limitsOf (request: FastifyRequest): InflateLimits {
+  const { bodyLimit } = request.routeOptions
+  if (!request.isUnauthenticated) return { maxBytes: bodyLimit }
+  return {
+    maxBytes: Math.min(bodyLimit, MAX_UNAUTHENTICATED_BYTES),
+    tooLarge: unauthenticatedBodyTooLarge,
+    onInflated: bytes => request.server.quotas.chargeAddress(request, bytes)
+  }
+}
+
+/** @throws ApiError */
+function checkDepth (request: FastifyRequest, text: string, isLines: boolean): void {
+  if (request.isUnauthenticated && isTooDeep(text, isLines)) throw unauthenticatedBodyTooLarge()
 }
 
 /** A request without a body has no content type; it is held against the schema of a JSON document. */
@@ -84,9 +118,12 @@ async function body (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onRequest', refuseUnread)
   fastify.addHook('preParsing', prepareBody)
   fastify.decorateRequest('bodyText', null)
+  fastify.decorateRequest('isUnauthenticated', false)
+  fastify.decorateRequest('expectUnauthenticatedBody', expectUnauthenticatedBody)
   fastify.removeContentTypeParser('application/json')
   fastify.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
     request.bodyText = text
+    checkDepth(request, text, false)
     // No body at all: whoever asks for a token finds that it is missing, before anything else.
     if (text === '') done(null)
     else readJson(request, text, done)
@@ -95,6 +132,7 @@ async function body (fastify: FastifyInstance): Promise<void> {
     this.addHook('preValidation', nameContentType)
     this.addContentTypeParser(JSON_LINES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
       try {
+        checkDepth(request, text, true)
         done(null, toBody(readJsonLines(text, parse), request.query as object))
       } catch (error) {
         done(error as Error)

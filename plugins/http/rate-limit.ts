@@ -1,5 +1,5 @@
 import fastifyRateLimit, { normalizeIP } from '@fastify/rate-limit'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
 import { ApiError } from '../../lib/http/api-error.js'
@@ -11,6 +11,9 @@ declare module 'fastify' {
 }
 
 const MINUTE_MS = 60_000
+const ADDRESS_PREFIX = 'ip:'
+/** Bytes of bodies without a token, as inflated, that count as one request. */
+const CHARGED_BYTES = 16_384
 /** A network of this size is one client: providers give it to a single household. */
 const IPV6_PREFIX = 64
 /** Addresses whose network is remembered. */
@@ -23,7 +26,7 @@ function createStore (counters: WindowCounters) {
   return class Store {
     readonly #prefix: string
 
-    constructor (_options: unknown, prefix = 'ip:') {
+    constructor (_options: unknown, prefix = ADDRESS_PREFIX) {
       this.#prefix = prefix
     }
 
@@ -39,7 +42,14 @@ function createStore (counters: WindowCounters) {
   }
 }
 
-function createQuotas (counters: WindowCounters) {
+/**
+ * @param addressLimit requests per minute and address, 0 for no limit
+ * @param networkOf the address under which the requests of an IP are counted
+ */
+function createQuotas (counters: WindowCounters, addressLimit: number, networkOf: (ip: string) => string) {
+  /** Of each request, the bytes that are counted for its address. */
+  const charged = new WeakMap<FastifyRequest, number>()
+
   /** @throws ApiError tooManyRequests */
   function check (key: string, limit: number, of: string, reply: FastifyReply): void {
     const { count, endsInMs } = counters.hit(key, MINUTE_MS)
@@ -52,6 +62,20 @@ function createQuotas (counters: WindowCounters) {
   }
 
   return {
+    /**
+     * Counts bytes that are read before it is known who sends them: each CHARGED_BYTES as a request of the address.
+     * @throws ApiError tooManyRequests
+     */
+    chargeAddress (request: FastifyRequest, bytes: number): void {
+      if (addressLimit === 0) return
+      const before = charged.get(request) ?? 0
+      charged.set(request, before + bytes)
+      const by = Math.floor((before + bytes) / CHARGED_BYTES) - Math.floor(before / CHARGED_BYTES)
+      if (by === 0) return
+      const { count, endsInMs } = counters.hit(ADDRESS_PREFIX + networkOf(request.ip), MINUTE_MS, by)
+      if (count > addressLimit) throw new ApiError('tooManyRequests', { retryAfter: Math.ceil(endsInMs / 1000) })
+    },
+
     /**
      * Counts a request of this token and of its application.
      * @throws ApiError tooManyRequests
@@ -70,7 +94,7 @@ async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const counters = new WindowCounters(fastify.state, () => performance.now())
   const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: ip => normalizeIP(ip, IPV6_PREFIX) })
   fastify.addHook('onClose', async () => counters.close())
-  fastify.decorate('quotas', createQuotas(counters))
+  fastify.decorate('quotas', createQuotas(counters, RATE_LIMIT_PER_MINUTE, ip => networks.memo(ip)))
 
   await fastify.register(fastifyRateLimit, {
     global: false,

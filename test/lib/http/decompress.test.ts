@@ -9,7 +9,7 @@ const COMPRESS: Record<string, (data: Buffer) => Buffer> = { gzip: gzipSync, def
 
 async function read (source: Readable, encoding: string, maxBytes = MIB): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of decompress(source, encoding, maxBytes)) chunks.push(chunk as Buffer)
+  for await (const chunk of decompress(source, encoding, { maxBytes })) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
 }
 
@@ -81,7 +81,7 @@ t.test('more compressed bytes than the cap are not taken either', async t => {
 
 t.test('a source that fails fails the body, and is not destroyed by it', async t => {
   const source = new Readable({ read () {} })
-  const body = decompress(source, 'gzip', MIB)
+  const body = decompress(source, 'gzip', { maxBytes: MIB })
   source.push(gzipSync(telemetry(1_000)).subarray(0, 100))
   setImmediate(() => source.emit('error', new Error('aborted')))
   await t.rejects(read(Readable.from(body), 'gzip'), /aborted|gzip/)
@@ -98,6 +98,6 @@ t.test('Content-Encoding is read as browsers and proxies write it', async t => {
   t.equal(readContentEncoding('GZIP '), 'gzip')
   t.equal(readContentEncoding('x-gzip'), 'gzip')
   for (const encoding of ['compress', 'gzip, gzip', '__proto__', 'constructor']) {
-    t.throws(() => decompress(Readable.from([]), encoding, MIB), { code: 131, message: /gzip, deflate, br/ })
+    t.throws(() => decompress(Readable.from([]), encoding, { maxBytes: MIB }), { code: 131, message: /gzip, deflate, br/ })
   }
 })
