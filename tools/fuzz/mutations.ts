@@ -9,6 +9,18 @@ const DEPTH = 20_000
 /** Three times over, this is a body that is refused for its size, and still a string. */
 const REPEATED = 40
 
+/** Fields that are read before, or apart from, the items. */
+const FIELDS = ['accessToken', 'clientToken', 'sentAt', 'params', 'logEvents']
+const SIZES = [100, 1_000, DEPTH]
+
+/** JSON of objects or arrays in one another. */
+const deep = fc.tuple(fc.constantFrom(['[', ']'], ['{"a":', '}'], ['[{"":', '}]']), fc.constantFrom(...SIZES)).map(([[open, close], depth]) =>
+  `${open!.repeat(depth)}0${close!.repeat(depth)}`)
+/** JSON of many fields or elements beside one another. */
+const wide = fc.tuple(fc.boolean(), fc.constantFrom(...SIZES)).map(([isArray, width]) => isArray
+  ? `[${Array(width).fill('{}').join(',')}]`
+  : `{${Array.from({ length: width }, (_none, n) => `"${n}":${n}`).join(',')}}`)
+
 export const garbage: Arbitrary<unknown> = fc.oneof(
   fc.jsonValue({ maxDepth: 2 }),
   anyText,
@@ -73,6 +85,7 @@ export function broken (json: Arbitrary<string>): Arbitrary<Buffer> {
     json.map(text => Buffer.from(text + text)),
     fc.uint8Array({ maxLength: 200 }).map(bytes => Buffer.from(bytes)),
     fc.constantFrom('[', '{"a":', '{"params":').map(open => Buffer.from(open.repeat(DEPTH))),
+    fc.tuple(fc.constantFrom(...FIELDS), fc.oneof(deep, wide)).map(([field, text]) => Buffer.from(`{"${field}":${text}}`)),
     fc.constantFrom('[]'.repeat(9), '{"a":1,"a":2}', '{"__proto__":{"polluted":1}}', '{"constructor":{"prototype":{"polluted":1}}}', '1e999', '"\\ud800"', '\n\n\n').map(text => Buffer.from(text))
   )
 }

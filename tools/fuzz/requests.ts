@@ -1,6 +1,7 @@
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import fc, { type Arbitrary } from 'fast-check'
 import type { Document, Operation, Parameter, Schema } from './document.js'
+import { embeddedMetric } from './embedded-metrics.js'
 import { broken, garbage, nearly } from './mutations.js'
 import { anyText, hintOr, valuesOf, type Hints } from './values.js'
 
@@ -20,6 +21,11 @@ const BOMB = gzipSync(Buffer.alloc(20_000_000, ' '))
 const BIG = Buffer.from(JSON.stringify({ logGroupName: '/fuzz', logStreamName: 's', logEvents: [{ message: 'x'.repeat(3_000_000) }] }))
 const ENCODERS: Record<string, (bytes: Buffer) => Buffer> = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync }
 const MINUTE_MS = 60_000
+/** Few, so that a request meets the key of another, and sometimes its own again. */
+const IDEMPOTENCY_KEYS = ['a', 'a', 'b', 'b', '"quoted"', 'x'.repeat(300)]
+/** Addresses as proxies write them, and as nobody should. */
+const FORWARDED_FOR = ['1.2.3.4', '1.2.3.4:50000', '::1', '[2001:db8::1]:443', '2001:db8::1%eth0', 'unknown', '_hidden', ',', 'a, b, c', '1.2.3.4, ', '999.1.1.1', '0x7f.1']
+const FORWARDED = ['for=1.2.3.4;proto=https;host=evil.example', 'for="[2001:db8::1]:443"', 'for=_hidden, for=unknown', 'for="', ';;;', 'by=x;for']
 
 const rarely = <T>(common: Arbitrary<T>, rare: Arbitrary<T>, weight: number): Arbitrary<T> => fc.oneof({ arbitrary: common, weight: weight - 1 }, { arbitrary: rare, weight: 1 })
 
@@ -45,6 +51,8 @@ function hintsFor (credentials: Credentials): Hints {
     timestamp: nearby,
     Timestamp: nearby,
     sentAt: nearby,
+    message: fc.oneof({ arbitrary: fc.string({ maxLength: 60 }), weight: 5 }, embeddedMetric),
+    'idempotency-key': fc.constantFrom(...IDEMPOTENCY_KEYS),
     // What would revoke the tokens of the fuzzer itself leaves nothing to fuzz.
     application: fc.constantFrom('nobody', 'nobody-else'),
     issuedBefore: fc.constantFrom('2026-01-01T00:00:00Z', '2025-06-30'),
@@ -110,7 +118,10 @@ function encoded (body: Arbitrary<Buffer | null>): Arbitrary<Encoded> {
 function extraHeaders (): Arbitrary<Record<string, string>> {
   return fc.record({
     origin: fc.oneof(fc.constantFrom('https://shop.example', 'null', '*', 'file://', 'https://a,https://b'), headerText),
-    'x-forwarded-for': fc.oneof(fc.constantFrom('1.2.3.4', '::1', 'a, b, c'), headerText),
+    'x-forwarded-for': fc.oneof({ arbitrary: fc.constantFrom(...FORWARDED_FOR), weight: 3 }, headerText),
+    forwarded: fc.oneof({ arbitrary: fc.constantFrom(...FORWARDED), weight: 3 }, headerText),
+    'x-forwarded-host': fc.constantFrom('evil.example', 'a b', '[', ''),
+    'x-forwarded-proto': fc.constantFrom('https', 'javascript', ''),
     'user-agent': headerText,
     accept: fc.constantFrom('*/*', 'text/html', 'application/json;q=0', ''),
     'accept-encoding': headerText,

@@ -41,6 +41,8 @@ export interface FuzzResult {
 export const FUZZ_ENVIRONMENT = {
   ALLOWED_NAMESPACES: 'fuzz,fuzz/*',
   ALLOWED_LOG_GROUPS: '/fuzz*',
+  EMF: 'allow',
+  TRUST_PROXY: '1',
   RATE_LIMIT_PER_MINUTE: '0',
   MAX_EVENT_LOOP_DELAY_MS: '0'
 }
