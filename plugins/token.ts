@@ -30,7 +30,7 @@ function tokenOf ({ headers, query }: FastifyRequest, inBody?: unknown): FoundTo
 }
 
 function createTokens (fastify: FastifyInstance) {
-  const { config, applications, revocations, state, quotas, usage, entitlement } = fastify
+  const { config, applications, revocations, state, quotas, failures, usage, entitlement } = fastify
   // A refusal that is written by itself wakes up the client or proxy, which then sends the next request by itself.
   const refusals = new TickBatch()
   const accessTokens = new AccessTokens({
@@ -49,10 +49,10 @@ function createTokens (fastify: FastifyInstance) {
   function authenticate (token: string | typeof NOT_A_TOKEN, request: FastifyRequest): Principal | ApiError {
     const claims = token === NOT_A_TOKEN ? null : accessTokens.verify(token)
     const application = claims === null ? undefined : applications.get(claims.applicationId)
-    if (claims === null || application === undefined || revocations.hasAccessToken(claims)) return INVALID
-    if (isBoundElsewhere(claims, request.headers.origin, application)) return INVALID
+    if (claims === null || application === undefined || revocations.hasAccessToken(claims)) return failures.refusal(request) ?? INVALID
+    if (isBoundElsewhere(claims, request.headers.origin, application)) return failures.refusal(request) ?? INVALID
     requireOrigin(application, request)
-    return { application, jti: claims.jti, scope: claims.scope }
+    return { application, grant: claims.grant, scope: claims.scope }
   }
 
   /** Counts the request as soon as its principal is known. @throws ApiError */
@@ -86,15 +86,17 @@ function createTokens (fastify: FastifyInstance) {
      * Trades a client token for an access token of the page that asks.
      * @throws ApiError
      */
-    async issue (clientToken: string, request: FastifyRequest): Promise<string> {
+    async issue (clientToken: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
+      failures.require(request)
       const grant = readGrant(clientToken, applications, Date.now())
       if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
       const { application, scope, jti } = grant
       requireOrigin(application, request)
       request.applicationId = application.id
+      quotas.admitTrade(grant, reply)
       if (config.ENTITLEMENT === 'on') await entitlement!.require(application.id)
       if (application.singleUseClientTokens) await requireFirstUse(grant)
-      return accessTokens.issue({ applicationId: application.id, scope, parent: jti, origin: request.headers.origin ?? null })
+      return accessTokens.issue({ applicationId: application.id, scope, parent: jti, grant: grant.id, origin: request.headers.origin ?? null })
     },
 
     /** Spread into the options of a route that asks for an access token: sets `request.principal`. */
@@ -118,7 +120,7 @@ function createTokens (fastify: FastifyInstance) {
           if (principal instanceof ApiError) return done(principal)
           if (request.principal === null) admit(request, reply, principal)
         }
-        if (request.principal === null) throw new ApiError('accessTokenMissing')
+        if (request.principal === null) throw failures.refusal(request) ?? new ApiError('accessTokenMissing')
         done()
       }
     }

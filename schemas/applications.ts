@@ -68,7 +68,7 @@ export const ApplicationSchema = Type.Object({
 
   rateLimits: Type.Object({
     perMinute: atLeastOne('Requests of all its tokens together.'),
-    perTokenPerMinute: atLeastOne('Requests of one token.')
+    perTokenPerMinute: atLeastOne('Requests of all access tokens of one client token, and trades of that.')
   }, { additionalProperties: false, default: {} }),
   budgets: Type.Object({
     soft: Type.Number({ minimum: 0, maximum: 1, default: 0.8, description: 'Share of a daily budget from which on answers warn.' }),

@@ -113,6 +113,7 @@ export const ConfigSchema = Type.Object({
   CONNECTION_TIMEOUT_MS: integer({ default: 60_000, minimum: 0, description: 'milliseconds without a byte after which a connection with a request under way is closed, more than the 30 s of "Prefer: wait", 0 for no limit' }),
   MAX_EVENT_LOOP_DELAY_MS: integer({ default: 2_000, minimum: 0, description: 'the event-loop delay in milliseconds above which requests are answered 503, 0 for no limit' }),
   RATE_LIMIT_PER_MINUTE: integer({ default: 6_000, minimum: 0, description: 'requests per minute and IP, 0 for no limit' }),
+  FAILURES_PER_MINUTE: integer({ default: 300, minimum: 0, description: 'requests per minute and IP with wrong or missing tokens, wrong keys or unknown paths, after which every further one but those with a valid access token is answered 429, 0 for no limit' }),
 
   REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', description: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS; the database is a number, and / ? # % in user or password are written %2F %3F %23 %25' })),
   REDIS_PREFIX: Type.String({ default: 'cloudwatch-postman', pattern: '^[\\w.:-]{1,64}$', description: 'the beginning of every key in Redis, a different one for each of the gateways that share it: letters, digits and . : _ -' }),

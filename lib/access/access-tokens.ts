@@ -6,6 +6,9 @@ import type { UnixMs } from '../../schemas/common.js'
 import { readScope, WHOLE_APPLICATION, type Scope } from './scope.js'
 
 const MAX_ACCESS_TOKEN_LENGTH = 4_096
+/** The `typ` of access tokens (RFC 9068); those of before have that of any JWT, and are taken until they expire. */
+const TYPE = 'at+jwt'
+const TYPES_TAKEN: ReadonlySet<unknown> = new Set([TYPE, 'JWT'])
 /** Verified access tokens remembered. */
 const CACHE_SIZE = 10_000
 /** Refused tokens that are remembered: a page repeats one until it has another. */
@@ -14,11 +17,17 @@ const KEY_ID_LENGTH = 8
 /** Browsers send this for a page whose origin they hide. */
 const HIDDEN_ORIGIN = 'null'
 
+/** Whether a JWT says that it is an access token, and nothing else. */
+export function isAccessToken (token: string): boolean {
+  const { typ } = readHeader(token)
+  return typeof typ === 'string' && typ.toLowerCase().replace('application/', '') === TYPE
+}
+
 /** The application that sends a request, with the rights of its token; taken from the token, never from the payload. */
 export interface Principal {
   application: Application
-  /** The access token's id. */
-  jti: string
+  /** What all access tokens that the same client token was traded for have in common. */
+  grant: string
   scope: Scope
 }
 
@@ -31,12 +40,14 @@ export interface AccessClaims {
   origin: string | null
   /** `jti` of the client token that it was traded for; null when that had none. */
   parent: string | null
+  /** The id of the grant of that client token; for an access token of before its own `jti`. */
+  grant: string
   /** To the second. */
   issuedAt: UnixMs
   expiresAt: UnixMs
 }
 
-export type NewAccessToken = Pick<AccessClaims, 'applicationId'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent'>>
+export type NewAccessToken = Pick<AccessClaims, 'applicationId'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent' | 'grant'>>
 
 export interface AccessTokenOptions {
   /** The first signs, each verifies. */
@@ -52,10 +63,11 @@ interface Payload {
   jti?: unknown
   iat?: unknown
   exp?: unknown
-  /** Scope, origin, parent. */
+  /** Scope, origin, parent, grant. */
   scp?: unknown
   org?: unknown
   par?: unknown
+  grt?: unknown
 }
 type Verifier = (token: string) => Payload
 
@@ -64,9 +76,9 @@ function keyId (secret: string): string {
   return createHash('sha256').update(`kid ${secret}`).digest('base64url').slice(0, KEY_ID_LENGTH)
 }
 
-function readKeyId (token: string): unknown {
-  const header = JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()) as { kid?: unknown }
-  return header.kid
+/** @throws SyntaxError */
+function readHeader (token: string): { kid?: unknown, typ?: unknown } {
+  return JSON.parse(Buffer.from(token.slice(0, token.indexOf('.')), 'base64url').toString()) ?? {}
 }
 
 /** Issues access tokens (JWT, HS256) and verifies them; the claims of verified tokens are remembered. */
@@ -82,15 +94,16 @@ export class AccessTokens {
     this.#options = options
   }
 
-  issue ({ applicationId, scope = WHOLE_APPLICATION, origin = null, parent = null }: NewAccessToken): string {
+  issue ({ applicationId, scope = WHOLE_APPLICATION, origin = null, parent = null, grant }: NewAccessToken): string {
     const { secrets: [secret], ttlSeconds, now, id } = this.#options
-    const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
+    const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), header: { alg: 'HS256', typ: TYPE }, clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
     return sign({
       sub: applicationId,
       jti: id(),
       ...(scope === WHOLE_APPLICATION ? {} : { scp: scope }),
       ...(origin === null ? {} : { org: origin }),
-      ...(parent === null ? {} : { par: parent })
+      ...(parent === null ? {} : { par: parent }),
+      ...(grant === undefined ? {} : { grt: grant })
     })
   }
 
@@ -112,7 +125,9 @@ export class AccessTokens {
 
   #verified (token: string): AccessClaims | null {
     try {
-      const payload = this.#verifierOf(readKeyId(token))?.(token)
+      const { kid, typ } = readHeader(token)
+      if (!TYPES_TAKEN.has(typ)) return null
+      const payload = this.#verifierOf(kid)?.(token)
       return payload === undefined ? null : toClaims(payload)
     } catch {
       return null
@@ -139,7 +154,7 @@ export function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: strin
   return !(origin === HIDDEN_ORIGIN && allowedOrigins.includes(HIDDEN_ORIGIN))
 }
 
-function toClaims ({ sub, jti, iat, exp, scp, org, par }: Payload): AccessClaims | null {
+function toClaims ({ sub, jti, iat, exp, scp, org, par, grt }: Payload): AccessClaims | null {
   if (typeof sub !== 'string' || typeof jti !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') return null
   const scope = scp === undefined ? WHOLE_APPLICATION : readScope(scp)
   if (scope === null) return null
@@ -149,6 +164,7 @@ function toClaims ({ sub, jti, iat, exp, scp, org, par }: Payload): AccessClaims
     scope,
     origin: typeof org === 'string' ? org : null,
     parent: typeof par === 'string' ? par : null,
+    grant: typeof grt === 'string' ? grt : jti,
     issuedAt: iat * 1000,
     expiresAt: exp * 1000
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createVerifier } from 'fast-jwt'
 import type { Application } from '../../schemas/applications.js'
 import type { UnixMs } from '../../schemas/common.js'
+import { isAccessToken } from './access-tokens.js'
 import type { Applications } from './applications.js'
 import { CLIENT_TOKEN_MAX_AGE_MS, CLIENT_TOKEN_MAX_FUTURE_MS, CLIENT_TOKEN_MAX_LIFE_MS } from './client-token-times.js'
 import { readLegacyClientToken } from './legacy-client-token.js'
@@ -83,6 +84,7 @@ function readTimes ({ iat, nbf, exp }: Payload, now: UnixMs): { issuedAt: UnixMs
 /** The application that the token names, which is not verified yet. */
 function claimedApplication (token: string, applications: Applications): Application | undefined {
   try {
+    if (isAccessToken(token)) return undefined
     const { iss, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Payload
     return [iss, sub].flatMap(id => typeof id === 'string' ? [applications.get(id)] : []).find(application => application !== undefined)
   } catch {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import proxyAddr from '@fastify/proxy-addr'
+import { readAddress } from './address.js'
 
 const HOPS = /^\d{1,2}$/
 
@@ -13,16 +14,17 @@ function isShortened (address: string): boolean {
  * @param value of the variable TRUST_PROXY
  * @returns null when Fastify could not read it
  */
-export function readTrustProxy (value = ''): boolean | string | ((address: string, hop: number) => boolean) | null {
+export function readTrustProxy (value = ''): boolean | ((address: string, hop: number) => boolean) | null {
   const text = value.trim()
   if (text === '' || text === 'false') return false
   if (text === 'true') return true
   if (HOPS.test(text)) return (_address, hop) => hop < Number(text)
   const addresses = text.split(',').map(address => address.trim())
+  if (addresses.some(isShortened)) return null
   try {
-    proxyAddr.compile(addresses)
+    const isTrusted = proxyAddr.compile(addresses)
+    return (address, hop) => isTrusted(readAddress(address) ?? '', hop)
   } catch {
     return null
   }
-  return addresses.some(isShortened) ? null : text
 }

@@ -2,7 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 
 /** The client that sent the items; an HTTP request is one. */
 export interface ClientInfo {
-  readonly ip: string
+  /** Its IP; null when no proxy has told one. */
+  readonly address: string | null
   readonly headers: { readonly 'user-agent'?: string | undefined }
 }
 

@@ -26,7 +26,7 @@ export type LogEventPolicy = (event: StoredLogEvent, index: number) => StoredLog
 function factsOf (clientInfo: ClientInfo | null, { ip, userAgent }: ItemPolicySettings['context']): ClientFacts {
   if (clientInfo === null) return []
   return [
-    ...(ip === true ? [[IP, truncateIp(clientInfo.ip) ?? UNKNOWN] as const] : []),
+    ...(ip === true ? [[IP, truncateIp(clientInfo.address ?? '') ?? UNKNOWN] as const] : []),
     ...(userAgent === true ? [[USER_AGENT, readBrowser(clientInfo.headers['user-agent'])] as const] : [])
   ]
 }

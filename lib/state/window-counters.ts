@@ -20,7 +20,7 @@ interface Window {
 }
 
 export interface WindowCount {
-  /** Hits in this window, this one included. */
+  /** Hits in this window; that of `hit` included. */
   count: number
   /** Whole milliseconds until the window ends. */
   endsInMs: number
@@ -57,6 +57,14 @@ export class WindowCounters {
     window.pending += by
     if (this.#store.shared) this.#changed.add(window)
     return { count: window.total + window.pending, endsInMs: Math.min(Math.ceil(window.endsAt - now), windowMs) }
+  }
+
+  /** The hits of a window so far, as this process knows them; 0 for one that it has not hit. */
+  look (key: string): WindowCount {
+    const now = this.#now()
+    const window = this.#windows.peek(key)
+    if (window === undefined || window.endsAt <= now) return { count: 0, endsInMs: 0 }
+    return { count: window.total + window.pending, endsInMs: Math.ceil(window.endsAt - now) }
   }
 
   /** Brings the counts together; never rejects. */

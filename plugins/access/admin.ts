@@ -7,7 +7,7 @@ declare module 'fastify' {
   interface FastifyInstance { admin: ReturnType<typeof createAdmin> }
 }
 
-function createAdmin (adminToken: string | undefined) {
+function createAdmin ({ config: { ADMIN_TOKEN: adminToken }, failures }: FastifyInstance) {
   const isAuthorized = adminToken === undefined ? null : createSecretCheck(`Bearer ${adminToken}`)
   return {
     /** Without a token the operator routes do not exist. */
@@ -16,6 +16,7 @@ function createAdmin (adminToken: string | undefined) {
     /** Spread into the options of an operator route. */
     required: {
       onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+        failures.require(request)
         if (isAuthorized?.(request.headers.authorization ?? '') !== true) throw new ApiError('adminTokenInvalid')
         done()
       }
@@ -25,7 +26,7 @@ function createAdmin (adminToken: string | undefined) {
 
 /** Owns `fastify.admin`: asks the requests of operators for the admin token. */
 async function admin (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('admin', createAdmin(fastify.config.ADMIN_TOKEN))
+  fastify.decorate('admin', createAdmin(fastify))
 }
 
-export default fp(admin, { name: 'admin', dependencies: ['config', 'errors'] })
+export default fp(admin, { name: 'admin', dependencies: ['config', 'errors', 'rate-limit'] })

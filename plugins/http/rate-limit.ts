@@ -2,22 +2,44 @@ import fastifyRateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
+import { readAddress } from '../../lib/http/address.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { WindowCounters } from '../../lib/state/window-counters.js'
 import type { Principal } from '../../lib/access/access-tokens.js'
+import type { Grant } from '../../lib/access/client-tokens.js'
+import { API_ERRORS, type ApiErrorName } from '../../schemas/error-table.js'
 
 declare module 'fastify' {
-  interface FastifyInstance { quotas: ReturnType<typeof createQuotas> }
+  interface FastifyInstance {
+    quotas: ReturnType<typeof createQuotas>
+    failures: ReturnType<typeof createFailures>
+  }
+  interface FastifyRequest {
+    /** The client's IP; null when what a proxy has written is none. */
+    readonly address: string | null
+  }
 }
 
 const MINUTE_MS = 60_000
 const ADDRESS_PREFIX = 'ip:'
 /** Bytes of bodies without a token, as inflated, that count as one request. */
 const CHARGED_BYTES = 16_384
+/** The errors of who guesses tokens, keys or paths. */
+const FAILURES: ReadonlySet<unknown> = new Set(([
+  'clientTokenMissing', 'clientTokenInvalid', 'accessTokenMissing', 'accessTokenInvalid', 'adminTokenInvalid', 'accessKeyInvalid'
+] satisfies ApiErrorName[]).map(name => API_ERRORS[name].code))
 /** A network of this size is one client: providers give it to a single household. */
 const IPV6_PREFIX = 64
+/** Of all clients whose proxy writes no address. */
+const NO_NETWORK = 'unknown'
 /** Addresses whose network is remembered. */
 const MAX_ADDRESSES = 10_000
+
+/** @param ip as a proxy has written it */
+function readNetwork (ip: string): string {
+  const address = readAddress(ip)
+  return address === null ? NO_NETWORK : normalizeIP(address, IPV6_PREFIX)
+}
 
 type Done = (error: Error | null, result?: { current: number, ttl: number }) => void
 
@@ -80,29 +102,89 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
      * Counts a request of this token and of its application.
      * @throws ApiError tooManyRequests
      */
-    admit ({ application, jti }: Principal, reply: FastifyReply): void {
+    admit ({ application, grant }: Principal, reply: FastifyReply): void {
       const { perMinute, perTokenPerMinute } = application.rateLimits
-      if (perTokenPerMinute !== undefined) check(`token:${jti}`, perTokenPerMinute, 'token', reply)
+      if (perTokenPerMinute !== undefined) check(`token:${grant}`, perTokenPerMinute, 'token', reply)
       if (perMinute !== undefined) check(`application:${application.id}`, perMinute, 'application', reply)
+    },
+
+    /**
+     * Counts a trade of this client token, apart from the requests with what it is traded for.
+     * @throws ApiError tooManyRequests
+     */
+    admitTrade ({ application, id }: Grant, reply: FastifyReply): void {
+      const { perMinute, perTokenPerMinute } = application.rateLimits
+      if (perTokenPerMinute !== undefined) check(`trade:${id}`, perTokenPerMinute, 'token', reply)
+      if (perMinute !== undefined) check(`trades:${application.id}`, perMinute, 'application', reply)
     }
   }
 }
 
-/** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
+/** Limits how often one IP may fail in a minute. Requests with a valid access token are not asked. */
+function createFailures (counters: WindowCounters, limit: number, networkOf: (ip: string) => string) {
+  function keyOf ({ ip }: FastifyRequest): string {
+    return `failures:${networkOf(ip)}`
+  }
+
+  /** The answer to an IP that has failed too often; null for any other. */
+  function refusal (request: FastifyRequest): ApiError | null {
+    if (limit === 0) return null
+    const { count, endsInMs } = counters.look(keyOf(request))
+    if (count < limit) return null
+    const seconds = Math.ceil(endsInMs / 1000)
+    return new ApiError('tooManyRequests', { message: 'Too many requests of this IP have failed: wait for as many seconds as "Retry-After" says.', retryAfter: seconds })
+  }
+
+  return {
+    refusal,
+
+    /**
+     * Before a secret is looked at, so that no more guesses are answered.
+     * @throws ApiError tooManyRequests
+     */
+    require (request: FastifyRequest): void {
+      const error = refusal(request)
+      if (error !== null) throw error
+    },
+
+    count (request: FastifyRequest): void {
+      if (limit > 0) counters.hit(keyOf(request), MINUTE_MS)
+    }
+  }
+}
+
+/**
+ * Owns `fastify.quotas` and `fastify.failures`, and limits what one IP may ask for in a minute; over all processes when
+ * they share a Redis.
+ */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
-  const { RATE_LIMIT_PER_MINUTE } = fastify.config
+  const { RATE_LIMIT_PER_MINUTE, FAILURES_PER_MINUTE } = fastify.config
   const counters = new WindowCounters(fastify.state, () => performance.now())
-  const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: ip => normalizeIP(ip, IPV6_PREFIX) })
+  const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: readNetwork })
   fastify.addHook('onClose', async () => counters.close())
-  fastify.decorate('quotas', createQuotas(counters, RATE_LIMIT_PER_MINUTE, ip => networks.memo(ip)))
+  const networkOf = (ip: string): string => networks.memo(ip)
+  const failures = createFailures(counters, FAILURES_PER_MINUTE, networkOf)
+  fastify.decorate('quotas', createQuotas(counters, RATE_LIMIT_PER_MINUTE, networkOf))
+  fastify.decorate('failures', failures)
+  fastify.decorateRequest('address', { getter () { return readAddress(this.ip) } })
 
   await fastify.register(fastifyRateLimit, {
     global: false,
     max: RATE_LIMIT_PER_MINUTE,
     timeWindow: MINUTE_MS,
     store: createStore(counters),
-    keyGenerator: ({ ip }) => networks.memo(ip),
+    keyGenerator: ({ ip }) => networkOf(ip),
     errorResponseBuilder: (_request, { ttl }) => new ApiError('tooManyRequests', { retryAfter: Math.ceil(ttl / 1000) })
+  })
+  fastify.addHook('onError', async (request, _reply, error) => {
+    if (FAILURES.has(error.code)) failures.count(request)
+  })
+  fastify.addHook('onRequest', (request, _reply, done) => {
+    if (request.is404) {
+      failures.require(request)
+      failures.count(request)
+    }
+    done()
   })
   if (RATE_LIMIT_PER_MINUTE === 0) return
   // A hook of the app comes before those of its routes, and so before any look at a token.

@@ -72,7 +72,7 @@ async function readPayload (payload: unknown, now: number): Promise<Lines> {
 }
 
 function createMetering (fastify: FastifyInstance) {
-  const { config, spool, prometheus } = fastify
+  const { config, failures, spool, prometheus } = fastify
   const outcomes = prometheus.counter({ name: 'metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
   const filter = filterOf(config)
   const isAccessKey = config.METERING_ACCESS_KEY === undefined ? null : createSecretCheck(config.METERING_ACCESS_KEY)
@@ -114,6 +114,7 @@ function createMetering (fastify: FastifyInstance) {
     /** Spread into the options of a route for access logs. */
     required: {
       onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+        failures.require(request)
         const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
         if (isAccessKey?.(given) !== true) throw new ApiError('accessKeyInvalid')
         done()
@@ -167,4 +168,4 @@ async function metering (fastify: FastifyInstance): Promise<void> {
   if (platform !== null) addSink(fastify, platform.metering)
 }
 
-export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors'] })
+export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors', 'rate-limit'] })

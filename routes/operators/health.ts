@@ -1,23 +1,26 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.js'
+import { TOO_MANY_ERROR } from '../../schemas/error-responses.js'
 import { HealthSchema } from '../../schemas/health.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
+  // Counted for each of the two by itself: whoever asks too much elsewhere is not taken for one that is ill.
+  const rateLimit = fastify.config.RATE_LIMIT_PER_MINUTE === 0 ? false : {}
   fastify.get('/health/live', {
-    config: { rateLimit: false, cors: false },
+    config: { rateLimit, cors: false },
     schema: {
       operationId: 'getLiveness',
       summary: 'Whether the process answers',
       tags: ['health'],
       security: [],
-      response: { 200: { description: 'It does.', ...ref(HealthSchema) } }
+      response: { 200: { description: 'It does.', ...ref(HealthSchema) }, ...TOO_MANY_ERROR }
     }
   }, async function getLiveness () {
     return { status: 'ok' as const, failing: [] }
   })
 
   fastify.get('/health/ready', {
-    config: { rateLimit: false, cors: false },
+    config: { rateLimit, cors: false },
     schema: {
       operationId: 'getReadiness',
       summary: 'Whether items can be stored and delivered',
@@ -25,6 +28,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       security: [],
       response: {
         200: { description: 'They can.', ...ref(HealthSchema) },
+        ...TOO_MANY_ERROR,
         503: { description: 'They cannot; each failing part is named.', ...ref(HealthSchema) }
       }
     }

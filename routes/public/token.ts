@@ -25,7 +25,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     preValidation: async request => { fastify.tokens.requireClientToken(request.body) }
   }, async function createToken (request, reply) {
     reply.code(201)
-    return { accessToken: await fastify.tokens.issue(request.body.clientToken, request) }
+    return { accessToken: await fastify.tokens.issue(request.body.clientToken, request, reply) }
   })
 }
 

@@ -55,6 +55,8 @@ t.test('client tokens of attackers trade for nothing', async t => {
     'a JWT of the future': clientJwt({ iat: seconds + 3_600, exp: seconds + 7_200 }, secretOf('shop')),
     'a JWT for longer than a day': clientJwt({ exp: seconds + 2 * DAY_SECONDS }, secretOf('shop')),
     'a JWT of no application': clientJwt({ iss: 'nobody' }, secretOf('shop')),
+    'an access token, though it be signed with the client secret': createSigner({ key: secretOf('shop'), header: { alg: 'HS256', typ: 'at+jwt' } })({ sub: 'shop', jti: 'j', iat: seconds, exp: seconds + 60 }),
+    'an access token': (await trade(good)).accessToken,
     'an array': [good],
     'an object': { toString: good }
   }

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { applicationsFile, secretOf } from '../helpers/applications.js'
-import { BACKENDS, eventually, redisEnvironment, startGateway } from '../helpers/app.js'
+import { BACKENDS, CLIENT_SECRET_KEY, eventually, redisEnvironment, startGateway } from '../helpers/app.js'
 
 const metric = { params: { Namespace: 'ns', MetricData: [{ MetricName: 'm', Value: 1 }] } }
 
@@ -46,6 +46,22 @@ for (const backend of BACKENDS) {
       t.match({ status: all.status, ...await all.json() as object }, { status: 429, error: { code: 150, message: /of this application/ } })
       t.equal((await send(blog)).status, 201)
     })
+
+    t.test('all that one client token is traded for counts as one token, and so do its trades', async t => {
+      const file = await applicationsFile(t, [{ id: 'shop', namespaces: ['*'], rateLimits: { perTokenPerMinute: 5 } }])
+      const { post } = await startGateway(t, { APPS_FILE: file.path }, backend)
+      const clientToken = createClientToken(secretOf('shop'), Date.now(), 'salt')
+      const trades = []
+      for (let i = 0; i < 6; i++) trades.push(await post('/token', { clientToken: i % 2 === 0 ? clientToken : clientToken.replace(/=+$/, '') }))
+      t.same(trades.map(({ status }) => status), [201, 201, 201, 201, 201, 429])
+      const statuses = []
+      for (const answer of trades.slice(0, 5)) {
+        const { accessToken } = await answer.json() as { accessToken: string }
+        for (let i = 0; i < 5; i++) statuses.push((await post('/metric', metric, { authorization: `Bearer ${accessToken}` })).status)
+      }
+      t.same(statuses, [...Array(5).fill(201), ...Array(20).fill(429)])
+      t.equal((await post('/token', { clientToken: createClientToken(secretOf('shop'), Date.now(), 'other') })).status, 201, 'another client token')
+    })
   })
 }
 
@@ -81,12 +97,71 @@ t.test('behind proxies the limit is the client\'s, and nobody can pretend to be 
     t.same([await send(url, '1.1.1.1, 10.1.2.3'), await send(url, '1.1.1.1'), await send(url, '1.1.1.1, 10.9.9.9')], [200, 200, 429])
   })
 
+  t.test('an address is the same with a port or without, and what is none is one client', async t => {
+    const { url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '2', TRUST_PROXY: '1' })
+    t.same([await send(url, '203.0.113.8:50000'), await send(url, '203.0.113.8:50001'), await send(url, '203.0.113.8')], [200, 200, 429])
+    t.same([await send(url, '[2001:db8::1]:443'), await send(url, '[2001:db8::2]:444'), await send(url, '2001:db8::3')], [200, 200, 429])
+    t.same([await send(url, 'garbage'), await send(url, 'unknown'), await send(url, '1.2.3.4.5')], [200, 200, 429])
+  })
+
   t.test('an IPv6 network of 64 bits is one client', async t => {
     const { url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '2', TRUST_PROXY: '1' })
     t.same([await send(url, '2001:db8:1:2::1'), await send(url, '2001:db8:1:2:ffff::7'), await send(url, '2001:DB8:1:2::3')], [200, 200, 429])
     t.equal(await send(url, '2001:db8:1:3::1'), 200, 'the next network')
     t.same([await send(url, '::ffff:1.2.3.4'), await send(url, '1.2.3.4'), await send(url, '::ffff:1.2.3.4')], [200, 200, 429], 'IPv4 in IPv6 clothes')
   })
+})
+
+t.test('failures are limited for each IP, wherever they are', async t => {
+  const ADMIN_TOKEN = 'admin-token-of-the-tests'
+  const METERING_ACCESS_KEY = 'access-key-of-the-tests'
+  const gateway = await startGateway(t, { FAILURES_PER_MINUTE: '3', TRUST_PROXY: '1', ADMIN_TOKEN, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY: 'unused' })
+  const accessToken = await gateway.token()
+  let client = 0
+  /** The statuses of requests of one new IP. */
+  async function statuses (...requests: Array<[path: string, init: RequestInit]>): Promise<number[]> {
+    const address = `198.51.100.${++client}`
+    const found = []
+    for (const [path, { headers, ...init }] of requests) {
+      const response = await fetch(gateway.url + path, { ...init, headers: { 'content-type': 'application/json', 'x-forwarded-for': address, ...headers as Record<string, string> } })
+      await response.arrayBuffer()
+      if (response.status === 429) t.ok(Number(response.headers.get('retry-after')) > 0, path)
+      found.push(response.status)
+    }
+    return found
+  }
+  const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } })
+  const post = (body: object, init: RequestInit = {}) => ({ method: 'POST', body: JSON.stringify(body), ...init })
+  const clientToken = createClientToken(CLIENT_SECRET_KEY, Date.now(), 'salt')
+  const wrong: Record<string, [string, RequestInit]> = {
+    'the admin token': ['/admin/usage', bearer('wrong')],
+    'the admin token, for Prometheus': ['/metrics', bearer('wrong')],
+    'the access key of metering': ['/metering/access-logs', post({}, bearer('wrong'))],
+    'the access key of Firehose': ['/metering/firehose', post({}, bearer('wrong'))],
+    'a client token': ['/token', post({ clientToken: createClientToken('nobody', Date.now(), 's') })],
+    'no client token': ['/token', post({})],
+    'an access token': ['/metric', post(metric, bearer('wrong'))],
+    'an access token in the body': ['/metric', post({ ...metric, accessToken: 'wrong' })],
+    'no access token': ['/metric', post(metric)],
+    'an unknown path': ['/wp-login.php', {}],
+    'an unknown method': ['/metric', { method: 'DELETE' }]
+  }
+  for (const [name, request] of Object.entries(wrong)) {
+    const found = await statuses(request, request, request, request, ['/admin/usage', bearer(ADMIN_TOKEN)], ['/metering/access-logs', post({}, bearer(METERING_ACCESS_KEY))], ['/token', post({ clientToken })], ['/metric', post(metric, bearer(accessToken))], ['/health/live', {}])
+    t.notOk(found.slice(0, 3).includes(429), name)
+    if (name !== 'no client token') t.equal(found[3], 429, `${name}: the fourth`)
+    t.same(found.slice(4), [429, 429, 429, 201, 200], `${name}: no more guesses are answered, and who has a token may go on`)
+  }
+  t.same(await statuses(['/admin/usage', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/usage', bearer(ADMIN_TOKEN)]), [200, 404, 404, 404, 200], 'what an operator does not find is no failure')
+})
+
+t.test('health has a limit of its own', async t => {
+  const { url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '2' })
+  for (const path of ['/health/live', '/health/ready']) {
+    const found = []
+    for (let i = 0; i < 3; i++) found.push((await fetch(url + path)).status)
+    t.same(found, [200, 200, 429], path)
+  }
 })
 
 t.test('two gateways on one Redis share a limit', { skip: BACKENDS.length === 1 }, async t => {

@@ -167,6 +167,7 @@ export function gatewayEnv (port: number, { sandbox, store, forwarder }: Omit<Ga
     CLIENT_SECRET_KEY,
     ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-benchmark',
     RATE_LIMIT_PER_MINUTE: '0',
+    FAILURES_PER_MINUTE: '0',
     FORWARDER: forwarder,
     ...store.env
   }

@@ -160,6 +160,7 @@ export class Cluster {
       AWS_CONFIG_FILE: join(folder, 'none'),
       AWS_SHARED_CREDENTIALS_FILE: join(folder, 'none'),
       RATE_LIMIT_PER_MINUTE: '0',
+      FAILURES_PER_MINUTE: '0',
       WORKER_PORT: String(port),
       ...store,
       ...settings

@@ -44,6 +44,7 @@ export const FUZZ_ENVIRONMENT = {
   EMF: 'allow',
   TRUST_PROXY: '1',
   RATE_LIMIT_PER_MINUTE: '0',
+  FAILURES_PER_MINUTE: '0',
   MAX_EVENT_LOOP_DELAY_MS: '0'
 }
 

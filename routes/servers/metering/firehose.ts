@@ -29,6 +29,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         400: answer('The body is not what Firehose sends.'),
         401: answer('The access key is missing or wrong.'),
         415: answer('The content type or the content encoding is not supported.'),
+        429: answer('Too many requests of this IP had a wrong access key.'),
         500: answer('The gateway failed.'),
         503: answer('The calls cannot be stored now, or the body is too large.')
       }

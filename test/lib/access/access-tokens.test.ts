@@ -1,6 +1,6 @@
 import { createSigner } from 'fast-jwt'
 import t from 'tap'
-import { AccessTokens } from '../../../lib/access/access-tokens.js'
+import { AccessTokens, isAccessToken } from '../../../lib/access/access-tokens.js'
 
 const NOW = 1_795_330_800_123
 const HOUR = 3_600_000
@@ -15,9 +15,9 @@ t.test('an access token is a JWT with jti, iat and exp that lives for its hour',
   const tokens = accessTokens(() => now)
   const token = tokens.issue({ applicationId: 'shop' })
   const [header, payload] = token.split('.').slice(0, 2).map(part => JSON.parse(Buffer.from(part, 'base64url').toString()))
-  t.match(header, { alg: 'HS256', typ: 'JWT' })
+  t.match(header, { alg: 'HS256', typ: 'at+jwt' })
   t.same(payload, { sub: 'shop', jti: 'jti-1', iat: Math.floor(NOW / 1000), exp: Math.floor(NOW / 1000) + 3_600 })
-  const claims = { applicationId: 'shop', jti: 'jti-1', scope: {}, origin: null, parent: null, issuedAt: Math.floor(NOW / 1000) * 1000, expiresAt: (Math.floor(NOW / 1000) + 3_600) * 1000 }
+  const claims = { applicationId: 'shop', jti: 'jti-1', scope: {}, origin: null, parent: null, grant: 'jti-1', issuedAt: Math.floor(NOW / 1000) * 1000, expiresAt: (Math.floor(NOW / 1000) + 3_600) * 1000 }
   t.same(tokens.verify(token), claims)
   now += HOUR + 1_000
   t.equal(tokens.verify(token), null, 'expired, though it was seen before')
@@ -47,6 +47,23 @@ t.test('refuses access tokens that are forged, unsigned, incomplete or oversized
   for (const [name, token] of Object.entries(forged)) t.equal(tokens.verify(token), null, name)
 })
 
+t.test('the type of an access token is its own; one of before, without it, is taken until it expires', async t => {
+  let now = NOW
+  const tokens = accessTokens(() => now)
+  const { kid } = JSON.parse(Buffer.from(tokens.issue({ applicationId: 'shop' }).split('.')[0]!, 'base64url').toString()) as { kid: string }
+  const claims = { sub: 'shop', jti: 'j', iat: Math.floor(NOW / 1000), exp: Math.floor(NOW / 1000) + 60 }
+  const sign = (typ?: string) => createSigner({ key: 'access-secret', algorithm: 'HS256', kid, ...(typ === undefined ? {} : { header: { alg: 'HS256', typ } }) })(claims)
+  const before = sign()
+  t.match(tokens.verify(before), { applicationId: 'shop', grant: 'j' })
+  t.match(tokens.verify(sign('at+jwt')), { applicationId: 'shop' })
+  for (const typ of ['', 'dpop+jwt', 'id+jwt']) t.equal(tokens.verify(sign(typ)), null, typ)
+  now += 61_000
+  t.equal(tokens.verify(before), null)
+  t.ok(isAccessToken(tokens.issue({ applicationId: 'shop' })))
+  t.ok(isAccessToken(sign('application/at+JWT')))
+  t.notOk(isAccessToken(before))
+})
+
 t.test('a token seen before is verified without its signature being computed again', async t => {
   const tokens = accessTokens(() => NOW)
   const token = tokens.issue({ applicationId: 'shop' })
@@ -56,7 +73,7 @@ t.test('a token seen before is verified without its signature being computed aga
 
 t.test('an access token carries scope, origin and the id of the client token', async t => {
   const tokens = accessTokens(() => NOW)
-  const given = { applicationId: 'shop', scope: { namespaces: ['shop/*'] }, origin: 'https://shop.example', parent: 'client-jti' }
+  const given = { applicationId: 'shop', scope: { namespaces: ['shop/*'] }, origin: 'https://shop.example', parent: 'client-jti', grant: 'of the client token' }
   t.match(tokens.verify(tokens.issue(given)), given)
 })
 

@@ -8,7 +8,7 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 function claims (given: Partial<AccessClaims>): AccessClaims {
-  return { applicationId: 'shop', jti: 'j', scope: {}, origin: null, parent: null, issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, ...given }
+  return { applicationId: 'shop', jti: 'j', scope: {}, origin: null, parent: null, grant: 'g', issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, ...given }
 }
 
 t.test('one token, those of an application, or all before a time', async t => {

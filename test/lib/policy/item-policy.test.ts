@@ -5,7 +5,7 @@ import { readMetricDatum } from '../../../lib/items/metric-datum.js'
 import type { StoredDatum } from '../../../lib/items/item.js'
 
 const NOW = Date.parse('2026-11-22T12:00:00Z')
-const CLIENT = { ip: '203.0.113.77', headers: { 'user-agent': 'Firefox/128.0' } }
+const CLIENT = { address: '203.0.113.77', headers: { 'user-agent': 'Firefox/128.0' } }
 const NOTHING: ItemPolicySettings = { dimensions: {}, redaction: {}, context: {} }
 
 const policyOf = (settings: Partial<ItemPolicySettings>) => new ItemPolicy({ ...NOTHING, ...settings }, () => {})
@@ -48,7 +48,7 @@ t.test('log messages get fields, or words at their end', async t => {
   t.equal(message('{"a":1}'), '{"a":1,"_ip":"203.0.113.0/24"}')
   t.equal(message('{}'), '{"_ip":"203.0.113.0/24"}')
   for (const text of ['plain', '[1]', '{"cut', '{"a":1} {"b":2}']) t.equal(message(text), `${text} _ip="203.0.113.0/24"`)
-  t.match(policyOf({ context: { ip: true } }).forLogEvents({ ip: 'none', headers: {} })!([NOW, 'x'], 0)[1], '_ip="unknown"')
+  t.match(policyOf({ context: { ip: true } }).forLogEvents({ address: null, headers: {} })!([NOW, 'x'], 0)[1], '_ip="unknown"')
 })
 
 t.test('the gateway itself is no client', async t => {
