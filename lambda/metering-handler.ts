@@ -3,7 +3,7 @@ import type { Failure } from '../lib/resilience/failure.js'
 import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { MeteringClient, SendOutcome } from '../lib/metering/metering-client.js'
 import type { DeliveredIds } from '../lib/metering/delivered-ids.js'
-import type { CallFilter } from '../lib/metering/call-filter.js'
+import { allSkipped, type CallFilter } from '../lib/metering/call-filter.js'
 import type { LogLine, UnreadableLine } from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
 import { cutForMessages, type BurialReason, type ParkedMessage, type Parking } from './parking.js'
@@ -147,6 +147,8 @@ class Invocation {
     report.duplicates += duplicates
     report.skipped += skippedCount
     report.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
+    const all = undecodable === null ? allSkipped({ calls, duplicates, skipped, unreadable }) : null
+    if (all !== null) this.#options.write(errorLine(all.message, { skipped: all.skipped, hint: all.hint }))
     if (calls.length > 0) report.lagMs = Math.max(report.lagMs, this.#options.now() - oldest)
   }
 

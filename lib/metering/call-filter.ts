@@ -2,7 +2,7 @@ import type { MeteredCall } from './metered-call.js'
 
 /** Why a call is not metered, as a closed list. */
 export const SKIP_REASONS = [
-  /** The gateway itself has refused the caller, who is not billed for the call. */
+  /** The gateway itself has refused the call, for which nobody is billed. */
   'turned-away',
   /** The call has no client that could be billed. */
   'anonymous',
@@ -10,6 +10,23 @@ export const SKIP_REASONS = [
   'excluded'
 ] as const
 export type SkipReason = typeof SKIP_REASONS[number]
+
+export interface SkippedCalls {
+  message: string
+  skipped: Partial<Record<SkipReason, number>>
+  hint?: string
+}
+
+/** Tells that every line was skipped, as a log format does that lacks what is read; null when one was not. */
+export function allSkipped ({ calls, duplicates, skipped, unreadable }: { calls: unknown[], duplicates: number, skipped: Partial<Record<SkipReason, number>>, unreadable: unknown[] }): SkippedCalls | null {
+  const counts = Object.fromEntries(Object.entries(skipped).filter(([, count]) => count > 0)) as Partial<Record<SkipReason, number>>
+  if (calls.length + duplicates + unreadable.length > 0 || Object.keys(counts).length === 0) return null
+  return {
+    message: 'every line was skipped, and nothing is metered',
+    skipped: counts,
+    ...(counts.anonymous !== undefined && { hint: 'no line has a clientId or principalId: is it in the log format, and does the authorizer set it?' })
+  }
+}
 
 export interface CallFilterOptions {
   /** Meter calls that the gateway has refused, too. Absent: no. */

@@ -1,12 +1,15 @@
 import type { UnixMs } from '../../schemas/common.js'
+import { isObject } from '../guards.js'
+import { ACCESS_LOG_KEYS } from './access-log.js'
 import { isGzip } from './gunzip.js'
-import { decodeEnvelope, toUnreadableLine, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
+import { splitObjects } from './json-objects.js'
+import { inflateText, notJson, readEnvelope, toUnreadableLine, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
 
 /** One request of Firehose; its id is the same when it is tried again. */
 export interface FirehoseDelivery {
   requestId: string
   timestamp: UnixMs
-  /** `records[].data`: base64 of lines of an access log, or of a gzip envelope of CloudWatch Logs. */
+  /** `records[].data`: base64 of lines of an access log, or of envelopes of CloudWatch Logs, gzip or not. */
   records: unknown[]
 }
 
@@ -39,16 +42,58 @@ async function readRecord (data: unknown, originOf: (line?: number) => LogLine['
     return { lines: [], unreadable: [toUnreadableLine(String(data), 'the record is not base64', originOf())] }
   }
   const bytes = Buffer.from(data, 'base64')
-  if (!isGzip(bytes)) return { lines: splitLines(bytes.toString('utf8')).map((text, line) => ({ text, origin: originOf(line) })), unreadable: [] }
   try {
-    const subscription = await decodeEnvelope(bytes)
-    return subscription.kind === 'probe' ? { lines: [], unreadable: [] } : subscription
+    return readParts(isGzip(bytes) ? await inflatedParts(bytes) : partsOf(bytes.toString('utf8')), originOf)
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     return { lines: [], unreadable: [toUnreadableLine(data, error.message, originOf())] }
   }
 }
 
-function splitLines (text: string): string[] {
-  return text.split(/\r?\n/).filter(line => line.trim() !== '')
+/** Firehose joins what it delivers: several gzip members, or objects without a line between them. @throws SubscriptionError */
+async function inflatedParts (bytes: Buffer): Promise<string[]> {
+  const objects = splitObjects(await inflateText(bytes))
+  if (objects === null) throw notJson()
+  return objects
+}
+
+function partsOf (text: string): string[] {
+  return splitObjects(text) ?? text.split(/\r?\n/).filter(line => line.trim() !== '').flatMap(line => splitObjects(line) ?? line)
+}
+
+/** Lines of an access log, and envelopes of CloudWatch Logs that Firehose has decompressed. */
+function readParts (parts: string[], originOf: (line: number) => LogLine['origin']): FirehoseLines {
+  const read: FirehoseLines = { lines: [], unreadable: [] }
+  parts.forEach((text, index) => {
+    const envelope = toEnvelope(text)
+    if (envelope === null) {
+      read.lines.push({ text, origin: originOf(index) })
+      return
+    }
+    const { lines, unreadable } = readOne(envelope, text, originOf(index))
+    for (const line of lines) read.lines.push(line)
+    for (const line of unreadable) read.unreadable.push(line)
+  })
+  return read
+}
+
+function readOne (envelope: object, text: string, origin: LogLine['origin']): FirehoseLines {
+  try {
+    const subscription = readEnvelope(envelope)
+    return subscription.kind === 'probe' ? { lines: [], unreadable: [] } : subscription
+  } catch (error) {
+    if (!(error instanceof SubscriptionError)) throw error
+    return { lines: [], unreadable: [toUnreadableLine(text, error.message, origin)] }
+  }
+}
+
+/** Null for a line of an access log, whatever keys its caller has written into it. */
+function toEnvelope (text: string): object | null {
+  if (!text.includes('"messageType"')) return null
+  try {
+    const value: unknown = JSON.parse(text)
+    return isObject(value) && 'messageType' in value && !ACCESS_LOG_KEYS.some(key => key in value) ? value : null
+  } catch {
+    return null
+  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { UnixMs } from '../../schemas/common.js'
-import { parseAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog } from './access-log.js'
+import { readAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog, type AccessLogLine } from './access-log.js'
 import { applicationIdError } from './client-id.js'
 
 /** The origin of the usage, as the platform shows it. */
@@ -35,9 +35,12 @@ export interface MeteredCall {
   httpProtocol?: string
   /** The id of this request in the gateway's own logs. */
   correlationId?: string
-  /** The gateway itself has refused the caller; the backend has not seen the call. */
+  /** The gateway itself has refused the call; the backend has not seen it. */
   turnedAway: boolean
 }
+
+/** Refusals of callers that are not entitled, in a log that does not say whether the backend was asked. */
+const UNAUTHORIZED = [401, 403]
 
 /** Where a line was found. */
 export interface LineOrigin {
@@ -48,11 +51,14 @@ export interface LineOrigin {
 
 /**
  * Reads one line of an access log.
+ * @param mustBeSure whether the line is refused when the caller may have written who the client is
  * @throws UnreadableLineError
  */
-export function readCall (line: string, origin: LineOrigin): MeteredCall {
+export function readCall (line: string, origin: LineOrigin, { mustBeSure = false } = {}): MeteredCall {
   if (line.length > MAX_LINE_LENGTH) throw new UnreadableLineError(`the line has more than ${MAX_LINE_LENGTH} characters`)
-  const log = parseAccessLog(line)
+  const accessLog = readAccessLog(line)
+  if (mustBeSure && !accessLog.clientIsSure) throw new UnreadableLineError('the line holds more than one object, and the caller may have written who the client is')
+  const { log } = accessLog
   const { integrationLatency, responseLatency } = log
   const application = applicationOf(log)
   const responseCode = statusOf(log)
@@ -73,8 +79,16 @@ export function readCall (line: string, origin: LineOrigin): MeteredCall {
     userAgent: log.userAgent,
     httpProtocol: log.protocol,
     correlationId: log.extendedRequestId ?? log.requestId,
-    turnedAway: (responseCode === 401 || responseCode === 403) && backendLatency === undefined && log.integrationStatus === undefined
+    turnedAway: isTurnedAway(accessLog, responseCode)
   })
+}
+
+/** The gateway's own refusals have no integration: no client, no authorizer, a limit, a body too large, no such route. */
+function isTurnedAway ({ log, empty }: AccessLogLine, responseCode: number): boolean {
+  if (readNumber(log.integrationLatency) !== undefined || log.integrationStatus !== undefined) return false
+  if (UNAUTHORIZED.includes(responseCode)) return true
+  const saysSo = empty.has('integrationLatency') || empty.has('integrationStatus')
+  return saysSo && ((responseCode >= 400 && responseCode < 500) || log.authorizerError !== undefined)
 }
 
 /**

@@ -59,21 +59,31 @@ export async function decodeSubscription (data: unknown): Promise<Subscription> 
  * @throws SubscriptionError
  */
 export async function decodeEnvelope (bytes: Buffer): Promise<Subscription> {
+  const text = await inflateText(bytes)
   try {
-    return readEnvelope((await gunzipCapped(bytes)).toString('utf8'))
+    return readEnvelope(JSON.parse(text))
+  } catch (error) {
+    if (error instanceof SyntaxError) throw notJson()
+    throw error
+  }
+}
+
+/** @throws SubscriptionError */
+export async function inflateText (bytes: Buffer): Promise<string> {
+  try {
+    return (await gunzipCapped(bytes)).toString('utf8')
   } catch (error) {
     if (error instanceof GunzipError) throw new SubscriptionError(error.fault, error.message)
     throw error
   }
 }
 
-function readEnvelope (text: string): Subscription {
-  let envelope: unknown
-  try {
-    envelope = JSON.parse(text)
-  } catch {
-    throw new SubscriptionError('not-json', 'the payload is not JSON')
-  }
+export function notJson (): SubscriptionError {
+  return new SubscriptionError('not-json', 'the payload is not JSON')
+}
+
+/** @throws SubscriptionError */
+export function readEnvelope (envelope: unknown): Subscription {
   if (!isObject(envelope)) throw wrongShape('an object')
   const { messageType, owner, logGroup, logStream, logEvents } = envelope
   if (messageType === 'CONTROL_MESSAGE') return { kind: 'probe' }

@@ -5,7 +5,7 @@ import { ApiError } from '../../lib/http/api-error.js'
 import { createSecretCheck } from '../../lib/http/secrets.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient } from '../../lib/metering/metering-client.js'
-import { createCallFilter, type CallFilter } from '../../lib/metering/call-filter.js'
+import { allSkipped, createCallFilter, type CallFilter } from '../../lib/metering/call-filter.js'
 import { readFirehoseDelivery, type FirehoseDelivery } from '../../lib/metering/firehose.js'
 import { storedDeliveredIds } from '../../lib/metering/stored-ids.js'
 import type { Platform } from '../../lib/metering/platform.js'
@@ -30,6 +30,8 @@ const DESTINATION = 'platform'
 /** Whose share of the idempotency keys the deliveries of Firehose have; no application has such an id. */
 const KEYS_OF = '~metering'
 const HOLD_MS = 10_000
+/** That every line of a delivery was skipped is told no more often. */
+const TOLD_AGAIN_MS = 60_000
 const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by what became of them.'
 
 interface Lines {
@@ -72,7 +74,7 @@ async function readPayload (payload: unknown, now: number): Promise<Lines> {
 }
 
 function createMetering (fastify: FastifyInstance) {
-  const { config, failures, spool, prometheus } = fastify
+  const { config, failures, log, spool, prometheus } = fastify
   const outcomes = prometheus.counter({ name: 'metering_lines_total', help: OUTCOMES_HELP, labelNames: ['outcome'] })
   const filter = filterOf(config)
   const isAccessKey = config.METERING_ACCESS_KEY === undefined ? null : createSecretCheck(config.METERING_ACCESS_KEY)
@@ -95,10 +97,20 @@ function createMetering (fastify: FastifyInstance) {
     prometheus.observer.onAccepted('metering', items.length)
   }
 
+  let toldAt = -Infinity
+
+  function tellAllSkipped (read: Parameters<typeof allSkipped>[0]): void {
+    const all = allSkipped(read)
+    if (all === null || performance.now() - toldAt < TOLD_AGAIN_MS) return
+    toldAt = performance.now()
+    log.warn({ skipped: all.skipped, hint: all.hint }, all.message)
+  }
+
   async function storeLines ({ lines, unreadable }: Lines, key?: string): Promise<AccessLogsAnswer> {
     const read = readCalls(lines, filter)
     const broken = [...unreadable, ...read.unreadable]
     await store([...read.calls, ...broken], key)
+    tellAllSkipped({ ...read, unreadable: broken })
     const skipped = Object.values(read.skipped).reduce((sum, count) => sum + count, 0)
     const answer = { accepted: read.calls.length, duplicates: read.duplicates, skipped, unreadable: broken.length }
     for (const [outcome, count] of Object.entries({ ...answer, skipped: 0, ...read.skipped })) {

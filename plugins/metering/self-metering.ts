@@ -4,7 +4,8 @@ import type { MeteredCall } from '../../lib/metering/metered-call.js'
 
 /** Of the routes that applications call. */
 const METERED_TAGS = ['tokens', 'telemetry']
-const TURNED_AWAY = [401, 402, 403]
+/** Refused before anything was done with it: the caller, a body that is too large or of no known type, a limit. */
+const TURNED_AWAY = [401, 402, 403, 413, 415, 429]
 
 function sizeOf (contentLength: unknown): number | undefined {
   const size = Number(contentLength ?? NaN)

@@ -33,7 +33,7 @@ const FIELDS = {
 }
 
 /** @param fields instead of the usual ones; undefined leaves the key out */
-export function accessLogLine (fields: Partial<Record<keyof typeof FIELDS, string | undefined>> = {}): string {
+export function accessLogLine (fields: Partial<Record<keyof typeof FIELDS | 'authorizerError', string | undefined>> = {}): string {
   return JSON.stringify({ ...FIELDS, ...fields })
 }
 

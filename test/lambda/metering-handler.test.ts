@@ -77,6 +77,31 @@ t.test('nothing that comes makes a message that no queue takes', async t => {
   for (const message of messages) t.ok(Buffer.byteLength(JSON.stringify(message)) < 262_144, `${Buffer.byteLength(JSON.stringify(message))} bytes`)
 })
 
+t.test('what API Gateway itself has refused is not metered, whatever it has refused it for', async t => {
+  const test = await openTestPlatform(t)
+  const lines = ['429', '413', '400', '415', '404'].flatMap(status => [
+    accessLogLine({ extendedRequestId: `gateway ${status}`, status, integrationLatency: '-', integrationStatus: '-' }),
+    accessLogLine({ extendedRequestId: `backend ${status}`, status, integrationStatus: status })
+  ])
+  t.match(await openHandler(test).handle(subscriptionEvent(lines)), { received: 10, metered: 5, skipped: 5 })
+  t.ok(test.sandbox.events().every(({ body }) => String(body.correlationId).startsWith('backend')))
+})
+
+t.test('the format of an API that exists already is read, also around a user agent with a quote in it', async t => {
+  const test = await openTestPlatform(t)
+  const line = '{"requestId":"r","ip":"203.0.113.7","userAgent":"x" y","httpMethod":"GET","resourcePath":"/orders","status":"200","clientId":"acme"}'
+  t.match(await openHandler(test).handle(subscriptionEvent([line])), { received: 1, metered: 1, skipped: 0 })
+  t.match(test.sandbox.events()[0]!.body, { application: 'acme', url: '/orders', remoteHost: '203.0.113.7', userAgent: 'x" y' })
+})
+
+t.test('that every line was skipped is told, with what the log format may lack', async t => {
+  const { handle, logged } = openHandler(await openTestPlatform(t))
+  await handle(subscriptionEvent(accessLogLines(3, { clientId: undefined, principalId: undefined })))
+  t.match(logged, [{ level: 'error', message: 'every line was skipped, and nothing is metered', skipped: { anonymous: 3 }, hint: /log format/ }, { Received: 3, Skipped: 3 }])
+  await handle(subscriptionEvent([...accessLogLines(1), ...accessLogLines(1, { extendedRequestId: 'Y', clientId: '-', principalId: '-' })]))
+  t.equal(logged.length, 3, 'one of two was metered')
+})
+
 t.test('calls of nobody and calls that were turned away are skipped and counted', async t => {
   const { handle } = openHandler(await openTestPlatform(t))
   const lines = [

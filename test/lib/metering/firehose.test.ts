@@ -12,6 +12,37 @@ t.test('a record holds the lines of an access log, or an envelope of CloudWatch 
   t.strictSame(unreadable, [])
 })
 
+t.test('objects without a line between them are lines of their own', async t => {
+  const [one, two, three] = ['A', 'B', 'C'].map(extendedRequestId => accessLogLine({ extendedRequestId, userAgent: 'a }{ "b"' })) as [string, string, string]
+  for (const text of [one + two + three, `${one}${two}\n${three}\n`, JSON.stringify(JSON.parse(one), null, 2) + two + three]) {
+    const { lines, unreadable } = await read(base64(text))
+    t.strictSame(lines.map(({ text }) => (JSON.parse(text) as { extendedRequestId: string }).extendedRequestId), ['A', 'B', 'C'])
+    t.equal(new Set(lines.map(({ origin }) => origin.key)).size, 3)
+    t.strictSame(unreadable, [])
+  }
+  const broken = accessLogLine({ userAgent: 'AGENT' }).replace('AGENT', 'x" y')
+  t.strictSame((await read(base64(`${broken}\n${one}${two}`))).lines.map(({ text }) => text), [broken, one, two])
+})
+
+t.test('a record may hold several envelopes, as members of gzip or decompressed', async t => {
+  const [one, two] = ['one', 'two'].map(message => JSON.stringify(envelope([message], { logStream: message }))) as [string, string]
+  const probe = JSON.stringify(envelope(['x'], { messageType: 'CONTROL_MESSAGE' }))
+  const members = Buffer.concat([gzipSync(one), gzipSync(probe), gzipSync(two)]).toString('base64')
+  for (const record of [members, base64(one + probe + two), base64(`${one}\n${probe}\n${two}\n`), pack(one + two)]) {
+    const { lines, unreadable } = await read(record)
+    t.strictSame(lines.map(({ text }) => text), ['one', 'two'])
+    t.equal(new Set(lines.map(({ origin }) => origin.key)).size, 2)
+    t.strictSame(unreadable, [])
+  }
+  const { lines, unreadable } = await read(base64(`${one}{"messageType":"DATA_MESSAGE"}${two}`))
+  t.strictSame([lines.length, unreadable.length], [2, 1])
+})
+
+t.test('a caller makes no envelope of its line', async t => {
+  const forged = accessLogLine({ userAgent: 'AGENT' }).replace('AGENT', `x","messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"1","message":"${'{}'}"}],"z":"`)
+  t.strictSame((await read(base64(forged))).lines.map(({ text }) => text), [forged])
+})
+
 t.test('each line has an origin of its own, the same when the delivery is tried again', async t => {
   const records = Array.from({ length: 20 }, () => base64('a\nb'))
   const { lines } = await read(...records)

@@ -74,6 +74,18 @@ t.test('a call that never reached the backend was turned away', async t => {
   t.equal(read({ ...refused, status: '500' }).turnedAway, false)
 })
 
+t.test('what API Gateway itself refuses was turned away: limits, bodies, requests and routes as well', async t => {
+  const refused = { integrationLatency: '-', integrationStatus: '-' }
+  for (const status of ['429', '413', '400', '415', '404', '408']) {
+    t.equal(read({ ...refused, status }).turnedAway, true, status)
+    t.equal(read({ status }).turnedAway, false, `${status} of the backend`)
+    t.equal(read({ status, integrationLatency: undefined, integrationStatus: undefined }).turnedAway, false, `${status} in a log that does not say whose it is`)
+  }
+  t.equal(read({ ...refused, status: '500', authorizerError: 'the entitlement of the client cannot be determined' }).turnedAway, true)
+  t.equal(read({ ...refused, status: '204' }).turnedAway, false)
+  t.equal(read({ ...refused, integrationLatency: '29000', status: '408' }).turnedAway, false)
+})
+
 t.test('a line that no message of a queue could carry is unreadable, and one with all that a caller may send is not', async t => {
   t.throws(() => read({ path: '/'.repeat(MAX_LINE_LENGTH) }), UnreadableLineError)
   t.equal(read({ path: '/'.repeat(10_240), userAgent: '"'.repeat(5_000) }).url?.length, 10_240)

@@ -30,6 +30,28 @@ t.test('every line is a call, a duplicate, skipped or unreadable', async t => {
   t.strictSame([calls.length, duplicates, skipped, unreadable.length], [5, 2, { 'turned-away': 1, anonymous: 1, excluded: 0 }, 1])
 })
 
+t.test('two objects in one line are two calls when no caller can have written one', async t => {
+  const text = ['A', 'B'].map(extendedRequestId => accessLogLine({ extendedRequestId, path: undefined, userAgent: undefined }))
+  for (const between of ['', ' ', '\n']) {
+    const { calls, unreadable } = readCalls(lines(text.join(between)), createCallFilter())
+    t.strictSame([calls.map(({ correlationId }) => correlationId), unreadable], [['A', 'B'], []])
+  }
+  const bare = '{"status":"200","clientId":"acme"}'
+  t.equal(new Set(readCalls(lines(bare + bare), createCallFilter()).calls.map(({ id }) => id)).size, 2)
+})
+
+t.test('of several objects in one line, those that the caller may have written are unreadable, and the first is metered', async t => {
+  for (const second of [accessLogLine({ extendedRequestId: 'B', clientId: 'victim' }), '{"broken":"a"b"}', '{"open":"']) {
+    const { calls, unreadable } = readCalls(lines(accessLogLine() + second), createCallFilter())
+    t.strictSame(calls.map(({ application, correlationId }) => [application, correlationId]), [['acme', 'X1']], second)
+    t.match(unreadable, [{ message: /more than one object/ }])
+  }
+  const forged = accessLogLine({ clientId: undefined, principalId: undefined, userAgent: 'AGENT' }).replace('AGENT', 'x","clientId":"victim"}{"a":"')
+  const { calls, unreadable } = readCalls(lines(forged), createCallFilter())
+  t.strictSame([calls, unreadable.length], [[], 2])
+  t.equal(readCalls(lines(accessLogLine({ userAgent: 'a }{ b' })), createCallFilter()).unreadable.length, 0)
+})
+
 t.test('an unreadable line is kept up to a length', async t => {
   const { unreadable } = readCalls(lines('x'.repeat(1_000_000)), createCallFilter())
   t.ok(unreadable[0]!.line.length < 10_000)

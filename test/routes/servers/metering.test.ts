@@ -144,6 +144,16 @@ for (const backend of BACKENDS) {
       t.equal((await gateway.deadLetters()).length, 3)
     })
 
+    t.test('a record of Firehose may hold several of whatever it holds', async t => {
+      const line = (extendedRequestId: string): string => accessLogLine({ extendedRequestId, stage: 'several' })
+      const event = (extendedRequestId: string): string => JSON.stringify(envelope([line(extendedRequestId)], { logStream: extendedRequestId }))
+      const members = Buffer.concat([gzipSync(event('M1')), gzipSync(event('M2'))]).toString('base64')
+      t.equal((await gateway.postFirehose('several', [base64(line('L1') + line('L2')), members, base64(event('E1') + event('E2'))])).status, 200)
+      await drained(gateway)
+      const ids = idsOf(gateway.platform.events().map(({ body }) => body))
+      t.strictSame(ids.filter(id => /^[LME][12]$/.test(String(id))), ['E1', 'E2', 'L1', 'L2', 'M1', 'M2'])
+    })
+
     t.test('a compressed body is read, and no record at all is fine', async t => {
       const body = gzipSync(JSON.stringify({ requestId: 'gzip', timestamp: 1, records: [{ data: base64(accessLogLine({ extendedRequestId: 'gzip' })) }] }))
       const headers = { 'content-type': 'application/json', 'content-encoding': 'gzip', 'x-amz-firehose-access-key': ACCESS_KEY }
@@ -158,9 +168,9 @@ for (const backend of BACKENDS) {
       const line = accessLogLine({ extendedRequestId: 'large', userAgent: 'a' })
       const answer = await gateway.postFirehose('large', Array.from({ length: 5 }, () => base64((line + '\n').repeat(MIB / line.length))))
       t.equal(answer.status, 200)
-      await gateway.metered(8)
+      await gateway.metered(14)
       await drained(gateway)
-      t.equal(gateway.platform.ledger().metered, 8, 'all lines are about one call')
+      t.equal(gateway.platform.ledger().metered, 14, 'all lines are about one call')
     })
 
     t.test('what cannot be taken is said in the same shape, and never with 413', async t => {
