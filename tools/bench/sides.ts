@@ -1,18 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { connect } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { BUILD } from '../shared/root.js'
 import { findPort } from '../shared/ports.js'
+import { startRedis, type RedisServer } from '../shared/redis.js'
 import { THIS_BUILD, type Build } from './builds.js'
 import type { Processes, Running } from './processes.js'
 
 const CLIENT_SECRET_KEY = 'client-secret-of-the-benchmark'
-const REDIS_START_TRIES = 500
-const REDIS_POLL_MS = 10
 
 export const BACKENDS = ['embedded', 'Redis'] as const
 export type Backend = typeof BACKENDS[number]
@@ -27,43 +23,11 @@ export interface Gateway extends Server {
   token (): Promise<string>
 }
 
-export interface Redis extends Server {
-  url: string
-}
-
 /** Where the items of one or more gateways wait. */
 export interface Store {
   env: Record<string, string>
-  redis: Redis | null
+  redis: RedisServer | null
   drop (): Promise<void>
-}
-
-/** Durable as a queue should be: the append-only file, synced every second. */
-export async function startRedis (processes: Processes): Promise<Redis> {
-  const port = await findPort()
-  const dir = processes.folder()
-  const running = await processes.start({
-    name: 'redis-server',
-    command: 'redis-server',
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--save', '', '--appendonly', 'yes', '--appendfsync', 'everysec']
-  })
-  for (let tries = 0; !await accepts(port); tries++) {
-    if (tries === REDIS_START_TRIES) throw new Error('redis-server does not start')
-    await sleep(REDIS_POLL_MS)
-  }
-  return { ...running, port, url: `redis://127.0.0.1:${port}` }
-}
-
-async function accepts (port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1')
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }
 
 /** An empty store of its own. */
@@ -72,8 +36,9 @@ export async function openStore (processes: Processes, backend: Backend): Promis
     const DATA_DIR = processes.folder()
     return { env: { DATA_DIR }, redis: null, drop: async () => processes.removeFolder(DATA_DIR) }
   }
-  const redis = await startRedis(processes)
-  return { env: { REDIS_URL: redis.url }, redis, drop: () => redis.kill() }
+  // Durable as a queue should be.
+  const redis = await startRedis({ appendfsync: 'everysec' })
+  return { env: { REDIS_URL: redis.url }, redis, drop: () => redis.stop() }
 }
 
 /** A CloudWatch in a process of its own that counts and does not keep. */

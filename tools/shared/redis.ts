@@ -8,8 +8,8 @@ import { Redis } from 'ioredis'
 import { findPort } from './ports.js'
 
 export interface RedisOptions {
-  /** Keep an append-only file and write it to the disk before every answer, so that `kill` loses nothing. */
-  appendonly?: boolean
+  /** Keep an append-only file and sync it: before every answer, so that `kill` loses nothing, or every second. */
+  appendfsync?: 'always' | 'everysec'
   /** A free one unless given. */
   port?: number
   /** Further options of redis-server, as `--name value`. */
@@ -29,10 +29,10 @@ export interface RedisServer {
 }
 
 /** Starts a redis-server of its own on loopback. */
-export async function startRedis ({ appendonly = false, port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis ({ appendfsync, port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
   const chosen = port ?? await findPort()
   const dir = mkdtempSync(join(tmpdir(), 'postman-redis-'))
-  const aof = appendonly ? ['--appendonly', 'yes', '--appendfsync', 'always'] : ['--appendonly', 'no']
+  const aof = appendfsync === undefined ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
   const launch = async (): Promise<ChildProcess> => {
     const child = spawn('redis-server', ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...aof, ...args], { stdio: 'ignore' })
     await answers(chosen, child)

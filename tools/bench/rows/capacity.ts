@@ -76,12 +76,12 @@ async function takeIn (bench: Bench, sandbox: Server, store: Store, redis: Redis
   const warmUp = Math.ceil(requests * WARM_UP_SHARE)
   const job = { port: web.port, path, token: await web.token(), bodies, connections: CONNECTIONS }
   await bench.load.all(job, warmUp)
-  const before = { web: cpuSeconds(web.pid), redis: cpuSeconds(store.redis!.pid), ...await weigh(redis) }
+  const before = { web: cpuSeconds(web.pid), redis: cpuSeconds(store.redis!.pid()), ...await weigh(redis) }
   await bench.load.all(job, requests)
   const after = await weigh(redis)
   const figures = {
     web: 1e6 * (cpuSeconds(web.pid) - before.web) / requests,
-    redisAppend: 1e6 * (cpuSeconds(store.redis!.pid) - before.redis) / requests,
+    redisAppend: 1e6 * (cpuSeconds(store.redis!.pid()) - before.redis) / requests,
     memory: (after.memory - before.memory) / requests / items,
     stored: (after.lines - before.lines) / requests / items
   }
@@ -92,9 +92,9 @@ async function takeIn (bench: Bench, sandbox: Server, store: Store, redis: Redis
 async function deliver (bench: Bench, sandbox: Server, store: Store, items: number) {
   const worker = await startGateway(bench.processes, { sandbox, store, forwarder: 'only', ready: false })
   await watchDrain(sandbox, items * COLD_SHARE)
-  const before = cpuSeconds(store.redis!.pid)
+  const before = cpuSeconds(store.redis!.pid())
   const drain = await watchDrain(sandbox, items, [worker.pid])
-  const redis = cpuSeconds(store.redis!.pid) - before
+  const redis = cpuSeconds(store.redis!.pid()) - before
   await worker.kill()
   return { forwarder: 1e6 * drain.cpuSeconds / drain.items, redisDeliver: 1e6 * redis / drain.items }
 }

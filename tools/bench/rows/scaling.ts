@@ -44,7 +44,7 @@ async function measure (bench: Bench, sandbox: Server, size: Size): Promise<Meas
   const webs = await start('off')
   const gateways = [...webs, ...await start('only')]
   const cpu = (): number => gateways.reduce((sum, { pid }) => sum + cpuSeconds(pid), 0)
-  const redisCpu = (): number => cpuSeconds(store.redis!.pid)
+  const redisCpu = (): number => cpuSeconds(store.redis!.pid())
 
   await sendAndDeliver(bench, sandbox, webs, size * bench.items * WARM_UP_SHARE)
   const items = size * bench.items * MEASURED_SHARE

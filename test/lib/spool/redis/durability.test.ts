@@ -45,7 +45,7 @@ for (const after of [1, 700]) {
 }
 
 t.test('has all that it acknowledged after the server was killed, where the server writes every answer to the disk', async t => {
-  const started = await server(t, { appendonly: true })
+  const started = await server(t, { appendfsync: 'always' })
   const spool = await open(t, connect(t, started), { sync: 'always' })
   const acknowledged: string[] = []
   let failed: Error | null = null
@@ -73,7 +73,7 @@ t.test('has all that it acknowledged after the server was killed, where the serv
 })
 
 t.test('settles and releases after an outage', async t => {
-  const started = await server(t, { appendonly: true })
+  const started = await server(t, { appendfsync: 'always' })
   const spool = await open(t, connect(t, started))
   await append(spool, 'settled', record('a'))
   await append(spool, 'released', record('b'))
