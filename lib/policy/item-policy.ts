@@ -5,14 +5,16 @@ import { checkDimensions, checkMetricName } from '../items/metric-datum.js'
 import { readBrowser, truncateIp, type ClientInfo } from './client-info.js'
 import { createDimensionPolicy, type Dimension, type DimensionPolicy } from './dimension-policy.js'
 import { editJson, isJson, startsWithAny } from './json-editor.js'
+import { FieldNames } from './redaction/field-names.js'
+import { redactFields } from './redaction/fields.js'
 import { createRedactor, type Redactor } from './redaction/redactor.js'
 
 /** The settings of an application for its items, before they are stored. */
 export type ItemPolicySettings = Pick<Application, 'dimensions' | 'redaction' | 'context'>
 
 /** How a fact about the client is named as a dimension, and as a field of a log message. */
-const IP = { dimension: 'Ip', field: '_ip' } as const
-const USER_AGENT = { dimension: 'UserAgent', field: '_userAgent' } as const
+const IP = { dimension: 'Ip', field: '_ip', names: new FieldNames(['_ip']) } as const
+const USER_AGENT = { dimension: 'UserAgent', field: '_userAgent', names: new FieldNames(['_userAgent']) } as const
 const UNKNOWN = 'unknown'
 
 /** The facts about the client that are added to its items. */
@@ -50,11 +52,13 @@ function addDimensions (dimensions: Dimension[], facts: ClientFacts): Dimension[
   return [...dimensions.filter(({ Name }) => !names.has(Name)), ...facts.map(([{ dimension }, Value]) => ({ Name: dimension, Value }))]
 }
 
+/** A fact that the gateway sees replaces one that the client states. */
 function addFields (message: string, facts: ClientFacts): string {
   if (startsWithAny(message, '{') && isJson(message)) {
     return editJson(message, { add: new Map(facts.map(([{ field }, value]) => [field, JSON.stringify(value)])) })
   }
-  return `${message} ${facts.map(([{ field }, value]) => `${field}=${JSON.stringify(value)}`).join(' ')}`
+  const stated = facts.reduce((text, [{ names }, value]) => redactFields(text, names, value), message)
+  return `${stated} ${facts.map(([{ field }, value]) => `${field}=${JSON.stringify(value)}`).join(' ')}`
 }
 
 /** The policy of one application for its items. */

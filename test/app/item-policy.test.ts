@@ -101,12 +101,14 @@ for (const backend of BACKENDS) {
       const messages = [
         'mail to bob@example.com from https://shop.example/a?token=x',
         JSON.stringify({ user: { Password: 'hunter2' }, card: 4111111111111111, _ip: '6.6.6.6', note: 'kept' }),
-        'password=hunter2 Authorization: Bearer abcdefghijklmnop0123'
+        'password=hunter2 Authorization: Bearer abcdefghijklmnop0123',
+        'password[]=hunter2 <password>hunter2</password> password\u00a0=\u00a0hunter2 password:\nhunter2 "pass\\u0077ord":"hunter2" 4111.1111.1111.1111 _ip="6.6.6.6"'
       ]
-      t.match(await log(messages, {}, firefox), { status: 201, accepted: 3 })
-      t.same((await events(3)).map(({ message }) => message).sort(), [
+      t.match(await log(messages, {}, firefox), { status: 201, accepted: 4 })
+      t.same((await events(4)).map(({ message }) => message).sort(), [
         'mail to [redacted] from https://shop.example/a _ip="127.0.0.0/24" _userAgent="Firefox 128"',
         'password=[redacted] Authorization: [redacted] _ip="127.0.0.0/24" _userAgent="Firefox 128"',
+        'password[]=[redacted] <password>[redacted]</password> password\u00a0=\u00a0[redacted] password:\n[redacted] "pass\\u0077ord":"[redacted]" [redacted] _ip="127.0.0.0/24" _ip="127.0.0.0/24" _userAgent="Firefox 128"',
         '{"user":{"Password":"[redacted]"},"card":"[redacted]","_ip":"127.0.0.0/24","note":"kept","_userAgent":"Firefox 128"}'
       ])
     })

@@ -1,9 +1,9 @@
-import { asciiTable, DIGITS, isAlphanumeric, LETTERS } from './characters.js'
+import { asciiTable, DIGITS, isAlphanumeric, isSpace, LETTERS } from './characters.js'
 import { REDACTED, Splice } from './splice.js'
 
 const SCHEME = /bearer/gi
 const SCHEME_LENGTH = 6
-const SEPARATOR = asciiTable(' \t:=+"\'')
+const SEPARATOR = asciiTable(':=+"\'')
 const TOKEN = asciiTable(DIGITS + LETTERS + '-._~+/=%')
 const PLAIN_WORD = /^[a-z]+$/
 /** A shorter one, or a word of a sentence such as "bearer certificate", is no token. */
@@ -38,7 +38,7 @@ function tokenStart (text: string, scheme: number): number | null {
   const after = scheme + SCHEME_LENGTH
   let start = after
   if (text.startsWith('%20', start)) start += 3
-  while (SEPARATOR[text.charCodeAt(start)] === 1) start++
+  for (let code = text.charCodeAt(start); SEPARATOR[code] === 1 || isSpace(code); code = text.charCodeAt(start)) start++
   return start > after ? start : null
 }
 

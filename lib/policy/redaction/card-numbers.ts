@@ -13,7 +13,11 @@ const FIRST_DIGITS: Record<number, string> = { 13: '4', 14: '356', 15: '2356', 1
 /** How the digits of a card are grouped; where the last group may have 1 to 4, it is not written. */
 const GROUPINGS = [[4, 6, 5], [4, 6, 4], [6, 13], [8, 8]]
 const FOURS = 4
-const SEPARATORS = ' -'
+/** The same one stands between all groups; the long ones are as URLs, JSON and HTML write them. */
+const SEPARATORS = [
+  ' ', '-', '.', '+', '_', '/', '\t', '\u00a0', '\u2007', '\u2009', '\u202f', '\u2010', '\u2011', '\u2012', '\u2013',
+  '%20', '%C2%A0', '%c2%a0', '\\u00a0', '\\u00A0', '&nbsp;'
+]
 
 /** The check digit of ISO/IEC 7812. */
 function isLuhn (digits: string): boolean {
@@ -37,26 +41,29 @@ function groupEnd (text: string, start: number): number {
 }
 
 /** The ends of up to five groups of digits with the same separator between them. */
-function groupEnds (text: string, start: number): number[] {
+function groupEnds (text: string, start: number): { ends: number[], separator: string } {
   const ends = [groupEnd(text, start)]
-  const separator = text[ends[0]!]
-  if (separator === undefined || !SEPARATORS.includes(separator)) return ends
-  while (ends.length < 5 && text[ends.at(-1)!] === separator && isDigit(text.charCodeAt(ends.at(-1)! + 1))) {
-    ends.push(groupEnd(text, ends.at(-1)! + 1))
+  const after = text[ends[0]!]
+  const separator = after === undefined ? '' : SEPARATORS.find(separator => separator[0] === after && text.startsWith(separator, ends[0])) ?? ''
+  if (separator === '') return { ends, separator }
+  for (let end = ends[0]!; ends.length < 5 && text.startsWith(separator, end); end = ends.at(-1)!) {
+    const next = end + separator.length
+    if (!isDigit(text.charCodeAt(next))) break
+    ends.push(groupEnd(text, next))
   }
-  return ends
+  return { ends, separator }
 }
 
 /** Where a card that starts here and is written in groups ends; null when there is none. */
 function groupedCardEnd (text: string, start: number): number | null {
-  const ends = groupEnds(text, start)
-  const sizes = ends.map((end, i) => end - (i === 0 ? start : ends[i - 1]! + 1))
+  const { ends, separator } = groupEnds(text, start)
+  const sizes = ends.map((end, i) => end - (i === 0 ? start : ends[i - 1]! + separator.length))
   for (let count = ends.length; count > 1; count--) {
     const end = ends[count - 1]!
     const grouping = sizes.slice(0, count)
     const fours = grouping.every((size, i) => i === count - 1 ? size <= FOURS : size === FOURS)
     if (!fours && !GROUPINGS.some(known => known.length === count && known.every((size, i) => size === grouping[i]))) continue
-    if (isCard(text.slice(start, end).replaceAll(text[ends[0]!]!, ''))) return end
+    if (isCard(text.slice(start, end).replaceAll(separator, ''))) return end
   }
   return null
 }

@@ -29,8 +29,11 @@ export function isForeignLetter (code: number): boolean {
   return code > 0xa0 && !(code >= 0x2000 && code <= 0x206f) && !(code >= 0x3000 && code <= 0x303f) && code !== 0xfeff
 }
 
+/** Every white space of Unicode, and the control characters of ASCII. */
 export function isSpace (code: number): boolean {
-  return code <= 0x20 || code === 0xa0 || code === 0x2028 || code === 0x2029
+  if (code < 0x80) return code <= 0x20
+  return code === 0x85 || code === 0xa0 || code === 0x1680 || (code >= 0x2000 && code <= 0x200b) || code === 0x2028 ||
+    code === 0x2029 || code === 0x202f || code === 0x205f || code === 0x3000 || code === 0xfeff
 }
 
 export function isQuote (code: number): boolean {

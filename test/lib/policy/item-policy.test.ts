@@ -48,6 +48,11 @@ t.test('log messages get fields, or words at their end', async t => {
   t.equal(message('{"a":1}'), '{"a":1,"_ip":"203.0.113.0/24"}')
   t.equal(message('{}'), '{"_ip":"203.0.113.0/24"}')
   for (const text of ['plain', '[1]', '{"cut', '{"a":1} {"b":2}']) t.equal(message(text), `${text} _ip="203.0.113.0/24"`)
+  const ofText = (message: string) => policy([NOW, message], 0)[1]
+  t.equal(ofText('said _ip="6.6.6.6" and _IP: 6.6.6.6'), 'said _ip="203.0.113.0/24" and _IP: 203.0.113.0/24 _ip="203.0.113.0/24"', 'what the client states is replaced in text, too')
+  t.equal(ofText('cut {"_ip":"6.6.6.6","a":1'), 'cut {"_ip":"203.0.113.0/24","a":1 _ip="203.0.113.0/24"')
+  t.equal(ofText('{"_ip":"6.6.6.6"'), '{"_ip":"203.0.113.0/24" _ip="203.0.113.0/24"')
+  t.equal(ofText('_ip[]=6.6.6.6&n=1'), '_ip[]=203.0.113.0/24&n=1 _ip="203.0.113.0/24"')
   t.match(policyOf({ context: { ip: true } }).forLogEvents({ address: null, headers: {} })!([NOW, 'x'], 0)[1], '_ip="unknown"')
 })
 

@@ -21,7 +21,7 @@ function checkDigit (digits: string): string {
 }
 
 const brands = fc.constantFrom({ prefix: '4', length: 16 }, { prefix: '4', length: 13 }, { prefix: '4', length: 19 }, { prefix: '55', length: 16 }, { prefix: '2221', length: 16 }, { prefix: '37', length: 15 }, { prefix: '36', length: 14 }, { prefix: '6011', length: 16 }, { prefix: '81', length: 16 })
-const card = fc.record({ brand: brands, digits: fc.stringMatching(/^\d{18}$/), separator: fc.constantFrom('', ' ', '-') }).map(({ brand, digits, separator }) => {
+const card = fc.record({ brand: brands, digits: fc.stringMatching(/^\d{18}$/), separator: fc.constantFrom('', ' ', '-', '.', '\u00a0', '+') }).map(({ brand, digits, separator }) => {
   const body = (brand.prefix + digits).slice(0, brand.length - 1)
   const number = body + checkDigit(body)
   return separator === '' ? number : number.match(/.{1,4}/g)!.join(separator)
@@ -37,7 +37,8 @@ const secrets = {
   'card number': card.map(secret => ({ secret, shown: secret })),
   JWT: jwt.map(secret => ({ secret, shown: secret })),
   'bearer token': bearer.map(secret => ({ secret, shown: `Bearer ${secret}` })),
-  password: fc.stringMatching(/^[A-Z0-9]{6,20}$/).map(secret => ({ secret, shown: `password=${secret}` }))
+  password: fc.tuple(fc.stringMatching(/^[A-Z0-9]{6,20}$/), fc.constantFrom('password=', 'password[]=', 'password:\n', '<password>', 'password\u00a0=\u00a0', 'p\\u0061ssword=', 'password%3D'))
+    .map(([secret, head]) => ({ secret, shown: head + secret }))
 }
 
 for (const [name, arbitrary] of Object.entries(secrets)) {

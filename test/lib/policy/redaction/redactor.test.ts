@@ -47,6 +47,41 @@ t.test('fields of text', async t => {
   ])
 })
 
+t.test('fields of text, however they are written', async t => {
+  check(t, { fields: ['password', 'authorization'] }, [
+    ['run --password=x --password y .password: z', 'run --password=[redacted] --password y .password: [redacted]'],
+    ['a=1&password[]=x&password[0]=y&b=2', 'a=1&password[]=[redacted]&password[0]=[redacted]&b=2'],
+    ['user[password][new]=x&user[name]=bob', 'user[password][new]=[redacted]&user[name]=bob'],
+    ['password%5B%5D=x&n=1', 'password%5B%5D=[redacted]&n=1'],
+    ['next=%2Flogin%3Fpassword%3Dhunter2%26n%3D1 end', 'next=%2Flogin%3Fpassword%3D[redacted]%26n%3D1 end'],
+    ['p%61ssword=hunter2&n=1', 'p%61ssword=[redacted]&n=1'],
+    ['password:\nhunter2\nuser: bob', 'password:\n[redacted]\nuser: bob'],
+    ['password:\r\n  "two words"\r\nend', 'password:\r\n  "[redacted]"\r\nend'],
+    ['the password:\n\nA paragraph', 'the password:\n\nA paragraph'],
+    ['password\u00a0=\u00a0hunter2 end', 'password\u00a0=\u00a0[redacted] end'],
+    ['password\u3000:\u2009hunter2\u00a0end', 'password\u3000:\u2009[redacted]\u00a0end'],
+    ['Authorization:\u00a0Basic\u00a0Ym9iOng= end', 'Authorization:\u00a0[redacted] end'],
+    ['<password>hunter2</password>', '<password>[redacted]</password>'],
+    ['<user><Password enc="none">two words</Password><name>bob</name></user>', '<user><Password enc="none">[redacted]</Password><name>bob</name></user>'],
+    ['<wsse:Password>hunter2</wsse:Password>', '<wsse:Password>[redacted]</wsse:Password>'],
+    ['<password><![CDATA[a<b]]></password> end', '<password>[redacted]</password> end'],
+    ['<password><old>x</old><new a="b"/><new>y</new></password><n>1</n>', '<password>[redacted]</password><n>1</n>'],
+    ['<password>hunter2 and no more tags', '<password>[redacted] and no more tags'],
+    ['<password></password><password/> end', '<password></password><password/> end'],
+    ['<user password="hunter2">', '<user password="[redacted]">'],
+    ['bad {"pass\\u0077ord":"hunter2","n":1', 'bad {"pass\\u0077ord":"[redacted]","n":1'],
+    ['bad "{\\"\\\\u0070assword\\":\\"hunter2\\"}"', 'bad "{\\"\\\\u0070assword\\":\\"[redacted]\\"}"'],
+    ["bad {'pass\\x77ord': 'hunter2'}", "bad {'pass\\x77ord': '[redacted]'}"],
+    ['passwords[]=1 <passwords>2</passwords> 50%password', 'passwords[]=1 <passwords>2</passwords> 50%password']
+  ])
+})
+
+t.test('fields of JSON that a form has named', async t => {
+  check(t, { fields: ['password'] }, [
+    ['{"password[]":"x","user[password]":"y","password[0]":{"a":1},"passwords[]":1}', '{"password[]":"[redacted]","user[password]":"[redacted]","password[0]":"[redacted]","passwords[]":1}']
+  ])
+})
+
 t.test('e-mail addresses', async t => {
   check(t, { patterns: ['email'] }, [
     ['mail bob@example.com.', 'mail [redacted].'],
@@ -70,6 +105,8 @@ t.test('bearer tokens and JWTs', async t => {
     [`?accessToken=${jwt}&a=1`, '?accessToken=[redacted]&a=1'],
     ['unsigned eyJhbGciOiJub25lIn0.e30.', 'unsigned [redacted]'],
     ['{"h":{"authorization":"Bearer abcdefghijklmnopqrst"}}', '{"h":{"authorization":"Bearer [redacted]"}}'],
+    ['Authorization: Bearer\u00a00a1b2c3d4e5f', 'Authorization: Bearer\u00a0[redacted]'],
+    ['Bearer\n0a1b2c3d4e5f', 'Bearer\n[redacted]'],
     ['bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x', 'bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x']
   ])
 })
@@ -79,9 +116,14 @@ t.test('card numbers', async t => {
     ['card 4111111111111111, amex 378282246310005', 'card [redacted], amex [redacted]'],
     ['4111 1111 1111 1111 / 4111-1111-1111-1111', '[redacted] / [redacted]'],
     ['3782 822463 10005', '[redacted]'],
+    ['4111.1111.1111.1111, 4111\u00a01111\u00a01111\u00a01111, 4111+1111+1111+1111', '[redacted], [redacted], [redacted]'],
+    ['4111\u20111111\u20111111\u20111111 4111\u202f1111\u202f1111\u202f1111 4111_1111_1111_1111', '[redacted] [redacted] [redacted]'],
+    ['card=4111%201111%201111%201111&n=1', 'card=[redacted]&n=1'],
+    ['3782.822463.10005', '[redacted]'],
+    ['{"a":"4111\\u00a01111\\u00a01111\\u00a01111"', '{"a":"[redacted]"'],
     ['order 1234 4111 1111 1111 1111 5', 'order 1234 [redacted] 5'],
     ['{"card":4111111111111111,"n":4111111111111112}', '{"card":"[redacted]","n":4111111111111112}'],
-    ['4111111111111112 0.4111111111111111 41111111111111111111111111111111', '4111111111111112 0.4111111111111111 41111111111111111111111111111111'],
+    ['4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111', '4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111'],
     // Unix times with the right check digit.
     ['1795330800000 1795330800000003 1795330800000000004', '1795330800000 1795330800000003 1795330800000000004']
   ])
