@@ -2,5 +2,15 @@ import neostandard from 'neostandard'
 
 export default [
   ...neostandard({ ts: true, ignores: ['dist', '.test-build', 'data', '.tap', 'coverage'] }),
-  { rules: { '@stylistic/comma-dangle': ['error', 'never'] } }
+  { rules: { '@stylistic/comma-dangle': ['error', 'never'] } },
+  {
+    files: ['app.ts', 'plugins/**', 'routes/**', 'lib/**', 'lambda/**'],
+    ignores: ['lib/clock.ts'],
+    rules: {
+      'no-restricted-properties': ['error',
+        { object: 'Date', property: 'now', message: 'Take unixNow, or monotonicNow for a duration, of lib/clock.' },
+        { object: 'performance', property: 'now', message: 'Take monotonicNow of lib/clock.' }
+      ]
+    }
+  }
 ]

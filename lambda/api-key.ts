@@ -1,3 +1,4 @@
+import { unixNow } from '../lib/clock.js'
 import { createFetchedKey, fixedKey, type ApiKey } from '../lib/metering/api-key.js'
 import { isObject } from '../lib/guards.js'
 import { requiredSetting, textSetting, type Environment } from './settings.js'
@@ -12,7 +13,7 @@ export function openApiKey (env: Environment): ApiKey {
   const key = textSetting(env, 'REVENIUM_PLATFORM_API_KEY')
   if (key !== undefined) return fixedKey(key)
   const secretId = requiredSetting(env, 'REVENIUM_PLATFORM_API_KEY_SECRET', 'the ARN of the secret with the platform\'s key, unless REVENIUM_PLATFORM_API_KEY is set')
-  return createFetchedKey({ fetch: () => fetchSecret(secretId), now: Date.now, maxAgeMs: MAX_AGE_MS, minAgeMs: MIN_AGE_MS })
+  return createFetchedKey({ fetch: () => fetchSecret(secretId), now: unixNow, maxAgeMs: MAX_AGE_MS, minAgeMs: MIN_AGE_MS })
 }
 
 /** A secret is the key itself, or JSON with an `apiKey`. */

@@ -1,3 +1,4 @@
+import { unixNow } from '../lib/clock.js'
 import { createEntitlement } from '../lib/metering/entitlement.js'
 import { createPlatform } from '../lib/metering/platform.js'
 import { PROFILES } from '../lib/metering/profiles.js'
@@ -24,9 +25,9 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
         maxConnections: MAX_CONNECTIONS
       }),
       failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, DEFAULT_FAIL_MODE),
-      now: Date.now,
+      now: unixNow,
       // The monotonic clock of an environment may stand still while Lambda has frozen it, and the breaker with it.
-      monotonicNow: Date.now,
+      monotonicNow: unixNow,
       ages: {
         entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_VERDICT_AGES.entitledMs),
         deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_VERDICT_AGES.deniedMs),

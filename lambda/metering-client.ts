@@ -1,3 +1,4 @@
+import { unixNow } from '../lib/clock.js'
 import { createMeteringClient, type MeteringClient } from '../lib/metering/metering-client.js'
 import { createCallFilter, type CallFilter } from '../lib/metering/call-filter.js'
 import { createPlatform } from '../lib/metering/platform.js'
@@ -29,7 +30,7 @@ export function openClient (env: Environment): MeteringClient {
     timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
     maxConnections: concurrencyOf(env)
   })
-  return createMeteringClient({ platform, profile, now: Date.now, random: Math.random })
+  return createMeteringClient({ platform, profile, now: unixNow, random: Math.random })
 }
 
 /** @throws SettingsError | TypeError */

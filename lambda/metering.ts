@@ -1,3 +1,4 @@
+import { unixNow } from '../lib/clock.js'
 import { rememberDelivered } from '../lib/metering/delivered-ids.js'
 import { concurrencyOf, openClient, openFilter } from './metering-client.js'
 import { createMeteringHandler, type LambdaContext } from './metering-handler.js'
@@ -13,13 +14,13 @@ function open (env: Environment): ReturnType<typeof createMeteringHandler> {
   return createMeteringHandler({
     client: openClient(env),
     filter: openFilter(env),
-    delivered: rememberDelivered({ max: REMEMBERED_CALLS, now: Date.now }),
+    delivered: rememberDelivered({ max: REMEMBERED_CALLS, now: unixNow }),
     parking: createQueueParking({
       parkingQueueUrl: requiredSetting(env, 'PARKING_QUEUE_URL', 'the URL of the queue for calls that are sent again later'),
       deadLetterQueueUrl: requiredSetting(env, 'DEAD_LETTER_QUEUE_URL', 'the URL of the queue for what cannot be metered')
     }),
     concurrency: concurrencyOf(env),
-    now: Date.now,
+    now: unixNow,
     write: writeLine
   })
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../lib/clock.js'
 import { AccessTokens, isBoundElsewhere, type Principal } from '../lib/access/access-tokens.js'
 import { allowsOrigin } from '../lib/access/applications.js'
 import { readGrant, singleUseTtlMs, type Grant } from '../lib/access/client-tokens.js'
@@ -36,7 +37,7 @@ function createTokens (fastify: FastifyInstance) {
   const accessTokens = new AccessTokens({
     secrets: [config.ACCESS_TOKEN_SECRET_KEY, ...config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS ?? []],
     ttlSeconds: config.ACCESS_TOKEN_TTL_SECONDS,
-    now: Date.now,
+    now: unixNow,
     id: randomUUID
   })
 
@@ -67,7 +68,7 @@ function createTokens (fastify: FastifyInstance) {
   async function requireFirstUse (grant: Grant): Promise<void> {
     let isFirst
     try {
-      isFirst = await state.setIfAbsent(grant.id, singleUseTtlMs(grant, Date.now()))
+      isFirst = await state.setIfAbsent(grant.id, singleUseTtlMs(grant, unixNow()))
     } catch {
       throw new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS })
     }
@@ -88,7 +89,7 @@ function createTokens (fastify: FastifyInstance) {
      */
     async issue (clientToken: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
       failures.require(request)
-      const grant = readGrant(clientToken, applications, Date.now())
+      const grant = readGrant(clientToken, applications, unixNow())
       if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
       const { application, scope, jti } = grant
       requireOrigin(application, request)

@@ -73,8 +73,11 @@ class SpoolForwarder implements Forwarder {
   readonly #abort = new AbortController()
   #running: Promise<void> | null = null
   #stopped: Promise<void> | null = null
-  /** Null until `stop` is called; records that were appended later belong to other processes. */
-  #stoppedAt: UnixMs | null = null
+  /**
+   * Null until `stop` is called; then how many of the items that waited at that time are still to be taken. Those that
+   * come later belong to the processes that go on.
+   */
+  #itemsLeft: number | null = null
   /** Failures of the spool in a row. */
   #spoolFailures = 0
   #wake: () => void = () => {}
@@ -101,14 +104,24 @@ class SpoolForwarder implements Forwarder {
   }
 
   async #stop (graceMs: number): Promise<void> {
-    this.#stoppedAt = this.#options.now()
+    this.#itemsLeft = Infinity
     this.#wakeUp()
     const timer = setTimeout(() => {
       this.#abort.abort()
       this.#wakeUp()
     }, graceMs)
+    if (this.#running !== null) await this.#countItemsLeft()
     await this.#running
     clearTimeout(timer)
+  }
+
+  /** Those that are leased count, too, as a delivery under way may leave some of them. */
+  async #countItemsLeft (): Promise<void> {
+    try {
+      this.#itemsLeft = (await this.#options.spool.depth(this.#kind)).items
+    } catch (error) {
+      this.#spoolFailed(error)
+    }
   }
 
   async #run (): Promise<void> {
@@ -127,8 +140,9 @@ class SpoolForwarder implements Forwarder {
   }
 
   async #takeNext (): Promise<'again' | 'stop' | { sleepMs: number }> {
-    const stopping = this.#stoppedAt !== null
+    const stopping = this.#itemsLeft !== null
     this.#woken = false
+    if (stopping && this.#itemsLeft! <= 0) return this.#underWay.size === 0 ? 'stop' : { sleepMs: MAX_SLEEP_MS }
     const askedAt = this.#options.monotonicNow()
     let taken
     try {
@@ -139,9 +153,8 @@ class SpoolForwarder implements Forwarder {
     }
     if (taken.lease !== null) {
       this.#deliverAside(taken.lease, askedAt)
-      // Records that were appended after the stop belong to the processes that go on.
-      const newer = this.#stoppedAt !== null && taken.lease.records.every(({ appendedAt }) => appendedAt > this.#stoppedAt!)
-      return newer ? 'stop' : 'again'
+      if (this.#itemsLeft !== null) this.#itemsLeft -= itemsOf(taken.lease.records)
+      return 'again'
     }
     const dueMs = taken.nextDueMs ?? Infinity
     if (stopping && this.#underWay.size === 0 && dueMs > STOP_PATIENCE_MS) return 'stop'
@@ -195,6 +208,8 @@ class SpoolForwarder implements Forwarder {
     const delayMs = failure === null ? 0 : this.#reportFailure(lease, failure, delivery)
     const unread = delivery?.settlement.unread ?? []
     const unreadDelayMs = unread.length === 0 ? 0 : this.#reportUnread(lease, unread)
+
+    if (this.#itemsLeft !== null) this.#itemsLeft += itemsOf(delivery === null ? lease.records : delivery.settlement.remainder ?? [])
 
     // Unread records that were set aside already stay where they are.
     const asideOnly = unread.length === 0 || (lease.unread === true && itemsOf(unread) === itemsOf(lease.records))

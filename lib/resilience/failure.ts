@@ -42,9 +42,9 @@ const CLASSES_BY_NAME: ReadonlyArray<[RegExp, FailureClass]> = [
   [oneOf(
     'AccessDenied', '^ExpiredToken', '^UnrecognizedClient', '^InvalidClientTokenId', '^InvalidAccessKeyId',
     '^(Invalid)?Signature', '^IncompleteSignature', '^MissingAuthenticationToken', '^OptInRequired', '^NotAuthorized',
-    '^Unauthorized', '^AuthFailure', '^RequestExpired', '^RequestTimeTooSkewed', '^CredentialsProviderError',
-    '^TokenProviderError'
+    '^Unauthorized', '^AuthFailure', '^CredentialsProviderError', '^TokenProviderError'
   ), 'denied'],
+  [oneOf('^RequestExpired', '^RequestTimeTooSkewed', '^RequestInTheFuture'), 'unavailable'],
   [/^ResourceNotFound/, 'missing'],
   [/^ResourceAlreadyExists/, 'exists'],
   [/^OperationAborted/, 'conflict'],
@@ -55,6 +55,9 @@ const CLASSES_BY_NAME: ReadonlyArray<[RegExp, FailureClass]> = [
     '^SerializationException', '^RequestEntityTooLarge'
   ), 'invalid']
 ]
+
+/** How AWS refuses a signature for its time alone. The SDK takes the time of the answer for the next call. */
+const WRONG_TIME = /^Signature (?:expired|not yet current)\b/
 
 function oneOf (...patterns: string[]): RegExp {
   return new RegExp(patterns.join('|'))
@@ -92,12 +95,16 @@ export function classifyFailure (error: unknown): Failure {
   const like: ErrorLike = typeof error === 'object' && error !== null ? error : { message: error }
   const status = like.$metadata?.httpStatusCode ?? like.$response?.statusCode
   const names = [like.name, like.Code, like.__type, like.code].filter(name => typeof name === 'string').map(bareName)
-  const failure: Failure = { class: classOf(names, status), message: describe(like, names, status) }
+  const failure: Failure = { class: isOfWrongTime(like) ? 'unavailable' : classOf(names, status), message: describe(like, names, status) }
   const name = nameOf(names, status)
   if (NAME.test(name)) failure.name = name
   const retryAfterMs = readRetryAfter(like.$response?.headers)
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs
   return failure
+}
+
+function isOfWrongTime ({ message }: ErrorLike): boolean {
+  return typeof message === 'string' && WRONG_TIME.test(message)
 }
 
 function classOf (names: string[], status: number | undefined): FailureClass {

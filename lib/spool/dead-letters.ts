@@ -1,3 +1,4 @@
+import { unixNow } from '../clock.js'
 import { isReadable } from './record.js'
 import type { DeadLetter, DeadLetterFilter, DeadLetters } from './spool.js'
 
@@ -41,7 +42,7 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
 
     async redrive (filter) {
       let redriven = 0
-      for await (const deadLetter of selectUntilNow(store, filter)) {
+      for await (const deadLetter of selectPresent(store, filter)) {
         if (isRedrivable(deadLetter) && await store.redrive(deadLetter)) redriven++
       }
       return redriven
@@ -49,7 +50,7 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
 
     async delete (filter) {
       let deleted = 0
-      for await (const deadLetter of selectUntilNow(store, filter)) {
+      for await (const deadLetter of selectPresent(store, filter)) {
         if (await store.remove(deadLetter, false)) deleted++
       }
       return deleted
@@ -58,7 +59,7 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
     size: () => store.size(),
 
     async evict () {
-      const cutoff = Date.now() - limits.deadLetterMaxAgeMs
+      const cutoff = unixNow() - limits.deadLetterMaxAgeMs
       let excess = (await store.size()).bytes - limits.deadLetterMaxBytes
       const evicted = { count: 0, items: 0 }
       for await (const deadLetter of select(store, {})) {
@@ -73,29 +74,37 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
   }
 }
 
-/** Selects no dead letter younger than the call, so that a record that dies again is not redriven twice. */
-async function * selectUntilNow (store: DeadLetterStore, filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
-  const startedAt = Date.now()
-  for await (const deadLetter of select(store, filter)) {
-    if (deadLetter.at > startedAt) return
-    yield deadLetter
+/**
+ * Looks at no more dead letters than there are at the call, so that a record that dies again is not redriven twice. Not
+ * at their times: a clock that was set back makes all of them look younger.
+ */
+async function * selectPresent (store: DeadLetterStore, filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
+  let left = (await store.size()).count
+  for await (const deadLetter of scan(store, filter.ids)) {
+    if (left-- <= 0) return
+    if (matches(deadLetter, filter)) yield deadLetter
   }
 }
 
 async function * select (
   store: DeadLetterStore, filter: DeadLetterFilter, cursor?: string
 ): AsyncGenerator<DeadLetter> {
-  if (filter.ids !== undefined) {
-    for (const id of [...new Set(filter.ids)].sort()) {
+  for await (const deadLetter of scan(store, filter.ids, cursor)) if (matches(deadLetter, filter)) yield deadLetter
+}
+
+/** All dead letters, or those with the ids, behind the cursor. */
+async function * scan (store: DeadLetterStore, ids?: string[], cursor?: string): AsyncGenerator<DeadLetter> {
+  if (ids !== undefined) {
+    for (const id of [...new Set(ids)].sort()) {
       const deadLetter = cursor === undefined || id > cursor ? await store.get(id) : null
-      if (deadLetter !== null && matches(deadLetter, filter)) yield deadLetter
+      if (deadLetter !== null) yield deadLetter
     }
     return
   }
   let after = cursor ?? null
   for (;;) {
     const page = await store.page(after, PAGE_SIZE)
-    for (const deadLetter of page) if (matches(deadLetter, filter)) yield deadLetter
+    yield * page
     if (page.length < PAGE_SIZE) return
     after = page.at(-1)!.id
   }

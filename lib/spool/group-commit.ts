@@ -1,3 +1,4 @@
+import { monotonicNow } from '../clock.js'
 import type { MonotonicMs } from '../../schemas/common.js'
 
 /** An operation that waits for its flush; the flush resolves or rejects each exactly once. */
@@ -36,7 +37,7 @@ export class GroupCommit<Op, Result> {
 
   push (op: Op): Promise<Result> {
     return new Promise((resolve, reject) => {
-      this.#pending.push({ op, pushedAt: performance.now(), resolve, reject })
+      this.#pending.push({ op, pushedAt: monotonicNow(), resolve, reject })
       this.#start()
     })
   }

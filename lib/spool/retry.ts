@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { monotonicNow } from '../clock.js'
 import { SpoolFullError, SpoolUnavailableError } from './spool.js'
 
 const FIRST_DELAY_MS = 50
@@ -10,13 +11,13 @@ const MAX_DELAY_MS = 2_000
  * @throws Error, the last one, when `limitMs` have passed or the signal is aborted
  */
 export async function retryStore<T> (operation: () => Promise<T>, limitMs: number, signal: AbortSignal): Promise<T> {
-  const deadline = performance.now() + limitMs
+  const deadline = monotonicNow() + limitMs
   for (let delayMs = FIRST_DELAY_MS; ; delayMs = Math.min(delayMs * 2, MAX_DELAY_MS)) {
     try {
       return await operation()
     } catch (error) {
       const passing = error instanceof SpoolUnavailableError || error instanceof SpoolFullError
-      if (!passing || signal.aborted || performance.now() + delayMs > deadline) throw error
+      if (!passing || signal.aborted || monotonicNow() + delayMs > deadline) throw error
       await sleep(delayMs, undefined, { signal, ref: false }).catch(() => { throw error })
     }
   }

@@ -1,7 +1,7 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
 import type { UnixMs } from '../../schemas/common.js'
 import {
-  DAY_MS, KEPT_DAYS, StateStoreError, dayOf,
+  CLOCK_SLACK_MS, DAY_MS, KEPT_DAYS, StateStoreError, dayOf,
   type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
 } from './store.js'
 
@@ -158,7 +158,7 @@ export class LmdbStateStore implements StateStore {
 
   /** Removes the keys, texts, counters, registers and entries that have expired. */
   async #sweep (): Promise<void> {
-    const now = this.#now()
+    const now = this.#now() - CLOCK_SLACK_MS
     while (await this.#sweepTexts(now) === SWEEP_LIMIT);
     await this.#write(() => {
       for (const key of [...this.#claimEnds.getKeys({ end: [now, ''], limit: SWEEP_LIMIT })]) {

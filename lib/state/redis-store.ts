@@ -3,7 +3,7 @@ import type { UnixMs } from '../../schemas/common.js'
 import { answerWithin } from '../redis/ask.js'
 import { subscribe, type Subscription } from '../redis/subscription.js'
 import {
-  DAY_MS, KEPT_DAYS, StateStoreError,
+  CLOCK_SLACK_MS, DAY_MS, KEPT_DAYS, StateStoreError,
   type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
 } from './store.js'
 
@@ -15,7 +15,8 @@ const DAILY_TTL_SECONDS = KEPT_DAYS * DAY_MS / 1000
 const COUNT = `
 local total = redis.call('INCRBY', KEYS[1], ARGV[1])
 local left = redis.call('PTTL', KEYS[1])
-if left < 0 then
+-- More than a window is left when the clock of the server was set back.
+if left < 0 or left > tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   left = tonumber(ARGV[2])
 end
@@ -150,7 +151,7 @@ export class RedisStateStore implements StateStore {
         const { [VERSION_FIELD]: _version, ...fields } = await this.#ask(() => this.#redis.hgetall(key))
         const entries = Object.values(fields).map(json => JSON.parse(json) as Entry)
         const now = this.#now()
-        const expired = entries.filter(({ expiresAt }) => expiresAt <= now).map(({ id }) => id)
+        const expired = entries.filter(({ expiresAt }) => expiresAt <= now - CLOCK_SLACK_MS).map(({ id }) => id)
         if (expired.length > 0) await this.#ask(() => this.#redis.hdel(key, ...expired))
         return entries.filter(({ expiresAt }) => expiresAt > now)
       },

@@ -103,6 +103,8 @@ export class StateStoreError extends Error {
 /** Days for which daily counters and registers are kept. */
 export const KEPT_DAYS = 35
 export const DAY_MS = 24 * 3_600_000
+/** What has expired is kept for this long, so that a wall clock that is wrong for some hours makes nothing be forgotten. */
+export const CLOCK_SLACK_MS = DAY_MS
 
 /** The day of a time, in UTC. */
 export function dayOf (time: UnixMs): string {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import { Revocations, toRevocation, type Revocation } from '../../lib/access/revocations.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { VersionedSet } from '../../lib/state/store.js'
@@ -37,7 +38,7 @@ function createRevocations (stored: VersionedSet<Revocation>, known: Revocations
 
     /** @throws ApiError */
     async revoke (request: RevocationRequest): Promise<RevocationSummary> {
-      const revocation = toRevocation(request, Date.now())
+      const revocation = toRevocation(request, unixNow())
       known.add(revocation)
       try {
         await stored.put(revocation)
@@ -80,7 +81,7 @@ async function follow (fastify: FastifyInstance, stored: VersionedSet<Revocation
 /** Owns `fastify.revocations`: the tokens that no process accepts any more. */
 async function revocations (fastify: FastifyInstance): Promise<void> {
   const stored = fastify.state.versionedSet<Revocation>(SET, 'issuedBefore')
-  const known = new Revocations(Date.now)
+  const known = new Revocations(unixNow)
   await follow(fastify, stored, known)
   fastify.decorate('revocations', createRevocations(stored, known))
 }

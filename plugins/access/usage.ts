@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { dayOf, StateStoreError } from '../../lib/state/store.js'
 import type { BudgetState } from '../../lib/usage/budget.js'
@@ -31,7 +32,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
   }
 
   function warnOnce (applicationId: string, { budget, limit, share }: BudgetState): void {
-    const warning = `${dayOf(Date.now())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
+    const warning = `${dayOf(unixNow())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
     if (told.get(applicationId) === warning) return
     told.set(applicationId, warning)
     const message = share >= 1
@@ -80,7 +81,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
 
 /** Owns `fastify.usage`: counts the usage of each application by day, and refuses requests beyond its budgets. */
 async function usage (fastify: FastifyInstance): Promise<void> {
-  const usage = await Usage.open({ store: fastify.state, now: Date.now })
+  const usage = await Usage.open({ store: fastify.state, now: unixNow })
   fastify.decorate('usage', createUsage(fastify, usage))
   fastify.addHook('onClose', () => usage.close())
 }

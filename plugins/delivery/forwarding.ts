@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
 import { createForwarder, type Forwarder, type ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
@@ -46,8 +47,8 @@ function createForwarding (fastify: FastifyInstance) {
         log,
         observer,
         receipts,
-        now: Date.now,
-        monotonicNow: () => performance.now(),
+        now: unixNow,
+        monotonicNow,
         random: Math.random
       }))
     },
@@ -78,12 +79,12 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onReady', async () => {
     if (fastify.config.FORWARDER !== 'off') forwarding.start()
   })
-  let closingAt: MonotonicMs = performance.now()
-  fastify.addHook('preClose', async () => { closingAt = performance.now() })
+  let closingAt: MonotonicMs = monotonicNow()
+  fastify.addHook('preClose', async () => { closingAt = monotonicNow() })
   fastify.addHook('onClose', async () => {
     const { SHUTDOWN_GRACE_MS } = fastify.config
     // The requests under way have taken their part of it.
-    const leftMs = closingAt + SHUTDOWN_GRACE_MS - performance.now()
+    const leftMs = closingAt + SHUTDOWN_GRACE_MS - monotonicNow()
     await forwarding.stop(Math.max(leftMs, Math.min(SHUTDOWN_GRACE_MS, MIN_GRACE_MS)))
   })
 }

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow } from '../../lib/clock.js'
 import type { MonotonicMs } from '../../schemas/common.js'
 
 const SWEEP_MS = 100
@@ -31,12 +32,12 @@ async function connections (fastify: FastifyInstance): Promise<void> {
 
   /** @returns ends the connections that may be ended by now */
   function startSweeping (): () => void {
-    const startedAt = performance.now()
+    const startedAt = monotonicNow()
     /** When each connection was last seen with a request that waits for its answer. */
     const answeringAt = new WeakMap<Socket, MonotonicMs>()
     return function sweep () {
       server.closeIdleConnections()
-      const now = performance.now()
+      const now = monotonicNow()
       for (const socket of open) {
         const answering = isAnswering(socket)
         if (answering) answeringAt.set(socket, now)

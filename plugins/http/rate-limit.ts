@@ -2,6 +2,7 @@ import fastifyRateLimit, { normalizeIP } from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { LRUCache } from 'lru-cache'
+import { monotonicNow } from '../../lib/clock.js'
 import { readAddress } from '../../lib/http/address.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { WindowCounters } from '../../lib/state/window-counters.js'
@@ -159,7 +160,7 @@ function createFailures (counters: WindowCounters, limit: number, networkOf: (ip
  */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE, FAILURES_PER_MINUTE } = fastify.config
-  const counters = new WindowCounters(fastify.state, () => performance.now())
+  const counters = new WindowCounters(fastify.state, monotonicNow)
   const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: readNetwork })
   fastify.addHook('onClose', async () => counters.close())
   const networkOf = (ip: string): string => networks.memo(ip)

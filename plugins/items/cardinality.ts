@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow, unixNow } from '../../lib/clock.js'
 import type { IntakeContext } from '../../lib/intake/intake-context.js'
 import type { StoredDatum } from '../../lib/items/item.js'
 import { RedisSeriesTable } from '../../lib/policy/cardinality/redis-series-table.js'
@@ -15,8 +16,8 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   const limiter = new CardinalityLimiter({
     table: redis === undefined
       ? new LocalSeriesTable()
-      : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: () => performance.now() }),
-    now: Date.now,
+      : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: monotonicNow }),
+    now: unixNow,
     onCollapsed: prometheus.observer.onCollapsed
   })
 

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import { readClockSkew } from '../../lib/items/clock-skew.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { IntakeContext } from '../../lib/intake/intake-context.js'
@@ -67,13 +68,13 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
      * @throws ApiError when it is no time
      */
     datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
-      const now = Date.now()
+      const now = unixNow()
       return datumReader({ now, skew: requireClockSkew(sentAt, now), policy: policiesOf(context).items.forDatums(context.clientInfo) })
     },
 
     /** The reader of the log events of one request, likewise. */
     logEventReader (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent> {
-      const now = Date.now()
+      const now = unixNow()
       const skew = requireClockSkew(sentAt, now)
       const { items, emfSettings, emf } = policiesOf(context)
       const emfContext = (): EmfContext => ({ now, skew, allowsNamespace: namespace => allowsNamespace(context, namespace), dimensions: items.dimensionPolicy })

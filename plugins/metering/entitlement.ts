@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { createEntitlement, type Decision } from '../../lib/metering/entitlement.js'
 import { storedVerdicts } from '../../lib/metering/stored-verdicts.js'
@@ -21,8 +22,8 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
   const entitlement = createEntitlement({
     platform,
     failMode: config.FAIL_MODE,
-    now: Date.now,
-    monotonicNow: () => performance.now(),
+    now: unixNow,
+    monotonicNow,
     ages: {
       entitledMs: config.VERDICT_TTL_SECONDS * 1_000,
       deniedMs: config.DENIED_TTL_SECONDS * 1_000,

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { isObject } from '../../lib/guards.js'
 import type { FirehoseAnswer, FirehoseRequest } from '../../schemas/metering.js'
@@ -26,7 +27,7 @@ function answer (request: FastifyRequest, reply: FastifyReply, fields: Partial<F
   const { [REQUEST_ID]: header } = request.headers
   if (header !== undefined) reply.header(REQUEST_ID, header)
   reply.header('content-type', 'application/json')
-  const body: FirehoseAnswer = { requestId: requestIdOf(request) ?? '', timestamp: Date.now(), ...fields }
+  const body: FirehoseAnswer = { requestId: requestIdOf(request) ?? '', timestamp: unixNow(), ...fields }
   return Buffer.from(JSON.stringify(body))
 }
 
@@ -38,7 +39,7 @@ function createFirehose (fastify: FastifyInstance) {
      * @throws ApiError
      */
     async accept (request: FastifyRequest, reply: FastifyReply): Promise<Buffer> {
-      const { timestamp = Date.now(), records } = request.body as FirehoseRequest
+      const { timestamp = unixNow(), records } = request.body as FirehoseRequest
       const requestId = requestIdOf(request)
       if (requestId === undefined) throw new ApiError('invalidRequest', { message: 'requestId is missing.' })
       await fastify.metering!.acceptFirehose({ requestId, timestamp, records: records.map(({ data }) => data) }, String(request.headers[SOURCE_ARN] ?? ''))

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { createSecretCheck } from '../../lib/http/secrets.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
@@ -101,8 +102,8 @@ function createMetering (fastify: FastifyInstance) {
 
   function tellAllSkipped (read: Parameters<typeof allSkipped>[0]): void {
     const all = allSkipped(read)
-    if (all === null || performance.now() - toldAt < TOLD_AGAIN_MS) return
-    toldAt = performance.now()
+    if (all === null || monotonicNow() - toldAt < TOLD_AGAIN_MS) return
+    toldAt = monotonicNow()
     log.warn({ skipped: all.skipped, hint: all.hint }, all.message)
   }
 
@@ -139,7 +140,7 @@ function createMetering (fastify: FastifyInstance) {
      * @throws ApiError
      */
     async acceptSubscription (body: unknown): Promise<AccessLogsAnswer> {
-      return await storeLines(await readPayload(payloadOf(body), Date.now()))
+      return await storeLines(await readPayload(payloadOf(body), unixNow()))
     },
 
     /** Stores the calls of one request of Firehose, once. @param source ARN of the stream */
@@ -164,7 +165,7 @@ function addSink (fastify: FastifyInstance, platform: Platform): void {
   const { config, log, prometheus, state } = fastify
   const duplicates = prometheus.counter({ name: 'metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
   fastify.forwarding.add(createMeteringSink({
-    client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: Date.now, random: Math.random }),
+    client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: unixNow, random: Math.random }),
     delivered: storedDeliveredIds(state),
     concurrency: config.METERING_CONCURRENCY,
     api: `Meter:${config.METERING_PROFILE}`,

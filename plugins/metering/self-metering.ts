@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 
 /** Of the routes that applications call. */
@@ -18,7 +19,7 @@ function toCall (request: FastifyRequest, reply: FastifyReply): MeteredCall {
   const responseMessageSize = sizeOf(reply.getHeader('content-length'))
   return {
     id: request.id,
-    timestamp: Math.round(Date.now() - reply.elapsedTime),
+    timestamp: Math.round(unixNow() - reply.elapsedTime),
     ...(request.applicationId !== null && { application: request.applicationId }),
     method: request.method,
     url: request.routeOptions.url!,

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { monotonicNow } from '../../lib/clock.js'
 import { AwsAccess } from '../../lib/delivery/aws-access.js'
 import type { Health } from '../../schemas/health.js'
 
@@ -11,7 +12,7 @@ declare module 'fastify' {
 type CheckedPart = Health['failing'][number] & { partial: boolean }
 
 function createHealth (fastify: FastifyInstance) {
-  const awsAccess = new AwsAccess({ client: fastify.aws.cloudwatch, now: () => performance.now() })
+  const awsAccess = new AwsAccess({ client: fastify.aws.cloudwatch, now: monotonicNow })
 
   /** Records that wait for a newer gateway are named; the others are stored and delivered meanwhile. */
   async function checkSpool (): Promise<CheckedPart[]> {

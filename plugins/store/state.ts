@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { unixNow } from '../../lib/clock.js'
 import type { StateStore } from '../../lib/state/store.js'
 
 declare module 'fastify' {
@@ -13,10 +14,10 @@ const FOLDER = 'shared'
 async function openStore ({ config, redis }: FastifyInstance): Promise<StateStore> {
   if (redis === undefined) {
     const { LmdbStateStore } = await import('../../lib/state/lmdb-store.js')
-    return new LmdbStateStore({ path: join(config.DATA_DIR, FOLDER), now: Date.now })
+    return new LmdbStateStore({ path: join(config.DATA_DIR, FOLDER), now: unixNow })
   }
   const { RedisStateStore } = await import('../../lib/state/redis-store.js')
-  return new RedisStateStore({ redis, prefix: config.REDIS_PREFIX, now: Date.now })
+  return new RedisStateStore({ redis, prefix: config.REDIS_PREFIX, now: unixNow })
 }
 
 /** Owns `fastify.state`: the state that all processes share, in Redis when there is one, else on the local disk. */

@@ -14,6 +14,8 @@ export interface RedisOptions {
   port?: number
   /** Further options of redis-server, as `--name value`. */
   args?: string[]
+  /** Of the server, beside that of this process. */
+  environment?: Record<string, string>
 }
 
 export interface RedisServer {
@@ -29,12 +31,12 @@ export interface RedisServer {
 }
 
 /** Starts a redis-server of its own on loopback. */
-export async function startRedis ({ appendfsync, port, args = [] }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis ({ appendfsync, port, args = [], environment = {} }: RedisOptions = {}): Promise<RedisServer> {
   const chosen = port ?? await findPort()
   const dir = mkdtempSync(join(tmpdir(), 'postman-redis-'))
   const aof = appendfsync === undefined ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
   const launch = async (): Promise<ChildProcess> => {
-    const child = spawn('redis-server', ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...aof, ...args], { stdio: 'ignore' })
+    const child = spawn('redis-server', ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...aof, ...args], { stdio: 'ignore', env: { ...process.env, ...environment } })
     await answers(chosen, child)
     return child
   }

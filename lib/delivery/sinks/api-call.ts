@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../clock.js'
 import { classifyFailure, type Failure } from '../../resilience/failure.js'
 import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, SinkCall } from './sink.js'
@@ -22,7 +23,7 @@ export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateL
   }
   if (!await context.extend()) return { output: null, failure: LEASE_RAN_OUT }
   const { send, ...described } = call
-  const startedAt = performance.now()
+  const startedAt = monotonicNow()
   let answer: ApiAnswer<Output>
   try {
     answer = { output: await send({ abortSignal: context.signal }), failure: null }
@@ -31,6 +32,6 @@ export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateL
     answer = { output: null, failure: classifyFailure(error) }
     if (answer.failure.class === 'throttle') rateLimiter.throttled(answer.failure.retryAfterMs)
   }
-  context.onCall({ ...described, durationMs: performance.now() - startedAt, failure: answer.failure?.class ?? null })
+  context.onCall({ ...described, durationMs: monotonicNow() - startedAt, failure: answer.failure?.class ?? null })
   return answer
 }

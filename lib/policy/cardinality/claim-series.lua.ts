@@ -12,7 +12,7 @@ export const CATCH_ALL_INDEX = -1
  *   c<name>         number of distinct values of a dimension among the series that are taken as they are
  *   v<sha1>         one of these values
  * ARGV[1] limit
- * ARGV[2] Unix milliseconds when the hash expires
+ * ARGV[2] milliseconds for which the hash is kept
  * ARGV[3...] for each series the number of its pairs, then name and value of each
  *
  * Returns for each series the indexes of the pairs to collapse, from 0, or CATCH_ALL_INDEX alone.
@@ -93,6 +93,6 @@ while ARGV[at] do
   answers[#answers + 1] = claim(pairs)
 end
 redis.call('HSET', hash, 'whole', whole, 'folded', extra)
-redis.call('PEXPIREAT', hash, ARGV[2])
+redis.call('PEXPIRE', hash, ARGV[2])
 return answers
 `

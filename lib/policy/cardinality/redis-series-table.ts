@@ -12,8 +12,8 @@ const REDIS_TIMEOUT_MS = 250
 const BREAKER = { failureThreshold: 1, openDurationMs: 1_000 }
 /** Series in one run of the script, a few milliseconds at most: Redis answers nobody else while it runs. */
 const MAX_SERIES_PER_RUN = 200
-/** How long a day's series outlive the day, for clocks that differ. */
-const KEPT_MS = 3_600_000
+/** How long the series of a day are kept after the last of its requests: longer than the day, whatever the clocks say. */
+const KEPT_MS = DAY_MS + 3_600_000
 
 export interface RedisSeriesTableOptions {
   /** Shared, not closed here. */
@@ -89,10 +89,9 @@ export class RedisSeriesTable implements SeriesTable {
 
   #pipeline (day: number, claims: readonly SeriesClaim[], runs: Run[]): ReturnType<Redis['pipeline']> {
     const pipeline = this.#redis.pipeline()
-    const expiresAt = (day + 1) * DAY_MS + KEPT_MS
     for (const { scope, limit, indexes } of runs) {
       const series = indexes.flatMap(index => [claims[index]!.pairs.length, ...claims[index]!.pairs.flat()])
-      pipeline.eval(CLAIM_SERIES, 1, this.#key(day, scope), limit, expiresAt, ...series)
+      pipeline.eval(CLAIM_SERIES, 1, this.#key(day, scope), limit, KEPT_MS, ...series)
     }
     return pipeline
   }

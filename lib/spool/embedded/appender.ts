@@ -1,3 +1,4 @@
+import { monotonicNow, onMonotonicClock, unixNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import { createAppendCommit, type SizedOp } from '../append-commit.js'
@@ -11,7 +12,6 @@ import type { Capacity } from './capacity.js'
 import { fromFrame, toFrame, type FrameContent, type KeyedAnswer } from './frame.js'
 import type { Frame, Journal } from './journal.js'
 import type { MemTable } from './mem-table.js'
-import { onMonotonicClock } from './monotonic.js'
 import { writeError, type Tables } from './tables.js'
 
 const MAX_GROUP_OPS = 2_000
@@ -77,7 +77,7 @@ export class Appender {
     const underWay = this.#underWay.get(key)
     if (underWay !== undefined) return { state: underWay === digest ? 'under-way' : 'reused' }
     const { memTable, tables } = this.#options
-    const now = Date.now()
+    const now = unixNow()
     const known = memTable.answer(key) ?? tables.answer(key, now)
     if (known !== undefined) return known[3] === digest ? { state: 'answered', answer: known[2] } : { state: 'reused' }
     this.#underWay.set(key, digest)
@@ -123,8 +123,8 @@ export class Appender {
 
   async #writeFrame (ops: Op[]): Promise<void> {
     const { dataDir, limits, journal, onJournaled } = this.#options
-    const now = Date.now()
-    const appendedAt = performance.now()
+    const now = unixNow()
+    const appendedAt = monotonicNow()
     const group = new AppendGroup()
     const answers: KeyedAnswer[] = []
     let items = 0

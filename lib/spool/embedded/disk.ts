@@ -1,5 +1,6 @@
 import { statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 
 /** Appends are refused with less than this left, as LMDB does not survive every write that a full disk refuses. */
@@ -25,7 +26,7 @@ export class Disk {
 
   /** @returns why no more should be stored beside so many bytes; null when there is room */
   refusal (storedBytes: number): string | null {
-    const now = performance.now()
+    const now = monotonicNow()
     if (now - this.#checkedAt > RECHECK_MS) {
       this.#freeBytes = this.#free(this.#dataDir)
       this.#checkedAt = now

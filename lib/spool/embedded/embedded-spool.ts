@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { monotonicNow, onMonotonicClock, unixNow } from '../../clock.js'
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { Ledger } from '../../../schemas/reasons.js'
@@ -24,7 +25,6 @@ import type { FrameContent } from './frame.js'
 import { Journal, type Frame } from './journal.js'
 import { lockDirectory } from './lock.js'
 import { MemTable } from './mem-table.js'
-import { onMonotonicClock } from './monotonic.js'
 import { Scheduler, type EntryReader } from './scheduler.js'
 import { TableWriter } from './table-writer.js'
 import { Tables } from './tables.js'
@@ -101,7 +101,7 @@ class EmbeddedSpool implements Spool {
     this.#unlock = unlock
     const scheduler = new Scheduler({
       ...options,
-      now: () => performance.now(),
+      now: monotonicNow,
       onDue: kind => this.#events.emit('due', kind)
     })
     this.#scheduler = scheduler
@@ -142,7 +142,7 @@ class EmbeddedSpool implements Spool {
       append: (batch, { kind, destination, line, items, bytes }, now) => {
         const queue = scheduler.destination(kind, destination)
         const entries = batch.putRecords(queue, [{ line, items, bytes }], now)
-        const appendedAt = performance.now()
+        const appendedAt = monotonicNow()
         batch.afterCommit(() => scheduler.appended(queue, entries, false, appendedAt))
       }
     }), options)
@@ -179,7 +179,7 @@ class EmbeddedSpool implements Spool {
   }
 
   #journaledDueMs (kind: Kind): number | null {
-    return this.#memTable.nextDueMs(kind, performance.now())
+    return this.#memTable.nextDueMs(kind, monotonicNow())
   }
 
   /** Whether the MemTable has more for the destination that is due without a full batch, which can share its call. */
@@ -219,7 +219,7 @@ class EmbeddedSpool implements Spool {
 
   async depth (kind?: Kind): Promise<Depth> {
     this.#assertOpen()
-    const now = Date.now()
+    const now = unixNow()
     const stored = this.#scheduler.depth(kind, now, ({ id, cursor, lastSeq }) =>
       this.#tables.firstEntry(id, cursor, lastSeq))
     const journaled = this.#memTable.depth(kind, now)

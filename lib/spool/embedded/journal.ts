@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { crc32 } from 'node:zlib'
+import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 
 const FILE_NAME = /^journal-\d{15}$/
@@ -72,7 +73,7 @@ export class Journal {
    * @param stored the youngest frame whose content the tables have
    * @param sync whether each frame waits for the disk
    */
-  constructor (directory: string, stored: number, sync: boolean, now: () => MonotonicMs = () => performance.now()) {
+  constructor (directory: string, stored: number, sync: boolean, now: () => MonotonicMs = monotonicNow) {
     this.#directory = directory
     this.#sync = sync
     this.#now = now

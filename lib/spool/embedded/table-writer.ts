@@ -1,3 +1,4 @@
+import { monotonicNow, unixNow } from '../../clock.js'
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { BatchLimits } from '../batch-limits.js'
@@ -77,7 +78,7 @@ export class TableWriter {
 
   /** Flushes the MemTable after this time at the latest. */
   flushWithin (ms: number): void {
-    const at = performance.now() + ms
+    const at = monotonicNow() + ms
     if (this.#planned !== null && this.#planned.at <= at) return
     clearTimeout(this.#planned?.timer)
     const timer = setTimeout(() => {
@@ -112,7 +113,7 @@ export class TableWriter {
   /** @param flushing whether the content of the MemTable goes along, in front of the group */
   async #commit (group: Pending<Write, unknown>[], flushing: boolean): Promise<void> {
     const { tables, limits, keyLimits, journal, memTable } = this.#options
-    const now = Date.now()
+    const now = unixNow()
     const batch = new WriteBatch(tables, limits, keyLimits, this.#counters, () => this.#nextSeq++, now)
     const frame = flushing ? this.#putMemTable(batch) : null
     const results = group.map(({ op }) => op.prepare(batch, now))

@@ -21,7 +21,7 @@ local known = redis.call('GET', resultsKey)
 if known then return cjson.decode(known) end
 
 local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
-local now = clock()
+local now, wall = clock()
 local results, early, i = {}, false, 8
 
 local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
@@ -31,7 +31,7 @@ local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
   end
   if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > maxBytes then return '!' end
   if key ~= '' then redis.call('SET', base .. ':k:' .. key, answer, 'EX', ttl) end
-  local id, items = store(dest, now, at, count)
+  local id, items = store(dest, wall, at, count)
   redis.call('HINCRBY', counters, 'accepted', items)
   if not id then return '' end
   if urgent == '1' then redis.call('HSET', state, 'urgent:' .. dest, id) end

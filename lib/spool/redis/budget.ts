@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import { SpoolFullError } from '../spool.js'
 
@@ -28,7 +29,7 @@ export class Budget {
    * @throws SpoolFullError when they do not fit; Error of `countShards` when they could not be counted
    */
   async reserve (bytes: number): Promise<void> {
-    if (performance.now() - this.#countedAt > REFRESH_MS) {
+    if (monotonicNow() - this.#countedAt > REFRESH_MS) {
       const counting = this.#refresh()
       // Other processes may have made room, so only a fresh count says that it is full.
       const failure = this.#fits(bytes) ? null : await counting
@@ -60,7 +61,7 @@ export class Budget {
   /** @returns why it could not be counted */
   #refresh (): Promise<Error | null> {
     this.#counting ??= this.#countShards((shard, stored) => this.report(shard, stored)).then(() => {
-      this.#countedAt = performance.now()
+      this.#countedAt = monotonicNow()
       return null
     }, (error: Error) => error).finally(() => { this.#counting = null })
     return this.#counting

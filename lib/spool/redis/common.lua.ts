@@ -2,7 +2,8 @@
  * The head of every script: names of keys and shared steps.
  *
  * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
- * one slot. The scripts make the other names themselves; times are Unix milliseconds of the server:
+ * one slot. The scripts make the other names themselves. What a destination waits for is counted in milliseconds of the
+ * clock of this kind and shard, which never goes back; when something was appended, in Unix milliseconds of the server:
  *   :q:<destination>  stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released
@@ -10,7 +11,8 @@
  *   :oldest           sorted set, destination → when its oldest entry was appended
  *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder)
- *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>
+ *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
+ *                     clock (the clock of this kind and shard, to the second), ahead (of the wall clock, by so much)
  *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids
@@ -24,7 +26,7 @@ local releasedIdle = 1000000000
 
 local function stream(dest) return base .. ':q:' .. dest end
 
-local function clock()
+local function wallClock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
@@ -107,6 +109,38 @@ end
 
 local function releaseEntries(dest, ids)
   each(ids, {'XCLAIM', stream(dest), group, '-', 0}, {'IDLE', releasedIdle, 'JUSTID'})
+end
+
+-- Starts the time of every lease anew: the server counts it from its wall clock.
+local function restartLeases()
+  for _, dest in ipairs(redis.call('ZRANGE', oldest, 0, 9999)) do
+    local pending = redis.pcall('XPENDING', stream(dest), group, '-', '+', 10000)
+    local byOwner = {}
+    for _, entry in ipairs(pending.err and {} or pending) do
+      local ids = byOwner[entry[2]] or {}
+      byOwner[entry[2]] = ids
+      ids[#ids + 1] = entry[1]
+    end
+    for owner, ids in pairs(byOwner) do
+      if owner == '-' then releaseEntries(dest, ids)
+      else each(ids, {'XCLAIM', stream(dest), group, owner, 0}, {'IDLE', 0, 'JUSTID'}) end
+    end
+  end
+end
+
+-- The clock of this kind and shard: the wall clock, and as much more as that was ever set back. Returns the wall clock, too.
+local function clock()
+  local wall = wallClock()
+  local known = redis.call('HMGET', counters, 'clock', 'ahead')
+  local last, ahead = tonumber(known[1] or 0), tonumber(known[2] or 0)
+  local now = wall + ahead
+  if now < last then
+    redis.call('HSET', counters, 'ahead', string.format('%.0f', last - wall))
+    restartLeases()
+    return last, wall
+  end
+  if now >= last + 1000 then redis.call('HSET', counters, 'clock', string.format('%.0f', now)) end
+  return now, wall
 end
 
 local function forgetLease(dest, lease)

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import { answerWithin } from '../../redis/ask.js'
 import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
@@ -24,11 +25,11 @@ export class Connection {
    * @param since when its time has begun; a fifth of the deadline is always left
    * @throws SpoolUnavailableError, SpoolFullError
    */
-  async run<T> (command: (client: SpoolClient) => Promise<T>, since: MonotonicMs = performance.now()): Promise<T> {
-    const deadline = Math.max(since + this.#timeoutMs, performance.now() + this.#timeoutMs / 5)
+  async run<T> (command: (client: SpoolClient) => Promise<T>, since: MonotonicMs = monotonicNow()): Promise<T> {
+    const deadline = Math.max(since + this.#timeoutMs, monotonicNow() + this.#timeoutMs / 5)
     try {
       if (this.client.status !== 'ready') await this.#ready(deadline)
-      return await answerWithin(Math.ceil(deadline - performance.now()), command(this.client))
+      return await answerWithin(Math.ceil(deadline - monotonicNow()), command(this.client))
     } catch (error) {
       throw toSpoolError(error as Error)
     }
@@ -54,7 +55,7 @@ export class Connection {
       }
       const timer = setTimeout(() => {
         finish(new SpoolUnavailableError(`Redis could not be connected within ${this.#timeoutMs} ms`))
-      }, deadline - performance.now())
+      }, deadline - monotonicNow())
       if (this.#waiting.size === 0) client.on('ready', this.#onReady).on('end', this.#onEnd)
       this.#waiting.add(finish)
       if (client.status === 'end') this.#onEnd()

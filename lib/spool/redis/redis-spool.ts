@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
+import { unixNow } from '../../clock.js'
 import type { UnixMs } from '../../../schemas/common.js'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { subscribe, type Subscription } from '../../redis/subscription.js'
@@ -310,10 +311,11 @@ class RedisSpool implements Spool {
     return appender
   }
 
-  /** Asks only shards with a destination that is due, the longest due first. */
+  /** Asks only shards with a destination that is due by the wall clock of Redis, the longest due first. */
   async #takeFromDue (kind: Kind, bases: string[], now: UnixMs, waitMs: number | null): Promise<TakeResult> {
     const heads = await Promise.all(bases.map(base => this.#connection.lowest(`${base}:due`)))
-    const dues = bases.map((base, i) => ({ base, dueAt: heads[i]?.score ?? Infinity }))
+    const aheads = await Promise.all(bases.map((base, i) => heads[i] === null ? 0 : this.#counter(base, 'ahead')))
+    const dues = bases.map((base, i) => ({ base, dueAt: (heads[i]?.score ?? Infinity) - aheads[i]! }))
     let nextDueMs = waitMs
     for (const { base, dueAt } of dues.sort((a, b) => a.dueAt - b.dueAt)) {
       if (dueAt > now) {
@@ -365,7 +367,7 @@ class RedisSpool implements Spool {
 
   /** For each dead letter: id, JSON, bytes of its line. */
   #deadLetterArguments ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
-    const at = Date.now()
+    const at = unixNow()
     return deadLetters.flatMap(deadLetter => {
       const id = redisDeadLetterId(at, base)
       return [id, JSON.stringify({ ...deadLetter, id, kind, destination, at }), Buffer.byteLength(deadLetter.line)]
@@ -378,7 +380,7 @@ class RedisSpool implements Spool {
 
   async #oldestAge (base: string): Promise<number> {
     const oldest = await this.#connection.lowest(`${base}:oldest`)
-    return oldest === null ? 0 : Date.now() - oldest.score
+    return oldest === null ? 0 : unixNow() - oldest.score
   }
 
   #retry<T> (operation: () => Promise<T>): Promise<T> {

@@ -16,8 +16,8 @@ export const REDRIVE = `${COMMON}
 local id, dest, items, lineBytes = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
 if redis.call('HEXISTS', deadLetters, id) == 0 then return 0 end
 if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > tonumber(ARGV[6]) then return -1 end
-local now = clock()
-store(dest, now, 7, 1)
+local now, wall = clock()
+store(dest, wall, 7, 1)
 removeDeadLetter(id, lineBytes)
 redis.call('HINCRBY', counters, 'deadLettered', 0 - items)
 schedule(dest, now + tonumber(ARGV[5]))

@@ -15,7 +15,7 @@ import { COMMON } from './common.lua.js'
 export const TAKE = `${COMMON}
 local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local limitItems, limitBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local now = clock()
+local now, wall = clock()
 
 local function pick(dest)
   local key = stream(dest)
@@ -114,9 +114,9 @@ end
 
 for _ = 1, 100 do
   local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-  if #first == 0 then return {-1, now} end
+  if #first == 0 then return {-1, wall} end
   local dest, wait = first[1], tonumber(first[2]) - now
-  if wait > 0 then return {wait, now} end
+  if wait > 0 then return {wait, wall} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
@@ -124,5 +124,5 @@ for _ = 1, 100 do
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end
-return {0, now}
+return {0, wall}
 `

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { startCloud } from '../../helpers/delivery.js'
+import { useWallClock } from '../../helpers/wall-clock.js'
 import { appendMessages, checkBalance, isEmpty, logsSink, messagesOf, openSpool, until, watchForwarder } from '../../helpers/forwarder.js'
 
 const DESTINATION = '/app/web:page'
@@ -15,6 +16,18 @@ t.test('a stop delivers what still lingers', async t => {
   await stopping
   t.equal(messagesOf(cloud).length, 10)
   await checkBalance(t, spool, { delivered: 10 })
+})
+
+t.test('a stop delivers what was stored before the clock was set back', async t => {
+  const wallClock = useWallClock(t)
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 60_000 })
+  const { forwarder } = watchForwarder(t, spool, logsSink(cloud))
+  forwarder.start()
+  for (let i = 0; i < 5; i++) await appendMessages(spool, `/app/${i}:page`, ['last words'])
+  wallClock.set(-600_000)
+  await forwarder.stop(10_000)
+  await checkBalance(t, spool, { delivered: 5 })
 })
 
 t.test('a stop does not wait for a destination that fails, and leaves its records', async t => {

@@ -79,6 +79,13 @@ t.test('every error that CloudWatch Logs names has its class', async t => {
   }
 })
 
+t.test('a signature that is refused for its time alone is no lack of permission', async t => {
+  for (const message of ['Signature expired: 20261130T000000Z is now earlier than 20261130T025500Z', 'Signature not yet current: 20261130T060000Z is still later than 20261130T030500Z']) {
+    const failure = classifyFailure(Object.assign(new Error(message), { name: 'InvalidSignatureException', $metadata: { httpStatusCode: 403 } }))
+    t.match(failure, { class: 'unavailable', name: 'InvalidSignatureException' }, message)
+  }
+})
+
 t.test('CloudWatch names its errors as the query protocol did', async t => {
   const named: Array<[number, string, string, FailureClass]> = [
     [400, 'ThrottlingException', 'Throttling;Sender', 'throttle'],

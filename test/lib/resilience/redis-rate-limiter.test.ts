@@ -38,6 +38,15 @@ t.test('a fleet shares one rate', async t => {
     for (const own of calls) t.ok(own > total / 10, `${own} of ${total}`)
   })
 
+  await t.test('a server whose clock is set back holds no call back', async t => {
+    const key = `${REDIS_PREFIX}:rate:back`
+    const ahead = Date.now() + 600_000
+    await connect().hset(key, { next: ahead, max: 50, cut: ahead, start: ahead, calls: 3, before: 3, at: ahead })
+    const startedAt = performance.now()
+    await join('rate:back', 60).acquire(AbortSignal.timeout(10_000))
+    t.ok(performance.now() - startedAt < 5_000)
+  })
+
   await t.test('a throttle of one slows the others down', async t => {
     const [one, other] = [join('rate:b', 1_000), join('rate:b', 1_000)]
     for (let i = 0; i < 20; i++) await one.acquire(never)

@@ -1,3 +1,4 @@
+import { monotonicNow } from '../../../clock.js'
 import { isObject } from '../../../guards.js'
 import type { Failure } from '../../../resilience/failure.js'
 import type { MeteredCall } from '../../../metering/metered-call.js'
@@ -108,9 +109,9 @@ class MeteringDelivery {
 
   async #send ([call, indexes]: CallIndexes): Promise<void> {
     const { client, api, delivered, onMemoryError } = this.#options
-    const startedAt = performance.now()
+    const startedAt = monotonicNow()
     const failure = await client.post(call, this.#context.signal)
-    this.#context.onCall({ api, destination: this.#destination, items: 1, fill: 1, durationMs: performance.now() - startedAt, failure: failure?.class ?? null })
+    this.#context.onCall({ api, destination: this.#destination, items: 1, fill: 1, durationMs: monotonicNow() - startedAt, failure: failure?.class ?? null })
     if (failure === null) {
       await delivered.add([call.id]).catch(onMemoryError)
       this.#items.deliver(indexes, undefined)

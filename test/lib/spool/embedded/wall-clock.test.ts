@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
-import type { Spool, SpoolOptions } from '../../../../lib/spool/spool.js'
+import type { LeasedRecord, Spool, SpoolOptions } from '../../../../lib/spool/spool.js'
 import { useWallClock } from '../../../helpers/wall-clock.js'
 import { append, itemsOf, names, record, spoolOptions, takeSoon } from '../contract.js'
 
@@ -67,6 +67,20 @@ for (const setBy of SET_BY) {
     if (setBy < 0) t.same(names(await takeSoon(after)), ['a'])
   })
 }
+
+t.test('a clock that is set back does not keep dead letters from being redriven, each once', async t => {
+  const wallClock = useWallClock(t)
+  const spool = await open(t, t.testdir())
+  for (const name of ['a', 'b']) {
+    await append(spool, name, record(name))
+    const lease = await takeSoon(spool)
+    const [{ line, items, bytes }] = lease.records as [LeasedRecord]
+    await spool.settle(lease, { delivered: 0, deadLetters: [{ line, items, bytes, reason: 'refused', message: 'no' }] })
+  }
+  wallClock.set(-DAY_MS)
+  t.equal(await spool.deadLetters.redrive({}), 2)
+  t.match(await spool.ledger(), { deadLettered: 0, inSpool: 2 })
+})
 
 t.test('a clock that is set back does not keep appends from a disk that has room again', async t => {
   const wallClock = useWallClock(t)

@@ -159,6 +159,36 @@ t.test('a server out of memory is a full spool, which still settles', async t =>
   t.match(await spool.ledger(), { accepted: stored + 1, deadLettered: itemsOf(lease), inSpool: stored + 1 - itemsOf(lease) })
 })
 
+/** What the server has of times, as if its clock had been set back by this much since. */
+async function setBack (redis: Redis, byMs: number): Promise<void> {
+  for (const key of await redis.keys('*:due')) {
+    const base = key.slice(0, -':due'.length)
+    for (const dest of await redis.call('ZRANGE', key, 0, -1) as string[]) await redis.zincrby(key, byMs, dest)
+    const [seconds] = await redis.time() as unknown as [string]
+    await redis.hset(`${base}:counters`, 'clock', Number(seconds) * 1_000 + byMs)
+    for (const stream of await redis.keys(`${base}:q:*`)) {
+      for (const [id, owner] of await redis.xpending(stream, 'forwarders', '-', '+', 100) as Array<[string, string]>) {
+        await redis.call('XCLAIM', stream, 'forwarders', owner, 0, id, 'TIME', Date.now() + byMs, 'JUSTID')
+      }
+    }
+  }
+}
+
+t.test('a server whose clock is set back delays nothing, and ends the leases of the dead all the same', async t => {
+  const started = await server(t)
+  const redis = connect(t, started)
+  const spool = await open(t, redis, { lingerMs: 300, leaseMs: 1_000 })
+  await append(spool, 'leased', record('leased'))
+  t.same(names(await takeSoon(spool)), ['leased'])
+  await append(spool, 'lingers', record('lingers'))
+  await setBack(redis, 600_000)
+  t.same(names(await takeSoon(spool)), ['lingers'])
+  await append(spool, 'new', record('new'))
+  t.same(names(await takeSoon(spool)), ['new'])
+  t.same(names(await takeSoon(spool)), ['leased'], 'its lease has expired')
+  t.ok((await spool.depth()).oldestAgeMs < 60_000)
+})
+
 t.test('two processes never lease a record both, and see what the other does', async t => {
   const started = await server(t)
   const spools = [await open(t, connect(t, started)), await open(t, connect(t, started, { protocol: 2 }))]
