@@ -9,6 +9,8 @@ import { Verdicts, type KnownVerdict, type Verdict, type VerdictStore } from './
 
 /** Failures in a row after which the platform is left alone, and for how long. */
 const BREAKER = { failureThreshold: 5, openDurationMs: 10_000 }
+/** The longest that the platform is left alone because it asks for it: every client is turned away meanwhile. */
+const MAX_RETRY_AFTER_MS = 30_000
 const DEFAULT_MAX_CLIENTS = 10_000
 
 export interface Decision {
@@ -115,7 +117,7 @@ class PlatformEntitlement implements Entitlement {
     if (!this.#breaker.allows()) return { class: 'unavailable', message: 'the metering platform has not answered lately' }
     const learned = await this.#request(clientId)
     if (typeof learned !== 'string') {
-      this.#breaker.failed(learned.retryAfterMs)
+      this.#breaker.failed(Math.min(learned.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
       this.#options.onUnknown(learned)
       return learned
     }
@@ -134,7 +136,8 @@ class PlatformEntitlement implements Entitlement {
     }
     const failure = failureOfAnswer(answer)
     if (answer.status === 200 && failure === null) return 'entitled'
-    if (answer.status === 404 && failure?.class === 'invalid') return 'denied'
+    // What the platform will not hear of this id says nothing about the others.
+    if (failure?.class === 'invalid') return 'denied'
     return failure ?? { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
   }
 }

@@ -122,7 +122,7 @@ export class CardinalityLimiter {
   }
 
   /** Whether each name is collapsed. */
-  async #placeNames ({ scope, cacheScope, limits, datums }: Batch, unknown: readonly number[], day: number): Promise<Map<string, boolean>> {
+  async #placeNames ({ applicationId, scope, cacheScope, limits, datums }: Batch, unknown: readonly number[], day: number): Promise<Map<string, boolean>> {
     const places = new Map<string, boolean>()
     const newNames: string[] = []
     for (const name of new Set(unknown.map(index => datums[index]!.MetricName))) {
@@ -131,7 +131,7 @@ export class CardinalityLimiter {
       else places.set(name, isCollapsed)
     }
     if (newNames.length === 0) return places
-    const collapses = await this.#table.claim(day, newNames.map(name => ({ scope, limit: limits.metrics, pairs: [['', name]] })))
+    const collapses = await this.#table.claim(day, newNames.map(name => ({ application: applicationId, scope, limit: limits.metrics, pairs: [['', name]] })))
     for (const [i, name] of newNames.entries()) {
       const isCollapsed = collapses[i] !== AS_IT_IS
       if (day === this.#day) this.#cache.setNameCollapsed(cacheScope, name, isCollapsed)
@@ -141,7 +141,7 @@ export class CardinalityLimiter {
   }
 
   /** The collapse of dimensions, by the key of the data point. */
-  async #placeSeries ({ scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Collapse>> {
+  async #placeSeries ({ applicationId, scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Collapse>> {
     const places = new Map<string, Collapse>()
     const claims: SeriesClaim[] = []
     const claimants: Array<{ key: string, order: number[] }> = []
@@ -153,7 +153,7 @@ export class CardinalityLimiter {
       if (!isNew || limits.series === 0 || Dimensions.length === 0) continue
       const order = sortedIndexes(Dimensions)
       claimants.push({ key, order })
-      claims.push({ scope: scope + (names.get(MetricName)! ? OTHER : MetricName), limit: limits.series, pairs: toPairs(Dimensions, order) })
+      claims.push({ application: applicationId, scope: scope + (names.get(MetricName)! ? OTHER : MetricName), limit: limits.series, pairs: toPairs(Dimensions, order) })
     }
     if (claims.length === 0) return places
     const collapses = await this.#table.claim(day, claims)

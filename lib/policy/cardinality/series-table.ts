@@ -13,6 +13,8 @@ export const AS_IT_IS: readonly number[] = []
 export type Collapse = readonly number[] | typeof CATCH_ALL
 
 export interface SeriesClaim {
+  /** Each has a share of what one process remembers. */
+  application: string
   /** The limit is set for all series with this scope. */
   scope: string
   /** The number of series that the scope may have. */
@@ -35,6 +37,8 @@ export const COLLAPSED_SHARE = 0.1
 export const MAX_STEPS = 3
 /** Series of all scopes that one process remembers by itself, some 100 bytes each. */
 const MAX_SERIES = 500_000
+/** Of them, the share of one application. */
+const APPLICATION_SHARE = 0.2
 /** A longer key is hashed. */
 const MAX_KEY_LENGTH = 128
 
@@ -58,8 +62,10 @@ class ScopeSeries {
     return this.#keys.size
   }
 
-  claim (limit: number, pairs: DimensionPairs): Collapse {
+  /** @param hasRoom whether another series may be remembered; without, a new one goes into the catch-all series */
+  claim (limit: number, pairs: DimensionPairs, hasRoom: boolean): Collapse {
     if (this.#keys.has(keyOf(pairs))) return AS_IT_IS
+    if (!hasRoom) return this.#knownCollapse(pairs)
     if (this.#whole < limit) {
       this.#take(pairs)
       return AS_IT_IS
@@ -78,6 +84,13 @@ class ScopeSeries {
       }
     }
     return CATCH_ALL
+  }
+
+  /** The collapsed series that a series would go into, and that is there already. */
+  #knownCollapse (pairs: DimensionPairs): Collapse {
+    const order = this.#order(pairs)
+    const found = stepsOf(pairs.length).map(count => order.slice(0, count)).find(indexes => this.#keys.has(keyOf(pairs, indexes)))
+    return found ?? CATCH_ALL
   }
 
   /** Notes the decision of another table. */
@@ -125,7 +138,9 @@ function keyOf (pairs: DimensionPairs, collapsed: readonly number[] = AS_IT_IS):
 export class LocalSeriesTable implements SeriesTable {
   readonly #maxSeries: number
   #day = -1
-  #scopes = new Map<string, ScopeSeries>()
+  readonly #scopes = new Map<string, ScopeSeries>()
+  /** Series by application. */
+  readonly #sizes = new Map<string, number>()
   #size = 0
 
   constructor (maxSeries = MAX_SERIES) {
@@ -133,37 +148,34 @@ export class LocalSeriesTable implements SeriesTable {
   }
 
   claim (day: number, claims: readonly SeriesClaim[]): Collapse[] {
-    return claims.map(({ scope, limit, pairs }) => this.#inScope(day, scope, series => series.claim(limit, pairs)))
+    return claims.map(claim => this.#inScope(day, claim, (series, hasRoom) => series.claim(claim.limit, claim.pairs, hasRoom)))
   }
 
   /** Notes the decisions of another table, in order to go on from them. */
   learn (day: number, claims: readonly SeriesClaim[], collapses: readonly Collapse[]): void {
-    for (const [i, { scope, pairs }] of claims.entries()) this.#inScope(day, scope, series => series.learn(pairs, collapses[i]!))
+    for (const [i, claim] of claims.entries()) {
+      this.#inScope(day, claim, (series, hasRoom) => { if (hasRoom) series.learn(claim.pairs, collapses[i]!) })
+    }
   }
 
-  #inScope<T> (day: number, name: string, use: (series: ScopeSeries) => T): T {
+  /** When the share of an application is full, or the table is, nothing is forgotten: limits would start anew. */
+  #inScope<T> (day: number, { application, scope }: SeriesClaim, use: (series: ScopeSeries, hasRoom: boolean) => T): T {
     if (day !== this.#day) {
       this.#day = day
       this.#scopes.clear()
+      this.#sizes.clear()
       this.#size = 0
     }
-    const series = this.#scopes.get(name) ?? new ScopeSeries()
-    // The scope that was used last is the last one in the map.
-    this.#scopes.delete(name)
-    this.#scopes.set(name, series)
+    const known = this.#scopes.get(scope)
+    const series = known ?? new ScopeSeries()
+    const own = this.#sizes.get(application) ?? 0
     const { size } = series
-    const result = use(series)
-    this.#size += series.size - size
-    this.#forget(series)
+    const result = use(series, this.#size < this.#maxSeries && own < this.#maxSeries * APPLICATION_SHARE)
+    const added = series.size - size
+    if (added === 0) return result
+    if (known === undefined) this.#scopes.set(scope, series)
+    this.#sizes.set(application, own + added)
+    this.#size += added
     return result
-  }
-
-  /** Forgets the scopes that were not used for longest, and never the one in use. */
-  #forget (inUse: ScopeSeries): void {
-    for (const [name, series] of this.#scopes) {
-      if (this.#size <= this.#maxSeries || series === inUse) return
-      this.#scopes.delete(name)
-      this.#size -= series.size
-    }
   }
 }

@@ -161,6 +161,24 @@ t.test('Retry-After keeps everybody away at once', async t => {
   t.equal(sandbox.ledger().calls['product-key'], 2)
 })
 
+t.test('a Retry-After of ten minutes keeps everybody away for half a minute', async t => {
+  const { entitlement, sandbox, clock } = await open(t)
+  sandbox.faults.set([{ kind: 'answer', status: 429, retryAfterSeconds: 600, count: 1 }])
+  await entitlement.check('acme')
+  clock.now += 30_000
+  t.match(await entitlement.check('acme'), { allowed: true })
+})
+
+t.test('ids that the platform refuses are denied, and turn nobody else away', async t => {
+  const { entitlement, sandbox } = await open(t)
+  for (const status of [400, 406, 410, 414, 422]) {
+    sandbox.faults.set([{ kind: 'answer', status }])
+    for (let i = 0; i < 5; i++) t.match(await entitlement.check(`odd ${status} ${i}`.replaceAll(' ', '-')), { allowed: false, verdict: 'denied', basis: 'asked' }, String(status))
+  }
+  sandbox.faults.clear()
+  t.match(await entitlement.check('acme'), { allowed: true, basis: 'asked' })
+})
+
 t.test('only so many clients are remembered', async t => {
   const { entitlement, asked } = await open(t, { maxClients: 2 })
   for (const id of ['acme', 'broke', 'third', 'acme']) await entitlement.check(id)

@@ -9,8 +9,8 @@ const DAY = Math.floor(Date.now() / 86_400_000)
 
 type Claim = (limit: number, ...series: DimensionPairs[]) => Promise<Collapse[]>
 
-function claimIn (table: SeriesTable, scope: string, day = DAY): Claim {
-  return async (limit, ...series) => await table.claim(day, series.map(pairs => ({ scope, limit, pairs })))
+function claimIn (table: SeriesTable, scope: string, day = DAY, application = 'shop'): Claim {
+  return async (limit, ...series) => await table.claim(day, series.map(pairs => ({ application, scope, limit, pairs })))
 }
 
 /** The series that claims lead to. */
@@ -84,11 +84,18 @@ function suite (t: Test, open: () => SeriesTable): void {
 t.test('in memory', async t => {
   suite(t, () => new LocalSeriesTable())
 
-  t.test('the number of series that it remembers is bounded', async t => {
+  t.test('the number of series that it remembers is bounded, and an application has a share of it', async t => {
     const table = new LocalSeriesTable(100)
-    for (const i of range(30)) await claimIn(table, `scope ${i}`)(10, ...range(10).map((j): DimensionPairs => [['a', String(j)]]))
-    t.same(await claimIn(table, 'scope 29')(10, [['a', 'new']]), [[0]], 'the last scope is remembered')
-    t.same(await claimIn(table, 'scope 0')(10, [['a', 'new']]), [[]], 'the first is forgotten')
+    const good = claimIn(table, 'scope of good', DAY, 'good')
+    await good(3, ...range(3).map((i): DimensionPairs => [['a', String(i)]]))
+    t.same(await good(3, [['a', 'new']]), [[0]], 'its limit is reached')
+    const hostile = await Promise.all(range(30).map(async i =>
+      await claimIn(table, `scope ${i}`, DAY, 'hostile')(10, ...range(10).map((j): DimensionPairs => [['a', String(j)]]))))
+    t.equal(hostile.flat().filter(collapse => collapse !== CATCH_ALL).length, 20, 'beyond its share all series go into one')
+    t.same(await good(3, [['a', '0']], [['a', 'other']]), [[], [0]], 'nothing of another application is forgotten')
+    for (const name of ['b', 'c', 'd', 'e']) await claimIn(table, `scope of ${name}`, DAY, name)(50, ...range(50).map((i): DimensionPairs => [['a', String(i)]]))
+    t.same(await claimIn(table, 'scope of f', DAY, 'f')(10, [['a', '1']]), [CATCH_ALL], 'a table that is full takes nothing new')
+    t.same(await good(3, [['a', '0']], [['a', 'other']]), [[], [0]])
   })
 })
 
