@@ -27,9 +27,13 @@ export function isGzip (bytes: Buffer): boolean {
   return bytes[0] === 0x1f && bytes[1] === 0x8b
 }
 
-/** Decompresses, and stops as soon as the result is larger than any real payload. @throws GunzipError */
-export async function gunzipCapped (bytes: Buffer): Promise<Buffer> {
-  const maxOutputLength = Math.min(MAX_INFLATED_BYTES, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
+/**
+ * Decompresses, and stops as soon as the result is larger than any real payload.
+ * @param maxBytes of the result
+ * @throws GunzipError
+ */
+export async function gunzipCapped (bytes: Buffer, maxBytes = MAX_INFLATED_BYTES): Promise<Buffer> {
+  const maxOutputLength = Math.min(maxBytes, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
   try {
     return await inflate(bytes, { maxOutputLength })
   } catch (error) {

@@ -40,6 +40,9 @@ export class SubscriptionError extends Error {
   }
 }
 
+/** Lines of one payload. CloudWatch Logs sends some thousands; each line is kept by itself, also one that says nothing. */
+export const MAX_LINES = 500_000
+
 /** Characters of an unreadable line that are stored: enough to find it in its log. */
 export const MAX_UNREADABLE_CHARACTERS = 8_192
 
@@ -68,10 +71,13 @@ export async function decodeEnvelope (bytes: Buffer): Promise<Subscription> {
   }
 }
 
-/** @throws SubscriptionError */
-export async function inflateText (bytes: Buffer): Promise<string> {
+/**
+ * @param maxBytes of the text, unless those of one payload
+ * @throws SubscriptionError
+ */
+export async function inflateText (bytes: Buffer, maxBytes?: number): Promise<string> {
   try {
-    return (await gunzipCapped(bytes)).toString('utf8')
+    return (await gunzipCapped(bytes, maxBytes)).toString('utf8')
   } catch (error) {
     if (error instanceof GunzipError) throw new SubscriptionError(error.fault, error.message)
     throw error
@@ -90,6 +96,7 @@ export function readEnvelope (envelope: unknown): Subscription {
   if (messageType !== 'DATA_MESSAGE') throw wrongShape('of type DATA_MESSAGE or CONTROL_MESSAGE')
   if (typeof owner !== 'string' || typeof logGroup !== 'string' || typeof logStream !== 'string') throw wrongShape('with owner, logGroup and logStream')
   if (!Array.isArray(logEvents)) throw wrongShape('with logEvents')
+  if (logEvents.length > MAX_LINES) throw new SubscriptionError('too-large', `the payload has more than ${MAX_LINES} log events`)
   return { kind: 'lines', logGroup, logStream, ...readEvents(logEvents, [owner, logGroup, logStream]) }
 }
 

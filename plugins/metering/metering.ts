@@ -7,7 +7,7 @@ import { createSecretCheck } from '../../lib/http/secrets.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import { createMeteringClient } from '../../lib/metering/metering-client.js'
 import { allSkipped, createCallFilter, type CallFilter } from '../../lib/metering/call-filter.js'
-import { readFirehoseDelivery, type FirehoseDelivery } from '../../lib/metering/firehose.js'
+import { DeliveryTooLargeError, readFirehoseDelivery, type FirehoseDelivery } from '../../lib/metering/firehose.js'
 import { storedDeliveredIds } from '../../lib/metering/stored-ids.js'
 import type { Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
@@ -143,9 +143,16 @@ function createMetering (fastify: FastifyInstance) {
       return await storeLines(await readPayload(payloadOf(body), unixNow()))
     },
 
-    /** Stores the calls of one request of Firehose, once. @param source ARN of the stream */
+    /**
+     * Stores the calls of one request of Firehose, once.
+     * @param source ARN of the stream
+     * @throws ApiError
+     */
     async acceptFirehose (delivery: FirehoseDelivery, source: string): Promise<AccessLogsAnswer> {
-      return await storeLines(await readFirehoseDelivery(delivery), `firehose:${digest(JSON.stringify([source, delivery.requestId])).toString('hex')}`)
+      const lines = await readFirehoseDelivery(delivery).catch((error: unknown) => {
+        throw error instanceof DeliveryTooLargeError ? new ApiError('bodyTooLarge', { message: error.message }) : error
+      })
+      return await storeLines(lines, `firehose:${digest(JSON.stringify([source, delivery.requestId])).toString('hex')}`)
     },
 
     /** Stores a call of the gateway's own, unless it is not to be metered. */

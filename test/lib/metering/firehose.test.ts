@@ -69,3 +69,16 @@ t.test('a record may have more lines than a function takes arguments', async t =
   const { unreadable } = await read(pack({ messageType: 'DATA_MESSAGE', owner: '1', logGroup: 'g', logStream: 's', logEvents: new Array(200_000).fill(0).map((_, index) => index % 97) }))
   t.equal(unreadable.length, 200_000)
 })
+
+t.test('a delivery inflates to so much, and holds so many lines, whatever its records say', async t => {
+  const member = gzipSync(Buffer.alloc(20 * 1_048_576, ' '), { level: 1 }).toString('base64')
+  const startedAt = process.memoryUsage().rss
+  await t.rejects(read(...Array(40).fill(member)), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
+  t.ok(process.memoryUsage().rss - startedAt < 300 * 1_048_576)
+  await t.rejects(read(base64('a\n'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
+  await t.rejects(read(base64('{}'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
+  await t.rejects(read(...Array(3).fill(base64('a\n'.repeat(200_000)))), { name: 'DeliveryTooLargeError', message: /500000 lines/ })
+  const { unreadable } = await read(pack({ ...envelope(['x']), logEvents: Array(500_001).fill(0) }))
+  t.match(unreadable, [{ message: /more than 500000 log events/ }])
+  t.equal(unreadable.length, 1)
+})

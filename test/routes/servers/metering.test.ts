@@ -180,6 +180,7 @@ for (const backend of BACKENDS) {
         [400, gateway.post('/metering/firehose', '{', { 'x-amz-firehose-access-key': ACCESS_KEY, 'x-amz-firehose-request-id': 'id' })],
         [400, gateway.post('/metering/firehose', { requestId: 'id', records: 'none' }, { 'x-amz-firehose-access-key': ACCESS_KEY })],
         [400, gateway.postFirehose('id', [], { 'content-encoding': 'gzip' })],
+        [503, gateway.postFirehose('id', Array(5).fill(gzipSync(Buffer.alloc(20 * MIB, ' '), { level: 1 }).toString('base64')))],
         [503, postBytes(gateway, '/metering/firehose', gzipSync(Buffer.alloc(65 * MIB, ' ')), { 'content-type': 'application/json', 'content-encoding': 'gzip', 'x-amz-firehose-access-key': ACCESS_KEY, 'x-amz-firehose-request-id': 'id' })]
       ]
       for (const [status, asked] of bad) {
