@@ -1,5 +1,5 @@
 import { unixNow } from '../lib/clock.js'
-import { createFetchedKey, fixedKey, type ApiKey } from '../lib/metering/api-key.js'
+import { ApiKeyError, createFetchedKey, fixedKey, type ApiKey } from '../lib/metering/api-key.js'
 import { isObject } from '../lib/guards.js'
 import { requiredSetting, textSetting, type Environment } from './settings.js'
 
@@ -30,14 +30,14 @@ async function fetchSecret (secretId: string): Promise<string> {
 
 function readSecret (text: string): string {
   const key = text.trimStart().startsWith('{') ? keyOf(text) : text.trim()
-  if (key === '') throw new Error('the secret holds no key: it must be the key itself, or JSON with an apiKey')
+  if (key === '') throw new ApiKeyError('the secret holds no key: it must be the key itself, or JSON with an apiKey')
   return key
 }
 
 function keyOf (text: string): string {
   try {
     const content: unknown = JSON.parse(text)
-    return isObject(content) && typeof content.apiKey === 'string' ? content.apiKey : ''
+    return isObject(content) && typeof content.apiKey === 'string' ? content.apiKey.trim() : ''
   } catch {
     return ''
   }

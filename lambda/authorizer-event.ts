@@ -2,7 +2,7 @@ import { isObject } from '../lib/guards.js'
 
 /** The question to an authorizer, whichever API asks it. */
 export interface AuthorizerRequest {
-  /** Absent when there is none, or more than one. */
+  /** Absent when there is none. */
   clientId: string | undefined
   /** Every method and path of the API's stage. */
   resource: string
@@ -15,6 +15,18 @@ export class AuthorizerEventError extends Error {
   override name = 'AuthorizerEventError'
 }
 
+/**
+ * The call has two client ids. API Gateway keeps the answer for the one that it has seen, and nobody can tell which that
+ * was: without an answer it keeps none. With this very message it says 401 to the caller, and not 500.
+ */
+export class AmbiguousClientError extends Error {
+  override name = 'AmbiguousClientError'
+
+  constructor () {
+    super('Unauthorized')
+  }
+}
+
 const BEARER = /^Bearer +/i
 /** `…:apiId/stage/METHOD/path`; the text after the stage is the caller's own, and may hold wildcards. */
 const STAGE_ARN = /^arn:[\w-]+:execute-api:[\w-]*:\d*:[\w-]+\/[\w$*-]+(?=\/)/
@@ -22,7 +34,7 @@ const STAGE_ARN = /^arn:[\w-]+:execute-api:[\w-]*:\d*:[\w-]+\/[\w$*-]+(?=\/)/
 /**
  * Reads the event of a TOKEN or REQUEST authorizer of a REST API, or of an HTTP API in either format.
  * @param headerName that carries the client id, in any case
- * @throws AuthorizerEventError
+ * @throws AuthorizerEventError | AmbiguousClientError
  */
 export function readAuthorizerEvent (event: unknown, headerName: string): AuthorizerRequest {
   if (!isObject(event)) throw new AuthorizerEventError('the event is not an object')
@@ -38,9 +50,9 @@ function tokenOf ({ authorizationToken }: Record<string, unknown>): string | und
 }
 
 function headerOf ({ headers, multiValueHeaders }: Record<string, unknown>, name: string): string | undefined {
-  const all = [...valuesOf(multiValueHeaders, name), ...valuesOf(headers, name)]
-  // The gateway caches by the value that it has seen: nobody can tell which of two that was.
-  return new Set(all).size === 1 ? all[0] : undefined
+  const [clientId, ...others] = new Set([...valuesOf(multiValueHeaders, name), ...valuesOf(headers, name)])
+  if (others.length > 0) throw new AmbiguousClientError()
+  return clientId
 }
 
 function valuesOf (headers: unknown, name: string): string[] {

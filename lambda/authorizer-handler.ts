@@ -1,6 +1,7 @@
 import type { Decision, Entitlement } from '../lib/metering/entitlement.js'
-import { readAuthorizerEvent } from './authorizer-event.js'
-import { errorLine } from './report.js'
+import type { UnixMs } from '../schemas/common.js'
+import { AmbiguousClientError, readAuthorizerEvent, type AuthorizerRequest } from './authorizer-event.js'
+import { authorizerMetricLine, errorLine, type AuthorizerReport } from './report.js'
 
 export interface AuthorizerContext {
   /** Read by the access log and the metering function. Absent when it cannot be a client id. */
@@ -32,6 +33,9 @@ export interface AuthorizerOptions {
   headerName: string
   /** `simple` only for HTTP APIs with payload format 2.0 and simple responses enabled. */
   responseMode: ResponseMode
+  /** How often an operator had to act since it was last asked. */
+  takeConfigFaults: () => number
+  now: () => UnixMs
   write: (line: string) => void
 }
 
@@ -47,11 +51,11 @@ export class EntitlementUnknownError extends Error {
  * Says whether a client may call, for every method and path of the stage: API Gateway keeps the answer for the client
  * id, not for the route.
  */
-export function createAuthorizer ({ entitlement, headerName, responseMode, write }: AuthorizerOptions) {
-  return async (event: unknown): Promise<PolicyAnswer | SimpleAnswer> => {
-    const { clientId, resource, takesSimpleAnswer } = readAuthorizerEvent(event, headerName)
+export function createAuthorizer ({ entitlement, headerName, responseMode, takeConfigFaults, now, write }: AuthorizerOptions) {
+  async function answer ({ clientId, resource, takesSimpleAnswer }: AuthorizerRequest, report: AuthorizerReport): Promise<PolicyAnswer | SimpleAnswer> {
     const decision = await entitlement.check(clientId)
     if (decision.verdict === 'unknown') {
+      report.unknown++
       write(errorLine('nobody can say whether a client may call', { allowed: decision.allowed, reason: decision.reason }))
       // A policy that denies would be kept and outlast the outage; a failure refuses this one call.
       if (!decision.allowed) throw new EntitlementUnknownError('the entitlement of the client cannot be determined')
@@ -59,6 +63,19 @@ export function createAuthorizer ({ entitlement, headerName, responseMode, write
     const context: AuthorizerContext = { ...(decision.basis !== 'rule' && { clientId: clientId! }), entitlement: decision.verdict }
     if (responseMode === 'simple' && takesSimpleAnswer) return { isAuthorized: decision.allowed, context }
     return policy(context.clientId ?? NOBODY, decision.allowed, resource, context)
+  }
+
+  return async (event: unknown, { functionName }: { functionName: string }): Promise<PolicyAnswer | SimpleAnswer> => {
+    const report: AuthorizerReport = { unknown: 0, configFaults: 0, ambiguous: 0 }
+    try {
+      return await answer(readAuthorizerEvent(event, headerName), report)
+    } catch (error) {
+      if (error instanceof AmbiguousClientError) report.ambiguous++
+      throw error
+    } finally {
+      report.configFaults = takeConfigFaults()
+      if (Object.values(report).some(count => count > 0)) write(authorizerMetricLine(report, functionName, now()))
+    }
   }
 }
 

@@ -16,6 +16,7 @@ const DEFAULT_HEADER = 'clientId'
 /** @throws SettingsError */
 function open (env: Environment): ReturnType<typeof createAuthorizer> {
   const seconds = (name: string, otherwiseMs: number): number => 1_000 * numberSetting(env, name, { otherwise: otherwiseMs / 1_000, min: 0, max: 86_400 })
+  let configFaults = 0
   return createAuthorizer({
     entitlement: createEntitlement({
       platform: createPlatform({
@@ -31,15 +32,26 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
       ages: {
         entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_VERDICT_AGES.entitledMs),
         deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_VERDICT_AGES.deniedMs),
-        staleMs: seconds('STALE_SECONDS', DEFAULT_VERDICT_AGES.staleMs),
+        // Lambda freezes the process with the answer: a verdict is renewed before it, or its renewal would run out of time.
+        staleMs: 0,
         staleIfErrorMs: seconds('STALE_IF_ERROR_SECONDS', DEFAULT_VERDICT_AGES.staleIfErrorMs)
       },
-      onUnknown: failure => writeLine(errorLine(failure.class === 'denied'
-        ? 'the metering platform refuses this function: check its key and its address'
-        : 'the metering platform gives no verdict', { class: failure.class, reason: failure.message }))
+      onUnknown ({ class: failureClass, message }) {
+        const isConfigFault = failureClass === 'denied'
+        if (isConfigFault) configFaults++
+        writeLine(errorLine(isConfigFault
+          ? 'the metering platform cannot be asked: check its key and its address'
+          : 'the metering platform gives no verdict', { class: failureClass, reason: message }))
+      }
     }),
     headerName: textSetting(env, 'CLIENT_ID_HEADER') ?? DEFAULT_HEADER,
     responseMode: choiceSetting(env, 'RESPONSE_MODE', RESPONSE_MODES, 'policy'),
+    takeConfigFaults () {
+      const taken = configFaults
+      configFaults = 0
+      return taken
+    },
+    now: unixNow,
     write: writeLine
   })
 }
@@ -47,7 +59,7 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
 let opened: ReturnType<typeof open> | null = null
 
 /** Opened by the first event, so that a wrong setting fails an invocation, with its reason in the log. */
-export async function handler (event: unknown): Promise<unknown> {
+export async function handler (event: unknown, context: { functionName: string }): Promise<unknown> {
   opened ??= open(process.env)
-  return await opened(event)
+  return await opened(event, context)
 }

@@ -40,6 +40,7 @@ const MAX_PARKINGS = 100
 const FIRST_DELAY_SECONDS = 60
 /** The longest that SQS knows. */
 const MAX_DELAY_SECONDS = 900
+const TIME_WAS_OVER = 'the time of the function was over'
 
 /**
  * Meters the calls of a subscription's event, or of messages that were parked before.
@@ -67,6 +68,8 @@ class Invocation {
   readonly #context: LambdaContext
   readonly #deadline: number
   readonly #report = emptyReport()
+  /** Why calls were parked or dropped. */
+  #reason: string | undefined
 
   constructor (options: MeteringHandlerOptions, context: LambdaContext) {
     this.#options = options
@@ -104,14 +107,16 @@ class Invocation {
     const left = outcomes.filter(outcome => outcome.result === 'left')
     const refused = outcomes.filter(outcome => outcome.result === 'refused')
     const exhausted = work.attempt >= MAX_PARKINGS
+    const reason = left.find(({ failure }) => failure !== null)?.failure?.message ?? TIME_WAS_OVER
+    if (left.length > 0) this.#reason = reason
     this.#count(work)
     this.#report.refused += refused.length
     this.#report[exhausted ? 'dropped' : 'parked'] += left.length
     const stored = await Promise.allSettled([
-      this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1), delaySeconds(work.attempt)),
+      this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1, reason), delaySeconds(work.attempt)),
       this.#options.parking.bury([
         ...buriedCalls('refused', refused.map(({ call, message }) => [call, message])),
-        ...buriedCalls('exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? 'the time was over']) : []),
+        ...buriedCalls('exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []),
         ...buriedLines(work.unreadable),
         ...(work.undecodable === null ? [] : [{ v: 1, reason: 'undecodable', message: work.undecodable.message, awslogs: { data: work.undecodable.data } } as const])
       ])
@@ -155,12 +160,12 @@ class Invocation {
   #tellConfigFault (failure: Failure | null): void {
     if (failure === null) return
     this.#report.configFaults++
-    this.#options.write(errorLine('the metering platform refuses this function: check its key and its address', { reason: failure.message }))
+    this.#options.write(errorLine('nothing can be sent to the metering platform: check its key and its address', { reason: failure.message }))
   }
 
   #write (): void {
     const { received, unreadable } = this.#report
-    if (received + unreadable > 0) this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now()))
+    if (received + unreadable > 0) this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now(), this.#reason))
   }
 }
 
@@ -168,8 +173,8 @@ function uniqueById (calls: MeteredCall[]): MeteredCall[] {
   return [...new Map(calls.map(call => [call.id, call])).values()]
 }
 
-function parkedMessages (left: Array<{ call: MeteredCall }>, attempt: number): ParkedMessage[] {
-  return cutForMessages(left.map(({ call }) => call)).map(calls => ({ v: 1, attempt, calls }))
+function parkedMessages (left: Array<{ call: MeteredCall }>, attempt: number, message: string): ParkedMessage[] {
+  return cutForMessages(left.map(({ call }) => call)).map(calls => ({ v: 1, attempt, message, calls }))
 }
 
 function delaySeconds (attempt: number): number {

@@ -10,8 +10,9 @@ export interface ParkedMessage {
   lines?: LogLine[]
   /** A payload that could not be decoded, as it came. */
   awslogs?: { data: string }
-  /** Why, for the operator. */
+  /** Why it lies among the dead letters. */
   reason?: BurialReason
+  /** Why it is not metered, in words for the operator. */
   message?: string
 }
 

@@ -38,16 +38,44 @@ const METRICS: Record<keyof Report, [name: string, unit: string]> = {
   lagMs: ['Lag', 'Milliseconds']
 }
 
-/** One line of the embedded metric format, which CloudWatch makes metrics of. */
-export function metricLine (report: Report, functionName: string, timestamp: number): string {
-  const metrics = Object.values(METRICS)
+/**
+ * One line of the embedded metric format, which CloudWatch makes metrics of.
+ * @param reason why calls were parked or dropped, which is no metric
+ */
+export function metricLine (report: Report, functionName: string, timestamp: number, reason?: string): string {
+  return embeddedMetrics(METRICS, report, functionName, timestamp, reason)
+}
+
+/** The faults of one invocation of the authorizer. */
+export interface AuthorizerReport {
+  /** Nobody could say whether the client may call. */
+  unknown: number
+  /** The platform asks for another key or another address: an operator has to act. */
+  configFaults: number
+  /** The call had two client ids, and was refused without an answer that is kept; Lambda counts it as an error. */
+  ambiguous: number
+}
+
+const AUTHORIZER_METRICS: Record<keyof AuthorizerReport, [name: string, unit: string]> = {
+  unknown: ['UnknownVerdicts', 'Count'],
+  configFaults: ['ConfigFaults', 'Count'],
+  ambiguous: ['AmbiguousClients', 'Count']
+}
+
+export function authorizerMetricLine (report: AuthorizerReport, functionName: string, timestamp: number): string {
+  return embeddedMetrics(AUTHORIZER_METRICS, report, functionName, timestamp)
+}
+
+function embeddedMetrics<Field extends string> (metrics: Record<Field, [name: string, unit: string]>, report: Record<Field, number>, functionName: string, timestamp: number, reason?: string): string {
+  const fields = Object.entries(metrics) as Array<[Field, [name: string, unit: string]]>
   return JSON.stringify({
     _aws: {
       Timestamp: timestamp,
-      CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['FunctionName']], Metrics: metrics.map(([Name, Unit]) => ({ Name, Unit })) }]
+      CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['FunctionName']], Metrics: fields.map(([, [Name, Unit]]) => ({ Name, Unit })) }]
     },
     FunctionName: functionName,
-    ...Object.fromEntries(Object.entries(METRICS).map(([field, [name]]) => [name, report[field as keyof Report]]))
+    ...Object.fromEntries(fields.map(([field, [name]]) => [name, report[field]])),
+    reason
   })
 }
 

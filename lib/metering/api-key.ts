@@ -1,8 +1,9 @@
 import type { UnixMs } from '../../schemas/common.js'
+import { classifyFailure } from '../resilience/failure.js'
 
 /** The key that the platform asks for. */
 export interface ApiKey {
-  /** @throws Error when the key cannot be had now */
+  /** @throws ApiKeyError when the key cannot be had now */
   get (): Promise<string>
   /**
    * The platform has refused this key: it may have been rotated.
@@ -11,9 +12,23 @@ export interface ApiKey {
   refused (key: string): boolean
 }
 
+/** There is no key that could be sent; somebody has to mend its secret, or what stands between. */
+export class ApiKeyError extends Error {
+  override name = 'ApiKeyError'
+}
+
+/** What a header can hold. */
+const SENDABLE = /^[\x20-\x7e]+$/
+
 /** A key that is known from the start. */
 export function fixedKey (key: string): ApiKey {
-  return { get: async () => key, refused: () => false }
+  return { get: async () => requireSendable(key), refused: () => false }
+}
+
+/** @throws ApiKeyError, which does not show the key */
+function requireSendable (key: string): string {
+  if (!SENDABLE.test(key)) throw new ApiKeyError('the key of the metering platform must be printable ASCII, without line breaks')
+  return key
 }
 
 export interface FetchedKeyOptions {
@@ -30,8 +45,17 @@ export interface FetchedKeyOptions {
 export function createFetchedKey ({ fetch, now, maxAgeMs, minAgeMs }: FetchedKeyOptions): ApiKey {
   let current: { key: Promise<string>, value: string | null, at: number } | null = null
 
+  async function fetchSendable (): Promise<string> {
+    try {
+      return requireSendable(await fetch())
+    } catch (error) {
+      if (error instanceof ApiKeyError) throw error
+      throw new ApiKeyError(`the key of the metering platform cannot be read: ${classifyFailure(error).message}`)
+    }
+  }
+
   function read (): Promise<string> {
-    const reading = { key: fetch(), value: null as string | null, at: now() }
+    const reading = { key: fetchSendable(), value: null as string | null, at: now() }
     current = reading
     reading.key.then(value => { reading.value = value }, () => {
       if (current === reading) current = null

@@ -3,8 +3,11 @@ export const MAX_CLIENT_ID_LENGTH = 256
 
 /** Control characters, line and paragraph separators, and halves of a surrogate pair, which cannot be encoded. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u
-/** Characters with a meaning of their own in the platform's query, or in the line of the access log that the id is written to. */
-const AMBIGUOUS = /[&%"\\]/
+/**
+ * Characters with a meaning of their own: in the platform's query, in the line of the access log that the id is written
+ * to, and between the values of a header that came twice.
+ */
+const AMBIGUOUS = /[&%"\\,]/
 /** How an access log writes that there is no value. */
 const NO_VALUE = '-'
 
@@ -13,7 +16,7 @@ export function clientIdError (id: string | undefined): string | null {
   if (id === undefined || id.trim() === '' || id === NO_VALUE) return 'must not be missing'
   const rule = applicationIdError(id)
   if (rule !== null) return rule
-  return AMBIGUOUS.test(id) ? 'must not contain & % " or \\' : null
+  return AMBIGUOUS.test(id) ? 'must not contain & % " , or \\' : null
 }
 
 /** Null when a call may be metered for this id, whoever has issued it; else the rule it breaks. */

@@ -1,4 +1,5 @@
 import { classifyFailure, readRetryAfter, type Failure, type FailureClass } from '../resilience/failure.js'
+import { ApiKeyError } from './api-key.js'
 import type { PlatformAnswer } from './platform.js'
 
 const MAX_MESSAGE_LENGTH = 300
@@ -30,10 +31,19 @@ export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
   return failure
 }
 
+/** Errors of node:net and node:tls that only the operator can mend: the address is not that of the platform. */
+const WRONG_ADDRESS_CODES = new Set<unknown>([
+  'ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME', 'EAI_FAIL',
+  'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
+])
+
 /** What an exception of Platform.request means. */
 export function failureOfError (error: unknown): Failure {
+  if (error instanceof ApiKeyError) return { class: 'denied', message: error.message.slice(0, MAX_MESSAGE_LENGTH) }
   const { message } = classifyFailure(error)
-  return { class: 'unavailable', message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH) }
+  const failureClass = WRONG_ADDRESS_CODES.has((error as NodeJS.ErrnoException | null)?.code) ? 'denied' : 'unavailable'
+  return { class: failureClass, message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH) }
 }
 
 /** Whoever answers so knows nothing of calls and clients, whatever the status says. */

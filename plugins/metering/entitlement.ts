@@ -45,6 +45,12 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
     return decision
   }
 
+  /** Absent when there is none, or more than one: nobody can tell which of them the proxy and its backend go by. */
+  function clientIdOf ({ raw }: FastifyRequest): string | undefined {
+    const ids = new Set(raw.headersDistinct[header])
+    return ids.size === 1 ? ids.values().next().value : undefined
+  }
+
   return {
     /**
      * Spread into the options of a route that says whether a client may call. It answers before any byte of a body is
@@ -52,8 +58,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
      */
     answering: {
       async onRequest (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-        const clientId = request.headers[header]
-        const { allowed, verdict } = await check(clientId === undefined ? undefined : String(clientId))
+        const { allowed, verdict } = await check(clientIdOf(request))
         reply.headers({ 'X-Entitlement': verdict, 'Cache-Control': 'no-store' })
         if (!allowed) throw new ApiError('clientNotEntitled')
         return reply.send({ entitlement: verdict })

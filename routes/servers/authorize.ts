@@ -1,24 +1,30 @@
+import { METHODS } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.js'
 import { errorAnswer, INTERNAL_ERROR } from '../../schemas/error-responses.js'
 import { AuthorizeAnswerSchema } from '../../schemas/metering.js'
 
-/** Envoy asks with the method and the path of the call, its own path before it. */
+/** Envoy asks with the path of the call behind its own. */
 const PROXIED = '/authorize/*'
-const PROXIED_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
+/** Proxies ask with the method of the call, whatever that is; CONNECT reaches no route. */
+const PROXIED_METHODS = METHODS.filter(method => method !== 'CONNECT')
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   const { entitlement, config } = fastify
   if (entitlement === null || config.AUTHORIZE_ROUTE === 'off') return
 
+  for (const method of PROXIED_METHODS) {
+    if (!fastify.supportedMethods.includes(method)) fastify.addHttpMethod(method)
+  }
   fastify.route({
     method: 'GET',
     url: '/authorize',
+    exposeHeadRoute: false,
     config: { forServers: true, cors: false },
     schema: {
       operationId: 'authorizeClient',
       summary: 'Whether a client may call',
-      description: `For proxies that ask by HTTP: auth_request of nginx, ext_authz of Envoy, forwardAuth of Traefik. The client id is in the header ${config.CLIENT_ID_HEADER}.`,
+      description: `For proxies that ask by HTTP: auth_request of nginx, ext_authz of Envoy, forwardAuth of Traefik. The client id is in the header ${config.CLIENT_ID_HEADER}. Every method is answered alike.`,
       tags: ['metering'],
       security: [],
       response: {
@@ -30,7 +36,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     },
     ...entitlement.answering
   })
-  fastify.route({ method: PROXIED_METHODS, url: PROXIED, config: { forServers: true, cors: false }, schema: { hide: true }, ...entitlement.answering })
+  const hidden = { exposeHeadRoute: false, config: { forServers: true, cors: false } as const, schema: { hide: true }, ...entitlement.answering }
+  fastify.route({ method: PROXIED_METHODS.filter(method => method !== 'GET'), url: '/authorize', ...hidden })
+  fastify.route({ method: PROXIED_METHODS, url: PROXIED, ...hidden })
 }
 
 export default routes

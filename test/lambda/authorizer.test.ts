@@ -31,8 +31,10 @@ async function open (t: Parameters<typeof openTestPlatform>[0], options: Partial
   const clock = { now: 1_000_000 }
   const logged: any[] = []
   const entitlement = createEntitlement({ platform, failMode: options.failMode ?? 'closed', now: () => clock.now, monotonicNow: () => clock.now, onUnknown: () => {} })
-  const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', write: line => { logged.push(JSON.parse(line)) }, ...options })
-  return { authorize: authorize as (event: unknown) => Promise<any>, sandbox, clock, logged }
+  const authorize = createAuthorizer({
+    entitlement, headerName: 'clientId', responseMode: 'policy', takeConfigFaults: () => 0, now: () => clock.now, write: line => { logged.push(JSON.parse(line)) }, ...options
+  })
+  return { authorize: (event: unknown): Promise<any> => authorize(event, { functionName: 'authorizer' }), sandbox, clock, logged }
 }
 
 for (const [name, { resource, carries }] of Object.entries(SHAPES)) {
@@ -75,12 +77,14 @@ t.test('the header is found in any case', async t => {
   }
 })
 
-t.test('a header that was sent with two values is none', async t => {
-  const { authorize } = await open(t)
+t.test('a header that was sent with two values gets no answer that API Gateway could keep', async t => {
+  const { authorize, sandbox, logged } = await open(t)
   const event = await recordedEvent('rest-request')
   for (const headers of [{ multiValueHeaders: { clientId: ['acme', 'other'] } }, { headers: { clientId: 'other', CLIENTID: 'acme' } }]) {
-    t.match(await authorize({ ...event, ...headers }), { principalId: '-', policyDocument: { Statement: [{ Effect: 'Deny' }] } })
+    await t.rejects(authorize({ ...event, ...headers }), { name: 'AmbiguousClientError', message: 'Unauthorized' })
   }
+  t.match(logged, [{ FunctionName: 'authorizer', AmbiguousClients: 1, UnknownVerdicts: 0, ConfigFaults: 0 }, { AmbiguousClients: 1 }])
+  t.notOk(sandbox.ledger().calls['product-key'])
   t.match(await authorize({ ...event, multiValueHeaders: { clientId: ['acme'] } }), { principalId: 'acme' })
 })
 
@@ -125,15 +129,16 @@ t.test('what nobody knows is an error that is not kept, and is logged', async t 
     const { authorize, sandbox, logged } = await open(t)
     sandbox.faults.set([{ kind: 'answer', status }])
     await t.rejects(authorize(await recordedEvent('http-2.0')), EntitlementUnknownError)
-    t.match(logged, [{ level: 'error', allowed: false }])
+    t.match(logged, [{ level: 'error', allowed: false }, { FunctionName: 'authorizer', UnknownVerdicts: 1 }])
     t.notMatch(JSON.stringify(logged), /hak_sandbox/)
   }
 })
 
 t.test('FAIL_MODE open lets pass what nobody knows, and marks it', async t => {
-  const { authorize, sandbox } = await open(t, { failMode: 'open' })
+  const { authorize, sandbox, logged } = await open(t, { failMode: 'open' })
   sandbox.faults.set([{ kind: 'answer', status: 503 }])
   t.match(await authorize(await recordedEvent('rest-request')), { policyDocument: { Statement: [{ Effect: 'Allow' }] }, context: { entitlement: 'unknown' } })
+  t.match(logged, [{ level: 'error', allowed: true }, { _aws: { CloudWatchMetrics: [{ Namespace: 'Metering' }] }, FunctionName: 'authorizer', UnknownVerdicts: 1 }])
 })
 
 t.test('an outage does not turn away who was entitled before', async t => {

@@ -9,8 +9,8 @@ import { accessLogLine, accessLogLines, openTestPlatform, subscriptionEvent } fr
 async function openAuthorizer (t: Parameters<typeof openTestPlatform>[0]) {
   const { platform, sandbox } = await openTestPlatform(t, { timeoutMs: 1_500 })
   const entitlement = createEntitlement({ platform, failMode: 'closed', now: Date.now, monotonicNow: () => performance.now(), onUnknown: () => {} })
-  const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', write: () => {} })
-  return { authorize: authorize as (event: unknown) => Promise<any>, sandbox }
+  const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', takeConfigFaults: () => 0, now: Date.now, write: () => {} })
+  return { authorize: (event: unknown): Promise<any> => authorize(event, { functionName: 'authorizer' }), sandbox }
 }
 
 t.test('1: every call is billed to the application "user"', async t => {

@@ -1,3 +1,4 @@
+import { METHODS, request, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import t from 'tap'
 import { createClientToken } from '../../../lib/access/legacy-client-token.js'
 import { BACKENDS, CLIENT_SECRET_KEY, eventually } from '../../helpers/app.js'
@@ -9,6 +10,12 @@ async function ask ({ url }: MeteredGateway, clientId: string | undefined, path 
   const answer = await fetch(url + path, { ...init, headers: { ...init.headers, ...(clientId !== undefined && { clientId }) } })
   await answer.arrayBuffer()
   return { status: answer.status, entitlement: answer.headers.get('x-entitlement') }
+}
+
+async function askRaw ({ url }: MeteredGateway, method: string, path: string, headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
+  return await new Promise((resolve, reject) => {
+    request(url + path, { method, headers }, answer => answer.resume().on('end', () => resolve(answer))).on('error', reject).end()
+  })
 }
 
 async function askForToken ({ post }: MeteredGateway): Promise<Response> {
@@ -49,6 +56,26 @@ for (const backend of BACKENDS) {
         t.equal((await ask(gateway, 'broke', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 403, method)
       }
       t.equal((await ask(gateway, 'acme', '/authorize/orders', { method: 'POST', headers, body: '{' })).status, 200)
+    })
+
+    t.test('answers every method alike, and has no CORS', async t => {
+      for (const path of ['/authorize', '/authorize/orders/7']) {
+        for (const method of METHODS.filter(method => method !== 'CONNECT')) {
+          for (const [clientId, status] of [['acme', 200], ['broke', 403]] as const) {
+            const answer = await askRaw(gateway, method, path, { clientId, Origin: 'https://elsewhere.example', 'Access-Control-Request-Method': 'POST' })
+            t.equal(answer.statusCode, status, `${method} ${path}`)
+            t.strictSame(Object.keys(answer.headers).filter(name => name.startsWith('access-control')), [])
+          }
+        }
+      }
+    })
+
+    t.test('of two client ids it takes none, and asks nobody', async t => {
+      const { asked } = gateway.platform.ledger()
+      t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: ['acme', 'broke'] })).statusCode, 403)
+      t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: 'acme, broke' })).statusCode, 403)
+      t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: ['acme', 'acme'] })).statusCode, 200, 'the same one twice')
+      t.same(gateway.platform.ledger().asked, asked)
     })
   })
 
