@@ -77,6 +77,9 @@ export const LOG_GROUP_NAME = { MAX_LENGTH: 512, PATTERN: '^[.\\-_/#A-Za-z0-9]+$
 /** {@link https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html} */
 export const LOG_STREAM_NAME = { MAX_LENGTH: 512, PATTERN: '^[^:*]*$' } as const
 
+/** Control characters, and those that change the direction of text: a terminal would obey them, where an operator reads. */
+export const CONTROL_CHARACTERS = '[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]'
+
 /** {@link https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html} */
 export const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653

@@ -56,7 +56,7 @@ export const LogEventsRequestSchema = Type.Object({
   accessToken: AccessTokenParameter,
   sentAt: SentAtSchema,
   logGroupName: Type.String({ minLength: 1, maxLength: LOG_GROUP_NAME.MAX_LENGTH, pattern: LOG_GROUP_NAME.PATTERN, description: `Not starting with "${LOG_GROUP_NAME.RESERVED_PREFIX}".` }),
-  logStreamName: Type.String({ minLength: 1, maxLength: LOG_STREAM_NAME.MAX_LENGTH, pattern: LOG_STREAM_NAME.PATTERN }),
+  logStreamName: Type.String({ minLength: 1, maxLength: LOG_STREAM_NAME.MAX_LENGTH, pattern: LOG_STREAM_NAME.PATTERN, description: 'Without control characters.' }),
   logEvents: Type.Array(ref(LogEventSchema), { minItems: 1, maxItems: MAX_ITEMS })
 }, {
   $id: 'LogEventsRequest',

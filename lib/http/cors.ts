@@ -1,3 +1,16 @@
+/** What a page may send: what the routes read, and what the scripts of other tools put on every request of a page. */
+export const ALLOWED_HEADERS = [
+  'Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer', 'X-Api-Key', 'X-Requested-With',
+  // Ids of sessions and requests.
+  'X-Faro-Session-Id', 'X-Request-Id', 'X-Correlation-Id', 'Request-Id', 'Request-Context',
+  // Traces: W3C, Zipkin, Jaeger, X-Ray, Google, Sentry, Datadog, New Relic, Elastic, Instana, Dynatrace.
+  'Traceparent', 'Tracestate', 'Baggage',
+  'B3', 'X-B3-TraceId', 'X-B3-SpanId', 'X-B3-ParentSpanId', 'X-B3-Sampled', 'X-B3-Flags',
+  'Uber-Trace-Id', 'X-Amzn-Trace-Id', 'X-Cloud-Trace-Context', 'Sentry-Trace',
+  'X-Datadog-Trace-Id', 'X-Datadog-Parent-Id', 'X-Datadog-Origin', 'X-Datadog-Sampling-Priority', 'X-Datadog-Tags',
+  'Newrelic', 'Elastic-Apm-Traceparent', 'X-Instana-T', 'X-Instana-S', 'X-Instana-L', 'X-Dtc', 'X-Dtpc'
+]
+
 /** What a page may read of an answer, beside the headers that any page may. */
 export const EXPOSED_HEADERS = [
   'Retry-After', 'Preference-Applied', 'Idempotency-Replayed',

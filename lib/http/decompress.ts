@@ -1,4 +1,4 @@
-import { PassThrough, Transform, type Readable, type TransformCallback } from 'node:stream'
+import { Duplex, PassThrough, Transform, type Readable, type TransformCallback } from 'node:stream'
 import zlib from 'node:zlib'
 import { ApiError } from './api-error.js'
 
@@ -9,7 +9,43 @@ export const INFLATE_RATIO_FLOOR_BYTES = 262_144
 /** 2^23 bytes, the window that RFC 8878 asks every decoder to take; a larger one would be the sender's choice of our memory. */
 const MAX_ZSTD_WINDOW_LOG = 23
 
-type Decoder = () => Transform
+type Decoder = () => Duplex
+
+/** The low bits of the first byte of zlib's format, which no block of bare deflate data begins with. */
+const ZLIB_METHOD = 0x08
+const METHOD_MASK = 0x0f
+
+/** Inflates "deflate" as browsers and proxies do: in zlib's format, as the standard says, or bare, as some senders take it. */
+class InflateEither extends Duplex {
+  #decoder: Transform | null = null
+
+  #start (firstByte: number): Transform {
+    const decoder = (firstByte & METHOD_MASK) === ZLIB_METHOD ? zlib.createInflate() : zlib.createInflateRaw()
+    decoder.on('data', chunk => { if (!this.push(chunk)) decoder.pause() })
+    decoder.once('end', () => this.push(null))
+    decoder.once('error', error => this.destroy(error))
+    return decoder
+  }
+
+  override _write (chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
+    this.#decoder ??= this.#start(chunk[0]!)
+    this.#decoder.write(chunk, callback)
+  }
+
+  override _final (callback: TransformCallback): void {
+    if (this.#decoder === null) callback(new Error('there is no byte'))
+    else this.#decoder.end(() => callback())
+  }
+
+  override _read (): void {
+    this.#decoder?.resume()
+  }
+
+  override _destroy (error: Error | null, callback: (error: Error | null) => void): void {
+    this.#decoder?.destroy()
+    callback(error)
+  }
+}
 
 /** Node has zstd from 22.15 on. */
 function zstdDecoder (): Decoder | undefined {
@@ -20,7 +56,7 @@ function zstdDecoder (): Decoder | undefined {
 
 const DECODERS = new Map<string, Decoder>([
   ['gzip', () => zlib.createGunzip()],
-  ['deflate', () => zlib.createInflate()],
+  ['deflate', () => new InflateEither()],
   ['br', () => zlib.createBrotliDecompress()]
 ])
 const zstd = zstdDecoder()

@@ -86,7 +86,7 @@ export class LogLinesIntake {
     const invalid = new RejectedItems()
     let index = 0
     for (let n = 0; n < documents.length; n++) {
-      const error = documents[n] === UNREADABLE ? 'cannot be read as JSON' : requestError(documents[n])
+      const error = documents[n] === UNREADABLE ? 'cannot be read as JSON' : requestError(documents[n]) ?? sentAtError(documents[n] as LogEventsEnvelope)
       if (error !== null) {
         invalid.add(index++, 'invalid-item', `document ${n} ${error}.`)
         continue
@@ -126,6 +126,11 @@ export class LogLinesIntake {
       return null
     }
   }
+}
+
+/** Before it is compared with that of other documents: a time is no nest of arrays. */
+function sentAtError ({ sentAt }: LogEventsEnvelope): string | null {
+  return sentAt === undefined || typeof sentAt === 'number' || typeof sentAt === 'string' ? null : 'is wrong at sentAt: expected a number or a string'
 }
 
 /** The log events of each log stream together, whatever the clocks of their documents said. */

@@ -1,4 +1,4 @@
-import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
+import { CONTROL_CHARACTERS, LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
 
 /** Printable ASCII, which is all that CloudWatch takes in names and dimensions. */
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
@@ -16,6 +16,7 @@ export function textError (text: string, maxLength: number): string | null {
 
 const GROUP_NAME = new RegExp(LOG_GROUP_NAME.PATTERN)
 const STREAM_NAME = new RegExp(LOG_STREAM_NAME.PATTERN)
+const CONTROL = new RegExp(CONTROL_CHARACTERS)
 
 /** Null when CloudWatch takes this log group name, else the rule it breaks. */
 export function logGroupNameError (name: string): string | null {
@@ -31,6 +32,7 @@ export function logStreamNameError (name: string): string | null {
   if (name.length === 0) return 'must not be empty'
   if (name.length > LOG_STREAM_NAME.MAX_LENGTH) return `must have at most ${LOG_STREAM_NAME.MAX_LENGTH} characters`
   if (!STREAM_NAME.test(name)) return 'must not contain : or *'
+  if (CONTROL.test(name)) return 'must not contain control characters'
   if (!name.isWellFormed()) return 'must be well-formed Unicode'
   return null
 }

@@ -1,4 +1,5 @@
 import type { Registers } from '../state/store.js'
+import { KeyedHash } from './keyed-hash.js'
 
 const INDEX_BITS = 12
 /** A register for each possible index: 4 KiB. */
@@ -7,50 +8,41 @@ const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 /** Below this estimate the number of empty registers tells more than the ranks do. */
 const LINEAR_COUNTING_LIMIT = 2.5 * REGISTERS
 
-/** Spreads every bit of a 32-bit number over all others. */
-function mix (hash: number): number {
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)
-  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
-  return (hash ^ (hash >>> 16)) >>> 0
-}
-
-/** FNV-1a over the UTF-16 units. */
-function hashText (text: string, seed: number): number {
-  let hash = seed
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
-  return hash
-}
-
 export interface Series {
   MetricName: string
   Dimensions?: ReadonlyArray<{ Name: string, Value: string }> | undefined
 }
 
-const SEED = 0x811c9dc5
-
-/** The same for any order of the dimensions. */
-function hashSeries (namespace: string, { MetricName, Dimensions }: Series): number {
-  let dimensions = 0
-  if (Dimensions !== undefined) {
-    for (const { Name, Value } of Dimensions) dimensions = (dimensions + mix(hashText(Value, mix(hashText(Name, SEED))))) | 0
-  }
-  return mix(hashText(MetricName, mix(hashText(namespace, SEED))) ^ dimensions)
-}
-
 /**
  * Counts distinct series in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
- * rule beyond. The registers of two processes can be merged.
+ * rule beyond. The registers of two processes can be merged when both hash with the same key.
  */
 export class HyperLogLog {
+  readonly #hash: KeyedHash
   readonly #registers = new Uint8Array(REGISTERS)
   #changed = new Set<number>()
   #estimate: number | null = 0
 
-  add (namespace: string, series: Series): void {
-    const hash = hashSeries(namespace, series)
+  /** @param hash keyed, so that nobody can choose values that fall into the same registers */
+  constructor (hash: KeyedHash) {
+    this.#hash = hash
+  }
+
+  /** A series is the same for any order of its dimensions. */
+  add (namespace: string, { MetricName, Dimensions = [] }: Series): void {
+    const hash = this.#hash
+    let [high, low] = [0, 0]
+    for (const { Name, Value } of Dimensions) {
+      hash.start().text(Name).text(Value).end()
+      high = (high + hash.high) | 0
+      low = (low + hash.low) | 0
+    }
+    hash.start().text(namespace).text(MetricName).word(high).word(low).end()
     // The bits of the index come first; a rank of the others is at most their number and one.
-    const rest = hash << INDEX_BITS | 1 << (INDEX_BITS - 1)
-    this.#raise(hash >>> (32 - INDEX_BITS), Math.clz32(rest) + 1, true)
+    const index = hash.high >>> (32 - INDEX_BITS)
+    const next = hash.high << INDEX_BITS | hash.low >>> (32 - INDEX_BITS)
+    const last = hash.low << INDEX_BITS | 1 << (INDEX_BITS - 1)
+    this.#raise(index, (next === 0 ? 32 + Math.clz32(last) : Math.clz32(next)) + 1, true)
   }
 
   merge (registers: Uint8Array): void {

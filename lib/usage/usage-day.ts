@@ -2,6 +2,7 @@ import type { ApplicationUsage } from '../../schemas/usage.js'
 import type { Counts } from '../state/store.js'
 import { dollarsOf, type Dollars } from './aws-prices.js'
 import { HyperLogLog } from './hyperloglog.js'
+import type { KeyedHash } from './keyed-hash.js'
 
 /** A kind of items that an application sends, and that AWS bills. */
 export type BilledKind = keyof ApplicationUsage['items']
@@ -41,8 +42,11 @@ export class UsageDay {
   /** Counts that are not stored yet. */
   #pending = new Map<string, number>()
 
-  constructor (day: string) {
+  readonly #seriesHash: KeyedHash
+
+  constructor (day: string, seriesHash: KeyedHash) {
     this.day = day
+    this.#seriesHash = seriesHash
   }
 
   addItems (application: string, kind: BilledKind, items: number, bytes: number): void {
@@ -88,7 +92,7 @@ export class UsageDay {
   seriesCounterOf (application: string): HyperLogLog {
     let counter = this.seriesCounters.get(application)
     if (counter === undefined) {
-      counter = new HyperLogLog()
+      counter = new HyperLogLog(this.#seriesHash)
       this.seriesCounters.set(application, counter)
     }
     return counter

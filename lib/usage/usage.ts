@@ -4,6 +4,7 @@ import type { ApplicationUsage } from '../../schemas/usage.js'
 import { DAY_MS, dayOf, type DailyCounters, type DailyRegisters, type StateStore } from '../state/store.js'
 import { hasBudget, tightestBudget, type BudgetState } from './budget.js'
 import type { Series } from './hyperloglog.js'
+import { KeyedHash } from './keyed-hash.js'
 import { UsageDay, type BilledKind } from './usage-day.js'
 
 /** How often each process brings its counts together with those of the others. */
@@ -12,11 +13,13 @@ export const USAGE_SYNC_MS = 1_000
 const FULL_SYNC_EVERY = 10
 /** The names in the store of the counters of items, bytes and calls, and of the registers that estimate the series. */
 const COUNTERS = 'usage'
-const SERIES_REGISTERS = 'series'
+const SERIES_REGISTERS = 'keyedSeries'
 
 export interface UsageOptions {
   store: Pick<StateStore, 'shared' | 'dailyCounters' | 'dailyRegisters'>
   now: () => UnixMs
+  /** The key of the hash of series, the same in every process. */
+  seriesKey: readonly [number, number]
 }
 
 /**
@@ -29,6 +32,7 @@ export class Usage {
   readonly #counters: DailyCounters
   readonly #registers: DailyRegisters
   readonly #now: () => UnixMs
+  readonly #seriesHash: KeyedHash
   #today: UsageDay
   #midnight: UnixMs
   /** Days that have ended and may hold counts that are not stored yet. */
@@ -37,13 +41,14 @@ export class Usage {
   #syncing: Promise<void> | null = null
   #syncs = 0
 
-  private constructor ({ store, now }: UsageOptions) {
+  private constructor ({ store, now, seriesKey }: UsageOptions) {
+    this.#seriesHash = new KeyedHash(seriesKey)
     this.#shared = store.shared
     this.#counters = store.dailyCounters(COUNTERS)
     this.#registers = store.dailyRegisters(SERIES_REGISTERS)
     this.#now = now
     this.#midnight = nextMidnight(now())
-    this.#today = new UsageDay(dayOf(now()))
+    this.#today = this.#newDay(now())
     this.#timer = setInterval(() => { this.sync() }, USAGE_SYNC_MS).unref()
   }
 
@@ -96,7 +101,7 @@ export class Usage {
     const now = this.#now()
     const reports: ApplicationUsage[] = []
     for (let ago = 0; ago < days; ago++) {
-      const day = new UsageDay(dayOf(now - ago * DAY_MS))
+      const day = this.#newDay(now - ago * DAY_MS)
       await this.#read(day)
       for (const application of day.applications()) reports.push(day.usageOf(application))
     }
@@ -116,11 +121,15 @@ export class Usage {
     await this.sync()
   }
 
+  #newDay (time: UnixMs): UsageDay {
+    return new UsageDay(dayOf(time), this.#seriesHash)
+  }
+
   #day (): UsageDay {
     const now = this.#now()
     if (now >= this.#midnight) {
       this.#ended.add(this.#today)
-      this.#today = new UsageDay(dayOf(now))
+      this.#today = this.#newDay(now)
       this.#midnight = nextMidnight(now)
     }
     return this.#today

@@ -2,7 +2,7 @@ import fastifyCors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
-import { EXPOSED_HEADERS } from '../../lib/http/cors.js'
+import { ALLOWED_HEADERS, EXPOSED_HEADERS } from '../../lib/http/cors.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -40,7 +40,7 @@ async function cors (fastify: FastifyInstance): Promise<void> {
   await fastify.register(fastifyCors, {
     origin: isForAll ? '*' : (origin, done) => done(null, originOf(origin)),
     methods: ['GET', 'POST'],
-    allowedHeaders: ['Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer'],
+    allowedHeaders: ALLOWED_HEADERS,
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: MAX_AGE_SECONDS,
     // An OPTIONS that is no preflight is answered like one; the plugin's own refusal would be plain text.

@@ -14,7 +14,12 @@ const FOLDER = 'shared'
 async function openStore ({ config, redis }: FastifyInstance): Promise<StateStore> {
   if (redis === undefined) {
     const { LmdbStateStore } = await import('../../lib/state/lmdb-store.js')
-    return new LmdbStateStore({ path: join(config.DATA_DIR, FOLDER), now: unixNow })
+    const { keepPrivate, prepareDirectory } = await import('../../lib/spool/embedded/directory.js')
+    const path = join(config.DATA_DIR, FOLDER)
+    prepareDirectory(path)
+    const store = new LmdbStateStore({ path, now: unixNow })
+    keepPrivate(path)
+    return store
   }
   const { RedisStateStore } = await import('../../lib/state/redis-store.js')
   return new RedisStateStore({ redis, prefix: config.REDIS_PREFIX, now: unixNow })

@@ -33,6 +33,8 @@ for (const backend of BACKENDS) {
         ['/logEvents', { ...logs({ message: 'm' }), logGroupName: '' }, 400, 121, /logGroupName must not be empty/],
         ['/logEvents', { ...logs({ message: 'm' }), logGroupName: 'a b' }, 400, 121, /logGroupName must be made of/],
         ['/logEvents', { ...logs({ message: 'm' }), logStreamName: 'a:b' }, 400, 121, /logStreamName must not contain/],
+        ...['\u001b[2K', 'a\u0000', 'a\nb', '\u009b2K', 'a\u007f', '\u202eevil', 'a\u2066b'].map(logStreamName =>
+          ['/logEvents', { ...logs({ message: 'm' }), logStreamName }, 400, 121, /logStreamName must not contain control characters/] as [string, object, number, number, RegExp]),
         ['/logEvents', logs(), 400, 121, /body.logEvents must NOT have fewer than 1 items/],
         ['/logEvents', { ...logs(), logEvents: Array(10_001).fill(0) }, 400, 121, /body.logEvents must NOT have more than 10000 items/],
         ['/metric', { params: { Namespace: 'bad', MetricData: Array(10_001).fill(0) } }, 400, 121, /MetricData must NOT have more than 10000 items/],

@@ -1,11 +1,12 @@
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import app from '../../app.js'
+import { Disk } from '../../tools/chaos/disk.js'
 import { findPort } from '../../tools/shared/ports.js'
 import { startRedis } from '../../tools/shared/redis.js'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
@@ -48,6 +49,12 @@ function start (environment: Record<string, string | undefined>, options = ['-c'
 t.test('what cannot work stops the start with a message that says what and how to mend it', async t => {
   const file = join(await folder(), 'file')
   await writeFile(file, '')
+  const [rubbish, folders] = [await folder(), await folder()]
+  await mkdir(join(rubbish, 'shared'))
+  await writeFile(join(rubbish, 'shared', 'data.mdb'), 'rubbish'.repeat(10_000))
+  await mkdir(join(folders, 'data.mdb'))
+  const full = Disk.mount(await folder(), 1_048_576)
+  t.teardown(() => full?.close())
   const guarded = await startRedis()
   t.teardown(() => guarded.stop())
   const client = new Redis(guarded.url)
@@ -60,6 +67,9 @@ t.test('what cannot work stops the start with a message that says what and how t
     ['a database that Redis has not', { REDIS_URL: `${await redisUrl(t)}/99` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/],
     ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/],
     ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/],
+    ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/],
+    ['a data file that is a folder', { DATA_DIR: folders }, /data\.mdb \(DATA_DIR\) cannot be read/],
+    ...(full === null ? [] : [['a first start on a full disk', { DATA_DIR: join(full.path, 'data') }, /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/] as [string, Record<string, string>, RegExp]]),
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
   ]
   for (const [name, environment, message] of cases) {

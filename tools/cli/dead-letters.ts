@@ -1,6 +1,7 @@
 /** Lists, shows, redrives and deletes the dead letters of a running gateway. */
 import { parseArgs } from 'node:util'
 import type { DeadLetterSummary } from '../../schemas/admin.js'
+import { printable, printableLines } from './printable.js'
 
 const USAGE = `Usage: npm run dead-letters -- <command> [options]
 
@@ -76,15 +77,15 @@ async function list (): Promise<void> {
   let count = 0
   for await (const letter of letters()) {
     count++
-    if (values.json === true) console.log(JSON.stringify(letter))
-    else console.log(`${letter.id}  ${letter.at}  ${letter.kind.padEnd(8)} ${letter.reason.padEnd(8)} ${letter.items} item${letter.items === 1 ? '' : 's'}  ${letter.destination}\n    ${letter.message}`)
+    if (values.json === true) console.log(printable(JSON.stringify(letter)))
+    else console.log(`${letter.id}  ${letter.at}  ${letter.kind.padEnd(8)} ${letter.reason.padEnd(8)} ${letter.items} item${letter.items === 1 ? '' : 's'}  ${printable(letter.destination)}\n    ${printable(letter.message)}`)
   }
   if (values.json !== true) console.log(count === 0 ? 'No dead letters.' : `${count} dead letter${count === 1 ? '' : 's'}.`)
 }
 
 async function show (id: string | undefined): Promise<void> {
   if (id === undefined) throw new UsageError('show needs the id of a dead letter.')
-  console.log(JSON.stringify(await call('GET', `/admin/dead-letters/${encodeURIComponent(id)}`), null, values.json === true ? 0 : 2))
+  console.log(printableLines(JSON.stringify(await call('GET', `/admin/dead-letters/${encodeURIComponent(id)}`), null, values.json === true ? 0 : 2)))
 }
 
 async function change (method: string, path: string, done: string): Promise<void> {
@@ -111,6 +112,6 @@ async function main (): Promise<void> {
 
 main().catch((error: unknown) => {
   if (!(error instanceof UsageError)) throw error
-  console.error(error.message)
+  console.error(printableLines(error.message))
   process.exitCode = 1
 })

@@ -10,6 +10,7 @@ import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
 import type { CallFilter } from '../../lib/metering/call-filter.js'
 import type { QueuedMessage } from './meter-queue.js'
+import { printable } from './printable.js'
 
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
        npm run meter -- --queue URL [--reason REASON] [options]
@@ -31,7 +32,7 @@ const TIME_MS = 120_000
 /** What the person who typed the command can mend. */
 class UsageError extends Error {}
 
-const write = (line: string): void => { process.stdout.write(`${line}\n`) }
+const write = (line: string): void => { process.stdout.write(`${printable(line)}\n`) }
 
 class Metering {
   readonly tally = { events: 0, sent: 0, refused: 0, left: 0, duplicates: 0, skipped: 0, unreadable: 0 }
@@ -146,7 +147,10 @@ async function main (): Promise<void> {
     allowPositionals: true,
     options: { send: { type: 'boolean', default: false }, queue: { type: 'string' }, reason: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
   })
-  if (values.help === true) return write(USAGE)
+  if (values.help === true) {
+    process.stdout.write(`${USAGE}\n`)
+    return
+  }
   const { send, queue, reason } = values
   if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
   if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)

@@ -19,7 +19,7 @@ import { Appender } from './appender.js'
 import { Capacity } from './capacity.js'
 import { createDeadLetterStore, deadLetterId } from './dead-letter-store.js'
 import type { HeldLease } from './destination.js'
-import { prepareDirectory } from './directory.js'
+import { keepPrivate, prepareDirectory } from './directory.js'
 import { Disk } from './disk.js'
 import type { FrameContent } from './frame.js'
 import { Journal, type Frame } from './journal.js'
@@ -65,6 +65,7 @@ export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise
   const unlock = await lockDirectory(options.dataDir)
   try {
     const tables = new Tables(options.dataDir, options.maxBytes + options.deadLetterMaxBytes, options.sync)
+    keepPrivate(options.dataDir)
     const spool = new EmbeddedSpool(options, tables, unlock)
     await spool.recover()
     return spool

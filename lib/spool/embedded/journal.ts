@@ -9,6 +9,8 @@ import type { MonotonicMs } from '../../../schemas/common.js'
 const FILE_NAME = /^journal-\d{15}$/
 /** Frames reach the disk after this time at the latest, unless each waits for the disk. */
 const SYNC_MS = 100
+/** Nobody else reads the items of others. */
+const FILE_MODE = 0o600
 /** After this many bytes a file is followed by another, and is removed when the tables have all of its frames. */
 const MAX_FILE_BYTES = 8 * 2 ** 20
 /** A larger frame is written by another thread, so that it does not hold the event loop. */
@@ -191,7 +193,7 @@ export class Journal {
       current.fd = null
     }
     const path = join(this.#directory, `journal-${String(number).padStart(15, '0')}`)
-    const file = { path, last: this.#last, fd: openSync(path, 'w') }
+    const file = { path, last: this.#last, fd: openSync(path, 'w', FILE_MODE) }
     this.#files.push(file)
     this.#position = 0
     return file

@@ -72,6 +72,15 @@ for (const backend of BACKENDS) {
       t.match(await send(`${EVENTS}&logGroupName=/other`, lines({ message: 'm' })), { status: 400, error: { code: 121, message: /logGroupName must be string/ } })
     })
 
+    t.test('a line whose sentAt is a deep nest is refused alone', async t => {
+      const deep = JSON.stringify(request('/deep', 'lost')).replace(/}$/, `,"sentAt":${'['.repeat(8_000)}${']'.repeat(8_000)}}`)
+      const answer = await send('/logEvents', `${deep}\n${lines(request('/deep', 'kept'))}`)
+      t.match(answer, { status: 201, accepted: 1 })
+      t.match(answer.rejected, [{ index: 0, reason: 'invalid-item', message: /sentAt/ }])
+      t.match(await send('/logEvents', deep), { status: 400, error: { code: 122 } })
+      t.match(await send(EVENTS, `{"message":${'['.repeat(8_000)}${']'.repeat(8_000)}}`), { status: 400, error: { code: 122 } })
+    })
+
     t.test('a body of rubbish, or of too many lines or streams, is refused whole', async t => {
       t.match(await send(EVENTS, 'x\n'.repeat(MAX_UNREADABLE_LINES + 1)), { status: 400, error: { code: 120 } })
       t.match(await send(EVENTS, '{}\n'.repeat(MAX_JSON_LINES + 1)), { status: 413, error: { code: 130 } })

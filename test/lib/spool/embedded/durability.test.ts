@@ -3,7 +3,7 @@ import t from 'tap'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -88,6 +88,28 @@ for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that w
     await t.rejects(launch(dataDir), /is not a spool/, 'the lock was let go')
   })
 }
+
+t.test('a data file of which a part is missing stops the start', async t => {
+  const dataDir = t.testdir()
+  const spool = await launch(dataDir)
+  for (let i = 0; i < 200; i++) await append(spool, `destination ${i}`, record('a'.repeat(500)))
+  await spool.close()
+  const path = join(dataDir, 'data.mdb')
+  truncateSync(path, Math.floor(statSync(path).size / 3 / 4_096) * 4_096)
+  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: \d+ of \d+ bytes are there/ })
+})
+
+t.test('nobody else may read what is stored, also of an earlier version', async t => {
+  const dataDir = t.testdir({ 'journal-000000000000000': '' })
+  chmodSync(dataDir, 0o755)
+  const spool = await launch(dataDir)
+  await append(spool, 'd', record('a'))
+  const modes = Object.fromEntries(readdirSync(dataDir).filter(name => name !== 'spool.lock').map(name => [name, statSync(join(dataDir, name)).mode & 0o777]))
+  t.equal(statSync(dataDir).mode & 0o777, 0o700)
+  t.ok(Object.keys(modes).length >= 3, Object.keys(modes).join())
+  for (const [name, mode] of Object.entries(modes)) t.equal(mode, 0o600, name)
+  await spool.close()
+})
 
 t.test('waits for the disk when configured so', async t => {
   const dataDir = t.testdir()
