@@ -107,6 +107,24 @@ t.test('a key holds for one application, one scope and one origin', async t => {
   t.equal((await app.spool.ledger()).accepted, 5)
 })
 
+t.test('a key is known to every process', async t => {
+  const REDIS_PREFIX = `test-${randomUUID()}`
+  const gateways = [await startGateway(t, { REDIS_PREFIX }, 'redis'), await startGateway(t, { REDIS_PREFIX }, 'redis')] as const
+  const authorization = `Bearer ${await gateways[0].token()}`
+  const send = async (n: 0 | 1, body: object, key: string) =>
+    await answerOf(await gateways[n].post('params' in body ? '/metric' : '/logEvents', body, { authorization, 'idempotency-key': key }))
+  const first = await send(0, logs('shared', ''), 'k')
+  t.match(first, { status: 201, replayed: null })
+  t.match(await send(1, logs('shared', ''), 'k'), { status: 201, replayed: 'true', body: first.body })
+  for (const body of [logs('other'), metric('m'), { ...logs('shared', ''), logGroupName: '/other' }]) {
+    t.match(await send(1, body, 'k'), { status: 422, body: { error: { code: 125 } } })
+  }
+  const twins = await Promise.all(Array.from({ length: 20 }, (_, i) => send(i % 2 === 0 ? 0 : 1, logs('twin'), 'twins')))
+  t.equal(twins.filter(({ status, replayed }) => status === 201 && replayed === null).length, 1)
+  for (const { status, replayed } of twins) t.ok(status === 409 || (status === 201 && (replayed === null || replayed === 'true')))
+  t.equal((await gateways[1].app.spool.ledger()).accepted, 2)
+})
+
 t.test('the documentation page fills in no key', async t => {
   const { url } = await startGateway(t)
   const document = await (await fetch(`${url}/documentation/json`)).json() as { paths: Record<string, { post?: { parameters?: Array<{ name: string }> } }> }

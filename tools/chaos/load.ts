@@ -141,7 +141,7 @@ export class Load {
   async #deliver (request: SentRequest, body: string): Promise<void> {
     if (request.key !== null && this.#random.chance(TWIN_SHARE)) {
       this.counts.twins++
-      // Both at once: one is stored, and both get the same answer.
+      // Both at once: one is stored, and the other is repeated until it gets the same answer.
       await Promise.all([this.#untilAnswered(request, body), this.#untilAnswered(request, body)])
     } else {
       await this.#untilAnswered(request, body)

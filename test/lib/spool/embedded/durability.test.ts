@@ -210,6 +210,30 @@ t.test('remembers an idempotency key that only the journal has', async t => {
   }
 })
 
+t.test('forgets what an earlier version has kept for its keys', async t => {
+  const dataDir = t.testdir()
+  await (await launch(dataDir)).close()
+  const [expired, current] = [Date.now() - 1_000, Date.now() + 60_000]
+  const root = open({ path: dataDir, noSubdir: false })
+  const answers = root.openDB('idempotency', { encoding: 'string' })
+  const expiry = root.openDB('idempotencyExpiry', { encoding: 'string' })
+  for (const [key, expiresAt] of [['gone', expired], ['k', current]] as const) {
+    await answers.put(key, JSON.stringify([expiresAt, 'x'.repeat(100_000)]))
+    await expiry.put([expiresAt, key], '')
+  }
+  await root.close()
+  const spool = await launch(dataDir)
+  t.teardown(() => spool.close())
+  t.equal(await spool.keyBytes(), 0)
+  const result = await spool.appendOnce([{ kind: 'logs', destination: 'd', records: [record('a')], part: '' }], { ...KEYED, key: 'new' })
+  t.equal(result.state, 'stored')
+  t.same(await drain(spool), ['a'])
+  await spool.close()
+  const left = open({ path: dataDir, noSubdir: false })
+  t.same([...left.openDB('idempotency', { encoding: 'string' }).getKeys()].sort(), ['k', 'new'])
+  await left.close()
+})
+
 t.test('has the records that only the journal has, once', async t => {
   const dataDir = t.testdir()
   await journaledOnly(dataDir, record('a', 2), record('b'))
