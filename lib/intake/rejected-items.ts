@@ -1,6 +1,6 @@
 import { MAX_REJECTED_ENTRIES, type IntakeAnswer, type RejectedItemReason } from '../../schemas/intake.js'
 
-/** Characters of a message in an answer; a message may quote a name that the client has chosen. */
+/** Characters of a message in an answer; it may quote a name that the client has chosen, or what CloudWatch says. */
 const MAX_MESSAGE_LENGTH = 256
 
 export type RejectedEntry = IntakeAnswer['rejected'][number]
@@ -25,13 +25,14 @@ export class RejectedItems {
   add (index: number, reason: RejectedItemReason, message: string): void {
     this.#add(reason, 1)
     if (this.#entries.length === MAX_REJECTED_ENTRIES) return
-    this.#entries.push({ index, reason, message: message.slice(0, MAX_MESSAGE_LENGTH) })
+    this.#entries.push(shorten({ index, reason, message }))
   }
 
   /** Adds other items of the same request, and names those with the lowest indexes. */
   merge (entries: readonly RejectedEntry[], count: RejectedCount): void {
     for (const [reason, items] of Object.entries(count)) this.#add(reason as RejectedItemReason, items)
-    this.#entries = [...this.#entries, ...entries].sort((a, b) => a.index - b.index).slice(0, MAX_REJECTED_ENTRIES)
+    const all = [...this.#entries, ...entries].sort((a, b) => a.index - b.index)
+    this.#entries = all.slice(0, MAX_REJECTED_ENTRIES).map(shorten)
   }
 
   mergeAll (other: RejectedItems): void {
@@ -47,4 +48,9 @@ export class RejectedItems {
     this.#total += items
     this.#count[reason] = (this.#count[reason] ?? 0) + items
   }
+}
+
+function shorten (entry: RejectedEntry): RejectedEntry {
+  const { message } = entry
+  return message.length <= MAX_MESSAGE_LENGTH ? entry : { ...entry, message: message.slice(0, MAX_MESSAGE_LENGTH) }
 }
