@@ -8,6 +8,8 @@ import { parse, type ScalarTag } from 'yaml'
 import { ACCESS_LOG_KEYS } from '../../lib/metering/access-log.js'
 import { createCallFilter } from '../../lib/metering/call-filter.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
+import { authorizerMetricLine, emptyReport, metricLine } from '../../lambda/report.js'
+import { METERING_PROFILES } from '../../schemas/metering-settings.js'
 import { FUNCTIONS } from '../../tools/build/lambda/bundle.js'
 
 const run = promisify(execFile)
@@ -15,9 +17,9 @@ const FOLDER = join(ROOT, 'infra')
 const MAX_FORMAT_BYTES = 3_072
 
 /** The short forms of CloudFormation's functions, as objects. */
-const TAGS = ['Ref', 'Sub', 'GetAtt', 'If', 'Not', 'Equals'].flatMap(name => [
+const TAGS = ['Ref', 'Sub', 'GetAtt', 'If', 'Not', 'Equals', 'And', 'Condition', 'Select', 'Split'].flatMap(name => [
   { tag: `!${name}`, resolve: (value: string) => ({ [name]: value }) } satisfies ScalarTag,
-  { tag: `!${name}`, collection: 'seq' as const, resolve: (value: { toJSON (): unknown }) => ({ [name]: value }) }
+  { tag: `!${name}`, collection: 'seq' as const, resolve: (value: { toJSON (): unknown }) => ({ [name]: value.toJSON() }) }
 ])
 
 interface Resource {
@@ -30,6 +32,7 @@ interface Resource {
 
 interface Template {
   Globals?: any
+  Conditions: Record<string, any>
   Parameters: Record<string, any>
   Resources: Record<string, Resource>
 }
@@ -107,19 +110,20 @@ for (const name of NAMES) {
     const template = await read(name)
     const known = new Set([...Object.keys(template.Resources), ...Object.keys(template.Parameters)])
     const text = JSON.stringify(template)
-    const names = [...text.matchAll(/"(?:Ref|GetAtt)":"([A-Za-z]+)/g), ...text.matchAll(/\$\{([A-Za-z]+)[.}]/g)].map(match => match[1]!)
+    for (const [, found] of text.matchAll(/"(?:Condition|If)":\[?"([A-Za-z]+)"/g)) t.ok(found! in template.Conditions, found)
+    const names = [...text.matchAll(/"(?:Ref|GetAtt)":"([A-Za-z]+)/g), ...text.matchAll(/\$\{(?!stageVariables\.)([A-Za-z]+)[.}]/g)].map(match => match[1]!)
     t.ok(names.length > 40)
     for (const found of new Set(names)) t.ok(known.has(found) || text.includes(`AWS::${found.slice(3)}`), found)
   })
 
   t.test(`${name}: each role may do what it has to, to what is its own`, async t => {
     const { Resources } = await read(name)
-    const statements = (role: string): any[] => Resources[role]!.Properties.Policies.flatMap((policy: any) => policy.PolicyDocument.Statement)
+    const statements = (role: string): any[] => Resources[role]!.Properties.Policies.flatMap((policy: any) => policy.PolicyDocument.Statement).map((statement: any) => statement.If?.[1] ?? statement)
     const actions = (role: string): string[] => statements(role).flatMap(({ Action }) => Action).sort()
     t.strictSame(actions('MeteringRole'), [
-      'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', 'sqs:SendMessage'
+      'kms:Decrypt', 'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes', 'sqs:ReceiveMessage', 'sqs:SendMessage'
     ])
-    t.strictSame(actions('AuthorizerRole'), ['logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'])
+    t.strictSame(actions('AuthorizerRole'), ['kms:Decrypt', 'logs:CreateLogStream', 'logs:PutLogEvents', 'secretsmanager:GetSecretValue'])
     for (const role of ['MeteringRole', 'AuthorizerRole']) {
       t.notOk('ManagedPolicyArns' in Resources[role]!.Properties)
       for (const { Effect, Resource } of statements(role)) {
@@ -149,7 +153,68 @@ for (const name of NAMES) {
     }
     t.ok(Resources.AuthorizerFunction!.Properties.Timeout <= 10)
   })
+
+  t.test(`${name}: the profile is a parameter, and an address that is not given is that of the profile`, async t => {
+    const { Conditions, Parameters, Resources } = await read(name)
+    t.strictSame([Parameters.MeteringProfile.Default, Parameters.MeteringProfile.AllowedValues], ['v1-meter', METERING_PROFILES])
+    const none = { Ref: 'AWS::NoValue' }
+    for (const parameter of ['PlatformApi', 'EntitlementApi']) {
+      t.equal(Parameters[parameter].Default, '')
+      t.match('', new RegExp(Parameters[parameter].AllowedPattern))
+      t.strictSame(Conditions[`Has${parameter}`], { Not: [{ Equals: [{ Ref: parameter }, ''] }] })
+    }
+    t.match(Resources.MeteringFunction!.Properties.Environment.Variables, {
+      METERING_PROFILE: { Ref: 'MeteringProfile' }, REVENIUM_PLATFORM_API: { If: ['HasPlatformApi', { Ref: 'PlatformApi' }, none] }
+    })
+    t.strictSame(Resources.AuthorizerFunction!.Properties.Environment.Variables.REVENIUM_PLATFORM_API, {
+      If: ['HasEntitlementApi', { Ref: 'EntitlementApi' }, { If: ['AsksPlatformApi', { Ref: 'PlatformApi' }, none] }]
+    })
+    t.strictSame(Conditions.AsksPlatformApi, { And: [{ Condition: 'HasPlatformApi' }, { Equals: [{ Ref: 'MeteringProfile' }, 'v1-meter'] }] })
+  })
+
+  t.test(`${name}: a secret under a key of KMS can be read when that key is given`, async t => {
+    const { Conditions, Resources } = await read(name)
+    for (const role of ['MeteringRole', 'AuthorizerRole']) {
+      t.has(Resources[role]!.Properties.Policies[0].PolicyDocument.Statement, [
+        ...new Array(2).fill({}), { If: ['HasSecretKmsKey', { Action: 'kms:Decrypt', Resource: { Ref: 'SecretKmsKeyArn' } }, { Ref: 'AWS::NoValue' }] }
+      ])
+    }
+    t.strictSame(Conditions.HasSecretKmsKey, { Not: [{ Equals: [{ Ref: 'SecretKmsKeyArn' }, ''] }] })
+  })
+
+  t.test(`${name}: everything that somebody has to mend has an alarm`, async t => {
+    const template = await read(name)
+    const alarms = ofType(template, 'AWS::CloudWatch::Alarm').map(({ Properties }) => Properties)
+    for (const { AlarmActions, TreatMissingData } of alarms) t.match([AlarmActions.If[0], TreatMissingData], ['HasAlarmTopic', 'notBreaching'])
+    const watched = alarms.filter(({ MetricName }) => MetricName !== undefined).map(({ MetricName, Dimensions: [{ Value }] }) => `${MetricName} ${Value.Ref ?? Value.GetAtt}`)
+    t.strictSame(watched.sort(), [
+      'ApproximateAgeOfOldestMessage ParkingQueue.QueueName', 'ApproximateNumberOfMessagesVisible DeadLetterQueue.QueueName', 'ConfigFaults AuthorizerFunction',
+      'ConfigFaults MeteringFunction', 'Errors MeteringFunction', 'Lag MeteringFunction', 'UnknownVerdicts AuthorizerFunction'
+    ])
+    const { SkippedShareAlarm, AuthorizerErrorAlarm } = template.Resources
+    const [share, ...counts] = SkippedShareAlarm!.Properties.Metrics
+    t.match(share.Expression, /skipped \/ received/)
+    t.strictSame(counts.map(({ MetricStat }: any) => MetricStat.Metric.MetricName), ['Received', 'Skipped'])
+    t.match(AuthorizerErrorAlarm!.Properties.Metrics, [{ Expression: 'errors - FILL(ambiguous, 0)' }, {}, { MetricStat: { Metric: { MetricName: 'AmbiguousClients' } } }])
+    const reported = [metricLine(emptyReport(), 'f', 0), authorizerMetricLine({ unknown: 0, configFaults: 0, ambiguous: 0 }, 'f', 0)].join('')
+    for (const [, metric] of JSON.stringify(alarms).matchAll(/"Namespace":"Metering","MetricName":"(\w+)"/g)) t.match(reported, `"${metric}":0`)
+  })
 }
+
+t.test('rest: what BackendUrl says reaches a stage that is deployed already', async t => {
+  const { Conditions, Resources } = await read('rest')
+  for (const [method, path] of [['Method', '/{proxy}'], ['RootMethod', '']]) {
+    t.strictSame(Resources[method!]!.Properties.Integration.Uri, { If: ['BackendIsSecure', `https://\${stageVariables.backend}${path}`, `http://\${stageVariables.backend}${path}`] })
+  }
+  const parts = { Split: ['://', { Ref: 'BackendUrl' }] }
+  t.match(Resources.Stage!.Properties, {
+    Variables: { backend: { Select: [1, parts] } }, DeploymentId: { If: ['BackendIsSecure', { Ref: 'SecureDeployment' }, { Ref: 'PlainDeployment' }] }
+  })
+  t.match([Conditions.BackendIsSecure, Conditions.BackendIsPlain], [{ Equals: [{ Select: [0, parts] }, 'https'] }, { Not: [{ Condition: 'BackendIsSecure' }] }])
+  for (const [deployment, Condition] of [['SecureDeployment', 'BackendIsSecure'], ['PlainDeployment', 'BackendIsPlain']]) {
+    t.match(Resources[deployment!], { Condition, DependsOn: ['Method', 'RootMethod'] })
+  }
+})
 
 for (const name of ['http', 'rest'] as const) {
   t.test(`${name}: verdicts are kept for 30 s by client id`, async t => {
@@ -173,7 +238,7 @@ for (const name of ['http', 'rest'] as const) {
     const { Resources } = await read(name)
     t.ok(Resources.AccessLogGroup!.Properties.RetentionInDays)
     t.equal(Resources.AccessLogGroup!.DeletionPolicy, 'Retain')
-    t.match(accessLogOf({ Parameters: {}, Resources }).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
+    t.match(accessLogOf({ Conditions: {}, Parameters: {}, Resources }).DestinationArn.Sub, /:log-group:\$\{AccessLogGroup\}$/)
     t.match(Resources.AccessLogSubscription, {
       DependsOn: 'MeteringPermission', Properties: { LogGroupName: { Ref: 'AccessLogGroup' }, FilterPattern: '', DestinationArn: { GetAtt: 'MeteringFunction.Arn' } }
     })

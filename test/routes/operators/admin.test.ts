@@ -101,7 +101,7 @@ t.test('without an admin token the operator\'s routes do not exist', async t => 
 })
 
 t.test('alerts and dashboard use only metrics that exist', async t => {
-  const { url } = await startGateway(t, { ADMIN_TOKEN })
+  const { url } = await startGateway(t, { ADMIN_TOKEN, REVENIUM_PLATFORM_API: 'http://127.0.0.1:1', REVENIUM_PLATFORM_API_KEY: 'hak_of_the_tests' })
   await fetch(`${url}/health/live`)
   const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).text()
   const names = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name, type]) => type === 'histogram' ? ['', '_bucket', '_sum', '_count'].map(suffix => name + suffix) : [name!]))
