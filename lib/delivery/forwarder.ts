@@ -69,6 +69,8 @@ class SpoolForwarder implements Forwarder {
   readonly #kind: Kind
   readonly #health
   readonly #underWay = new Set<Promise<void>>()
+  /** Deliveries under way that hold no place: they wait for a log group or log stream to be made. */
+  #aside = 0
   /** Aborted when the grace of a stop is over. */
   readonly #abort = new AbortController()
   #running: Promise<void> | null = null
@@ -127,8 +129,9 @@ class SpoolForwarder implements Forwarder {
   async #run (): Promise<void> {
     const stopListening = this.#options.spool.onDue(kind => { if (kind === this.#kind) this.#wakeUp() })
     while (!this.#abort.signal.aborted) {
-      if (this.#underWay.size >= this.#options.concurrency) {
-        await Promise.race(this.#underWay)
+      if (this.#underWay.size - this.#aside >= this.#options.concurrency) {
+        this.#woken = false
+        await this.#sleep(MAX_SLEEP_MS)
         continue
       }
       const next = await this.#takeNext()
@@ -187,10 +190,18 @@ class SpoolForwarder implements Forwarder {
 
   async #callSink (lease: Lease, extend: () => Promise<boolean>): Promise<Delivery | DeliveryFailure> {
     const { sink, observer, log } = this.#options
+    let isAside = false
+    const standAside = (aside: boolean): void => {
+      if (aside === isAside) return
+      isAside = aside
+      this.#aside += aside ? 1 : -1
+      if (aside) this.#wakeUp()
+    }
     const context: DeliverContext = {
       signal: this.#abort.signal,
       extend,
       onCall: call => observer.onCall(call),
+      standAside,
       onRejected: (_destination, reason, count) => observer.onRejected(this.#kind, reason, count)
     }
     try {
@@ -198,6 +209,8 @@ class SpoolForwarder implements Forwarder {
     } catch (error) {
       log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the sink has thrown, which it never should')
       return { class: 'unavailable', message: (error as Error).message }
+    } finally {
+      standAside(false)
     }
   }
 

@@ -117,7 +117,7 @@ export class Intake {
     const waits = context.wait > 0
     const records = kind.encode(parsed, waits ? { id: context.requestId, indexes } : undefined)
     return {
-      append: { kind: kind.kind, destination, records, urgent: waits, part },
+      append: { kind: kind.kind, destination, records, urgent: waits, part, application: context.application.id },
       items: valid.length,
       receiptId: context.requestId,
       stored: () => {

@@ -35,6 +35,8 @@ export interface Append {
   destination: string
   /** Stored all or none, in this order. */
   records: SpoolRecord[]
+  /** Whose records these are; the destinations of one application are leased in turn with those of others. */
+  application?: string
   /** A client waits for the delivery, so the destination is due at once. */
   urgent?: boolean
 }
@@ -79,6 +81,8 @@ export interface Lease {
   kind: Kind
   destination: string
   records: LeasedRecord[]
+  /** Who has sent the first of the records that its destination holds; absent when nobody knows. */
+  application?: string
   /** Whether its records were set aside before, for a process that knows their version. */
   unread?: boolean
   /** Leases in a row of this destination that were released, or settled with a delay and without any outcome. */

@@ -75,6 +75,7 @@ export function watchedContext (signal: AbortSignal = new AbortController().sign
       return true
     },
     onCall: call => { context.calls.push(call) },
+    standAside: () => {},
     onRejected: (destination, reason, count) => { context.rejected.push([destination, reason, count]) }
   }
   return context

@@ -43,6 +43,11 @@ export interface DeliverContext {
    */
   extend (): Promise<boolean>
   onCall (call: SinkCall): void
+  /**
+   * Whether the delivery waits for a log group or log stream to be made: it then holds no place among the deliveries
+   * under way.
+   */
+  standAside (aside: boolean): void
   /** Log events that CloudWatch rejected one by one. */
   onRejected (destination: string, reason: RejectionReason, count: number): void
 }

@@ -8,6 +8,7 @@ import type { DeliverContext, Delivery, SinkCall } from '../sinks/sink.js'
 export interface PackedLease {
   kind: Kind
   destination: string
+  application: string | undefined
   id: string
   attempt: number
   /** UTF-8 of the lines of the records, one behind the other. */
@@ -26,6 +27,7 @@ export type ToSinks =
 /** From the thread that delivers to the one that forwards, in arrays. */
 export type FromSinks =
   | { type: 'call', delivery: number, call: SinkCall }
+  | { type: 'aside', delivery: number, aside: boolean }
   | { type: 'rejected', delivery: number, rejected: Parameters<DeliverContext['onRejected']> }
   | { type: 'extend', delivery: number, question: number }
   | { type: 'acquire', delivery: number, api: string, question: number }

@@ -48,7 +48,7 @@ class SinkServer<Api extends string> {
   }
 
   async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
-    const { id, kind, destination, attempt } = lease
+    const { id, kind, destination, application, attempt } = lease
     const abort = new AbortController()
     const underWay: UnderWay = { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort, held: null }
     this.#underWay.set(delivery, underWay)
@@ -60,11 +60,12 @@ class SinkServer<Api extends string> {
         return held ?? await this.#ask(question => ({ type: 'extend', delivery, question }))
       },
       onCall: call => this.#post({ type: 'call', delivery, call }),
+      standAside: aside => this.#post({ type: 'aside', delivery, aside }),
       onRejected: (...rejected) => this.#post({ type: 'rejected', delivery, rejected })
     }
     try {
       const records = unpackRecords(lease)
-      const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records }, context)
+      const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records, ...(application === undefined ? {} : { application }) }, context)
       const untouched = isUntouched(outcome, records)
       if (untouched) outcome.settlement.remainder = []
       this.#post({ type: 'delivered', delivery, outcome, untouched })

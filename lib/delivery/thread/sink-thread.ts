@@ -81,11 +81,11 @@ export class SinkThread {
     try {
       return await new Promise<Delivery>((resolve, reject) => {
         this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
-        const { id, kind, destination, attempt } = lease
+        const { id, kind, destination, application, attempt } = lease
         const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
         const packed = packRecords(lease.records, bytes => this.#buffers.take(bytes))
         buffer = packed.lines.buffer
-        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, attempt, ...packed } })
+        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, application, attempt, ...packed } })
         if (context.signal.aborted) abort()
       })
     } finally {
@@ -134,6 +134,9 @@ export class SinkThread {
     switch (message.type) {
       case 'call':
         context.onCall(message.call)
+        return
+      case 'aside':
+        context.standAside(message.aside)
         return
       case 'rejected':
         context.onRejected(...message.rejected)

@@ -7,6 +7,8 @@ export interface GroupedAppend {
   destination: string
   records: SpoolRecord[]
   urgent: boolean
+  /** Empty when nobody knows. */
+  application: string
 }
 
 /** Groups appends by destination. */
@@ -17,11 +19,11 @@ export class AppendGroup {
     return [...this.#byDestination.values()]
   }
 
-  add ({ kind, destination, records, urgent = false }: Append): void {
+  add ({ kind, destination, records, urgent = false, application = '' }: Append): void {
     const name = `${kind}:${destination}`
     const grouped = this.#byDestination.get(name)
     if (grouped === undefined) {
-      this.#byDestination.set(name, { kind, destination, records: [...records], urgent })
+      this.#byDestination.set(name, { kind, destination, records: [...records], urgent, application })
       return
     }
     for (const record of records) grouped.records.push(record)

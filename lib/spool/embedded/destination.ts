@@ -3,7 +3,7 @@ import type { Kind } from '../../../schemas/kinds.js'
 import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
 import type { EntrySizes } from '../entry-codec.js'
 import { parseQueue } from '../unread-queue.js'
-import type { Due } from './due-queue.js'
+import type { OwnedDue } from './fair-due-queue.js'
 
 /** The key of an entry in the tables: all that is known of it without reading its value. */
 export interface StoredEntry extends EntrySizes {
@@ -22,7 +22,7 @@ export interface HeldLease {
 }
 
 /** The queue of one destination, without the values of its entries. */
-export interface Destination extends Due {
+export interface Destination extends OwnedDue {
   id: number
   kind: Kind
   name: string
@@ -68,7 +68,8 @@ export function createDestination (id: number, kind: Kind, name: string, named: 
     holdUntil: -Infinity,
     attempt: 0,
     dueAt: null,
-    heapIndex: -1
+    heapIndex: -1,
+    application: ''
   }
 }
 

@@ -174,9 +174,11 @@ class EmbeddedSpool implements Spool {
     if (taken === null) {
       return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind), this.#journaledDueMs(kind)) }
     }
-    const { lease: { id, destination: { name, unreadVersion, attempt } }, picked } = taken
+    const { lease: { id, destination: { name, unreadVersion, attempt, application } }, picked } = taken
     const records = picked.flatMap(({ entry, value }) => unpackEntry(value, entry))
-    return { lease: { id, kind, destination: parseQueue(name).destination, records, unread: unreadVersion !== null, attempt } }
+    const lease: Lease = { id, kind, destination: parseQueue(name).destination, records, unread: unreadVersion !== null, attempt }
+    if (application !== '') lease.application = application
+    return { lease }
   }
 
   #journaledDueMs (kind: Kind): number | null {
@@ -283,8 +285,9 @@ class EmbeddedSpool implements Spool {
   #restore (): number {
     let lastSeq = 0
     for (const { key, value } of this.#tables.names.getRange()) {
-      const [kind, name] = JSON.parse(value) as [Kind, string]
-      this.#scheduler.load(key, kind, name)
+      // Earlier versions stored no application.
+      const [kind, name, application = ''] = JSON.parse(value) as [Kind, string, string?]
+      this.#scheduler.load(key, kind, name, application)
     }
     for (const { destinationId, entry } of this.#tables.scanEntries()) {
       this.#scheduler.restore(destinationId, entry, onMonotonicClock(entry.appendedAt))
@@ -346,7 +349,7 @@ class EmbeddedSpool implements Spool {
     batch.afterCommit(() => this.#scheduler.settled(held, remainder, progress, settlement.delayMs))
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
     for (const [version, records] of byVersion(settlement.unread ?? [])) {
-      const queue = this.#scheduler.destination(kind, unreadQueue(name, version))
+      const queue = this.#scheduler.destination(kind, unreadQueue(name, version), destination.application)
       const setAside = batch.putRecords(queue, records, appendedAt)
       batch.afterCommit(() => this.#scheduler.setAside(queue, setAside, settlement.unreadDelayMs ?? 0))
     }

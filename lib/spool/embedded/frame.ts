@@ -4,8 +4,8 @@ import type { BatchLimits } from '../batch-limits.js'
 import { packEntries, type EncodedEntry } from '../entry-codec.js'
 import type { GroupedAppend } from './append-group.js'
 
-/** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
-type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][]]
+/** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …], application]`; earlier versions wrote no application. */
+type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][], string?]
 
 /** What is kept for an idempotency key. */
 export type KeyedAnswer = [key: string, expiresAt: UnixMs, answer: string, digest: string, application: string]
@@ -26,6 +26,8 @@ export interface DestinationEntries {
   entries: EncodedEntry[]
   appendedAt: UnixMs
   urgent: boolean
+  /** Empty when nobody knows. */
+  application: string
 }
 
 export interface FrameContent {
@@ -41,10 +43,10 @@ export function toFrame (
   appends: GroupedAppend[], answers: KeyedAnswer[], limits: Record<Kind, BatchLimits>, appendedAt: UnixMs
 ): { body: Buffer, queues: DestinationEntries[] } {
   const answersLine = answers.length === 0 ? '' : `${JSON.stringify({ claims: answers } satisfies AnswersHeader)}\n`
-  const packed = appends.map(({ kind, destination, records, urgent }) => {
+  const packed = appends.map(({ kind, destination, records, urgent, application }) => {
     const entries = packEntries(records, limits[kind])
     const sizes = entries.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
-    return { kind, destination, urgent, entries, line: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes])}\n` }
+    return { kind, destination, urgent, application, entries, line: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes, ...(application === '' ? [] : [application])])}\n` }
   })
   const size = packed.reduce(
     (sum, { line, entries }) => entries.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(line)),
@@ -52,13 +54,14 @@ export function toFrame (
   )
   const body = Buffer.allocUnsafeSlow(size)
   let at = body.write(answersLine)
-  const queues = packed.map(({ kind, destination, urgent, entries, line }) => {
+  const queues = packed.map(({ kind, destination, urgent, application, entries, line }) => {
     at += body.write(line, at)
     return {
       kind,
       destination,
       appendedAt,
       urgent,
+      application,
       entries: entries.map(({ valueBytes, write, ...sizes }) => {
         write(body, at)
         at += valueBytes
@@ -80,12 +83,12 @@ export function fromFrame (body: Buffer): FrameContent {
       content.answers = header.claims.filter(({ length }) => length === KEYED_ANSWER_FIELDS)
       continue
     }
-    const [kind, destination, appendedAt, urgent, sizes] = header
+    const [kind, destination, appendedAt, urgent, sizes, application = ''] = header
     const entries = sizes.map(([records, items, bytes, lineBytes, valueBytes]) => {
       at += valueBytes
       return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
     })
-    content.queues.push({ kind, destination, appendedAt, urgent, entries })
+    content.queues.push({ kind, destination, appendedAt, urgent, application, entries })
   }
   return content
 }

@@ -170,11 +170,11 @@ export class MemTable {
     this.#lineBytes += sign * lineBytes
   }
 
-  #queueOf ({ kind, destination, appendedAt, urgent }: DestinationEntries, since: MonotonicMs): MemTableQueue {
+  #queueOf ({ kind, destination, appendedAt, urgent, application }: DestinationEntries, since: MonotonicMs): MemTableQueue {
     const name = `${kind}:${destination}`
     let queue = this.#queues.get(name)
     if (queue === undefined) {
-      queue = { kind, destination, entries: [], appendedAt, since, urgent, items: 0, bytes: 0 }
+      queue = { kind, destination, entries: [], appendedAt, since, urgent, application, items: 0, bytes: 0 }
       this.#queues.set(name, queue)
     }
     queue.urgent ||= urgent

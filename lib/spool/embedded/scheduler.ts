@@ -6,7 +6,7 @@ import {
   addWaiting, isBatchReady, nextExpiry, reclaimExpired, returnEntries, type Destination, type HeldLease, type StoredEntry
 } from './destination.js'
 import { Destinations } from './destinations.js'
-import { DueQueue } from './due-queue.js'
+import { FairDueQueue } from './fair-due-queue.js'
 
 const NOTHING: BatchSize = { items: 0, bytes: 0 }
 
@@ -34,7 +34,7 @@ export interface SchedulerOptions extends Pick<SpoolOptions, 'limits' | 'lingerM
 export class Scheduler {
   readonly #options: SchedulerOptions
   readonly #destinations = new Destinations()
-  readonly #queues = byKind(() => new DueQueue<Destination>())
+  readonly #queues = byKind(() => new FairDueQueue<Destination>())
   readonly #totals = byKind((): Totals => ({ records: 0, items: 0, lineBytes: 0 }))
   readonly #leases = new Map<string, HeldLease>()
   #nextLease = 1
@@ -44,8 +44,8 @@ export class Scheduler {
   }
 
   /** Takes in a destination of the table of names; its entries follow with `restore`. */
-  load (id: number, kind: Kind, name: string): void {
-    this.#destinations.load(id, kind, name)
+  load (id: number, kind: Kind, name: string, application: string): void {
+    this.#destinations.load(id, kind, name, application)
   }
 
   /** Takes in a stored entry; entries of a destination without a name are left alone. */
@@ -65,8 +65,11 @@ export class Scheduler {
     this.#destinations.loaded()
   }
 
-  destination (kind: Kind, name: string): Destination {
-    return this.#destinations.findOrCreate(kind, name)
+  /** @param application whose the next entries are; counts when the destination holds none of another */
+  destination (kind: Kind, name: string, application = ''): Destination {
+    const destination = this.#destinations.findOrCreate(kind, name)
+    if (destination.dueAt === null && destination.stored === 0) destination.application = application
+    return destination
   }
 
   /**
@@ -84,15 +87,16 @@ export class Scheduler {
     if (ready && !wasDue && destination.dueAt! <= appendedAt) this.#options.onDue(destination.kind)
   }
 
-  /** Leases entries of the destination that has been due longest; null when none is due. */
+  /** Leases entries of a destination that is due: the applications in turn, of each what has been due longest. Null when none is due. */
   take (kind: Kind, reader: EntryReader): { lease: HeldLease, picked: EntryWithValue[] } | null {
     const now = this.#options.now()
     const queue = this.#queues[kind]
-    for (let next = queue.peek(); next !== undefined && next.dueAt! <= now; next = queue.peek()) {
+    for (let next = queue.next(now); next !== undefined && next.dueAt! <= now; next = queue.next(now)) {
       for (const expired of reclaimExpired(next, now)) this.#leases.delete(expired.id)
       const picked = this.#pick(next, reader)
       const lease = picked.length === 0 ? null : this.#createLease(next, picked.map(({ entry }) => entry), now)
       this.#reschedule(next, now)
+      queue.served(next.application)
       if (lease !== null) return { lease, picked }
     }
     return null
@@ -106,23 +110,25 @@ export class Scheduler {
   /** Makes destinations due that only linger. */
   flush (kind: Kind): void {
     const now = this.#options.now()
-    const next = this.#queues[kind].peek()
+    const next = this.#queues[kind].next(now)
     if (next === undefined || next.dueAt! <= now) return
     for (const destination of this.#destinations.all()) {
       if (destination.kind === kind && hasWaiting(destination)) this.#schedule(destination, now)
     }
   }
 
-  /** The destination that has been due longest, when it is due for its linger and not for a full batch. */
+  /** The destination whose turn it is, when it is due for its linger and not for a full batch. */
   lingered (kind: Kind): string | null {
-    const next = this.#queues[kind].peek()
-    if (next === undefined || next.dueAt! > this.#options.now()) return null
+    const now = this.#options.now()
+    const next = this.#queues[kind].next(now)
+    if (next === undefined || next.dueAt! > now) return null
     return isBatchReady(next, this.#options.limits[kind]) ? null : next.name
   }
 
   nextDueMs (kind: Kind): number | null {
-    const next = this.#queues[kind].peek()
-    return next === undefined ? null : Math.max(0, next.dueAt! - this.#options.now())
+    const now = this.#options.now()
+    const next = this.#queues[kind].next(now)
+    return next === undefined ? null : Math.max(0, next.dueAt! - now)
   }
 
   heldLease (id: string): HeldLease | undefined {

@@ -9,7 +9,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[3] ARGV[4] items and bytes of a full batch
  * ARGV[5] maximum of stored bytes
  * ARGV[6] ARGV[7] channel and message to publish when a destination became due before its linger
- * then for each append: destination, urgent (0 or 1), mark or '', value of the mark, its seconds to live,
+ * then for each append: destination, application or '', urgent (0 or 1), mark or '', value of the mark, its seconds to live,
  *   bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
  *
  * Returns for each append '' when it is stored, '!' when the spool is full, or '=' and the value of its mark when that
@@ -24,13 +24,14 @@ local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(A
 local now, wall = clock()
 local results, early, i = {}, false, 8
 
-local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
+local function append(dest, application, urgent, key, answer, ttl, lineBytes, at, count)
   if key ~= '' then
     local known = redis.call('GET', base .. ':k:' .. key)
     if known then return '=' .. known end
   end
   if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > maxBytes then return '!' end
   if key ~= '' then redis.call('SET', base .. ':k:' .. key, answer, 'EX', ttl) end
+  if application ~= '' then redis.call('HSETNX', state, 'app:' .. dest, application) end
   local id, items = store(dest, wall, at, count)
   redis.call('HINCRBY', counters, 'accepted', items)
   if not id then return '' end
@@ -42,9 +43,9 @@ local function append(dest, urgent, key, answer, ttl, lineBytes, at, count)
 end
 
 while i <= #ARGV do
-  local count = tonumber(ARGV[i + 6])
-  results[#results + 1] = append(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], tonumber(ARGV[i + 5]), i + 7, count)
-  i = i + 7 + 2 * count
+  local count = tonumber(ARGV[i + 7])
+  results[#results + 1] = append(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), i + 8, count)
+  i = i + 8 + 2 * count
 end
 results[#results + 1] = redis.call('HGET', counters, 'lineBytes') or '0'
 redis.call('SET', resultsKey, cjson.encode(results), 'EX', 60)

@@ -134,7 +134,8 @@ function toOperations (group: PendingAppend[]): Operation[] {
 
 function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
   const entries = packEntries(records, limits)
-  return [destination, urgent ? 1 : 0, members[0]!.op.mark ?? '', '', KEY_TTL_MS / 1_000, lineBytes, entries.length, ...entryArguments(entries)]
+  const { append: { application = '' }, mark } = members[0]!.op
+  return [destination, application, urgent ? 1 : 0, mark ?? '', '', KEY_TTL_MS / 1_000, lineBytes, entries.length, ...entryArguments(entries)]
 }
 
 /** For each entry: "records items bytes lineBytes", value. */

@@ -8,11 +8,15 @@
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released
  *   :due              sorted set, destination → when it is due
+ *   :due:<application> the same of the destinations of one application; it may lag behind :due
+ *   :apps             sorted set, application with a destination that is due → its last turn
  *   :oldest           sorted set, destination → when its oldest entry was appended
  *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
- *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder)
+ *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder),
+ *                     app (application whose entries it holds)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
- *                     clock (the clock of this kind and shard, to the second), ahead (of the wall clock, by so much)
+ *                     clock (the clock of this kind and shard, to the second), ahead (of the wall clock, by so much), turn (the
+ *                     last turn of an application)
  *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids
@@ -20,6 +24,7 @@
 export const COMMON = `
 local base, group = KEYS[1], 'forwarders'
 local due, oldest, state, counters = base .. ':due', base .. ':oldest', base .. ':state', base .. ':counters'
+local applications = base .. ':apps'
 local deadLetters, deadLetterIds = base .. ':dl', base .. ':dlids'
 -- Longer than any lease, so that released entries count as expired.
 local releasedIdle = 1000000000
@@ -51,11 +56,22 @@ local function addStored(records, items, lineBytes)
   redis.call('HINCRBY', counters, 'lineBytes', lineBytes)
 end
 
+local function dueOf(application) return base .. ':due:' .. application end
+
+local function setDue(dest, at)
+  local score = string.format('%.0f', at)
+  redis.call('ZADD', due, score, dest)
+  local application = redis.call('HGET', state, 'app:' .. dest)
+  if not application then return end
+  redis.call('ZADD', dueOf(application), score, dest)
+  redis.call('ZADD', applications, 'NX', redis.call('HGET', counters, 'turn') or 0, application)
+end
+
 -- Makes a destination due at this time or earlier, but never before its hold ends. Returns when it is due now, and when it was.
 local function schedule(dest, at)
   local before = tonumber(redis.call('ZSCORE', due, dest) or math.huge)
   local after = math.max(math.min(before, at), get('hold', dest))
-  if after ~= before then redis.call('ZADD', due, string.format('%.0f', after), dest) end
+  if after ~= before then setDue(dest, after) end
   return after, before
 end
 
@@ -169,10 +185,10 @@ local function refresh(dest, now)
   if not head then
     redis.call('DEL', stream(dest))
     redis.call('ZREM', oldest, dest)
-    for _, field in ipairs({'items:', 'bytes:', 'entries:', 'attempt:', 'urgent:', 'back:'}) do redis.call('HDEL', state, field .. dest) end
+    for _, field in ipairs({'items:', 'bytes:', 'entries:', 'attempt:', 'urgent:', 'back:', 'app:'}) do redis.call('HDEL', state, field .. dest) end
     local hold = get('hold', dest)
     if hold > now then
-      redis.call('ZADD', due, string.format('%.0f', hold), dest)
+      setDue(dest, hold)
     else
       redis.call('HDEL', state, 'hold:' .. dest)
       redis.call('ZREM', due, dest)

@@ -346,7 +346,7 @@ class RedisSpool implements Spool {
     const reply = await this.#connection.run(client =>
       client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0))
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
-    const [, name, attempt, entries] = reply
+    const [, name, attempt, application, entries] = reply
     const queue = name.toString()
     const { destination, version } = parseQueue(queue)
     const held: Held = { base, queue, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
@@ -362,7 +362,9 @@ class RedisSpool implements Spool {
       records.push(...unpackEntry(entries[i + 1]!, { items, bytes, appendedAt }))
     }
     this.#leases.set(id, held)
-    return { lease: { id, kind, destination, records, unread: version !== null, attempt }, waitMs: 0, now: 0 }
+    const lease: Lease = { id, kind, destination, records, unread: version !== null, attempt }
+    if (application.length > 0) lease.application = application.toString()
+    return { lease, waitMs: 0, now: 0 }
   }
 
   /** For each dead letter: id, JSON, bytes of its line. */

@@ -1,7 +1,7 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Leases entries of the destination that has been due longest.
+ * Leases entries of a destination that is due: the applications in turn, of each what has been due longest.
  *
  * KEYS[1] base name of the kind and shard
  * ARGV[1] name of the lease
@@ -10,7 +10,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[6] 1 to lease entries that only linger, too
  *
  * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now], or
- * [0, destination, attempt, [for each entry "appendedAt records items bytes lineBytes", value]].
+ * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value]].
  */
 export const TAKE = `${COMMON}
 local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -100,7 +100,38 @@ local function reschedule(dest, last, took, expiredLeft)
     for _, entry in ipairs(pending.err and {} or pending) do longest = math.max(longest, entry[3]) end
     at = now + math.max(1, leaseMs - longest)
   end
-  redis.call('ZADD', due, string.format('%.0f', at), dest)
+  setDue(dest, at)
+end
+
+-- The first destination that is due of the application whose turn it is, and when it was due.
+local function dueInTurn()
+  for _, application in ipairs(redis.call('ZRANGE', applications, 0, 999)) do
+    local key = dueOf(application)
+    while true do
+      local first = redis.call('ZRANGE', key, 0, 0, 'WITHSCORES')
+      if #first == 0 then
+        redis.call('ZREM', applications, application)
+        break
+      end
+      local dest, indexed = first[1], tonumber(first[2])
+      if indexed > now then break end
+      local at = redis.call('ZSCORE', due, dest)
+      if not at then redis.call('ZREM', key, dest)
+      elseif tonumber(at) > now then redis.call('ZADD', key, at, dest)
+      else return dest, tonumber(at) end
+    end
+  end
+end
+
+-- The next destination to lease from, and when it is due; processes of before have no applications.
+local function nextDue()
+  local first = redis.call('ZRANGE', due, 0, 1, 'WITHSCORES')
+  if #first == 0 then return nil end
+  if #first == 4 and tonumber(first[4]) <= now then
+    local dest, at = dueInTurn()
+    if dest then return dest, at end
+  end
+  return first[1], tonumber(first[2])
 end
 
 if ARGV[6] == '1' then
@@ -113,14 +144,16 @@ if ARGV[6] == '1' then
 end
 
 for _ = 1, 100 do
-  local first = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-  if #first == 0 then return {-1, wall} end
-  local dest, wait = first[1], tonumber(first[2]) - now
+  local dest, dueAt = nextDue()
+  if not dest then return {-1, wall} end
+  local wait = dueAt - now
+  local application = redis.call('HGET', state, 'app:' .. dest) or ''
   if wait > 0 then return {wait, wall} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
-    return {0, dest, get('attempt', dest), picked}
+    if application ~= '' then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
+    return {0, dest, get('attempt', dest), application, picked}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end

@@ -107,6 +107,25 @@ async function balanced (t: Test, spool: Spool): Promise<void> {
 
 /** What every spool promises. */
 export function spoolContract (open: OpenSpool): void {
+  t.test('leases the destinations that are due of each application in turn, also when it is opened again', async t => {
+    const fixture = await open(t, spoolOptions({ lingerMs: 0 }))
+    const send = (application: string, destination: string) =>
+      fixture.spool.append({ kind: 'logs', application, destination, records: [record(destination)] })
+    for (let i = 0; i < 200; i++) await send('hostile', `hostile ${i}`)
+    for (let i = 0; i < 9; i++) await send(`good ${i}`, `good ${i}`)
+    const spool = await fixture.reopen()
+    let takes = 0
+    for (let good = 0; good < 9; takes++) {
+      const lease = await takeSoon(spool)
+      t.equal(lease.application, lease.destination.startsWith('good') ? lease.destination : 'hostile')
+      if (lease.destination.startsWith('good')) good++
+      await spool.settle(lease, { delivered: 1 })
+    }
+    t.ok(takes <= 60, `${takes} leases until all others had theirs`)
+    await drain(spool)
+    await balanced(t, spool)
+  })
+
   t.test('gives back what was appended, each record with its own items and bytes', async t => {
     const { spool } = await open(t, spoolOptions())
     const before = Date.now()

@@ -1,12 +1,15 @@
 import { CreateLogGroupCommand, CreateLogStreamCommand, PutRetentionPolicyCommand, type CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
 import type { Failure, FailureClass } from '../../../resilience/failure.js'
-import type { LOG_DESTINATION_TPS } from '../../../../schemas/aws-limits.js'
+import { LOG_DESTINATION_TPS } from '../../../../schemas/aws-limits.js'
 import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { callApi } from '../api-call.js'
 import type { DeliverContext } from '../sink.js'
+import { CreationLane } from './creation-lane.js'
 
 type Api = keyof typeof LOG_DESTINATION_TPS
 
+/** A creation that finds no room comes back when those before it may be over. */
+const MS_PER_CREATION = 1_000 / LOG_DESTINATION_TPS.CreateLogStream
 /** How often a retention policy is tried before the creation counts as failed. */
 const RETENTION_ATTEMPTS = 5
 
@@ -28,16 +31,31 @@ export interface LogDestinationsOptions {
 export class LogDestinations {
   readonly #options: LogDestinationsOptions
   readonly #underWay = new Map<string, Promise<Failure | null>>()
+  readonly #lane = new CreationLane()
 
   constructor (options: LogDestinationsOptions) {
     this.#options = options
   }
 
   /**
-   * The stream first: in a group that exists, which is the rule, that is one call and one permission.
+   * Waits for the turn of the application; the delivery holds no place among those under way meanwhile.
    * @returns the failure that stopped it; null when the stream exists
    */
-  async create (group: string, stream: string, context: DeliverContext): Promise<Failure | null> {
+  async create (group: string, stream: string, application: string, context: DeliverContext): Promise<Failure | null> {
+    if (!this.#lane.hasRoom(application)) {
+      const waiting = this.#lane.waiting(application)
+      return { class: 'throttle', message: 'other log streams are made first', retryAfterMs: Math.ceil((waiting + 1) * MS_PER_CREATION) }
+    }
+    context.standAside(true)
+    try {
+      return await this.#lane.run(application, () => this.#create(group, stream, context))
+    } finally {
+      context.standAside(false)
+    }
+  }
+
+  /** The stream first: in a group that exists, which is the rule, that is one call and one permission. */
+  async #create (group: string, stream: string, context: DeliverContext): Promise<Failure | null> {
     const createStream = (): Promise<Failure | null> => this.#once(`${group}:${stream}`, () => this.#createStream(group, stream, context))
     const failure = await createStream()
     if (failure?.class !== 'missing') return failure

@@ -61,7 +61,7 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
         async put (batch) {
           const failure = await put(batch)
           if (failure?.class !== 'missing') return failure
-          return await destinations.create(group, stream, context) ?? await put(batch)
+          return await destinations.create(group, stream, lease.application ?? '', context) ?? await put(batch)
         },
         split: ({ events }) => halves(events)?.map(half => logBatch(buffer, half)) ?? null,
         refuse: ({ events }, message) => items.refuse(events[0]!, message)

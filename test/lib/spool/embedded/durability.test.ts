@@ -189,7 +189,7 @@ t.test('forgets destinations that are empty', async t => {
 async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
   const journal = new Journal(dataDir, 0, false)
   for (const each of all) {
-    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false }], [], LIMITS, Date.now())
+    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false, application: '' }], [], LIMITS, Date.now())
     await journal.append(body, each.items)
   }
   await journal.close(0)
@@ -198,7 +198,7 @@ async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<v
 t.test('remembers an idempotency key that only the journal has', async t => {
   const dataDir = t.testdir()
   const journal = new Journal(dataDir, 0, false)
-  const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false }
+  const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false, application: 'shop' }
   const { body } = toFrame([given], [['k', Date.now() + 60_000, 'first', 'digest', 'shop']], LIMITS, Date.now())
   await journal.append(body, 1)
   await journal.close(0)

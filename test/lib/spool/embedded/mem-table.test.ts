@@ -7,7 +7,7 @@ const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const nothingStored = () => ({ items: 0, bytes: 0 })
 
 function content (destination: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
-  const append = { kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent }
+  const append = { kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent, application: '' }
   return { queues: toFrame([append], [], LIMITS, at).queues, answers: [] }
 }
 
