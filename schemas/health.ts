@@ -1,15 +1,62 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { stringEnum } from './common.js'
+import { ref, stringEnum } from './common.js'
+
+/** What a gateway is made of: its store, its access to AWS, the deliveries of each kind, and who makes them. */
+export const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders'] as const
+export type HealthPart = typeof HEALTH_PARTS[number]
+
+/** Why a part fails. Anybody may know the class; the message of an error, which others have written, is for operators. */
+export const HEALTH_CLASSES = [
+  /** No credentials or no Region were found, or the credentials are refused. */
+  'credentials',
+  /** A permission is missing; the metering platform refuses its key. */
+  'denied',
+  /** No connection: name, address, network, TLS. */
+  'unreachable',
+  'timeout',
+  /** Something answers that is not what was asked. */
+  'not-the-service',
+  'throttled',
+  'server-error',
+  /** What is sent is refused. */
+  'refused',
+  /** The store answers, and takes no writes. */
+  'read-only',
+  'full',
+  /** Records wait for a newer gateway. */
+  'newer-version',
+  /** No process forwards. */
+  'absent',
+  'other'
+] as const
+export type HealthClass = typeof HEALTH_CLASSES[number]
+
+const STATUS = stringEnum(['ok', 'failing'])
+const FAULT = { part: stringEnum(HEALTH_PARTS), class: stringEnum(HEALTH_CLASSES) }
 
 export const HealthSchema = Type.Object({
-  status: stringEnum(['ok', 'failing']),
-  failing: Type.Array(Type.Object({
-    part: stringEnum(['spool', 'aws', 'metrics', 'logs', 'metering']),
-    message: Type.String()
-  }, { additionalProperties: false }), { description: 'The parts that fail, each with what is wrong.' })
+  status: STATUS,
+  failing: Type.Array(Type.Object(FAULT, { additionalProperties: false }), { description: 'The parts that fail, each with the class of what is wrong.' })
 }, {
   $id: 'Health',
   additionalProperties: false,
-  examples: [{ status: 'failing', failing: [{ part: 'logs', message: '/web/shop:browser: AccessDeniedException: not authorized to perform logs:PutLogEvents' }] }]
+  examples: [{ status: 'failing', failing: [{ part: 'logs', class: 'denied' }] }]
 })
 export type Health = Static<typeof HealthSchema>
+
+export const FailingPartSchema = Type.Object({
+  ...FAULT,
+  message: Type.String({ description: 'As AWS, the network, the store or the metering platform has it, without configured secrets.' }),
+  partial: Type.Boolean({ description: 'The gateway stays in service.' })
+}, {
+  $id: 'FailingPart',
+  additionalProperties: false,
+  examples: [{ part: 'logs', class: 'denied', message: '/web/shop:browser: AccessDeniedException: not authorized to perform logs:PutLogEvents', partial: false }]
+})
+export type FailingPart = Static<typeof FailingPartSchema>
+
+export const HealthDetailSchema = Type.Object({
+  status: STATUS,
+  failing: Type.Array(ref(FailingPartSchema))
+}, { $id: 'HealthDetail', additionalProperties: false, examples: [{ status: 'failing', failing: FailingPartSchema.examples as unknown[] }] })
+export type HealthDetail = Static<typeof HealthDetailSchema>

@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox'
 import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema } from './admin.js'
 import { ErrorSchema } from './error-body.js'
-import { HealthSchema } from './health.js'
+import { FailingPartSchema, HealthDetailSchema, HealthSchema } from './health.js'
 import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
 import { AccessLogsAnswerSchema, AccessLogsRequestSchema, AuthorizeAnswerSchema, FirehoseAnswerSchema, FirehoseRequestSchema } from './metering.js'
@@ -17,7 +17,7 @@ export const COMPONENTS: TSchema[] = [
   DimensionSchema, StatisticSetSchema, MetricDatumSchema, MetricRequestSchema,
   LogEventSchema, LogEventsRequestSchema,
   RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema,
-  TestAnswerSchema, HealthSchema,
+  TestAnswerSchema, HealthSchema, FailingPartSchema, HealthDetailSchema,
   DeadLetterSummarySchema, DeadLetterSchema, DeadLetterPageSchema, DeadLetterSelectionSchema, DeadLetterCountSchema,
   AccessLogsRequestSchema, AccessLogsAnswerSchema, FirehoseRequestSchema, FirehoseAnswerSchema, AuthorizeAnswerSchema,
   RevocationRequestSchema, RevocationSchema, RevocationListSchema,

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { classifyFailure } from '../resilience/failure.js'
+import { classifyFailure, type Failure } from '../resilience/failure.js'
 import type { MonotonicMs } from '../../schemas/common.js'
 
 /** What a client of AWS finds for itself, as the SDK writes it. */
@@ -13,7 +13,7 @@ const FOUND_MS = 60_000
 const NOT_FOUND_MS = 5_000
 
 /**
- * Whether the SDK finds credentials and a Region. It is asked once a minute at most, and every five seconds while it
+ * Whether the SDK finds credentials and a Region, and whether the endpoints can be reached. It is asked once a minute at most, and every five seconds while it
  * finds none, as it may have to ask a server for them. The last answer stands while it is asked again.
  */
 export class AwsAccess {
@@ -21,15 +21,18 @@ export class AwsAccess {
   readonly #now: () => MonotonicMs
   #asking: Promise<void> | null = null
   #answeredAt: MonotonicMs = -Infinity
-  #failure: string | null = 'credentials were not found in time'
+  readonly #reach: () => Promise<void>
+  #failure: Failure | null = { class: 'unavailable', name: 'TimeoutError', message: 'credentials were not found in time' }
 
-  constructor ({ client, now }: { client: AwsClient, now: () => MonotonicMs }) {
+  /** @param reach whether the endpoints can be reached, for which they need a Region; throws the error of the system */
+  constructor ({ client, reach, now }: { client: AwsClient, reach: () => Promise<void>, now: () => MonotonicMs }) {
     this.#client = client
+    this.#reach = reach
     this.#now = now
   }
 
-  /** @returns the SDK's own message; null when credentials and Region were found */
-  async failure (): Promise<string | null> {
+  /** @returns as the SDK and the system have it; null when credentials, Region and endpoints are there */
+  async failure (): Promise<Failure | null> {
     const isKnown = this.#answeredAt !== -Infinity
     if (this.#now() - this.#answeredAt >= (this.#failure === null ? FOUND_MS : NOT_FOUND_MS)) {
       this.#asking ??= this.#ask()
@@ -42,9 +45,10 @@ export class AwsAccess {
     const { config } = this.#client
     try {
       await Promise.all([config.credentials(), config.region()])
+      await this.#reach()
       this.#failure = null
     } catch (error) {
-      this.#failure = classifyFailure(error).message
+      this.#failure = classifyFailure(error)
     }
     this.#answeredAt = this.#now()
     this.#asking = null

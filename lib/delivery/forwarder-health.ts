@@ -1,62 +1,83 @@
+import { healthClassOf } from '../resilience/health-class.js'
+import type { Failure } from '../resilience/failure.js'
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
-import type { FailureClass } from '../resilience/failure.js'
+import type { HealthClass } from '../../schemas/health.js'
 
 export interface FailingDestination {
   destination: string
-  class: FailureClass
+  class: HealthClass
   message: string
   /** The first of these failures in a row. */
   since: UnixMs
 }
 
 export interface Health {
-  /** The destination that has been denied longest; null when credentials and permissions suffice. */
+  /** The destination that has failed longest; null when deliveries succeed. */
   failing: (FailingDestination & {
-    /** Destinations that are denied now. */
+    /** Destinations that fail now. */
     destinations: number
-    /** Other destinations are delivered meanwhile: a permission is missing, not the credentials. */
+    /** Other destinations are delivered meanwhile, or the failures may end by themselves at any moment. */
     partial: boolean
   }) | null
 }
 
-interface Denial {
+interface Fault {
+  class: HealthClass
+  isDenied: boolean
   message: string
   since: UnixMs
-  deniedAt: MonotonicMs
+  failedAt: MonotonicMs
   confirmedAt: MonotonicMs
 }
 
-/** Remembers which destinations are denied. */
+/** One failure that ends by itself is no news. */
+const TOLD_FAILURES = 2
+/** For so long without a delivery, what may end by itself does not take the gateway out of service. */
+const PATIENCE_MS = 5_000
+
+/** Remembers which destinations fail. */
 export function createHealth ({ now, monotonicNow, forgetMs }: {
   now: () => UnixMs
   monotonicNow: () => MonotonicMs
-  /** A denial that is not confirmed for this long is forgotten: another process has taken the destination over. */
+  /** A failure that is not confirmed for this long is forgotten: another process has taken the destination over. */
   forgetMs: number
 }) {
-  const denials = new Map<string, Denial>()
+  const faults = new Map<string, Fault>()
   let answeredAt: MonotonicMs = -Infinity
+  /** Since anything was delivered. */
+  let failures = 0
+
+  function isPartial ({ isDenied, class: health, failedAt }: Fault): boolean {
+    if (answeredAt >= failedAt || health === 'throttled') return true
+    return !isDenied && monotonicNow() - failedAt < PATIENCE_MS
+  }
 
   return {
-    denied (destination: string, message: string): void {
+    failed (destination: string, failure: Pick<Failure, 'class' | 'name' | 'message'>): void {
+      failures++
       const confirmedAt = monotonicNow()
-      const { since, deniedAt } = denials.get(destination) ?? { since: now(), deniedAt: confirmedAt }
-      denials.set(destination, { message, since, deniedAt, confirmedAt })
+      const { since, failedAt } = faults.get(destination) ?? { since: now(), failedAt: confirmedAt }
+      faults.set(destination, { class: healthClassOf(failure), isDenied: failure.class === 'denied', message: failure.message, since, failedAt, confirmedAt })
     },
 
     /** CloudWatch has taken a call for this destination. */
     answered (destination: string): void {
       answeredAt = monotonicNow()
-      denials.delete(destination)
+      failures = 0
+      faults.delete(destination)
     },
 
     read (): Health {
-      for (const [destination, { confirmedAt }] of denials) {
-        if (monotonicNow() - confirmedAt > forgetMs) denials.delete(destination)
+      for (const [destination, { confirmedAt }] of faults) {
+        if (monotonicNow() - confirmedAt > forgetMs) faults.delete(destination)
       }
-      const [longest] = [...denials].sort(([, a], [, b]) => a.deniedAt - b.deniedAt)
+      const told = [...faults].filter(([, { isDenied }]) => isDenied || failures >= TOLD_FAILURES)
+      // What is denied comes first: it does not end by itself.
+      const [longest] = told.sort(([, a], [, b]) => Number(b.isDenied) - Number(a.isDenied) || a.failedAt - b.failedAt)
       if (longest === undefined) return { failing: null }
-      const [destination, { message, since, deniedAt }] = longest
-      return { failing: { destination, class: 'denied', message, since, destinations: denials.size, partial: answeredAt >= deniedAt } }
+      const [destination, fault] = longest
+      const { message, since } = fault
+      return { failing: { destination, class: fault.class, message, since, destinations: told.length, partial: isPartial(fault) } }
     }
   }
 }

@@ -245,7 +245,7 @@ class SpoolForwarder implements Forwarder {
     const nextTryMs = backoffMs(failure, lease.attempt, backoff, random)
     const items = itemsOf(delivery?.settlement.remainder ?? lease.records)
     const denied = failure.class === 'denied'
-    if (denied) this.#health.denied(lease.destination, failure.message)
+    this.#health.failed(lease.destination, failure)
     observer.onRetry(this.#kind, failure.class, items)
     log[denied ? 'error' : 'warn']({
       kind: this.#kind,
@@ -274,7 +274,7 @@ class SpoolForwarder implements Forwarder {
       const oldest = Math.min(...lease.records.map(({ appendedAt }) => appendedAt))
       observer.onDelivered(this.#kind, lease.destination, settlement.delivered, Math.max(0, now() - oldest))
     }
-    if (failure?.class !== 'denied') this.#health.answered(lease.destination)
+    if (failure === null || failure.class === 'invalid' || (settlement.delivered > 0 && failure.class !== 'denied')) this.#health.answered(lease.destination)
     for (const reason of new Set(settlement.deadLetters?.map(letter => letter.reason))) {
       const items = itemsOf(settlement.deadLetters!.filter(letter => letter.reason === reason))
       observer.onDeadLettered(this.#kind, reason, items)

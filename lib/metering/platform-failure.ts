@@ -41,9 +41,13 @@ const WRONG_ADDRESS_CODES = new Set<unknown>([
 /** What an exception of Platform.request means. */
 export function failureOfError (error: unknown): Failure {
   if (error instanceof ApiKeyError) return { class: 'denied', message: error.message.slice(0, MAX_MESSAGE_LENGTH) }
-  const { message } = classifyFailure(error)
+  const { name, message } = classifyFailure(error)
   const failureClass = WRONG_ADDRESS_CODES.has((error as NodeJS.ErrnoException | null)?.code) ? 'denied' : 'unavailable'
-  return { class: failureClass, message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH) }
+  return {
+    class: failureClass,
+    ...(name === undefined ? {} : { name }),
+    message: `no answer from the metering platform: ${message}`.slice(0, MAX_MESSAGE_LENGTH)
+  }
 }
 
 /** Whoever answers so knows nothing of calls and clients, whatever the status says. */

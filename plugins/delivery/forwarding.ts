@@ -6,7 +6,7 @@ import { createForwarder, type Forwarder, type ForwarderObserver } from '../../l
 import type { Sink } from '../../lib/delivery/sinks/sink.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { MonotonicMs } from '../../schemas/common.js'
-import type { Health } from '../../schemas/health.js'
+import type { FailingPart } from '../../schemas/health.js'
 
 /** The forwarders have at least this time, when SHUTDOWN_GRACE_MS is no shorter. */
 const MIN_GRACE_MS = 2_000
@@ -26,8 +26,26 @@ function withUsage ({ prometheus: { observer }, usage }: FastifyInstance): Forwa
   }
 }
 
+/** The texts of others that a delivery brings are logged, shown and stored. */
+function withoutSecrets (sink: Sink, strike: (text: string) => string): Sink {
+  return {
+    kind: sink.kind,
+    async deliver (lease, context) {
+      const { settlement, failure, receipts } = await sink.deliver(lease, context)
+      const struck = settlement.deadLetters?.map(letter => ({ ...letter, message: strike(letter.message) }))
+      return {
+        settlement: struck === undefined ? settlement : { ...settlement, deadLetters: struck },
+        failure: failure === null ? null : { ...failure, message: strike(failure.message) },
+        receipts: receipts.map(receipt => receipt.rejected.length === 0
+          ? receipt
+          : { ...receipt, rejected: receipt.rejected.map(item => ({ ...item, message: strike(item.message) })) })
+      }
+    }
+  }
+}
+
 function createForwarding (fastify: FastifyInstance) {
-  const { config, spool, log, receipts } = fastify
+  const { config, spool, log, receipts, strikeSecrets } = fastify
   const observer = withUsage(fastify)
   const forwarders = new Map<Kind, Forwarder>()
 
@@ -39,7 +57,7 @@ function createForwarding (fastify: FastifyInstance) {
     add (sink: Sink): void {
       forwarders.set(sink.kind, createForwarder({
         spool,
-        sink,
+        sink: withoutSecrets(sink, strikeSecrets),
         concurrency: config.FORWARDER_CONCURRENCY,
         leaseMs: config.LEASE_MS,
         lingerMs: config.FLUSH_INTERVAL_MS,
@@ -62,11 +80,13 @@ function createForwarding (fastify: FastifyInstance) {
       await Promise.all(Array.from(forwarders.values(), forwarder => forwarder.stop(graceMs)))
     },
 
-    /** The kinds whose deliveries are denied for lack of credentials or permission. */
-    failing (): Array<Health['failing'][number] & { partial: boolean }> {
+    /** The kinds whose deliveries fail. A metering platform that fails never takes the gateway out of service. */
+    failing (): FailingPart[] {
       return [...forwarders].flatMap(([part, forwarder]) => {
         const { failing } = forwarder.health()
-        return failing === null ? [] : [{ part, message: `${failing.destination}: ${failing.message}`, partial: failing.partial }]
+        if (failing === null) return []
+        const { class: health, destination, message } = failing
+        return [{ part, class: health, message: `${destination}: ${message}`, partial: failing.partial || part === 'metering' }]
       })
     }
   }
@@ -89,4 +109,4 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage'] })
+export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage', 'secrets'] })

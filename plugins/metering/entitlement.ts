@@ -16,7 +16,7 @@ declare module 'fastify' {
 const RETRY_AFTER_SECONDS = 5
 
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
-  const { config, log, state, prometheus } = fastify
+  const { config, log, state, prometheus, strikeSecrets } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
   const decisions = prometheus.counter({ name: 'entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
   const entitlement = createEntitlement({
@@ -34,7 +34,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
     store: state.shared ? storedVerdicts(state) : undefined,
     onUnknown (failure) {
       const denied = failure.class === 'denied'
-      log[denied ? 'error' : 'warn']({ class: failure.class, reason: failure.message }, denied ? 'the metering platform refuses this gateway: check its key and its address' : 'the metering platform gives no verdict')
+      log[denied ? 'error' : 'warn']({ class: failure.class, reason: strikeSecrets(failure.message) }, denied ? 'the metering platform refuses this gateway: check its key and its address' : 'the metering platform gives no verdict')
     },
     onStoreError: error => log.warn({ err: error }, 'verdicts cannot be shared now')
   })
@@ -82,4 +82,4 @@ async function entitlement (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('entitlement', platform === null ? null : createQuestions(fastify, platform.entitlement))
 }
 
-export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'state', 'prometheus', 'errors'] })
+export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'state', 'prometheus', 'errors', 'secrets'] })

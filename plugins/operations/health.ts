@@ -1,52 +1,151 @@
+import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import { monotonicNow } from '../../lib/clock.js'
+import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { AwsAccess } from '../../lib/delivery/aws-access.js'
-import type { Health } from '../../schemas/health.js'
+import { reachEndpoints } from '../../lib/delivery/aws-endpoint.js'
+import { healthClassOf, healthClassOfStore } from '../../lib/resilience/health-class.js'
+import type { SetEntry, VersionedSet } from '../../lib/state/store.js'
+import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
+import type { FailingPart, Health, HealthDetail } from '../../schemas/health.js'
 
 declare module 'fastify' {
   interface FastifyInstance { health: ReturnType<typeof createHealth> }
 }
 
-/** A part that fails; the gateway stays in service while it fails partially. */
-type CheckedPart = Health['failing'][number] & { partial: boolean }
+/** What a process that forwards tells the others of itself. */
+interface Report extends SetEntry {
+  at: UnixMs
+  failing: FailingPart[]
+}
 
-function createHealth (fastify: FastifyInstance) {
-  const awsAccess = new AwsAccess({ client: fastify.aws.cloudwatch, now: monotonicNow })
+/** The name of the reports in the state store. */
+const REPORTS = 'health'
+/** How often a process looks whether its report has changed, and how often it is told again. */
+const LOOK_MS = 1_000
+const TELL_MS = 10_000
+/** A process that has told nothing for so long is gone. */
+const REPORT_LIFE_MS = 30_000
+/** Whoever asks more often gets the last answer. */
+const ANSWER_LIFE_MS = 500
+/** Written to see whether the store takes writes. */
+const PROBE = 'health:probe'
+const PROBE_LIFE_MS = 60_000
+
+/** Those that every process tells of; a part that only some tell of fails partially. */
+function commonParts (reports: readonly Report[]): FailingPart[] {
+  const byPart = new Map<string, FailingPart[]>()
+  for (const part of reports.flatMap(({ failing }) => failing)) byPart.set(part.part, [...byPart.get(part.part) ?? [], part])
+  return Array.from(byPart.values(), parts => {
+    const worst = parts.find(({ partial }) => !partial) ?? parts[0]!
+    return { ...worst, partial: worst.partial || parts.length < reports.length }
+  })
+}
+
+function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) {
+  const { aws, config, forwarding, spool, state, strikeSecrets } = fastify
+  const awsAccess = new AwsAccess({ client: aws.cloudwatch, reach: () => reachEndpoints(aws), now: monotonicNow })
+  const forwards = config.FORWARDER !== 'off'
+  let answer: { at: MonotonicMs, detail: Promise<HealthDetail> } | null = null
+
+  function storeFault (error: unknown): FailingPart {
+    const message = (error as Error).message
+    const health = healthClassOfStore(message)
+    // A store that is full drains by itself, and says so to each client.
+    return { part: 'spool', class: health, message: strikeSecrets(message), partial: health === 'full' }
+  }
 
   /** Records that wait for a newer gateway are named; the others are stored and delivered meanwhile. */
-  async function checkSpool (): Promise<CheckedPart[]> {
+  async function checkSpool (): Promise<FailingPart[]> {
     try {
-      const unread = await fastify.spool.unread()
-      return unread.map(({ kind, version, records }) => ({ part: 'spool', message: `${records} records of version ${version} (${kind}) wait for a newer gateway`, partial: true }))
+      const unread = await spool.unread()
+      await state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS)
+      return unread.map(({ kind, version, records }) => ({
+        part: 'spool', class: 'newer-version', message: `${records} records of version ${version} (${kind}) wait for a newer gateway`, partial: true
+      }))
     } catch (error) {
-      return [{ part: 'spool', message: (error as Error).message, partial: false }]
+      return [storeFault(error)]
     }
   }
 
-  /** Web alone delivers nothing, and may have no credentials. */
-  async function checkAws (): Promise<CheckedPart[]> {
-    const failure = fastify.config.FORWARDER === 'off' ? null : await awsAccess.failure()
-    return failure === null ? [] : [{ part: 'aws', message: failure, partial: false }]
+  /** What this process finds where it forwards; web alone delivers nothing, and may have no credentials. */
+  async function checkDeliveries (): Promise<FailingPart[]> {
+    const failure = await awsAccess.failure()
+    const access: FailingPart[] = failure === null ? [] : [{ part: 'aws', class: healthClassOf(failure), message: strikeSecrets(failure.message), partial: false }]
+    return [...access, ...forwarding.failing()]
+  }
+
+  /** What the processes that forward have told. */
+  async function readReports (): Promise<FailingPart[]> {
+    if (!state.shared) return []
+    let told: Report[]
+    try {
+      told = await reports.list()
+    } catch {
+      // The store is a part of its own.
+      return []
+    }
+    if (told.length > 0) return commonParts(told)
+    return [{ part: 'forwarders', class: 'absent', message: 'no process that forwards has told of itself', partial: true }]
+  }
+
+  async function look (): Promise<HealthDetail> {
+    const failing = (await Promise.all([checkSpool(), forwards ? checkDeliveries() : readReports()])).flat()
+    return { status: failing.some(({ partial }) => !partial) ? 'failing' : 'ok', failing }
   }
 
   return {
-    /**
-     * Calls nothing of CloudWatch. One denied destination among others that are delivered is told, but does not take
-     * the gateway out of service; nor does a metering platform that wants another key.
-     */
+    checkDeliveries,
+
+    /** With the texts of others, for operators. */
+    async detail (): Promise<HealthDetail> {
+      if (answer === null || monotonicNow() - answer.at >= ANSWER_LIFE_MS) answer = { at: monotonicNow(), detail: look() }
+      return await answer.detail
+    },
+
+    /** For anybody: parts and classes. Calls nothing of CloudWatch. */
     async check (): Promise<Health> {
-      const own = (await Promise.all([checkSpool(), checkAws()])).flat()
-      const parts = [...own, ...fastify.forwarding.failing()]
-      const failing = parts.some(({ part, partial }) => !partial && part !== 'metering')
-      return { status: failing ? 'failing' : 'ok', failing: parts.map(({ part, message }) => ({ part, message })) }
+      const { status, failing } = await this.detail()
+      return { status, failing: failing.map(({ part, class: health }) => ({ part, class: health })) }
     }
   }
 }
 
-/** Owns `fastify.health`: whether items can be stored and delivered. */
-async function health (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('health', createHealth(fastify))
+/** Has a process that forwards tell the others of itself, at once when anything changes, until it ends. */
+function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): void {
+  const id = randomUUID()
+  let told = ''
+  let toldAt: MonotonicMs = -Infinity
+  let telling = Promise.resolve()
+
+  async function tell (): Promise<void> {
+    const failing = await fastify.health.checkDeliveries()
+    const text = JSON.stringify(failing)
+    if (text === told && monotonicNow() - toldAt < TELL_MS) return
+    await reports.put({ id, at: unixNow(), expiresAt: unixNow() + REPORT_LIFE_MS, failing })
+    told = text
+    toldAt = monotonicNow()
+  }
+
+  // While the store is away nobody can be told.
+  const tick = (): void => { telling = telling.then(tell).catch(() => {}) }
+  let timer: NodeJS.Timeout | undefined
+  fastify.addHook('onReady', async () => {
+    tick()
+    timer = setInterval(tick, LOOK_MS).unref()
+  })
+  fastify.addHook('onClose', async () => {
+    clearInterval(timer)
+    await telling
+    await reports.put({ id, at: unixNow(), expiresAt: unixNow(), failing: [] }).catch(() => {})
+  })
 }
 
-export default fp(health, { name: 'health', dependencies: ['config', 'aws', 'spool', 'forwarding'] })
+/** Owns `fastify.health`: whether items can be stored and delivered, by this process or by those that forward for it. */
+async function health (fastify: FastifyInstance): Promise<void> {
+  const reports = fastify.state.versionedSet<Report>(REPORTS, 'at')
+  fastify.decorate('health', createHealth(fastify, reports))
+  if (fastify.state.shared && fastify.config.FORWARDER !== 'off') tellOthers(fastify, reports)
+}
+
+export default fp(health, { name: 'health', dependencies: ['config', 'aws', 'spool', 'state', 'forwarding', 'secrets'] })

@@ -12,7 +12,7 @@ function corsNames (headers: Headers): string[] {
 
 t.test('routes of operators and of servers have no CORS headers, whatever they answer', async t => {
   const { url } = await startGateway(t, { ADMIN_TOKEN, REVENIUM_PLATFORM_API_KEY: 'unused', METERING_ACCESS_KEY: ACCESS_KEY, AUTHORIZE_ROUTE: 'on' })
-  const operators = ['/health/live', '/health/ready', '/metrics', '/admin/usage', '/admin/revocations', '/admin/dead-letters']
+  const operators = ['/health/live', '/health/ready', '/metrics', '/admin/usage', '/admin/health', '/admin/revocations', '/admin/dead-letters']
   for (const path of operators) {
     for (const authorization of [`Bearer ${ADMIN_TOKEN}`, 'Bearer wrong']) {
       const answer = await fetch(url + path, { headers: { origin: SHOP, authorization } })

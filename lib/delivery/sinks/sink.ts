@@ -19,6 +19,8 @@ export interface SinkCall {
 
 export interface DeliveryFailure {
   class: FailureClass
+  /** The name of the error, or its code when the network has failed. */
+  name?: string
   /** The API's own message. */
   message: string
   /** The server's hint, in milliseconds. */

@@ -7,12 +7,16 @@ interface Answer { resolve (credentials: object): void, reject (error: Error): v
 /** A client whose credentials are given or refused one by one, and a clock. */
 function open () {
   const waiting: Answer[] = []
-  const state = { now: 0, asked: 0, waiting }
+  const state = { now: 0, asked: 0, waiting, unreachable: null as Error | null }
   const credentials = (): Promise<object> => {
     state.asked++
     return new Promise((resolve, reject) => { waiting.push({ resolve, reject }) })
   }
-  const access = new AwsAccess({ client: { config: { credentials, region: async () => 'eu-west-1' } }, now: () => state.now })
+  const access = new AwsAccess({
+    client: { config: { credentials, region: async () => 'eu-west-1' } },
+    reach: async () => { if (state.unreachable !== null) throw state.unreachable },
+    now: () => state.now
+  })
   return { access, state }
 }
 const notFound = () => Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' })
@@ -30,7 +34,7 @@ t.test('all who ask at first wait for one answer, which then stands for a minute
   t.equal(state.asked, 2)
   state.waiting[1]!.reject(notFound())
   await turn()
-  t.match(await access.failure(), /^CredentialsProviderError: Could not load credentials/)
+  t.match((await access.failure())?.message, /^CredentialsProviderError: Could not load credentials/)
 })
 
 t.test('nobody waits for long, and what comes late counts', async t => {
@@ -38,7 +42,7 @@ t.test('nobody waits for long, and what comes late counts', async t => {
   // The wait itself keeps no process alive.
   const alive = setInterval(() => {}, 1_000)
   t.teardown(() => clearInterval(alive))
-  t.equal(await access.failure(), 'credentials were not found in time')
+  t.equal((await access.failure())?.message, 'credentials were not found in time')
   state.waiting[0]!.resolve({})
   await turn()
   t.equal(await access.failure(), null)
@@ -49,7 +53,7 @@ t.test('credentials that are missing are looked for every five seconds', async t
   const { access, state } = open()
   const first = access.failure()
   state.waiting[0]!.reject(notFound())
-  t.match(await first, /CredentialsProviderError/)
+  t.match((await first)?.message, /CredentialsProviderError/)
   state.now = 4_999
   await access.failure()
   t.equal(state.asked, 1)
@@ -58,4 +62,12 @@ t.test('credentials that are missing are looked for every five seconds', async t
   state.waiting[1]!.resolve({})
   await turn()
   t.equal(await access.failure(), null)
+})
+
+t.test('an endpoint that cannot be reached is told, though there are credentials', async t => {
+  const { access, state } = open()
+  state.unreachable = Object.assign(new Error('getaddrinfo ENOTFOUND monitoring.eu-west-9.amazonaws.com'), { code: 'ENOTFOUND' })
+  const first = access.failure()
+  state.waiting[0]!.resolve({})
+  t.match(await first, { name: 'ENOTFOUND', message: /eu-west-9/ })
 })

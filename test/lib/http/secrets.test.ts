@@ -1,8 +1,17 @@
 import t from 'tap'
-import { createSecretCheck } from '../../../lib/http/secrets.js'
+import { createSecretCheck, createSecretFilter } from '../../../lib/http/secrets.js'
 
 t.test('the secret itself, and no other text of any length', async t => {
   const isSecret = createSecretCheck('a secret')
   t.ok(isSecret('a secret'))
   for (const other of ['', 'a', 'a secre', 'a secret ', 'A secret', 'b secret', 'a secreta secret']) t.notOk(isSecret(other), other)
+})
+
+t.test('strikes secrets out of text, in the forms of URLs and headers, too', async t => {
+  const secrets = ['p&ss w/rd', 'short']
+  const strike = createSecretFilter(() => secrets)
+  t.equal(strike('key p&ss w/rd, p%26ss%20w%2Frd and cCZzcyB3L3Jk in one short text'), 'key [secret], [secret] and [secret] in one short text')
+  t.equal(strike('nothing'), 'nothing')
+  secrets.push('nothing')
+  t.equal(strike('nothing'), '[secret]', 'those in force now')
 })

@@ -1,6 +1,45 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { Redis } from 'ioredis'
 import t from 'tap'
-import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
+import type { Health, HealthDetail } from '../../../schemas/health.js'
+import { BACKENDS, eventually, redisEnvironment, startGateway } from '../../helpers/app.js'
+import type { Teardown } from '../../helpers/teardown.js'
 import { startRedis } from '../../../tools/shared/redis.js'
+
+const ADMIN_TOKEN = 'admin-token-of-the-tests'
+
+async function detail (url: string): Promise<HealthDetail> {
+  return await (await fetch(`${url}/admin/health`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).json() as HealthDetail
+}
+
+/** A port on which nobody listens. */
+async function closedPort (): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+/** Sends log events to another address than the sandbox's, until the test ends. */
+function pointLogsTo (t: Teardown, url: string): void {
+  process.env.AWS_ENDPOINT_URL_CLOUDWATCH_LOGS = url
+  t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH_LOGS })
+}
+
+/** The first answer of readiness with a failing part that is wanted. */
+async function untilFailing (url: string, wanted: (part: Health['failing'][number]) => boolean) {
+  return await eventually(async () => {
+    const response = await fetch(`${url}/health/ready`)
+    const body = await response.json() as Health
+    return body.failing.some(wanted) ? { code: response.status, ...body } : undefined
+  })
+}
+
+const LOGS = { logGroupName: '/web/shop', logStreamName: 's', logEvents: [{ message: 'm' }] }
 
 t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
   const { url, sandbox } = await startGateway(t)
@@ -13,7 +52,7 @@ t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
 })
 
 t.test('not ready, and says why, while AWS denies what it is sent', async t => {
-  const { url, post, token, sandbox } = await startGateway(t)
+  const { url, post, token, sandbox } = await startGateway(t, { ADMIN_TOKEN })
   sandbox.faults.set([{ action: 'PutLogEvents', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized to perform: logs:PutLogEvents' }])
   const body = { logGroupName: '/denied', logStreamName: 's', logEvents: [{ message: 'm' }] }
   await post('/logEvents', body, { authorization: `Bearer ${await token()}` })
@@ -21,7 +60,8 @@ t.test('not ready, and says why, while AWS denies what it is sent', async t => {
     const response = await fetch(`${url}/health/ready`)
     return response.status === 503 ? response : undefined
   })
-  t.match(await ready.json(), { status: 'failing', failing: [{ part: 'logs', message: /denied:s.*logs:PutLogEvents/ }] })
+  t.same(await ready.json(), { status: 'failing', failing: [{ part: 'logs', class: 'denied' }] }, 'nothing that others have written')
+  t.match(await detail(url), { status: 'failing', failing: [{ part: 'logs', class: 'denied', message: /denied:s.*logs:PutLogEvents/, partial: false }] })
   t.equal((await fetch(`${url}/health/live`)).status, 200)
 })
 
@@ -35,7 +75,7 @@ t.test('not ready while Redis is away, and ready when it is back', async t => {
     const response = await fetch(`${url}/health/ready`)
     return response.status === 503 ? response : undefined
   })
-  t.match(await ready.json(), { failing: [{ part: 'spool' }] })
+  t.match(await ready.json(), { failing: [{ part: 'spool', class: 'unreachable' }] })
   await redis.restart()
   await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
 })
@@ -56,7 +96,7 @@ t.test('one denied destination among others is told, but does not take the gatew
   t.match(await eventually(async () => {
     const answer = await ready()
     return answer.status === 200 ? answer : undefined
-  }), { body: { status: 'ok', failing: [{ part: 'logs', message: /denied:s/ }] } })
+  }), { body: { status: 'ok', failing: [{ part: 'logs', class: 'denied' }] } })
 })
 
 t.test('a process that forwards is not ready without credentials of AWS, and says what the SDK says', async t => {
@@ -71,15 +111,16 @@ t.test('a process that forwards is not ready without credentials of AWS, and say
     const { url } = await startGateway(t, environment)
     for (const name of Object.keys(credentials)) delete process.env[name]
     const response = await fetch(`${url}/health/ready`)
+    if (environment.FORWARDER === undefined) t.match((await detail(url)).failing[0]?.message, /^CredentialsProviderError: Could not load credentials/)
     return { status: response.status, body: await response.json() as object }
   }
-  t.match(await ready({}), { status: 503, body: { status: 'failing', failing: [{ part: 'aws', message: /^CredentialsProviderError: Could not load credentials/ }] } })
+  t.match(await ready({ ADMIN_TOKEN }), { status: 503, body: { status: 'failing', failing: [{ part: 'aws', class: 'credentials' }] } })
   t.same(await ready({ FORWARDER: 'off' }), { status: 200, body: { status: 'ok', failing: [] } }, 'web alone delivers nothing')
 })
 
 for (const backend of BACKENDS) {
   t.test(`records of a later version are named, and do not take the gateway out of service, ${backend}`, async t => {
-    const { app, url, post, token, sandbox } = await startGateway(t, {}, backend)
+    const { app, url, post, token, sandbox } = await startGateway(t, { ADMIN_TOKEN }, backend)
     const later = { line: '{"v":3,"e":[[1,"later"]]}', items: 1, bytes: 31 }
     await app.spool.append({ kind: 'logs', destination: '/later:s', records: [later, later], urgent: true })
     const body = await eventually(async () => {
@@ -88,8 +129,94 @@ for (const backend of BACKENDS) {
       const answer = await response.json() as { failing: unknown[] }
       return answer.failing.length > 0 ? answer : undefined
     })
-    t.same(body, { status: 'ok', failing: [{ part: 'spool', message: '2 records of version 3 (logs) wait for a newer gateway' }] })
+    t.same(body, { status: 'ok', failing: [{ part: 'spool', class: 'newer-version' }] })
+    t.match(await detail(url), { failing: [{ message: '2 records of version 3 (logs) wait for a newer gateway' }] })
     await post('/logEvents', { logGroupName: '/later', logStreamName: 's', logEvents: [{ message: 'beside them' }] }, { authorization: `Bearer ${await token()}` })
     await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
   })
 }
+
+t.test('an endpoint that nobody listens at is named before anything is sent, and so are the deliveries', async t => {
+  pointLogsTo(t, `http://127.0.0.1:${await closedPort()}`)
+  const { url, post, token } = await startGateway(t, { ADMIN_TOKEN })
+  t.match(await untilFailing(url, ({ part }) => part === 'aws'), { code: 503, failing: [{ part: 'aws', class: 'unreachable' }] })
+  await post('/logEvents', LOGS, { authorization: `Bearer ${await token()}` })
+  t.match(await untilFailing(url, ({ part }) => part === 'logs'), { failing: [{ part: 'aws', class: 'unreachable' }, { part: 'logs', class: 'unreachable' }] })
+  t.match(await detail(url), { failing: [{ message: /ECONNREFUSED/ }, { message: /^\/web\/shop:s: .*ECONNREFUSED/ }] })
+})
+
+t.test('an endpoint that is not AWS is named after the first deliveries, and takes the gateway out of service after some seconds', async t => {
+  const server = createServer((_request, response) => { response.writeHead(404, { 'content-type': 'text/html' }).end('<h1>404 Not Found</h1>') }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  pointLogsTo(t, `http://127.0.0.1:${(server.address() as AddressInfo).port}`)
+  const { url, post, token } = await startGateway(t)
+  t.match(await (await fetch(`${url}/health/ready`)).json(), { failing: [] })
+  await post('/logEvents', LOGS, { authorization: `Bearer ${await token()}` })
+  t.match(await untilFailing(url, ({ part }) => part === 'logs'), { failing: [{ part: 'logs', class: 'not-the-service' }] })
+  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 503 ? true : undefined)
+})
+
+t.test('a Region that there is not is named', async t => {
+  const { url } = await startGateway(t, { AWS_REGION: 'eu-nowhere-9' })
+  const { AWS_ENDPOINT_URL } = process.env
+  delete process.env.AWS_ENDPOINT_URL
+  t.teardown(() => { process.env.AWS_ENDPOINT_URL = AWS_ENDPOINT_URL })
+  t.match(await untilFailing(url, ({ part }) => part === 'aws'), { code: 503, failing: [{ part: 'aws', class: /^(unreachable|timeout)$/ }] })
+})
+
+t.test('not ready while Redis takes no writes, and every item is refused', async t => {
+  const redis = await startRedis()
+  t.teardown(() => redis.stop())
+  const { url, post, token } = await startGateway(t, { REDIS_URL: redis.url, ADMIN_TOKEN })
+  const authorization = `Bearer ${await token()}`
+  const client = new Redis(redis.url)
+  t.teardown(() => { client.disconnect() })
+  await client.config('SET', 'min-replicas-to-write', '1')
+  t.equal((await post('/logEvents', LOGS, { authorization })).status, 503)
+  t.match(await untilFailing(url, ({ part }) => part === 'spool'), { code: 503, status: 'failing', failing: [{ part: 'spool', class: 'read-only' }] })
+  t.match((await detail(url)).failing[0], { message: /NOREPLICAS/ })
+  await client.config('SET', 'min-replicas-to-write', '0')
+  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
+})
+
+t.test('web and worker apart: the web process knows what the worker finds, and that there is none', async t => {
+  const environment = { ...await redisEnvironment(t), ADMIN_TOKEN }
+  const worker = await startGateway(t, { ...environment, FORWARDER: 'only' })
+  const web = await startGateway(t, { ...environment, FORWARDER: 'off' })
+  await eventually(async () => (await detail(web.url)).failing.length === 0 ? true : undefined)
+  // The thread that delivers finds the endpoint when it makes its first call.
+  for (const { sandbox } of [worker, web]) sandbox.faults.set([{ kind: 'refuse', code: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.' }])
+  await web.post('/logEvents', LOGS, { authorization: `Bearer ${await web.token()}` })
+  for (const url of [worker.url, web.url]) {
+    t.match(await untilFailing(url, ({ part }) => part === 'logs'), { code: 503, status: 'failing', failing: [{ part: 'logs', class: 'credentials' }] })
+  }
+  t.match(await detail(web.url), { failing: [{ message: /security token/ }] })
+  for (const { sandbox } of [worker, web]) sandbox.faults.clear()
+  await worker.app.close()
+  t.match(await untilFailing(web.url, ({ part }) => part === 'forwarders'), { code: 200, status: 'ok', failing: [{ part: 'forwarders', class: 'absent' }] })
+})
+
+t.test('a secret that the answer of the platform repeats is shown to nobody, and not logged', async t => {
+  const key = 'key-of-the-platform'
+  const server = createServer((_request, response) => { response.writeHead(401).end(JSON.stringify({ error: `no such key: ${key}, role arn:aws:iam::123456789012:role/x` })) }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => { server.close() })
+  const { app, url, post, token } = await startGateway(t, {
+    ADMIN_TOKEN, METERING: 'on', REVENIUM_PLATFORM_API_KEY: key, REVENIUM_PLATFORM_API: `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  const logged: string[] = []
+  for (const level of ['warn', 'error'] as const) {
+    const write = app.log[level].bind(app.log) as (...args: unknown[]) => void
+    app.log[level] = ((...args: unknown[]) => { logged.push(JSON.stringify(args)); write(...args) }) as typeof app.log.warn
+  }
+  await post('/logEvents', LOGS, { authorization: `Bearer ${await token()}` })
+  const ready = await untilFailing(url, ({ part }) => part === 'metering')
+  t.match(ready, { code: 200, status: 'ok', failing: [{ part: 'metering', class: 'denied' }] })
+  t.notMatch(JSON.stringify(ready), /role|key-of/)
+  const { failing } = await detail(url)
+  t.match(failing[0]?.message, /no such key: \[secret\], role arn/)
+  t.ok(logged.some(line => line.includes('no such key: [secret]')))
+  t.notOk(logged.some(line => line.includes(key)))
+  t.equal((await fetch(`${url}/admin/health`)).status, 401)
+})

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { startGateway } from '../../helpers/app.js'
@@ -47,6 +48,20 @@ t.test('a CloudWatch that cannot be reached is named', async t => {
   process.env.AWS_ENDPOINT_URL_CLOUDWATCH = `http://127.0.0.1:${port}`
   t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH })
   t.match(await ask(url), { status: 502, body: { error: { code: 171, message: 'The call to CloudWatch failed: ECONNREFUSED.' } } })
+})
+
+t.test('an endpoint that is not CloudWatch is named at once', async t => {
+  for (const [status, name] of [[200, 'HTTP-200'], [301, 'HTTP-301'], [404, 'HTTP-404'], [502, 'HTTP-502']] as const) {
+    const server = createHttpServer((_request, response) => { response.writeHead(status, { 'content-type': 'text/html', location: '/' }).end('<h1>It works!</h1>') }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { url } = await startGateway(t)
+    process.env.AWS_ENDPOINT_URL_CLOUDWATCH = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH })
+    const startedAt = performance.now()
+    t.match(await ask(url), { status: 502, body: { error: { code: 171, message: `The call to CloudWatch failed: ${name}.` } } })
+    t.ok(performance.now() - startedAt < 5_000)
+    server.close()
+  }
 })
 
 t.test('a CloudWatch that does not answer in time is 504', async t => {
