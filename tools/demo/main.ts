@@ -8,20 +8,20 @@ import { parseArgs } from 'node:util'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
 import { compare, createReader } from './read-back.js'
-import { startMeteringDemo } from './metering.js'
+import { inviteToMetering, startMeteringDemo } from './metering.js'
 import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './report.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './shop.js'
 import { findPort } from '../shared/ports.js'
 import { ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from '../shared/processes.js'
 
-const USAGE = `Usage: npm run demo [-- --once | --metering]
+const USAGE = `Usage: npm run demo [-- --once] [--metering]
 
 Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
 with the AWS SDK, and stays up for you until Ctrl-C.
 
-  --once      ends after the read-back: exit code 0, or 1 when it is not what was sent
-  --metering  shows the metering of API Gateway instead, and ends
+  --once      ends after the read-back or the metering: exit code 0, or 1 when it is not what was sent
+  --metering  shows the metering of API Gateway instead, by the gateway and by the functions of Lambda
 `
 const PREFERRED_PORT = 8080
 const REGION = 'eu-west-1'
@@ -139,17 +139,21 @@ async function demo (folder: string, once: boolean): Promise<void> {
   await unlessEnded(watchDeliveries(sandbox), ended)
 }
 
-async function demoMetering (folder: string): Promise<void> {
+async function demoMetering (folder: string, once: boolean): Promise<void> {
   screen.line()
   screen.line(screen.style('bold', 'cloudwatch-postman demo: metering'))
   screen.line()
   screen.progress(() => 'Starting a CloudWatch sandbox, a metering platform and the gateway')
   const metering = await startMeteringDemo()
   try {
-    const environment = { ...gatewayEnvironment(metering.sandboxUrl, folder, secret()), ...metering.environment }
+    const clientSecret = secret()
+    const environment = { ...gatewayEnvironment(metering.sandboxUrl, folder, clientSecret), ...metering.environment }
     const gateway = await startGatewayProcess(environment, await findPort(PREFERRED_PORT), folder)
     screen.done('A CloudWatch sandbox, a metering platform and the gateway are up')
-    await unlessEnded(metering.show(screen, gateway.url), gateway.ended)
+    await unlessEnded(metering.show(screen, gateway.url, clientSecret), gateway.ended)
+    if (once) return
+    inviteToMetering(screen, { gatewayUrl: gateway.url, platformUrl: metering.platformUrl, environment: metering.environment })
+    await gateway.ended
   } finally {
     await metering.close()
   }
@@ -184,10 +188,10 @@ function whenInterrupted (): Promise<'interrupted'> {
 async function main (once: boolean, metering: boolean): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-demo-'))
   const interrupted = whenInterrupted()
-  const work = metering ? demoMetering(folder) : demo(folder, once)
+  const work = metering ? demoMetering(folder, once) : demo(folder, once)
   try {
     if (await Promise.race([work, interrupted]) === 'interrupted') {
-      if (once || metering) process.exitCode = INTERRUPTED
+      if (once) process.exitCode = INTERRUPTED
       screen.progress(() => 'Delivering what waits, and ending')
     }
   } catch (error) {
