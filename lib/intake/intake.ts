@@ -6,7 +6,7 @@ import type { KeyedAppend, Spool } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
 import type { ItemIntake, ParsedItems } from './item-intake.js'
 import type { RejectedCount, RejectedEntry, RejectedItems } from './rejected-items.js'
-import { digestContent, hashOf, type RequestContent } from './request-digest.js'
+import { digestContents } from './request-digest.js'
 import { toStoredAnswer } from './stored-answer.js'
 
 /** Seconds after which a client comes back whose first request is still under way. */
@@ -77,15 +77,16 @@ export class Intake {
   async accept<Request, Item> (
     kind: ItemIntake<Request, Item>, request: Request, context: IntakeContext
   ): Promise<IntakeResult> {
-    const digest = this.digest(context, () => [kind.contentOf(request)])
+    const digest = context.idempotencyKey === undefined ? '' : digestContents([kind.contentOf(request)])
     const parsed = this.parse(kind, request, context)
     if (parsed.valid.length === 0) throw allItemsRejected(parsed.invalid)
-    return await this.store([await this.prepare(kind, parsed, context)], parsed.invalid, context, digest)
-  }
-
-  /** The digest of a request with an idempotency key. To be called before `parse`, which may write into the items. */
-  digest ({ idempotencyKey }: IntakeContext, contents: () => RequestContent[]): string {
-    return idempotencyKey === undefined ? '' : hashOf(...contents().map(digestContent))
+    const collapsing = kind.collapse?.(parsed, context)
+    if (collapsing !== undefined) await collapsing
+    const prepared = this.#encode(kind, parsed, context, '')
+    if (context.idempotencyKey !== undefined || context.wait > 0) return await this.store([prepared], parsed.invalid, context, digest)
+    await this.#spool.append(prepared.append)
+    prepared.stored()
+    return { answer: toAnswer(context, prepared.items, parsed.invalid), delivered: false, replayed: false }
   }
 
   /**
@@ -109,10 +110,15 @@ export class Intake {
    * @param part tells it from others of the same request, and is the same in a repeated request
    */
   async prepare<Request, Item> (
-    kind: ItemIntake<Request, Item>, parsed: ParsedItems<Item>, context: IntakeContext, part = ''
+    kind: ItemIntake<Request, Item>, parsed: ParsedItems<Item>, context: IntakeContext, part: string
   ): Promise<PreparedAppend> {
-    const collapsing = kind.collapse?.(parsed, context)
-    if (collapsing !== undefined) await collapsing
+    await kind.collapse?.(parsed, context)
+    return this.#encode(kind, parsed, context, part)
+  }
+
+  #encode<Request, Item> (
+    kind: ItemIntake<Request, Item>, parsed: ParsedItems<Item>, context: IntakeContext, part: string
+  ): PreparedAppend {
     const { destination, valid, indexes } = parsed
     const waits = context.wait > 0
     const records = kind.encode(parsed, waits ? { id: context.requestId, indexes } : undefined)
@@ -136,9 +142,8 @@ export class Intake {
   async store (
     prepared: PreparedAppend[], rejected: RejectedItems, context: IntakeContext, digest: string
   ): Promise<IntakeResult> {
-    const { requestId, wait } = context
-    const accepted = prepared.reduce((sum, { items }) => sum + items, 0)
-    const answer: IntakeAnswer = { ResponseMetadata: { RequestId: requestId }, accepted, ...rejected.toJSON() }
+    const { wait } = context
+    const answer = toAnswer(context, prepared.reduce((sum, { items }) => sum + items, 0), rejected)
     const waiting = wait === 0
       ? []
       : prepared.map(({ receiptId, items }) => this.#receipts.wait(receiptId, items, wait * 1000))
@@ -190,6 +195,10 @@ export class Intake {
     await this.#spool.append(append)
     stored()
   }
+}
+
+function toAnswer ({ requestId }: IntakeContext, accepted: number, rejected: RejectedItems): IntakeAnswer {
+  return { ResponseMetadata: { RequestId: requestId }, accepted, ...rejected.toJSON() }
 }
 
 export function allItemsRejected (invalid: RejectedItems): ApiError {

@@ -6,7 +6,7 @@ import { allItemsRejected, type Intake, type IntakeObserver, type IntakeResult, 
 import { UNREADABLE } from './json-lines.js'
 import type { LogEventsIntake, LogEventsRequest } from './log-events-intake.js'
 import { RejectedItems } from './rejected-items.js'
-import { canonicalJson, digestContent } from './request-digest.js'
+import { canonicalJson, digestContent, digestContents } from './request-digest.js'
 import { isObject } from '../guards.js'
 
 /** Log streams that one body may name; each is an append of its own. */
@@ -66,7 +66,9 @@ export class LogLinesIntake {
     const digests = context.idempotencyKey === undefined
       ? []
       : requests.map(request => digestContent(logEvents.contentOf(request)))
-    const digest = intake.digest(context, () => byLogStream(requests).map(request => logEvents.contentOf(request)))
+    const digest = context.idempotencyKey === undefined
+      ? ''
+      : digestContents(byLogStream(requests).map(request => logEvents.contentOf(request)))
     const prepared: PreparedAppend[] = []
     for (const [n, request] of requests.entries()) {
       const append = await this.#prepare(request, n, invalid, context, partOf(digests, n))

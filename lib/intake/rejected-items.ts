@@ -6,11 +6,15 @@ const MAX_MESSAGE_LENGTH = 256
 export type RejectedEntry = IntakeAnswer['rejected'][number]
 export type RejectedCount = Partial<Record<RejectedItemReason, number>>
 
+/** As a rule every item is accepted. */
+const NONE: RejectedEntry[] = []
+const NOTHING: RejectedCount = Object.freeze({})
+
 /** The items of one request that are not accepted: the first are named, all are counted. */
 export class RejectedItems {
-  #entries: RejectedEntry[] = []
+  #entries: RejectedEntry[] = NONE
   #total = 0
-  readonly #count: RejectedCount = {}
+  #count: RejectedCount = NOTHING
 
   get total (): number {
     return this.#total
@@ -45,6 +49,10 @@ export class RejectedItems {
   }
 
   #add (reason: RejectedItemReason, items: number): void {
+    if (this.#total === 0) {
+      this.#entries = []
+      this.#count = {}
+    }
     this.#total += items
     this.#count[reason] = (this.#count[reason] ?? 0) + items
   }

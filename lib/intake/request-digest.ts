@@ -23,6 +23,11 @@ export function digestContent ({ kind, destination, items }: RequestContent): st
   return hashOf(kind, canonicalJson(destination), canonicalJson(items))
 }
 
+/** `digestContent` of a request for several destinations. */
+export function digestContents (contents: readonly RequestContent[]): string {
+  return hashOf(...contents.map(digestContent))
+}
+
 /** JSON whose fields are in the order of their names. */
 export function canonicalJson (value: unknown, depth = 0): string {
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? ''
