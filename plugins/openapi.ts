@@ -16,6 +16,7 @@ declare module 'fastify' {
 }
 
 const PATH = '/documentation'
+const REDIRECT = 302
 
 /** For the pages. Whether they travel by HTTPS is for the proxy in front to say. */
 const HELMET: FastifyHelmetOptions = {
@@ -86,7 +87,16 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
   })
   await fastify.register(async function pages (scope) {
     await scope.register(helmet, HELMET)
-    await scope.register(swaggerUi, { routePrefix: PATH })
+    // A proxy may have taken a prefix off the path: all links are relative.
+    scope.addHook('onSend', async (_request, reply) => {
+      if (reply.statusCode === REDIRECT) reply.header('location', '../')
+    })
+    await scope.register(swaggerUi, {
+      routePrefix: PATH,
+      indexPrefix: '.',
+      transformSpecification: document => ({ ...document, servers: [{ url: '..', description: 'This gateway' }] }),
+      transformSpecificationClone: false
+    })
   })
 }
 

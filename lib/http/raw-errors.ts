@@ -28,20 +28,37 @@ export function answerToRouterError (error: { statusCode?: number | undefined })
   return answer(error.statusCode === 414 ? 'urlTooLong' : 'malformedRequest')
 }
 
+/** For a request that expects what nobody can give. */
+export function malformedRequestAnswer (): RawAnswer {
+  return answer('malformedRequest')
+}
+
 const BY_CODE: Record<string, ApiErrorName> = {
   HPE_HEADER_OVERFLOW: 'headersTooLarge',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'bodyTooLarge',
   ERR_HTTP_REQUEST_TIMEOUT: 'requestTimeout'
 }
 
-function isAnswering (socket: Socket): boolean {
-  const { _httpMessage: message } = socket as Socket & { _httpMessage?: ServerResponse | null }
-  return message?.headersSent === true
-}
+/** Connections whose error waits for the answers to the requests before it. */
+const deferred = new WeakSet<Socket>()
 
-/** Answers what cannot be read as HTTP, or did not come in time, and ends the connection. */
+/** Answers what cannot be read as HTTP, or did not come in time, behind the requests before it, and ends the connection. */
 export function answerToClientError (error: Error & { code?: string }, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || isAnswering(socket)) {
+  const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  if (response?.req.complete === true) {
+    if (deferred.has(socket)) return
+    deferred.add(socket)
+    response.once('close', () => {
+      deferred.delete(socket)
+      answerToClientError(error, socket)
+    })
+    return
+  }
+  if (response?.headersSent === true) {
     socket.destroy()
     return
   }

@@ -47,6 +47,8 @@ function toApiError (error: FastifyError | ApiError): ApiError {
   if (error.validation !== undefined) return fromValidation(error)
   const name = BY_FASTIFY_CODE[error.code]
   if (name !== undefined) return new ApiError(name)
+  // Of files that are not there, or not to be seen.
+  if (error.statusCode === 403 || error.statusCode === 404) return new ApiError('notFound')
   if (error.statusCode === 429) return new ApiError('tooManyRequests')
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new ApiError('malformedBody', { message: error.message })
   return new ApiError('internal')
@@ -65,7 +67,9 @@ async function errors (fastify: FastifyInstance): Promise<void> {
   fastify.setErrorHandler(send)
   fastify.setNotFoundHandler(function onNotFound (request, reply) {
     const path = request.url.split('?')[0]!
-    const allowed = METHODS.filter(method => fastify.findRoute({ method, url: path }) !== null)
+    const found = METHODS.filter(method => fastify.findRoute({ method, url: path }) !== null)
+    // A route of files that has none of this name.
+    const allowed = found.includes(request.method === 'HEAD' ? 'GET' : request.method as HTTPMethods) ? [] : found
     if (allowed.length > 0) reply.header('Allow', allowed.join(', '))
     send(new ApiError(allowed.length > 0 ? 'methodNotAllowed' : 'notFound'), request, reply)
   })

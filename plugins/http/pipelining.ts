@@ -3,47 +3,36 @@ import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** Requests of one connection, behind the one that is answered, that are worked on. */
-const MAX_UNDER_WAY = 4
 /** Requests of one connection that wait until they are worked on; with more the connection is closed. */
 const MAX_WAITING = 1_000
 
-/** The requests of a connection behind the one that is answered. */
-interface Pipeline {
-  underWay: number
-  /** Starts the work on each request that waits, in the order in which they came. */
-  waiting: Array<() => void>
-}
-
 /**
- * Bounds the requests under way of each connection, and so the answers that nobody reads: a client may send requests
- * without waiting for the answers to those before.
+ * Works on the requests of a connection one after the other, as a client may send more without waiting for the answers
+ * to those before. That bounds the answers that nobody reads, and nothing is worked on behind an answer that closes the
+ * connection: its client could not be told what became of it.
  */
 async function pipelining (fastify: FastifyInstance): Promise<void> {
-  const pipelines = new WeakMap<Socket, Pipeline>()
+  /** Of each connection: starts the work on each request that waits, in the order in which they came. */
+  const waiting = new WeakMap<Socket, Array<() => void>>()
 
-  function start (pipeline: Pipeline, response: ServerResponse, done: () => void): void {
-    pipeline.underWay++
+  function start (response: ServerResponse, socket: Socket, done: () => void): void {
     // When the answer has been handed to the operating system.
-    response.once('close', () => {
-      pipeline.underWay--
-      pipeline.waiting.shift()?.()
-    })
-    done()
+    response.once('close', () => waiting.get(socket)?.shift()?.())
+    if (socket.writable) done()
   }
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
     const { _httpMessage: answered } = socket as Socket & { _httpMessage?: ServerResponse | null }
-    if (answered == null || answered === reply.raw) return done()
-    let pipeline = pipelines.get(socket)
-    if (pipeline === undefined) {
-      pipeline = { underWay: 0, waiting: [] }
-      pipelines.set(socket, pipeline)
+    if (answered === reply.raw) return start(reply.raw, socket, done)
+    // A server without connections injects requests.
+    if (answered === undefined) return done()
+    let queue = waiting.get(socket)
+    if (queue === undefined) {
+      queue = []
+      waiting.set(socket, queue)
     }
-    const begin = start.bind(undefined, pipeline, reply.raw, done)
-    if (pipeline.underWay < MAX_UNDER_WAY) begin()
-    else if (pipeline.waiting.push(begin) > MAX_WAITING) socket.destroy()
+    if (queue.push(() => start(reply.raw, socket, done)) > MAX_WAITING) socket.destroy()
   })
 }
 

@@ -1,12 +1,16 @@
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import createValidators from '@fastify/ajv-compiler'
 import type { FastifyInstance, FastifyRequest, FastifySchemaCompiler } from 'fastify'
 import fp from 'fastify-plugin'
+import { answerToClientError } from '../../lib/http/raw-errors.js'
 import { createRequestId, STRICT_VALIDATION } from '../../lib/http/server-options.js'
 
 /** Fastify's default, for the routes without a limit of their own. */
 const BODY_LIMIT_BYTES = 1_048_576
+const DEFAULT_CLIENT_ERROR_HANDLER = 'bound defaultClientErrorHandler'
 const WARNING = 'The server was made without the options that this app exports. It decides by itself how to answer URLs that ' +
-  'cannot be decoded and bytes that are not HTTP, how long a parameter may be, which proxies to trust, and how exact time-outs are. ' +
+  'cannot be decoded, how long a parameter may be, which proxies to trust, and how exact time-outs are. ' +
   'Start with --options (npm start does), or give the options to your own Fastify; see docs/configuration.md.'
 
 /** The URL of a request may hold a token. */
@@ -26,6 +30,15 @@ function strictValidators (fastify: FastifyInstance): FastifySchemaCompiler<unkn
   }
 }
 
+/** Fastify's own logs the bytes that are not HTTP at level trace, in which a token can stand; that of another app stays. */
+function replaceClientErrorHandler ({ server }: FastifyInstance): void {
+  for (const listener of server.listeners('clientError') as Array<(error: Error, socket: Duplex) => void>) {
+    if (listener.name !== DEFAULT_CLIENT_ERROR_HANDLER) continue
+    server.off('clientError', listener)
+    server.on('clientError', (error, socket) => answerToClientError(error, socket as Socket))
+  }
+}
+
 /** Owns the options of the server as far as a plugin can set them, for a server that was made without those of the app. */
 async function serverOptions (fastify: FastifyInstance & { genReqId?: unknown }): Promise<void> {
   if (fastify.genReqId === createRequestId) return
@@ -33,6 +46,7 @@ async function serverOptions (fastify: FastifyInstance & { genReqId?: unknown })
   fastify.setGenReqId(createRequestId)
   fastify.setChildLoggerFactory(createLogger)
   fastify.setValidatorCompiler(strictValidators(fastify))
+  replaceClientErrorHandler(fastify)
   fastify.addHook('onRoute', route => { route.bodyLimit ??= BODY_LIMIT_BYTES })
 }
 
