@@ -60,11 +60,18 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
 
     async evict () {
       const cutoff = unixNow() - limits.deadLetterMaxAgeMs
-      let excess = (await store.size()).bytes - limits.deadLetterMaxBytes
+      const excess = await excessBytes(store, limits.deadLetterMaxBytes)
       const evicted = { count: 0, items: 0 }
       for await (const deadLetter of select(store, {})) {
-        if (deadLetter.at >= cutoff && excess <= 0) break
-        excess -= Buffer.byteLength(deadLetter.line)
+        const { application = '' } = deadLetter
+        const own = excess.get(application) ?? 0
+        if (deadLetter.at >= cutoff) {
+          if (excess.size === 0) break
+          if (own <= 0) continue
+        }
+        const left = own - Buffer.byteLength(deadLetter.line)
+        if (left > 0) excess.set(application, left)
+        else excess.delete(application)
         if (!await store.remove(deadLetter, true)) continue
         evicted.count++
         evicted.items += deadLetter.items
@@ -72,6 +79,25 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
       return evicted
     }
   }
+}
+
+/**
+ * By application the bytes of dead letters that are too many: the applications with the most bytes give way, down to the
+ * same share each, so that none pushes out those of another.
+ */
+async function excessBytes (store: DeadLetterStore, maxBytes: number): Promise<Map<string, number>> {
+  const excess = new Map<string, number>()
+  if ((await store.size()).bytes <= maxBytes) return excess
+  const bytes = new Map<string, number>()
+  for await (const { application = '', line } of scan(store)) bytes.set(application, (bytes.get(application) ?? 0) + Buffer.byteLength(line))
+  let leftBytes = maxBytes
+  let applications = bytes.size
+  for (const [application, own] of [...bytes].sort(([, a], [, b]) => a - b)) {
+    const share = Math.min(own, leftBytes / applications--)
+    leftBytes -= share
+    if (own > share) excess.set(application, own - share)
+  }
+  return excess
 }
 
 /**

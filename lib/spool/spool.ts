@@ -15,7 +15,7 @@ export interface SpoolOptions {
   limits: Record<Kind, BatchLimits>
   /** Dead letters older than this are evicted. */
   deadLetterMaxAgeMs: number
-  /** Dead letters beyond this many bytes are evicted, oldest first. */
+  /** Dead letters beyond this many bytes are evicted: of the applications with the most bytes, their oldest. */
   deadLetterMaxBytes: number
 }
 
@@ -116,6 +116,8 @@ export interface DeadLetter extends NewDeadLetter {
   destination: string
   /** When it became a dead letter. */
   at: UnixMs
+  /** Whose items these are; absent when nobody knows. */
+  application?: string
 }
 
 /** A record of a version that the process which has leased it does not know. */

@@ -11,7 +11,7 @@ declare module 'fastify' {
 const EVICT_EVERY_MS = 60_000
 const PAGE = 100
 
-function summarize ({ line: _line, at, ...rest }: DeadLetter): DeadLetterSummary {
+function summarize ({ line: _line, application: _application, at, ...rest }: DeadLetter): DeadLetterSummary {
   return { ...rest, at: new Date(at).toISOString() }
 }
 

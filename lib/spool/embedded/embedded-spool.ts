@@ -140,8 +140,8 @@ class EmbeddedSpool implements Spool {
         this.#assertOpen()
         return writer.write({ prepare, lineBytes })
       },
-      append: (batch, { kind, destination, line, items, bytes }, now) => {
-        const queue = scheduler.destination(kind, destination)
+      append: (batch, { kind, destination, line, items, bytes, application }, now) => {
+        const queue = scheduler.destination(kind, destination, application)
         const entries = batch.putRecords(queue, [{ line, items, bytes }], now)
         const appendedAt = monotonicNow()
         batch.afterCommit(() => scheduler.appended(queue, entries, false, appendedAt))
@@ -340,9 +340,10 @@ class EmbeddedSpool implements Spool {
       counters.rejected[reason] = (counters.rejected[reason] ?? 0) + count
     }
     const { kind } = destination
+    const owner = destination.application === '' ? {} : { application: destination.application }
     const { destination: name } = parseQueue(destination.name)
     for (const deadLetter of settlement.deadLetters ?? []) {
-      batch.putDeadLetter({ ...deadLetter, id: this.#deadLetterId(now), kind, destination: name, at: now })
+      batch.putDeadLetter({ ...deadLetter, ...owner, id: this.#deadLetterId(now), kind, destination: name, at: now })
     }
     const remainder = batch.replaceEntries(destination, entries, settlement.remainder ?? [])
     const progress = outcomes.delivered + outcomes.rejected + outcomes.deadLettered > 0

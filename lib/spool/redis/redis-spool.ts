@@ -368,11 +368,11 @@ class RedisSpool implements Spool {
   }
 
   /** For each dead letter: id, JSON, bytes of its line. */
-  #deadLetterArguments ({ kind, destination }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
+  #deadLetterArguments ({ kind, destination, application }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
     const at = unixNow()
     return deadLetters.flatMap(deadLetter => {
       const id = redisDeadLetterId(at, base)
-      return [id, JSON.stringify({ ...deadLetter, id, kind, destination, at }), Buffer.byteLength(deadLetter.line)]
+      return [id, JSON.stringify({ ...deadLetter, id, kind, destination, at, application }), Buffer.byteLength(deadLetter.line)]
     })
   }
 

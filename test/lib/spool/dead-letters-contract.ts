@@ -1,11 +1,11 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeadLetter, NewDeadLetter, Spool, SpoolOptions } from '../../../lib/spool/spool.js'
-import { append, drain, itemsOf, letter, names, records, spoolOptions, takeSoon, type OpenSpool } from './contract.js'
+import { drain, itemsOf, letter, names, records, spoolOptions, takeSoon, type OpenSpool } from './contract.js'
 
 /** Appends so many items to the destination and lets these letters die of them. */
-async function kill (spool: Spool, destination: string, letters: NewDeadLetter[]): Promise<void> {
-  await append(spool, destination, ...records(letters.length))
+async function kill (spool: Spool, destination: string, letters: NewDeadLetter[], application = 'shop'): Promise<void> {
+  await spool.append({ kind: 'logs', destination, application, records: records(letters.length) })
   const lease = await takeSoon(spool)
   await spool.settle(lease, { delivered: itemsOf(lease) - letters.length, deadLetters: letters })
 }
@@ -118,6 +118,19 @@ export function deadLettersContract (open: OpenSpool): void {
       t.match(await (await reopen()).ledger(), { deadLettered: 4, evicted: gone })
     })
   }
+
+  t.test('evicts by bytes the oldest of the application that has the most, and keeps those of others', async t => {
+    const lineBytes = Buffer.byteLength(letter('a1').line)
+    const { spool, reopen } = await open(t, spoolOptions({ lingerMs: 0, deadLetterMaxBytes: 4 * lineBytes }))
+    const names = ['g1', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6']
+    for (const name of names) {
+      await kill(spool, name, [letter(name)], name.startsWith('g') ? 'good' : 'hostile')
+    }
+    t.same(await spool.deadLetters.evict(), { count: 3, items: 3 })
+    const kept = await reopen()
+    t.same((await all(kept)).map(({ line }) => JSON.parse(line).name), ['g1', 'h4', 'h5', 'h6'])
+    t.same(await kept.deadLetters.evict(), { count: 0, items: 0 })
+  })
 
   t.test('evicts nothing within the limits', async t => {
     const { spool } = await open(t, spoolOptions())
