@@ -5,7 +5,7 @@ import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { eventually, startGateway } from '../helpers/app.js'
 
-const ITEMS = 10_000
+const ITEMS = 1_000
 
 t.test('a connection that does not read its answers costs nobody else', async t => {
   const { app, sandbox, token, url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0' })
@@ -22,7 +22,7 @@ t.test('a connection that does not read its answers costs nobody else', async t 
   const body = gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: Array(ITEMS).fill(0) } }))
   const bad = Buffer.concat([Buffer.from(`POST /metric HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`), body])
 
-  t.test('120 requests with 10,000 bad items each, on five connections', async t => {
+  t.test('120 requests with 1,000 bad items each, on five connections', async t => {
     const sockets = await Promise.all(Array.from({ length: 5 }, open))
     for (const socket of sockets) socket.write(Buffer.concat(Array(120).fill(bad)))
     for (let i = 0; i < 10; i++) {
