@@ -62,7 +62,7 @@ t.test('a body that is stored as it came holds the same events', async () => {
 
 const datum = fc.record({
   MetricName: fc.constantFrom('PageLoad', 'a "quoted" name'),
-  Value: fc.double({ noNaN: true, min: -1e100, max: 1e100 }),
+  Value: fc.double({ noNaN: true, min: -1e100, max: 1e100 }).filter(value => value === 0 || Math.abs(value) >= 2 ** -360),
   Timestamp: fc.oneof(fc.constant(NOW / 1_000), fc.constant(NOW), fc.constant(new Date(NOW - 5).toISOString())),
   Dimensions: fc.constant([{ Name: 'Page', Value: '/a' }])
 }, { requiredKeys: ['MetricName', 'Value'] })

@@ -143,8 +143,8 @@ t.test('what has expired leaves the disk', async t => {
     await set.put({ ...TOKEN, id: text, expiresAt: now + 2 * DAY_MS })
   }
   await fill('old', DAY)
-  now += 36 * DAY_MS
-  await fill('new', '2026-12-28')
+  now += 37 * DAY_MS
+  await fill('new', '2026-12-29')
   mock.timers.tick(60_000)
   const databases = openDatabases(path)
   t.teardown(() => databases.close())
@@ -153,7 +153,7 @@ t.test('what has expired leaves the disk', async t => {
   t.equal([...databases.claimEnds.getKeys()].length, 1)
   t.same([...databases.texts.getKeys()], ['new'])
   t.equal([...databases.textEnds.getKeys()].length, 1)
-  t.same([...databases.usage.getKeys()], [['2026-12-28', 'new']])
-  t.same([...databases.series.getKeys()], [['2026-12-28', 'new']])
+  t.same([...databases.usage.getKeys()], [['2026-12-29', 'new']])
+  t.same([...databases.series.getKeys()], [['2026-12-29', 'new']])
   t.same([...databases.revocations.getKeys()], ['new'])
 })
