@@ -48,7 +48,11 @@ local known = redis.call('HGET', KEYS[1], ARGV[1])
 local entry = cjson.decode(ARGV[2])
 if known and (cjson.decode(known)[ARGV[3]] or 0) > (entry[ARGV[3]] or 0) then return end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
-redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
+-- A server that has lost its data must not come to a version that a process knows from before.
+local time = redis.call('TIME')
+if redis.call('HSETNX', KEYS[1], '${VERSION_FIELD}', time[1] .. string.format('%06d', time[2])) == 0 then
+  redis.call('HINCRBY', KEYS[1], '${VERSION_FIELD}', 1)
+end
 `
 
 export interface RedisStateStoreOptions {

@@ -61,6 +61,19 @@ t.test('in Redis', { skip: !BACKENDS.some(backend => backend === 'redis') }, asy
     t.same(await other.hgetall(`${prefix}:revocations`), { [SHOP.id]: JSON.stringify(SHOP), [TOKEN.id]: JSON.stringify(TOKEN), version: '2' })
   })
 
+  t.test('a version of a set does not come back after the server has lost its data', async t => {
+    const set = revocationsOf(store)
+    const versions: number[] = []
+    for (let i = 0; i < 2; i++) {
+      await other.del(`${prefix}:revocations`)
+      await set.put(TOKEN)
+      versions.push(await set.version())
+    }
+    t.ok(versions[1]! > versions[0]!, versions.join(', '))
+    await set.put(SHOP)
+    t.equal(await set.version(), versions[1]! + 1)
+  })
+
   t.test('counters and registers', async t => {
     await other.hincrby(`${prefix}:usage:${DAY}`, 'shop:logs:items', 5)
     t.same(await store.dailyCounters('usage').add(DAY, { 'shop:logs:items': 2 }), { 'shop:logs:items': 7 })
