@@ -2,6 +2,7 @@ import type { IntakeAnswer } from '../../schemas/intake.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { InvalidItemReason } from '../../schemas/reasons.js'
 import { ApiError } from '../http/api-error.js'
+import { KEY_HOLD_MS } from '../spool/key-limits.js'
 import type { KeyedAppend, Spool } from '../spool/spool.js'
 import type { IntakeContext } from './intake-context.js'
 import type { ItemIntake, ParsedItems } from './item-intake.js'
@@ -11,8 +12,6 @@ import { toStoredAnswer } from './stored-answer.js'
 
 /** Seconds after which a client comes back whose first request is still under way. */
 const RETRY_UNDER_WAY = 1
-/** A request that has not ended this long after its wait has lost its process. */
-const HOLD_MS = 10_000
 
 export interface IntakeResult {
   answer: IntakeAnswer
@@ -182,7 +181,7 @@ export class Intake {
       key: idempotencyKey,
       digest,
       answer: toStoredAnswer(answer),
-      holdMs: HOLD_MS + wait * 1000
+      holdMs: KEY_HOLD_MS + wait * 1000
     })
     if (result.state === 'reused') throw new ApiError('idempotencyKeyReused')
     if (result.state === 'under-way') throw new ApiError('requestUnderWay', { retryAfter: RETRY_UNDER_WAY })

@@ -13,6 +13,7 @@ import type { Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
 import { decodeEnvelope, decodeSubscription, toUnreadableLine, SubscriptionError, type LogLine, type Subscription, type UnreadableLine } from '../../lib/metering/subscription.js'
+import { KEY_HOLD_MS } from '../../lib/spool/key-limits.js'
 import { encodeRecords } from '../../lib/spool/record.js'
 import { isObject } from '../../lib/guards.js'
 import { countMetering, createMeteringSink, type StoredMetering } from '../../lib/delivery/sinks/metering/metering-sink.js'
@@ -30,7 +31,6 @@ declare module 'fastify' {
 const DESTINATION = 'platform'
 /** Whose share of the idempotency keys the deliveries of Firehose have; no application has such an id. */
 const KEYS_OF = '~metering'
-const HOLD_MS = 10_000
 /** That every line of a delivery was skipped is told no more often. */
 const TOLD_AGAIN_MS = 60_000
 const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by what became of them.'
@@ -90,7 +90,7 @@ function createMetering (fastify: FastifyInstance) {
     if (key === undefined) await spool.append(append)
     else {
       // A delivery that is repeated is the same, so its key says all.
-      const result = await spool.appendOnce([{ ...append, part: '' }], { application: KEYS_OF, key, digest: key, answer: '', holdMs: HOLD_MS })
+      const result = await spool.appendOnce([{ ...append, part: '' }], { application: KEYS_OF, key, digest: key, answer: '', holdMs: KEY_HOLD_MS })
       if (result.state === 'under-way') throw new ApiError('requestUnderWay')
       if (result.state !== 'stored') return
       await result.finish()
