@@ -119,7 +119,7 @@ export const ConfigSchema = Type.Object({
   REDIS_PREFIX: Type.String({ default: 'cloudwatch-postman', pattern: '^[\\w.:-]{1,64}$', description: 'the beginning of every key in Redis, a different one for each of the gateways that share it: letters, digits and . : _ -' }),
   REDIS_SHARDS: integer({ default: 4, minimum: 1, maximum: 256, description: 'the number of shards of the spool in Redis, 1 to 256; the same for every process' }),
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'the folder of the embedded spool' }),
-  SPOOL_MAX_BYTES: integer({ default: 1_024 * MIB, minimum: MIB, description: 'the bytes of waiting items above which new items are answered 503' }),
+  SPOOL_MAX_BYTES: integer({ default: 1_024 * MIB, minimum: MIB, description: 'the bytes of waiting items above which new items are answered 503; each of several applications has a share of them' }),
   SPOOL_SYNC: stringEnum(['commit', 'always'], { default: 'commit', description: 'commit (an answered item survives the process) or always (it survives the machine)' }),
   LEASE_MS: integer({ default: 60_000, minimum: 1_000, description: 'milliseconds after which the records of a dead forwarder are taken over' }),
   DEAD_LETTER_MAX_AGE_MS: integer({ default: 14 * DAY_MS, minimum: 1_000, description: 'milliseconds after which a dead letter is evicted' }),

@@ -52,6 +52,10 @@ export class Applications {
     return this.#byId.get(id)
   }
 
+  get count (): number {
+    return this.#byId.size
+  }
+
   /** In the order of the file. */
   list (): Application[] {
     return [...this.#byId.values()]

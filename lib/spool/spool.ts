@@ -11,6 +11,8 @@ export interface SpoolOptions {
   leaseMs: number
   /** Bytes of stored records, and of what is kept for idempotency keys, after which append throws SpoolFullError. */
   maxBytes: number
+  /** Whether there are several applications, each with a share of maxBytes; false unless given. */
+  isShared?: () => boolean
   /** By kind: a destination with this much waiting is due at once. */
   limits: Record<Kind, BatchLimits>
   /** Dead letters older than this are evicted. */
@@ -35,7 +37,7 @@ export interface Append {
   destination: string
   /** Stored all or none, in this order. */
   records: SpoolRecord[]
-  /** Whose records these are; the destinations of one application are leased in turn with those of others. */
+  /** Whose records these are: a lease holds records of one application alone, and the applications have their turns. */
   application?: string
   /** A client waits for the delivery, so the destination is due at once. */
   urgent?: boolean
@@ -81,7 +83,7 @@ export interface Lease {
   kind: Kind
   destination: string
   records: LeasedRecord[]
-  /** Who has sent the first of the records that its destination holds; absent when nobody knows. */
+  /** Who has sent its records; absent when nobody knows. */
   application?: string
   /** Whether its records were set aside before, for a process that knows their version. */
   unread?: boolean
@@ -187,17 +189,18 @@ export interface DeadLetters {
 /**
  * Keeps accepted items until CloudWatch has answered for them.
  *
- * Records wait in one queue per destination, so that no destination delays another. A destination is due, which is that
- * its records may be leased, when a full batch waits, when its first record has lingered, or at once after an urgent
- * append; the records that a lease leaves behind linger again. After a release or a settlement with a delay the
- * destination is not due before that delay has passed, whatever is appended meanwhile.
+ * Records wait in one queue per destination and application, so that no queue delays another. A destination is due, which
+ * is that its records may be leased, when a full batch waits, when its first record has lingered, or at once after an
+ * urgent append; the records that a lease leaves behind linger again. After a release or a settlement with a delay the
+ * destination is not due before that delay has passed, whatever is appended meanwhile. All of this is said of the queue
+ * of one application, and holds for the queues of others by themselves.
  *
  * Nothing stored is ever dropped to make room.
  */
 export interface Spool {
   /**
    * Resolves when the records would survive a SIGKILL of this process.
-   * @throws SpoolFullError when they do not fit
+   * @throws SpoolFullError when they do not fit; ShareFullError when they do not fit the share of their application
    * @throws SpoolUnavailableError when the store does not answer; the records may or may not have been stored
    */
   append (append: Append): Promise<void>
@@ -247,6 +250,17 @@ export interface Spool {
 /** The spool holds its maxBytes already, or its disk or memory is full. */
 export class SpoolFullError extends Error {
   override name = 'SpoolFullError'
+}
+
+/** The application holds its share of the spool already, while others may go on. */
+export class ShareFullError extends SpoolFullError {
+  override name = 'ShareFullError'
+  readonly application: string
+
+  constructor (application: string) {
+    super(`the application "${application}" holds its share of the spool`)
+    this.application = application
+  }
 }
 
 /** The store cannot be reached, or refuses to answer. */

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest, HTTPM
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { ApiErrorName } from '../../schemas/error-table.js'
-import { SpoolFullError, SpoolUnavailableError } from '../../lib/spool/spool.js'
+import { ShareFullError, SpoolFullError, SpoolUnavailableError } from '../../lib/spool/spool.js'
 
 const METHODS: HTTPMethods[] = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']
 /** Seconds after which a refused client should try again. */
@@ -42,6 +42,12 @@ function isOfEmptyBody (error: FastifyError | ApiError, { bodyText }: FastifyReq
 
 function toApiError (error: FastifyError | ApiError): ApiError {
   if (error instanceof ApiError) return error
+  if (error instanceof ShareFullError) {
+    return new ApiError('spoolFull', {
+      message: `The items of the application "${error.application}" that wait for CloudWatch fill its share of the gateway: try again later.`,
+      retryAfter: RETRY_AFTER_FULL
+    })
+  }
   if (error instanceof SpoolFullError) return new ApiError('spoolFull', { retryAfter: RETRY_AFTER_FULL })
   if (error instanceof SpoolUnavailableError) return new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_UNAVAILABLE })
   if (error.validation !== undefined) return fromValidation(error)

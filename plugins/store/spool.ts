@@ -20,11 +20,12 @@ async function openSpool ({ config, redis, log }: FastifyInstance, options: Spoo
 
 /** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */
 async function spool (fastify: FastifyInstance): Promise<void> {
-  const { config } = fastify
+  const { applications, config } = fastify
   const options: SpoolOptions = {
     lingerMs: config.FLUSH_INTERVAL_MS,
     leaseMs: config.LEASE_MS,
     maxBytes: config.SPOOL_MAX_BYTES,
+    isShared: () => applications.count > 1,
     limits: LEASE_LIMITS,
     deadLetterMaxAgeMs: config.DEAD_LETTER_MAX_AGE_MS,
     deadLetterMaxBytes: config.DEAD_LETTER_MAX_BYTES
@@ -34,4 +35,4 @@ async function spool (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => spool.close())
 }
 
-export default fp(spool, { name: 'spool', dependencies: ['config', 'redis'] })
+export default fp(spool, { name: 'spool', dependencies: ['config', 'redis', 'applications'] })

@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
-import { BACKENDS, startGateway } from '../helpers/app.js'
+import { BACKENDS, eventually, startGateway } from '../helpers/app.js'
 
 const MIB = 1_048_576
 const ITEMS = 10_000
@@ -14,9 +14,12 @@ for (const backend of BACKENDS) {
   t.test(`what is answered and kept for a request is bounded, ${backend}`, async t => {
     const file = await applicationsFile(t, [
       { id: 'shop', namespaces: ['*'], logGroups: ['*'] },
+      { id: 'good', namespaces: ['*'], logGroups: ['*'] },
       { id: 'poor', namespaces: ['*'], logGroups: ['*'], budgets: { soft: 1, daily: { items: 15_000 } } }
     ])
-    const { app, post, url } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0', SPOOL_MAX_BYTES: String(MIB) }, backend)
+    const { app, post, sandbox, url } = await startGateway(t, {
+      APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0', SPOOL_MAX_BYTES: String(MIB), SHUTDOWN_GRACE_MS: '1'
+    }, backend)
     const tokenOf = async (id: string): Promise<string> => {
       const { accessToken } = await (await post('/token', { clientToken: clientJwt({ iss: id }, secretOf(id)) })).json() as { accessToken: string }
       return accessToken
@@ -72,6 +75,34 @@ for (const backend of BACKENDS) {
       t.match(await (await send(ALL_BAD, poor)).json(), { error: { code: 151 } })
       await app.usage.report(1)
       t.match((await app.usage.report(1)).usage.find(({ application }) => application === 'poor'), { refused: { metrics: 2 * ITEMS, logs: 0 }, items: { metrics: 0 } })
+    })
+
+    t.test('while nothing is delivered one application fills its share and leaves room for others; alone it fills the whole', async t => {
+      const good = `Bearer ${await tokenOf('good')}`
+      await eventually(async () => (await app.spool.depth()).records === 0 ? true : undefined)
+      sandbox.faults.set([{ kind: 'error', status: 500 }])
+      t.teardown(() => sandbox.faults.clear())
+      const body = { logGroupName: 'g', logStreamName: 's', logEvents: Array.from({ length: 10 }, () => ({ message: 'x'.repeat(5_000) })) }
+      const log = async (token: string): Promise<Response> => await post('/logEvents', body, { authorization: token })
+      /** Sends until the gateway takes no more. @returns its last answer */
+      const fill = async (token: string): Promise<Response> => {
+        let answer = await log(token)
+        while (answer.status === 201) answer = await log(token)
+        return answer
+      }
+      const refused = await fill(authorization)
+      t.equal(refused.status, 503)
+      t.equal(refused.headers.get('retry-after'), '30')
+      t.match(await refused.json(), { error: { code: 160, message: /the application "shop" .* its share/ } })
+      t.ok((await app.spool.depth()).bytes < 0.67 * MIB, 'a third of the spool is left')
+      for (let i = 0; i < 3; i++) t.equal((await log(good)).status, 201)
+      t.equal((await log(authorization)).status, 503)
+
+      await file.write([{ id: 'shop', namespaces: ['*'], logGroups: ['*'] }])
+      await eventually(() => app.applications.count === 1 ? true : undefined)
+      const full = await fill(authorization)
+      t.match(await full.json(), { error: { code: 160, message: /cannot store more items now/ } })
+      t.ok((await app.spool.depth()).bytes > 0.8 * MIB)
     })
   })
 }

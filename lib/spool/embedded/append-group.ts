@@ -1,29 +1,29 @@
 import type { Kind } from '../../../schemas/kinds.js'
+import { queueName } from '../queue-name.js'
 import type { Append, SpoolRecord } from '../spool.js'
 
-/** The records that the appends of a group bring for one destination, so that they share entries. */
+/** The records that the appends of a group bring for one queue, so that they share entries. */
 export interface GroupedAppend {
   kind: Kind
-  destination: string
+  queue: string
   records: SpoolRecord[]
   urgent: boolean
-  /** Empty when nobody knows. */
-  application: string
 }
 
-/** Groups appends by destination. */
+/** Groups appends by their queue. */
 export class AppendGroup {
-  readonly #byDestination = new Map<string, GroupedAppend>()
+  readonly #byQueue = new Map<string, GroupedAppend>()
 
   get all (): GroupedAppend[] {
-    return [...this.#byDestination.values()]
+    return [...this.#byQueue.values()]
   }
 
   add ({ kind, destination, records, urgent = false, application = '' }: Append): void {
-    const name = `${kind}:${destination}`
-    const grouped = this.#byDestination.get(name)
+    const queue = queueName(destination, application)
+    const name = `${kind}:${queue}`
+    const grouped = this.#byQueue.get(name)
     if (grouped === undefined) {
-      this.#byDestination.set(name, { kind, destination, records: [...records], urgent, application })
+      this.#byQueue.set(name, { kind, queue, records: [...records], urgent })
       return
     }
     for (const record of records) grouped.records.push(record)

@@ -34,8 +34,11 @@ export interface AppenderOptions {
 
 /** Appends that are stored together, and what is kept for the idempotency key of their request. */
 interface Op extends SizedOp {
+  /** All of one application. */
   appends: readonly Append[]
   answer: KeyedAnswer | null
+  /** Empty when nobody knows. */
+  application: string
 }
 
 /** Writes appends to the journal, those of one moment in one frame. */
@@ -102,8 +105,9 @@ export class Appender {
     const { capacity } = this.#options
     const keyBytes = answer === null ? 0 : keyBytesOf(answer[2])
     const lineBytes = appends.reduce((sum, { records }) => sum + lineBytesOf(records), keyBytes)
-    capacity.reserve(lineBytes)
-    await this.#commits.push({ appends, answer, lineBytes })
+    const application = appends[0]?.application ?? ''
+    capacity.reserve(lineBytes, application)
+    await this.#commits.push({ appends, answer, lineBytes, application })
   }
 
   idle (): Promise<void> {
@@ -116,7 +120,7 @@ export class Appender {
       await this.#writeFrame(group.map(({ op }) => op))
     } finally {
       // At once for the whole group: from here on the MemTable counts these bytes.
-      for (const { op } of group) capacity.release(op.lineBytes)
+      for (const { op } of group) capacity.release(op.lineBytes, op.application)
     }
     for (const { resolve } of group) resolve()
   }

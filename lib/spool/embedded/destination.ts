@@ -2,7 +2,7 @@ import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
 import type { EntrySizes } from '../entry-codec.js'
-import { parseQueue } from '../unread-queue.js'
+import { parseQueueName } from '../queue-name.js'
 import type { OwnedDue } from './fair-due-queue.js'
 
 /** The key of an entry in the tables: all that is known of it without reading its value. */
@@ -21,10 +21,11 @@ export interface HeldLease {
   settling: boolean
 }
 
-/** The queue of one destination, without the values of its entries. */
+/** One queue, without the values of its entries. */
 export interface Destination extends OwnedDue {
   id: number
   kind: Kind
+  /** That of the queue. */
   name: string
   /** Of a queue of unread records, their version; else null. */
   unreadVersion: number | null
@@ -51,11 +52,13 @@ export interface Destination extends OwnedDue {
 }
 
 export function createDestination (id: number, kind: Kind, name: string, named: boolean): Destination {
+  const { application, version } = parseQueueName(name)
   return {
     id,
     kind,
     name,
-    unreadVersion: parseQueue(name).version,
+    application,
+    unreadVersion: version,
     named,
     stored: 0,
     records: 0,
@@ -68,8 +71,7 @@ export function createDestination (id: number, kind: Kind, name: string, named: 
     holdUntil: -Infinity,
     attempt: 0,
     dueAt: null,
-    heapIndex: -1,
-    application: ''
+    heapIndex: -1
   }
 }
 

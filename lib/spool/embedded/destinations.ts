@@ -11,8 +11,8 @@ export class Destinations {
   #nextId = 1
 
   /** Takes in a destination of the table of names. */
-  load (id: number, kind: Kind, name: string, application: string): void {
-    this.#add(createDestination(id, kind, name, true)).application = application
+  load (id: number, kind: Kind, name: string): void {
+    this.#add(createDestination(id, kind, name, true))
   }
 
   /** Call it once all stored entries are taken in. */

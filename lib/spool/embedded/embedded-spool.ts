@@ -14,7 +14,7 @@ import {
   type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
-import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
+import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { Appender } from './appender.js'
 import { Capacity } from './capacity.js'
 import { createDeadLetterStore, deadLetterId } from './dead-letter-store.js'
@@ -96,7 +96,7 @@ class EmbeddedSpool implements Spool {
   #nextDeadLetter = 0
 
   constructor (options: EmbeddedSpoolOptions, tables: Tables, unlock: () => Promise<void>) {
-    const { dataDir, lingerMs, limits, maxBytes } = options
+    const { dataDir, lingerMs, limits, maxBytes, isShared = () => false } = options
     this.#options = options
     this.#tables = tables
     this.#unlock = unlock
@@ -114,7 +114,9 @@ class EmbeddedSpool implements Spool {
     const capacity = new Capacity({
       maxBytes,
       disk: new Disk(dataDir, options.diskFree),
+      isShared,
       storedBytes: () => scheduler.lineBytes + memTable.lineBytes + this.#keyBytes(),
+      heldBytes: application => scheduler.lineBytesOf(application) + memTable.lineBytesOf(application),
       deadLetterBytes: () => this.#writer.counters.letterBytes
     })
     const writer = new TableWriter({ tables, limits, keyLimits: keyLimits(maxBytes), journal, memTable, scheduler, capacity, firstSeq })
@@ -140,8 +142,8 @@ class EmbeddedSpool implements Spool {
         this.#assertOpen()
         return writer.write({ prepare, lineBytes })
       },
-      append: (batch, { kind, destination, line, items, bytes, application }, now) => {
-        const queue = scheduler.destination(kind, destination, application)
+      append: (batch, { kind, destination, line, items, bytes, application = '' }, now) => {
+        const queue = scheduler.destination(kind, queueName(destination, application))
         const entries = batch.putRecords(queue, [{ line, items, bytes }], now)
         const appendedAt = monotonicNow()
         batch.afterCommit(() => scheduler.appended(queue, entries, false, appendedAt))
@@ -176,7 +178,8 @@ class EmbeddedSpool implements Spool {
     }
     const { lease: { id, destination: { name, unreadVersion, attempt, application } }, picked } = taken
     const records = picked.flatMap(({ entry, value }) => unpackEntry(value, entry))
-    const lease: Lease = { id, kind, destination: parseQueue(name).destination, records, unread: unreadVersion !== null, attempt }
+    const { destination } = parseQueueName(name)
+    const lease: Lease = { id, kind, destination, records, unread: unreadVersion !== null, attempt }
     if (application !== '') lease.application = application
     return { lease }
   }
@@ -185,10 +188,10 @@ class EmbeddedSpool implements Spool {
     return this.#memTable.nextDueMs(kind, monotonicNow())
   }
 
-  /** Whether the MemTable has more for the destination that is due without a full batch, which can share its call. */
+  /** Whether the MemTable has more for the queue that is due without a full batch, which can share its call. */
   #couldTakeMore (kind: Kind): boolean {
-    const destination = this.#scheduler.lingered(kind)
-    return destination !== null && this.#memTable.has(kind, destination)
+    const queue = this.#scheduler.lingered(kind)
+    return queue !== null && this.#memTable.has(kind, queue)
   }
 
   async extend (lease: Lease): Promise<void> {
@@ -285,9 +288,8 @@ class EmbeddedSpool implements Spool {
   #restore (): number {
     let lastSeq = 0
     for (const { key, value } of this.#tables.names.getRange()) {
-      // Earlier versions stored no application.
-      const [kind, name, application = ''] = JSON.parse(value) as [Kind, string, string?]
-      this.#scheduler.load(key, kind, name, application)
+      const [kind, name] = JSON.parse(value) as [Kind, string]
+      this.#scheduler.load(key, kind, name)
     }
     for (const { destinationId, entry } of this.#tables.scanEntries()) {
       this.#scheduler.restore(destinationId, entry, onMonotonicClock(entry.appendedAt))
@@ -299,8 +301,8 @@ class EmbeddedSpool implements Spool {
 
   /** The journal has this content, and the tables are to have it. */
   #journaled (frame: number, content: FrameContent, appendedAt: MonotonicMs): void {
-    const ready = this.#memTable.add(frame, content, appendedAt, (kind, destination) =>
-      this.#scheduler.waiting(kind, destination))
+    const ready = this.#memTable.add(frame, content, appendedAt, (kind, queue) =>
+      this.#scheduler.waiting(kind, queue))
     for (const kind of ready) this.#events.emit('due', kind)
     const urgent = content.queues.some(queue => queue.urgent)
     if (urgent || this.#memTable.lineBytes + this.#memTable.keyBytes >= FLUSH_BYTES) this.#writer.flushMemTable()
@@ -339,9 +341,9 @@ class EmbeddedSpool implements Spool {
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) {
       counters.rejected[reason] = (counters.rejected[reason] ?? 0) + count
     }
-    const { kind } = destination
-    const owner = destination.application === '' ? {} : { application: destination.application }
-    const { destination: name } = parseQueue(destination.name)
+    const { kind, application } = destination
+    const owner = application === '' ? {} : { application }
+    const { destination: name } = parseQueueName(destination.name)
     for (const deadLetter of settlement.deadLetters ?? []) {
       batch.putDeadLetter({ ...deadLetter, ...owner, id: this.#deadLetterId(now), kind, destination: name, at: now })
     }
@@ -350,7 +352,7 @@ class EmbeddedSpool implements Spool {
     batch.afterCommit(() => this.#scheduler.settled(held, remainder, progress, settlement.delayMs))
     const appendedAt = Math.min(...entries.map(entry => entry.appendedAt))
     for (const [version, records] of byVersion(settlement.unread ?? [])) {
-      const queue = this.#scheduler.destination(kind, unreadQueue(name, version), destination.application)
+      const queue = this.#scheduler.destination(kind, queueName(name, application, version))
       const setAside = batch.putRecords(queue, records, appendedAt)
       batch.afterCommit(() => this.#scheduler.setAside(queue, setAside, settlement.unreadDelayMs ?? 0))
     }

@@ -1,10 +1,10 @@
 import type { MonotonicMs } from '../../../schemas/common.js'
 import { DueQueue, type Due } from './due-queue.js'
 
-/** A member of a FairDueQueue; its application stays the same while it is queued. */
+/** A member of a FairDueQueue. */
 export interface OwnedDue extends Due {
   /** Empty when nobody knows. */
-  application: string
+  readonly application: string
 }
 
 /** Members by the time at which they are due; of those that are due, the applications have their turns. */

@@ -4,8 +4,8 @@ import type { BatchLimits } from '../batch-limits.js'
 import { packEntries, type EncodedEntry } from '../entry-codec.js'
 import type { GroupedAppend } from './append-group.js'
 
-/** `[kind, destination, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …], application]`; earlier versions wrote no application. */
-type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][], string?]
+/** `[kind, queue, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
+type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][]]
 
 /** What is kept for an idempotency key. */
 export type KeyedAnswer = [key: string, expiresAt: UnixMs, answer: string, digest: string, application: string]
@@ -18,35 +18,33 @@ interface AnswersHeader { claims: KeyedAnswer[] }
 
 const NEWLINE = 0x0a
 
-/** The entries that one frame holds for one destination. */
-export interface DestinationEntries {
+/** The entries that one frame holds for one queue. */
+export interface QueueEntries {
   kind: Kind
-  destination: string
+  queue: string
   /** In the order of appends; their values lie in the frame. */
   entries: EncodedEntry[]
   appendedAt: UnixMs
   urgent: boolean
-  /** Empty when nobody knows. */
-  application: string
 }
 
 export interface FrameContent {
-  queues: DestinationEntries[]
+  queues: QueueEntries[]
   answers: KeyedAnswer[]
 }
 
 /**
  * Writes a group of appends as the body of one frame: a line with the answers to idempotency keys, if any, then per
- * destination a line with the sizes of its entries, and their values.
+ * queue a line with the sizes of its entries, and their values.
  */
 export function toFrame (
   appends: GroupedAppend[], answers: KeyedAnswer[], limits: Record<Kind, BatchLimits>, appendedAt: UnixMs
-): { body: Buffer, queues: DestinationEntries[] } {
+): { body: Buffer, queues: QueueEntries[] } {
   const answersLine = answers.length === 0 ? '' : `${JSON.stringify({ claims: answers } satisfies AnswersHeader)}\n`
-  const packed = appends.map(({ kind, destination, records, urgent, application }) => {
+  const packed = appends.map(({ kind, queue, records, urgent }) => {
     const entries = packEntries(records, limits[kind])
     const sizes = entries.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
-    return { kind, destination, urgent, application, entries, line: `${JSON.stringify([kind, destination, appendedAt, urgent, sizes, ...(application === '' ? [] : [application])])}\n` }
+    return { kind, queue, urgent, entries, line: `${JSON.stringify([kind, queue, appendedAt, urgent, sizes])}\n` }
   })
   const size = packed.reduce(
     (sum, { line, entries }) => entries.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(line)),
@@ -54,14 +52,13 @@ export function toFrame (
   )
   const body = Buffer.allocUnsafeSlow(size)
   let at = body.write(answersLine)
-  const queues = packed.map(({ kind, destination, urgent, application, entries, line }) => {
+  const queues = packed.map(({ kind, queue, urgent, entries, line }) => {
     at += body.write(line, at)
     return {
       kind,
-      destination,
+      queue,
       appendedAt,
       urgent,
-      application,
       entries: entries.map(({ valueBytes, write, ...sizes }) => {
         write(body, at)
         at += valueBytes
@@ -83,12 +80,12 @@ export function fromFrame (body: Buffer): FrameContent {
       content.answers = header.claims.filter(({ length }) => length === KEYED_ANSWER_FIELDS)
       continue
     }
-    const [kind, destination, appendedAt, urgent, sizes, application = ''] = header
+    const [kind, queue, appendedAt, urgent, sizes] = header
     const entries = sizes.map(([records, items, bytes, lineBytes, valueBytes]) => {
       at += valueBytes
       return { records, items, bytes, lineBytes, value: body.subarray(at - valueBytes, at) }
     })
-    content.queues.push({ kind, destination, appendedAt, urgent, application, entries })
+    content.queues.push({ kind, queue, appendedAt, urgent, entries })
   }
   return content
 }

@@ -1,13 +1,17 @@
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
+import { ApplicationBytes } from '../application-share.js'
 import { isFullBatch, type BatchLimits, type BatchSize } from '../batch-limits.js'
 import type { EncodedEntry } from '../entry-codec.js'
 import { keyBytesOf } from '../key-limits.js'
+import { parseQueueName } from '../queue-name.js'
 import type { Depth } from '../spool.js'
-import type { DestinationEntries, FrameContent, KeyedAnswer } from './frame.js'
+import type { FrameContent, KeyedAnswer, QueueEntries } from './frame.js'
 
-/** The entries of one destination; `appendedAt` is that of the oldest. */
-export interface MemTableQueue extends DestinationEntries, BatchSize {
+/** The entries of one queue; `appendedAt` is that of the oldest. */
+export interface MemTableQueue extends QueueEntries, BatchSize {
+  /** Empty when nobody knows. */
+  application: string
   /** When the oldest entry was appended. */
   since: MonotonicMs
 }
@@ -34,6 +38,7 @@ export class MemTable {
   /** The content that is on its way into the tables. */
   #flushing: MemTableContent | null = null
   #lineBytes = 0
+  readonly #lineBytesOf = new ApplicationBytes()
   #items = 0
   /** The youngest frame that was added. */
   #frame = 0
@@ -57,6 +62,10 @@ export class MemTable {
     return this.#lineBytes
   }
 
+  lineBytesOf (application: string): number {
+    return this.#lineBytesOf.of(application)
+  }
+
   /** Bytes that are kept for idempotency keys. */
   get keyBytes (): number {
     return this.#keyBytes
@@ -65,22 +74,22 @@ export class MemTable {
   /**
    * @param frame whose content it is
    * @param since when it was appended
-   * @param storedOf what the tables have of a destination that no lease holds
+   * @param storedOf what the tables have of a queue that no lease holds
    * @returns the kinds of which now a full batch waits
    */
   add (
     frame: number, { queues, answers }: FrameContent, since: MonotonicMs,
-    storedOf: (kind: Kind, destination: string) => BatchSize
+    storedOf: (kind: Kind, queue: string) => BatchSize
   ): Kind[] {
     const ready: Kind[] = []
     for (const added of queues) {
-      const { kind, destination } = added
+      const { kind, queue: name } = added
       const queue = this.#queueOf(added, since)
       for (const entry of added.entries) {
         push(queue, entry)
-        this.#count(entry, 1)
+        this.#count(queue, entry, 1)
       }
-      if (!this.#ready.has(kind) && completesBatch(queue, storedOf(kind, destination), this.#limits[kind])) {
+      if (!this.#ready.has(kind) && completesBatch(queue, storedOf(kind, name), this.#limits[kind])) {
         this.#ready.add(kind)
         ready.push(kind)
       }
@@ -110,7 +119,7 @@ export class MemTable {
   /** The tables have the content that was handed out. */
   flushed (): void {
     const { queues, answers } = this.#flushing!
-    for (const { entries } of queues) for (const entry of entries) this.#count(entry, -1)
+    for (const queue of queues) for (const entry of queue.entries) this.#count(queue, entry, -1)
     // A key that had expired may have got another answer since.
     for (const answer of answers) if (this.#answers.get(answer[0]) === answer) this.#forget(answer[0])
     this.#flushing = null
@@ -127,12 +136,12 @@ export class MemTable {
     this.#flushing = null
   }
 
-  /** Whether it has entries of this destination. */
-  has (kind: Kind, destination: string): boolean {
-    return this.#all().some(queue => queue.kind === kind && queue.destination === destination)
+  /** Whether it has entries of this queue. */
+  has (kind: Kind, name: string): boolean {
+    return this.#all().some(({ kind: other, queue }) => other === kind && queue === name)
   }
 
-  /** Milliseconds until a destination of this kind is due; null when there is none. */
+  /** Milliseconds until a queue of this kind is due; null when there is none. */
   nextDueMs (kind: Kind, now: MonotonicMs): number | null {
     if (this.#ready.has(kind)) return 0
     let oldest = Infinity
@@ -165,17 +174,19 @@ export class MemTable {
     return [...this.#flushing?.queues ?? [], ...this.#queues.values()]
   }
 
-  #count ({ items, lineBytes }: EncodedEntry, sign: 1 | -1): void {
+  #count ({ application }: MemTableQueue, { items, lineBytes }: EncodedEntry, sign: 1 | -1): void {
     this.#items += sign * items
     this.#lineBytes += sign * lineBytes
+    this.#lineBytesOf.add(application, sign * lineBytes)
   }
 
-  #queueOf ({ kind, destination, appendedAt, urgent, application }: DestinationEntries, since: MonotonicMs): MemTableQueue {
-    const name = `${kind}:${destination}`
-    let queue = this.#queues.get(name)
+  #queueOf ({ kind, queue: name, appendedAt, urgent }: QueueEntries, since: MonotonicMs): MemTableQueue {
+    const key = `${kind}:${name}`
+    let queue = this.#queues.get(key)
     if (queue === undefined) {
-      queue = { kind, destination, entries: [], appendedAt, since, urgent, application, items: 0, bytes: 0 }
-      this.#queues.set(name, queue)
+      const { application } = parseQueueName(name)
+      queue = { kind, queue: name, application, entries: [], appendedAt, since, urgent, items: 0, bytes: 0 }
+      this.#queues.set(key, queue)
     }
     queue.urgent ||= urgent
     return queue
@@ -188,7 +199,7 @@ function push (queue: MemTableQueue, entry: EncodedEntry): void {
   queue.bytes += entry.bytes
 }
 
-/** Whether the queue makes the first full batch of its destination, together with the entries in the tables. */
+/** Whether the queue makes its first full batch, together with its entries in the tables. */
 function completesBatch ({ items, bytes }: MemTableQueue, stored: BatchSize, limits: BatchLimits): boolean {
   return !isFullBatch(stored, limits) && isFullBatch({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
 }

@@ -1,5 +1,6 @@
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
+import { ApplicationBytes } from '../application-share.js'
 import type { BatchSize } from '../batch-limits.js'
 import type { Depth, SpoolOptions, UnreadCount } from '../spool.js'
 import {
@@ -36,6 +37,7 @@ export class Scheduler {
   readonly #destinations = new Destinations()
   readonly #queues = byKind(() => new FairDueQueue<Destination>())
   readonly #totals = byKind((): Totals => ({ records: 0, items: 0, lineBytes: 0 }))
+  readonly #lineBytesOf = new ApplicationBytes()
   readonly #leases = new Map<string, HeldLease>()
   #nextLease = 1
 
@@ -44,8 +46,8 @@ export class Scheduler {
   }
 
   /** Takes in a destination of the table of names; its entries follow with `restore`. */
-  load (id: number, kind: Kind, name: string, application: string): void {
-    this.#destinations.load(id, kind, name, application)
+  load (id: number, kind: Kind, name: string): void {
+    this.#destinations.load(id, kind, name)
   }
 
   /** Takes in a stored entry; entries of a destination without a name are left alone. */
@@ -65,11 +67,9 @@ export class Scheduler {
     this.#destinations.loaded()
   }
 
-  /** @param application whose the next entries are; counts when the destination holds none of another */
-  destination (kind: Kind, name: string, application = ''): Destination {
-    const destination = this.#destinations.findOrCreate(kind, name)
-    if (destination.dueAt === null && destination.stored === 0) destination.application = application
-    return destination
+  /** @param name of the queue */
+  destination (kind: Kind, name: string): Destination {
+    return this.#destinations.findOrCreate(kind, name)
   }
 
   /**
@@ -102,7 +102,7 @@ export class Scheduler {
     return null
   }
 
-  /** What no lease holds of a destination. */
+  /** What no lease holds of a queue. */
   waiting (kind: Kind, name: string): BatchSize {
     return this.#destinations.find(kind, name)?.waiting ?? NOTHING
   }
@@ -117,7 +117,7 @@ export class Scheduler {
     }
   }
 
-  /** The destination whose turn it is, when it is due for its linger and not for a full batch. */
+  /** The queue whose turn it is, when it is due for its linger and not for a full batch. */
   lingered (kind: Kind): string | null {
     const now = this.#options.now()
     const next = this.#queues[kind].next(now)
@@ -229,6 +229,10 @@ export class Scheduler {
     return KINDS.reduce((sum, kind) => sum + this.#totals[kind].lineBytes, 0)
   }
 
+  lineBytesOf (application: string): number {
+    return this.#lineBytesOf.of(application)
+  }
+
   #addStored (destination: Destination, entries: StoredEntry[]): void {
     if (entries.length > 0) this.#destinations.filled(destination)
     this.#count(destination, entries, 1)
@@ -242,6 +246,7 @@ export class Scheduler {
       totals.records += sign * records
       totals.items += sign * items
       totals.lineBytes += sign * lineBytes
+      this.#lineBytesOf.add(destination.application, sign * lineBytes)
     }
   }
 

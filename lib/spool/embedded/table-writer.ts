@@ -134,9 +134,9 @@ export class TableWriter {
     const { memTable, scheduler } = this.#options
     if (memTable.isEmpty) return null
     const { queues, answers, frame } = memTable.beginFlush()
-    for (const { kind, destination: name, entries, appendedAt, since, urgent, application } of queues) {
+    for (const { kind, queue, entries, appendedAt, since, urgent } of queues) {
       for (const { items } of entries) batch.counters.accepted += items
-      const destination = scheduler.destination(kind, name, application)
+      const destination = scheduler.destination(kind, queue)
       const stored = batch.putEncoded(destination, entries, appendedAt)
       batch.afterCommit(() => scheduler.appended(destination, stored, urgent, since))
     }

@@ -31,7 +31,7 @@ export interface Writes {
  * gather; a power cut takes the file back to the last commit that had reached the disk.
  */
 export class Tables {
-  /** Destination id → `[kind, destination]`. */
+  /** Destination id → `[kind, queue]`. */
   readonly names: Database<string, number>
   /** The ledger and the youngest frame of the journal, under the keys of write-batch.ts. */
   readonly state: Database<string, string>

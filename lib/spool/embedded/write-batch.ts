@@ -74,7 +74,8 @@ export class WriteBatch {
   #putEntries (destination: Destination, entries: MergedEntry[], appendedAt: UnixMs): StoredEntry[] {
     this.touched.add(destination)
     if (!destination.named) {
-      this.#writes.push(writes => writes.put(this.#tables.names, destination.id, nameOf(destination)))
+      const { id, kind, name } = destination
+      this.#writes.push(writes => writes.put(this.#tables.names, id, JSON.stringify([kind, name])))
       this.afterCommit(() => { destination.named = true })
     }
     return entries.map(entry => this.#putEntry(destination, entry, this.#nextSeq(), appendedAt))
@@ -134,11 +135,6 @@ export class WriteBatch {
     })
     for (const callback of this.#afterCommit) callback()
   }
-}
-
-/** The application is left out when nobody knows it, as earlier versions did. */
-function nameOf ({ kind, name, application }: Destination): string {
-  return JSON.stringify(application === '' ? [kind, name] : [kind, name, application])
 }
 
 function encode (packed: PackedEntry): MergedEntry {

@@ -24,14 +24,14 @@ local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(A
 local now, wall = clock()
 local results, early, i = {}, false, 8
 
-local function append(dest, application, urgent, key, answer, ttl, lineBytes, at, count)
+local function append(destination, application, urgent, key, answer, ttl, lineBytes, at, count)
   if key ~= '' then
     local known = redis.call('GET', base .. ':k:' .. key)
     if known then return '=' .. known end
   end
   if tonumber(redis.call('HGET', counters, 'lineBytes') or 0) + lineBytes > maxBytes then return '!' end
   if key ~= '' then redis.call('SET', base .. ':k:' .. key, answer, 'EX', ttl) end
-  if application ~= '' then redis.call('HSETNX', state, 'app:' .. dest, application) end
+  local dest = queueFor(destination, application)
   local id, items = store(dest, wall, at, count)
   redis.call('HINCRBY', counters, 'accepted', items)
   if not id then return '' end

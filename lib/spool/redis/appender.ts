@@ -5,6 +5,7 @@ import type { BatchLimits } from '../batch-limits.js'
 import { encodeEntry, packEntries, type PackedEntry } from '../entry-codec.js'
 import type { GroupCommit, Pending } from '../group-commit.js'
 import { KEY_TTL_MS } from '../key-limits.js'
+import { queueName } from '../queue-name.js'
 import { SpoolUnavailableError, type Append, type SpoolRecord } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
@@ -41,10 +42,11 @@ type Stored = boolean
 
 type PendingAppend = Pending<Op, Stored>
 
-/** One append of the script: an append with a mark, or several appends of one destination without. */
+/** One append of the script: an append with a mark, or several appends to one queue without. */
 interface Operation {
   members: PendingAppend[]
   destination: string
+  application: string
   records: SpoolRecord[]
   urgent: boolean
   lineBytes: number
@@ -116,8 +118,9 @@ function toOperations (group: PendingAppend[]): Operation[] {
   const operations: Operation[] = []
   const shared = new Map<string, Operation>()
   for (const member of group) {
-    const { append: { destination, records, urgent = false }, lineBytes, mark } = member.op
-    const known = mark === null ? shared.get(destination) : undefined
+    const { append: { destination, application = '', records, urgent = false }, lineBytes, mark } = member.op
+    const queue = queueName(destination, application)
+    const known = mark === null ? shared.get(queue) : undefined
     if (known !== undefined) {
       known.members.push(member)
       known.records.push(...records)
@@ -125,17 +128,22 @@ function toOperations (group: PendingAppend[]): Operation[] {
       known.lineBytes += lineBytes
       continue
     }
-    const operation = { members: [member], destination, records: [...records], urgent, lineBytes }
+    const operation = { members: [member], destination, application, records: [...records], urgent, lineBytes }
     operations.push(operation)
-    if (mark === null) shared.set(destination, operation)
+    if (mark === null) shared.set(queue, operation)
   }
   return operations
 }
 
-function toArguments ({ members, destination, records, urgent, lineBytes }: Operation, limits: BatchLimits): Argument[] {
+function toArguments (
+  { members, destination, application, records, urgent, lineBytes }: Operation, limits: BatchLimits
+): Argument[] {
   const entries = packEntries(records, limits)
-  const { append: { application = '' }, mark } = members[0]!.op
-  return [destination, application, urgent ? 1 : 0, mark ?? '', '', KEY_TTL_MS / 1_000, lineBytes, entries.length, ...entryArguments(entries)]
+  const { mark } = members[0]!.op
+  return [
+    destination, application, urgent ? 1 : 0, mark ?? '', '', KEY_TTL_MS / 1_000, lineBytes,
+    entries.length, ...entryArguments(entries)
+  ]
 }
 
 /** For each entry: "records items bytes lineBytes", value. */

@@ -2,18 +2,20 @@
  * The head of every script: names of keys and shared steps.
  *
  * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
- * one slot. The scripts make the other names themselves. What a destination waits for is counted in milliseconds of the
- * clock of this kind and shard, which never goes back; when something was appended, in Unix milliseconds of the server:
- *   :q:<destination>  stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
+ * one slot. The scripts make the other names themselves, and call the name of a queue (queue-name.ts) a destination. What
+ * a destination waits for is counted in milliseconds of the clock of this kind and shard, which never goes back; when
+ * something was appended, in Unix milliseconds of the server:
+ *   :q:<queue>        stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released
- *   :due              sorted set, destination → when it is due
- *   :due:<application> the same of the destinations of one application; it may lag behind :due
- *   :apps             sorted set, application with a destination that is due → its last turn
- *   :oldest           sorted set, destination → when its oldest entry was appended
- *   :state            hash, per destination: items, bytes, entries (that no lease holds), hold, attempt,
+ *   :due              sorted set, queue → when it is due
+ *   :due:<application> the same of the queues of one application; it may lag behind :due
+ *   :apps             sorted set, application with a queue that is due → its last turn
+ *   :held             hash, application → bytes of its lines that are stored now
+ *   :oldest           sorted set, queue → when its oldest entry was appended
+ *   :state            hash, per queue: items, bytes, entries (that no lease holds), hold, attempt,
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder),
- *                     app (application whose entries it holds)
+ *                     app (application whose entries it holds, unless its name says it)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
  *                     clock (the clock of this kind and shard, to the second), ahead (of the wall clock, by so much), turn (the
  *                     last turn of an application)
@@ -24,7 +26,7 @@
 export const COMMON = `
 local base, group = KEYS[1], 'forwarders'
 local due, oldest, state, counters = base .. ':due', base .. ':oldest', base .. ':state', base .. ':counters'
-local applications = base .. ':apps'
+local applications, heldBytes = base .. ':apps', base .. ':held'
 local deadLetters, deadLetterIds = base .. ':dl', base .. ':dlids'
 -- Longer than any lease, so that released entries count as expired.
 local releasedIdle = 1000000000
@@ -50,10 +52,33 @@ local function addWaiting(dest, items, bytes, entries)
   redis.call('HINCRBY', state, 'entries:' .. dest, entries)
 end
 
-local function addStored(records, items, lineBytes)
+-- Whose entries the queue holds; nil or false when nobody knows.
+local function applicationOf(dest)
+  return string.match(dest, '\\n%d*\\n(.+)$') or redis.call('HGET', state, 'app:' .. dest)
+end
+
+-- The queue for entries of an application. It has the name without the application, which processes of earlier versions
+-- know, unless that queue holds entries of others.
+local function queueFor(dest, application)
+  if application == '' then return dest end
+  local owner = redis.call('HGET', state, 'app:' .. dest)
+  if owner == application then return dest end
+  local own = dest .. (string.find(dest, '\\n', 1, true) and '\\n' or '\\n\\n') .. application
+  if owner or redis.call('ZSCORE', oldest, dest) or redis.call('ZSCORE', oldest, own) then return own end
+  redis.call('HSET', state, 'app:' .. dest, application)
+  return dest
+end
+
+local function addStored(dest, records, items, lineBytes)
   redis.call('HINCRBY', counters, 'records', records)
   redis.call('HINCRBY', counters, 'items', items)
-  redis.call('HINCRBY', counters, 'lineBytes', lineBytes)
+  local stored = redis.call('HINCRBY', counters, 'lineBytes', lineBytes)
+  local application = applicationOf(dest)
+  if application and redis.call('HINCRBY', heldBytes, application, lineBytes) <= 0 then
+    redis.call('HDEL', heldBytes, application)
+  end
+  -- Processes of an earlier version remove entries and leave their bytes in the account.
+  if stored <= 0 then redis.call('DEL', heldBytes) end
 end
 
 local function dueOf(application) return base .. ':due:' .. application end
@@ -61,7 +86,7 @@ local function dueOf(application) return base .. ':due:' .. application end
 local function setDue(dest, at)
   local score = string.format('%.0f', at)
   redis.call('ZADD', due, score, dest)
-  local application = redis.call('HGET', state, 'app:' .. dest)
+  local application = applicationOf(dest)
   if not application then return end
   redis.call('ZADD', dueOf(application), score, dest)
   redis.call('ZADD', applications, 'NX', redis.call('HGET', counters, 'turn') or 0, application)
@@ -91,7 +116,7 @@ local function store(dest, appendedAt, i, count)
     i = i + 2
   end
   if count > 0 then
-    addStored(records, items, lineBytes)
+    addStored(dest, records, items, lineBytes)
     addWaiting(dest, items, bytes, count)
     local isNew = redis.call('ZADD', oldest, 'LT', string.format('%.0f', appendedAt), dest) == 1
     -- The group may exist all the same, with entries of a script that the server did not let finish.

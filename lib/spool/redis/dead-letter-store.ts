@@ -45,10 +45,11 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
       return base === null ? null : (await read(base, [id]))[0] ?? null
     },
 
-    async redrive ({ id, kind, destination, line, items, bytes }) {
+    async redrive ({ id, kind, destination, application = '', line, items, bytes }) {
       const lineBytes = Buffer.byteLength(line)
       const redriven = await connection.run(client => client.postmanRedrive(
-        baseOf(id)!, id, destination, items, lineBytes, lingerMs, maxBytes, ...entryArguments(packEntries([{ line, items, bytes }], limits[kind]))
+        baseOf(id)!, id, destination, application, items, lineBytes, lingerMs, maxBytes,
+        ...entryArguments(packEntries([{ line, items, bytes }], limits[kind]))
       ))
       if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
       return redriven === 1

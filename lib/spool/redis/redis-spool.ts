@@ -24,7 +24,7 @@ import {
   type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type LeasedRecord, type Settlement, type Spool,
   type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
-import { byVersion, parseQueue, unreadQueue } from '../unread-queue.js'
+import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 const PREFIX = 'cloudwatch-postman'
@@ -55,7 +55,7 @@ export interface RedisSpoolOptions extends SpoolOptions {
 /** The sums over a lease that the scripts are told. */
 interface Held {
   base: string
-  /** The queue of its destination, or of unread records of it. */
+  /** Its name. */
   queue: string
   entries: number
   records: number
@@ -107,9 +107,19 @@ class RedisSpool implements Spool {
     this.#keys = keys
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
-    this.#budget = new Budget(options.maxBytes, report =>
-      Promise.all([this.#requestKeys.bytes(report), ...keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))]))
-    const { lingerMs, limits, maxBytes, prefix = PREFIX } = options
+    const { lingerMs, limits, maxBytes, isShared = () => false, prefix = PREFIX } = options
+    this.#budget = new Budget({
+      maxBytes,
+      isShared,
+      countShards: report => Promise.all([
+        this.#requestKeys.bytes(report),
+        ...keys.all().map(async base => report(base, await this.#counter(base, 'lineBytes')))
+      ]),
+      countApplications: report => Promise.all(keys.all().map(async base => {
+        const held = await connection.run(client => client.hgetall(`${base}:held`))
+        for (const [application, bytes] of Object.entries(held)) report(application, Number(bytes))
+      }))
+    })
     this.#requestKeys = new RequestKeys(connection, this.#budget, prefix, maxBytes)
     this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
@@ -149,12 +159,15 @@ class RedisSpool implements Spool {
 
   /** @returns whether it was stored; false when its mark was stored before */
   async #append (append: Append, mark: string | null): Promise<boolean> {
+    const { kind, destination, application = '' } = append
     const lineBytes = lineBytesOf(append.records)
-    await this.#budget.reserve(lineBytes)
+    await this.#budget.reserve(lineBytes, application)
     try {
-      return await this.#appender(append.kind, append.destination).append(append, lineBytes, mark)
+      const isStored = await this.#appender(kind, destination).append(append, lineBytes, mark)
+      if (isStored) this.#budget.changed(application, lineBytes)
+      return isStored
     } finally {
-      this.#budget.release(lineBytes)
+      this.#budget.release(lineBytes, application)
     }
   }
 
@@ -193,11 +206,13 @@ class RedisSpool implements Spool {
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
     const limits = this.#options.limits[lease.kind]
     const remainder = packEntries(settlement.remainder ?? [], limits)
-    const { version: leased } = parseQueue(held.queue)
+    const { version: leased } = parseQueueName(held.queue)
     if (leased !== null) ledger[`${UNREAD}${leased}`] = -held.records
     const unread = byVersion(settlement.unread ?? [])
     for (const [version, records] of unread) ledger[`${UNREAD}${version}`] = (ledger[`${UNREAD}${version}`] ?? 0) + records.length
-    const queues = [...unread].map(([version, records]) => ({ queue: unreadQueue(lease.destination, version), entries: packEntries(records, limits) }))
+    const queues = [...unread].map(([version, records]) => ({
+      queue: queueName(lease.destination, '', version), entries: packEntries(records, limits)
+    }))
     const deadLetters = this.#deadLetterArguments(lease, held, settlement)
     const args = [
       lease.id, held.queue, held.entries, held.records, held.items, held.lineBytes,
@@ -208,7 +223,10 @@ class RedisSpool implements Spool {
     ]
     const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
     this.#leases.delete(lease.id)
-    if (stored >= 0) this.#budget.report(held.base, stored)
+    if (stored < 0) return
+    this.#budget.report(held.base, stored)
+    const kept = lineBytesOf(settlement.remainder ?? []) + lineBytesOf(settlement.unread ?? [])
+    this.#budget.changed(lease.application ?? '', kept - held.lineBytes)
   }
 
   async release (lease: Lease, delayMs: number): Promise<void> {
@@ -348,7 +366,7 @@ class RedisSpool implements Spool {
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
     const [, name, attempt, application, entries] = reply
     const queue = name.toString()
-    const { destination, version } = parseQueue(queue)
+    const { destination, version } = parseQueueName(queue)
     const held: Held = { base, queue, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
     const records: LeasedRecord[] = []
     for (let i = 0; i < entries.length; i += 2) {

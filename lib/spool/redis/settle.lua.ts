@@ -13,8 +13,8 @@ import { COMMON } from './common.lua.js'
  * ARGV[12] number of ledger counters, then each: name, increment
  * then number of dead letters, each: id, JSON, bytes of its line
  * then number of entries of the remainder, each: "records items bytes lineBytes", value
- * then milliseconds until the unread records are due, and the number of their queues, each: name, number of entries, each
- *   likewise
+ * then milliseconds until the unread records are due, and the number of their queues, each: name without the application,
+ *   number of entries, each likewise
  *
  * Returns the bytes of lines now stored, or -1 when the lease is not held any more; then nothing has changed.
  */
@@ -29,7 +29,7 @@ local now = clock()
 each(ids, {'XACK', stream(dest), group})
 each(ids, {'XDEL', stream(dest)})
 forgetLease(dest, lease)
-addStored(0 - ARGV[4], 0 - ARGV[5], 0 - ARGV[6])
+addStored(dest, 0 - ARGV[4], 0 - ARGV[5], 0 - ARGV[6])
 
 local i = 13
 for _ = 1, tonumber(ARGV[12]) do
@@ -58,9 +58,10 @@ end
 
 i = i + 1 + 2 * remaining
 local unreadDelayMs, queues = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+local application = applicationOf(dest) or ''
 i = i + 2
 for _ = 1, queues do
-  local queue, entries = ARGV[i], tonumber(ARGV[i + 1])
+  local queue, entries = queueFor(ARGV[i], application), tonumber(ARGV[i + 1])
   store(queue, tonumber(ARGV[9]), i + 2, entries)
   schedule(queue, now + unreadDelayMs)
   i = i + 2 + 2 * entries

@@ -147,13 +147,13 @@ for _ = 1, 100 do
   local dest, dueAt = nextDue()
   if not dest then return {-1, wall} end
   local wait = dueAt - now
-  local application = redis.call('HGET', state, 'app:' .. dest) or ''
   if wait > 0 then return {wait, wall} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
-    if application ~= '' then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
-    return {0, dest, get('attempt', dest), application, picked}
+    local application = applicationOf(dest)
+    if application then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
+    return {0, dest, get('attempt', dest), application or '', picked}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end

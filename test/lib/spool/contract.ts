@@ -126,6 +126,41 @@ export function spoolContract (open: OpenSpool): void {
     await balanced(t, spool)
   })
 
+  t.test('records of two applications for one destination wait and are leased by themselves', async t => {
+    const { spool } = await open(t, spoolOptions())
+    for (const application of ['shop', 'blog', 'shop']) {
+      await spool.append({ kind: 'logs', application, destination: 'd', records: [record(application)] })
+    }
+    const leases = [await takeSoon(spool), await takeSoon(spool)]
+    t.same(leases.map(({ application, destination }) => [application, destination]).sort(), [['blog', 'd'], ['shop', 'd']])
+    for (const lease of leases) {
+      t.same(names(lease), lease.application === 'shop' ? ['shop', 'shop'] : ['blog'])
+      await spool.settle(lease, { delivered: itemsOf(lease) })
+    }
+    await balanced(t, spool)
+  })
+
+  t.test('records keep their application when they are set aside, left over and redriven', async t => {
+    const { spool, reopen } = await open(t, spoolOptions())
+    await spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: records(4) })
+    const [, b, c] = records(4)
+    await spool.settle(await takeSoon(spool), {
+      delivered: 1, remainder: [b!], unread: [{ ...c!, version: 3 }], unreadDelayMs: 1, deadLetters: [letter('dead')]
+    })
+    const again = await reopen()
+    t.match((await again.deadLetters.list({}, { limit: 10 })).deadLetters, [{ application: 'shop', destination: 'd' }])
+    t.equal(await again.deadLetters.redrive({}), 1)
+    const seen = new Set<unknown>()
+    while (seen.size < 3) {
+      const lease = await takeSoon(again)
+      t.match(lease, { application: 'shop', destination: 'd' })
+      for (const name of names(lease)) seen.add(name)
+      await again.settle(lease, { delivered: itemsOf(lease) })
+    }
+    t.same(seen, new Set([1, 2, 'dead']))
+    await balanced(t, again)
+  })
+
   t.test('gives back what was appended, each record with its own items and bytes', async t => {
     const { spool } = await open(t, spoolOptions())
     const before = Date.now()
@@ -449,6 +484,73 @@ export function spoolContract (open: OpenSpool): void {
     await t.rejects(append(spool, 'd', record(0)), SpoolFullError)
     await drain(spool)
     await balanced(t, spool)
+  })
+
+  t.test('of several applications none holds so much that others find no room, also when it is opened again', async t => {
+    const size = Buffer.byteLength(record('x').line)
+    const { spool, reopen } = await open(t, spoolOptions({ maxBytes: 30 * size, isShared: () => true }))
+    const send = (spool: Spool, application: string, destination: string) =>
+      spool.append({ kind: 'logs', application, destination, records: [record('x')] })
+    /** Stores until the share is full. @returns how much was stored */
+    const fill = async (spool: Spool, application: string): Promise<number> => {
+      for (let stored = 0; ; stored++) {
+        const failure = await send(spool, application, `d${stored % 7}`).then(() => null, (error: Error) => error)
+        if (failure === null) continue
+        t.match(failure, { name: 'ShareFullError', application })
+        return stored
+      }
+    }
+    t.equal(await fill(spool, 'hostile'), 20)
+    t.equal(await fill(spool, 'good'), 6, 'though the other had all the room, and for the same destinations')
+    const again = await reopen()
+    t.equal(await fill(again, 'hostile'), 0)
+    t.equal(await fill(again, 'late'), 2)
+    await again.append({ kind: 'logs', destination: 'd', records: [record('x')] })
+    await t.rejects(append(again, 'd', record('x'), record('x')), { name: 'SpoolFullError' })
+  })
+
+  t.test('an application holds what waits of it, whatever became of its records before', async t => {
+    const size = Buffer.byteLength(record('x').line)
+    const { spool, reopen } = await open(t, spoolOptions({ maxBytes: 30 * size, isShared: () => true, leaseMs: 100 }))
+    const send = (spool: Spool, count: number) =>
+      spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: Array.from({ length: count }, () => record('x')) })
+    await send(spool, 8)
+    const x = record('x')
+    await spool.settle(await takeSoon(spool), {
+      delivered: 2,
+      remainder: [x, x],
+      unread: [{ ...x, version: 3 }, { ...x, version: 3 }],
+      unreadDelayMs: 1,
+      deadLetters: [{ ...letter('dead'), line: x.line }, { ...letter('dead'), line: x.line }]
+    })
+    await spool.release(await takeSoon(spool), 0)
+    t.equal(await spool.deadLetters.redrive({}), 2)
+    // A lease that expires.
+    await takeSoon(spool)
+    const again = await reopen()
+    await t.rejects(send(again, 15), { name: 'ShareFullError' }, 'six are held')
+    await send(again, 14)
+    await drain(again)
+    await t.rejects(send(again, 21), { name: 'ShareFullError' })
+    await send(again, 20)
+    await drain(again)
+    await balanced(t, again)
+  })
+
+  t.test('one application alone may fill the whole', async t => {
+    const size = Buffer.byteLength(record('x').line)
+    const { spool } = await open(t, spoolOptions({ maxBytes: 30 * size }))
+    for (let i = 0; i < 30; i++) await spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] })
+    await t.rejects(spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] }), { name: 'SpoolFullError' })
+  })
+
+  t.test('a request with a key that does not fit the share of its application leaves the key free', async t => {
+    const { spool } = await open(t, spoolOptions({ maxBytes: 10_000, isShared: () => true }))
+    const large = Array.from({ length: 90 }, () => record('x'.repeat(40)))
+    const appends = [{ kind: 'logs' as const, application: 'shop', destination: 'd', records: large, part: '' }]
+    await t.rejects(spool.appendOnce(appends, keyed('k', 'no')), { name: 'ShareFullError' })
+    await storedOnce(t, spool, keyed('k', 'yes', { digest: 'smaller' }))
+    t.same(await drain(spool), ['yes'])
   })
 
   t.test('a repeated request gets the first answer and stores nothing', async t => {

@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { Journal } from '../../../../lib/spool/embedded/journal.js'
+import { queueName } from '../../../../lib/spool/queue-name.js'
 import { SpoolConfigurationError, SpoolFullError, type KeyedAppend, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
 import { takeLeases } from '../../../helpers/take-leases.js'
@@ -189,7 +190,7 @@ t.test('forgets destinations that are empty', async t => {
 async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<void> {
   const journal = new Journal(dataDir, 0, false)
   for (const each of all) {
-    const { body } = toFrame([{ kind: 'logs', destination: 'd', records: [each], urgent: false, application: '' }], [], LIMITS, Date.now())
+    const { body } = toFrame([{ kind: 'logs', queue: 'd', records: [each], urgent: false }], [], LIMITS, Date.now())
     await journal.append(body, each.items)
   }
   await journal.close(0)
@@ -198,8 +199,8 @@ async function journaledOnly (dataDir: string, ...all: SpoolRecord[]): Promise<v
 t.test('remembers an idempotency key that only the journal has', async t => {
   const dataDir = t.testdir()
   const journal = new Journal(dataDir, 0, false)
-  const given = { kind: 'logs' as const, destination: 'd', records: [record('a')], urgent: false, application: 'shop' }
-  const { body } = toFrame([given], [['k', Date.now() + 60_000, 'first', 'digest', 'shop']], LIMITS, Date.now())
+  const given = { kind: 'logs' as const, destination: 'd', application: 'shop', records: [record('a')] }
+  const { body } = toFrame([{ ...given, queue: queueName('d', 'shop'), urgent: false }], [['k', Date.now() + 60_000, 'first', 'digest', 'shop']], LIMITS, Date.now())
   await journal.append(body, 1)
   await journal.close(0)
   for (let opened = 0; opened < 2; opened++) {

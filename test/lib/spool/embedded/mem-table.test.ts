@@ -6,8 +6,8 @@ const BATCH = { items: 10, bytes: 1_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
 const nothingStored = () => ({ items: 0, bytes: 0 })
 
-function content (destination: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
-  const append = { kind, destination, records: [{ line: `"${destination}"`, items, bytes: 10 }], urgent, application: '' }
+function content (queue: string, items: number, at: number, kind: Kind = 'logs', urgent = false) {
+  const append = { kind, queue, records: [{ line: `"${queue[0]}"`, items, bytes: 10 }], urgent }
   return { queues: toFrame([append], [], LIMITS, at).queues, answers: [] }
 }
 
@@ -21,7 +21,7 @@ t.test('counts its content until the tables have it, during a flush too', async 
   t.equal(memTable.nextDueMs('metrics', 300), 900)
   t.equal(memTable.nextDueMs('metering', 300), null)
   const { queues, frame } = memTable.beginFlush()
-  t.same([queues.map(({ destination }) => destination), frame], [['a', 'b'], 2])
+  t.same([queues.map(({ queue }) => queue), frame], [['a', 'b'], 2])
   memTable.add(3, content('a', 1, 300), 300, nothingStored)
   t.equal(memTable.items, 6)
   memTable.flushed()

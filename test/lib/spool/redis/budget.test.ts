@@ -1,11 +1,15 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Budget } from '../../../../lib/spool/redis/budget.js'
+import { Budget, type BudgetOptions } from '../../../../lib/spool/redis/budget.js'
 import { SpoolUnavailableError } from '../../../../lib/spool/spool.js'
 import { useWallClock } from '../../../helpers/wall-clock.js'
 
+function budgetOf (options: Partial<BudgetOptions>): Budget {
+  return new Budget({ maxBytes: 100, isShared: () => false, countShards: async () => {}, countApplications: async () => {}, ...options })
+}
+
 t.test('a spool that cannot be measured is unavailable, not full', async t => {
-  const budget = new Budget(100, async () => { throw new SpoolUnavailableError('Redis cannot be reached') })
+  const budget = budgetOf({ countShards: async () => { throw new SpoolUnavailableError('Redis cannot be reached') } })
   await budget.reserve(60)
   await t.rejects(budget.reserve(60), { name: 'SpoolUnavailableError', message: 'Redis cannot be reached' })
   budget.release(60)
@@ -14,7 +18,7 @@ t.test('a spool that cannot be measured is unavailable, not full', async t => {
 
 t.test('a spool is full by a fresh count only', async t => {
   let stored = 90
-  const budget = new Budget(100, async report => report('shard', stored))
+  const budget = budgetOf({ countShards: async report => report('shard', stored) })
   await t.rejects(budget.reserve(20), { name: 'SpoolFullError' })
   stored = 10
   await new Promise(resolve => setTimeout(resolve, 300))
@@ -24,10 +28,54 @@ t.test('a spool is full by a fresh count only', async t => {
 t.test('a wall clock that is set back does not keep an old count in use', async t => {
   const wallClock = useWallClock(t)
   let stored = 90
-  const budget = new Budget(100, async report => report('shard', stored))
+  const budget = budgetOf({ countShards: async report => report('shard', stored) })
   await t.rejects(budget.reserve(20), { name: 'SpoolFullError' })
   stored = 10
   wallClock.set(-3_600_000)
   await sleep(300)
   await budget.reserve(20)
+})
+
+t.test('what other processes have stored for an application counts, and is asked for only when so much is stored that it matters', async t => {
+  let stored = 50
+  let asked = 0
+  const budget = budgetOf({
+    isShared: () => true,
+    countShards: async report => report('shard', stored),
+    countApplications: async report => {
+      asked++
+      report('hostile', stored - 10)
+      report('good', 10)
+    }
+  })
+  await budget.reserve(5, 'hostile')
+  t.equal(asked, 0)
+  budget.release(5, 'hostile')
+  stored = 70
+  await sleep(300)
+  await t.rejects(budget.reserve(5, 'hostile'), { name: 'ShareFullError', application: 'hostile' })
+  await budget.reserve(5, 'good')
+  await budget.reserve(5)
+  t.equal(asked, 1, 'once for a quarter of a second')
+  budget.changed('hostile', -40)
+  await budget.reserve(5, 'hostile')
+})
+
+t.test('what is stored while the applications are counted counts', async t => {
+  let counted = (): void => {}
+  const budget = budgetOf({
+    isShared: () => true,
+    countShards: async report => report('shard', 70),
+    countApplications: report => new Promise<void>(resolve => {
+      counted = () => {
+        report('good', 10)
+        resolve()
+      }
+    })
+  })
+  const first = budget.reserve(5, 'good')
+  await sleep(1)
+  budget.changed('good', 45)
+  counted()
+  await t.rejects(first, { name: 'ShareFullError' })
 })
