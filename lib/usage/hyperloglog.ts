@@ -1,5 +1,5 @@
 import type { Registers } from '../state/store.js'
-import { KeyedHash } from './keyed-hash.js'
+import type { KeyedHash } from './keyed-hash.js'
 
 const INDEX_BITS = 12
 /** A register for each possible index: 4 KiB. */
@@ -8,13 +8,8 @@ const ALPHA = 0.7213 / (1 + 1.079 / REGISTERS)
 /** Below this estimate the number of empty registers tells more than the ranks do. */
 const LINEAR_COUNTING_LIMIT = 2.5 * REGISTERS
 
-export interface Series {
-  MetricName: string
-  Dimensions?: ReadonlyArray<{ Name: string, Value: string }> | undefined
-}
-
 /**
- * Counts distinct series in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
+ * Counts distinct texts in 4 KiB (HyperLogLog): exact to about one in a hundred up to some thousands, within 2 % as a
  * rule beyond. The registers of two processes can be merged when both hash with the same key.
  */
 export class HyperLogLog {
@@ -23,25 +18,17 @@ export class HyperLogLog {
   #changed = new Set<number>()
   #estimate: number | null = 0
 
-  /** @param hash keyed, so that nobody can choose values that fall into the same registers */
+  /** @param hash keyed, so that nobody can choose texts that fall into the same registers */
   constructor (hash: KeyedHash) {
     this.#hash = hash
   }
 
-  /** A series is the same for any order of its dimensions. */
-  add (namespace: string, { MetricName, Dimensions = [] }: Series): void {
-    const hash = this.#hash
-    let [high, low] = [0, 0]
-    for (const { Name, Value } of Dimensions) {
-      hash.start().text(Name).text(Value).end()
-      high = (high + hash.high) | 0
-      low = (low + hash.low) | 0
-    }
-    hash.start().text(namespace).text(MetricName).word(high).word(low).end()
+  add (text: string): void {
+    const { high, low } = this.#hash(text)
     // The bits of the index come first; a rank of the others is at most their number and one.
-    const index = hash.high >>> (32 - INDEX_BITS)
-    const next = hash.high << INDEX_BITS | hash.low >>> (32 - INDEX_BITS)
-    const last = hash.low << INDEX_BITS | 1 << (INDEX_BITS - 1)
+    const index = high >>> (32 - INDEX_BITS)
+    const next = high << INDEX_BITS | low >>> (32 - INDEX_BITS)
+    const last = low << INDEX_BITS | 1 << (INDEX_BITS - 1)
     this.#raise(index, (next === 0 ? 32 + Math.clz32(last) : Math.clz32(next)) + 1, true)
   }
 
@@ -61,7 +48,7 @@ export class HyperLogLog {
     for (const [index] of registers) this.#changed.add(index)
   }
 
-  /** The estimated number of distinct series. */
+  /** The estimated number of distinct texts. */
   count (): number {
     this.#estimate ??= this.#compute()
     return this.#estimate

@@ -3,6 +3,7 @@ import type { Counts } from '../state/store.js'
 import { dollarsOf, type Dollars } from './aws-prices.js'
 import { HyperLogLog } from './hyperloglog.js'
 import type { KeyedHash } from './keyed-hash.js'
+import { seriesKey, type Series } from './series.js'
 
 /** A kind of items that an application sends, and that AWS bills. */
 export type BilledKind = keyof ApplicationUsage['items']
@@ -13,6 +14,8 @@ const KIND_OF_OTHER_APIS: BilledKind = 'logs'
 const BILLED_API = 'PutMetricData'
 /** The names of counters of calls start with the empty name of an application. */
 const CALLS_PREFIX = ':calls:'
+/** Series of all applications that are known to be counted; beyond that all are forgotten, and counted again. */
+const MAX_COUNTED_SERIES = 10_000
 
 /** The names of an application's counters. */
 interface CounterNames {
@@ -41,8 +44,9 @@ export class UsageDay {
   readonly #items: Record<BilledKind, number> = { metrics: 0, logs: 0 }
   /** Counts that are not stored yet. */
   #pending = new Map<string, number>()
-
   readonly #seriesHash: KeyedHash
+  /** Series that are counted already, as pages send the same ones again and again. */
+  readonly #counted = new Set<string>()
 
   constructor (day: string, seriesHash: KeyedHash) {
     this.day = day
@@ -60,6 +64,18 @@ export class UsageDay {
   addRefused (application: string, kind: BilledKind, items: number): void {
     this.#add(this.#namesOf(application).refused[kind], items)
     this.#applications.add(application)
+  }
+
+  addSeries (application: string, namespace: string, series: readonly Series[]): void {
+    const counter = this.seriesCounterOf(application)
+    for (const each of series) {
+      const key = seriesKey(namespace, each)
+      const counted = `${application}:${key}`
+      if (this.#counted.has(counted)) continue
+      if (this.#counted.size === MAX_COUNTED_SERIES) this.#counted.clear()
+      this.#counted.add(counted)
+      counter.add(key)
+    }
   }
 
   addCall (api: string): void {

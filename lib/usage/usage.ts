@@ -3,8 +3,8 @@ import type { UnixMs } from '../../schemas/common.js'
 import type { ApplicationUsage } from '../../schemas/usage.js'
 import { DAY_MS, dayOf, type DailyCounters, type DailyRegisters, type StateStore } from '../state/store.js'
 import { hasBudget, tightestBudget, type BudgetState } from './budget.js'
-import type { Series } from './hyperloglog.js'
-import { KeyedHash } from './keyed-hash.js'
+import { createKeyedHash, type KeyedHash } from './keyed-hash.js'
+import type { Series } from './series.js'
 import { UsageDay, type BilledKind } from './usage-day.js'
 
 /** How often each process brings its counts together with those of the others. */
@@ -19,7 +19,7 @@ export interface UsageOptions {
   store: Pick<StateStore, 'shared' | 'dailyCounters' | 'dailyRegisters'>
   now: () => UnixMs
   /** The key of the hash of series, the same in every process. */
-  seriesKey: readonly [number, number]
+  seriesSecret: Uint8Array
 }
 
 /**
@@ -41,8 +41,8 @@ export class Usage {
   #syncing: Promise<void> | null = null
   #syncs = 0
 
-  private constructor ({ store, now, seriesKey }: UsageOptions) {
-    this.#seriesHash = new KeyedHash(seriesKey)
+  private constructor ({ store, now, seriesSecret }: UsageOptions) {
+    this.#seriesHash = createKeyedHash(seriesSecret)
     this.#shared = store.shared
     this.#counters = store.dailyCounters(COUNTERS)
     this.#registers = store.dailyRegisters(SERIES_REGISTERS)
@@ -71,8 +71,7 @@ export class Usage {
 
   /** Counts the distinct series of data points that were stored. */
   recordSeries (application: string, namespace: string, series: readonly Series[]): void {
-    const counter = this.#day().seriesCounterOf(application)
-    for (const each of series) counter.add(namespace, each)
+    this.#day().addSeries(application, namespace, series)
   }
 
   /** Counts a call to AWS that succeeded. */

@@ -81,14 +81,13 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
 }
 
 /** Derived from the secret that all processes share and nobody else knows; with another one the series of the day count anew. */
-function seriesKeyOf (secret: string): [number, number] {
-  const digest = createHmac('sha256', secret).update('series').digest()
-  return [digest.readInt32LE(0), digest.readInt32LE(4)]
+function seriesSecretOf (secret: string): Uint8Array {
+  return createHmac('sha256', secret).update('series').digest()
 }
 
 /** Owns `fastify.usage`: counts the usage of each application by day, and refuses requests beyond its budgets. */
 async function usage (fastify: FastifyInstance): Promise<void> {
-  const usage = await Usage.open({ store: fastify.state, now: unixNow, seriesKey: seriesKeyOf(fastify.config.ACCESS_TOKEN_SECRET_KEY) })
+  const usage = await Usage.open({ store: fastify.state, now: unixNow, seriesSecret: seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY) })
   fastify.decorate('usage', createUsage(fastify, usage))
   fastify.addHook('onClose', () => usage.close())
 }

@@ -31,7 +31,7 @@ for (const backend of BACKENDS) {
     const folder = await stateStoreFolder(t, backend)
     const store = await folder.open(() => now)
     const open = async () => {
-      const usage = await Usage.open({ store, now: () => now, seriesKey: [1, 2] })
+      const usage = await Usage.open({ store, now: () => now, seriesSecret: Buffer.from('secret') })
       t.teardown(() => usage.close())
       return usage
     }
@@ -104,7 +104,7 @@ t.test('counts that cannot be stored are stored later, once', async t => {
       get: registers.get
     })
   }
-  const usage = await Usage.open({ store: flaky, now: () => NOW, seriesKey: [1, 2] })
+  const usage = await Usage.open({ store: flaky, now: () => NOW, seriesSecret: Buffer.from('secret') })
   usage.record('shop', 'logs', 2, 20)
   usage.recordSeries('shop', 'ns', [{ MetricName: 'a' }])
   await usage.sync()
