@@ -15,16 +15,16 @@ async function pipelining (fastify: FastifyInstance): Promise<void> {
   /** Of each connection: starts the work on each request that waits, in the order in which they came. */
   const waiting = new WeakMap<Socket, Array<() => void>>()
 
-  function start (response: ServerResponse, socket: Socket, done: () => void): void {
-    // When the answer has been handed to the operating system.
-    response.once('close', () => waiting.get(socket)?.shift()?.())
-    if (socket.writable) done()
+  /** Goes on with the requests that wait, when the answer before them has been handed to the operating system. */
+  function followUp (answered: ServerResponse, queue: Array<() => void>): void {
+    answered.once('close', () => queue.shift()?.())
   }
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const { socket } = request.raw
-    const { _httpMessage: answered } = socket as Socket & { _httpMessage?: ServerResponse | null }
-    if (answered === reply.raw) return start(reply.raw, socket, done)
+    const { _httpMessage: answered } = socket as Socket & { _httpMessage?: ServerResponse }
+    const start = (): void => { if (socket.writable) done() }
+    if (answered === reply.raw) return start()
     // A server without connections injects requests.
     if (answered === undefined) return done()
     let queue = waiting.get(socket)
@@ -32,7 +32,12 @@ async function pipelining (fastify: FastifyInstance): Promise<void> {
       queue = []
       waiting.set(socket, queue)
     }
-    if (queue.push(() => start(reply.raw, socket, done)) > MAX_WAITING) socket.destroy()
+    const waits = queue.push(() => {
+      if (queue.length > 0) followUp(reply.raw, queue)
+      start()
+    })
+    if (waits === 1) followUp(answered, queue)
+    if (waits > MAX_WAITING) socket.destroy()
   })
 }
 
