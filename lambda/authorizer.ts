@@ -8,7 +8,12 @@ import { createAuthorizer, RESPONSE_MODES } from './authorizer-handler.js'
 import { errorLine, writeLine } from './report.js'
 import { choiceSetting, numberSetting, textSetting, timeoutSetting, type Environment } from './settings.js'
 
-/** API Gateway waits 10 s for an authorizer. */
+/**
+ * For the reading of the key, the question and its repetition, whatever PLATFORM_TIMEOUT_MS is: FAIL_MODE decides after
+ * it. API Gateway waits 10 s for an authorizer, a cold start included:
+ * https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+ */
+const MAX_QUESTION_MS = 8_000
 const DEFAULT_TIMEOUT_MS = 3_000
 const MAX_CONNECTIONS = 4
 const DEFAULT_HEADER = 'clientId'
@@ -23,6 +28,7 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
         baseUrl: textSetting(env, 'REVENIUM_PLATFORM_API') ?? PROFILES['v1-meter'].defaultUrl,
         apiKey: openApiKey(env),
         timeoutMs: timeoutSetting(env, DEFAULT_TIMEOUT_MS),
+        totalTimeoutMs: MAX_QUESTION_MS,
         maxConnections: MAX_CONNECTIONS
       }),
       failMode: choiceSetting(env, 'FAIL_MODE', FAIL_MODES, DEFAULT_FAIL_MODE),

@@ -3,8 +3,11 @@ import { classifyFailure } from '../resilience/failure.js'
 
 /** The key that the platform asks for. */
 export interface ApiKey {
-  /** @throws ApiKeyError when the key cannot be had now */
-  get (): Promise<string>
+  /**
+   * @param signal ends the reading of a key that is not known yet, for everybody who waits for it
+   * @throws ApiKeyError when the key cannot be had now
+   */
+  get (signal?: AbortSignal): Promise<string>
   /**
    * The platform has refused this key: it may have been rotated.
    * @returns whether `get` may answer with another one now
@@ -33,7 +36,7 @@ function requireSendable (key: string): string {
 
 export interface FetchedKeyOptions {
   /** Reads the key from its secret. */
-  fetch: () => Promise<string>
+  fetch: (signal: AbortSignal | undefined) => Promise<string>
   now: () => UnixMs
   /** A key this old is read again. */
   maxAgeMs: number
@@ -45,17 +48,18 @@ export interface FetchedKeyOptions {
 export function createFetchedKey ({ fetch, now, maxAgeMs, minAgeMs }: FetchedKeyOptions): ApiKey {
   let current: { key: Promise<string>, value: string | null, at: number } | null = null
 
-  async function fetchSendable (): Promise<string> {
+  async function fetchSendable (signal: AbortSignal | undefined): Promise<string> {
     try {
-      return requireSendable(await fetch())
+      return requireSendable(await fetch(signal))
     } catch (error) {
       if (error instanceof ApiKeyError) throw error
-      throw new ApiKeyError(`the key of the metering platform cannot be read: ${classifyFailure(error).message}`)
+      const cause: unknown = signal?.aborted === true ? signal.reason : error
+      throw new ApiKeyError(`the key of the metering platform cannot be read: ${classifyFailure(cause).message}`)
     }
   }
 
-  function read (): Promise<string> {
-    const reading = { key: fetchSendable(), value: null as string | null, at: now() }
+  function read (signal: AbortSignal | undefined): Promise<string> {
+    const reading = { key: fetchSendable(signal), value: null as string | null, at: now() }
     current = reading
     reading.key.then(value => { reading.value = value }, () => {
       if (current === reading) current = null
@@ -64,7 +68,7 @@ export function createFetchedKey ({ fetch, now, maxAgeMs, minAgeMs }: FetchedKey
   }
 
   return {
-    get: () => current === null || now() - current.at >= maxAgeMs ? read() : current.key,
+    get: signal => current === null || now() - current.at >= maxAgeMs ? read(signal) : current.key,
     refused (key) {
       if (current === null || current.value !== key) return true
       if (now() - current.at < minAgeMs) return false

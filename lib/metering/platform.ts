@@ -40,12 +40,14 @@ export interface PlatformOptions {
   apiKey: ApiKey
   /** Milliseconds for the whole answer, waiting for a connection included. */
   timeoutMs: number
+  /** Milliseconds for a request with the reading of its key and a second attempt with another key. Absent: no limit. */
+  totalTimeoutMs?: number
   /** Requests under way at once, and so connections. */
   maxConnections: number
 }
 
 /** @throws TypeError when the base URL is none */
-export function createPlatform ({ baseUrl, apiKey, timeoutMs, maxConnections }: PlatformOptions): Platform {
+export function createPlatform ({ baseUrl, apiKey, timeoutMs, totalTimeoutMs, maxConnections }: PlatformOptions): Platform {
   const base = readBaseUrl(baseUrl)
   const slots = new Slots(maxConnections)
 
@@ -64,13 +66,23 @@ export function createPlatform ({ baseUrl, apiKey, timeoutMs, maxConnections }: 
     }
   }
 
+  async function requestWithKey (request: PlatformRequest): Promise<PlatformAnswer> {
+    const key = await apiKey.get(request.signal)
+    const answer = await attempt(request, key)
+    if ((answer.status !== 401 && answer.status !== 403) || !apiKey.refused(key)) return answer
+    const renewed = await apiKey.get(request.signal)
+    return renewed === key ? answer : await attempt(request, renewed)
+  }
+
   return {
     async request (request) {
-      const key = await apiKey.get()
-      const answer = await attempt(request, key)
-      if ((answer.status !== 401 && answer.status !== 403) || !apiKey.refused(key)) return answer
-      const renewed = await apiKey.get()
-      return renewed === key ? answer : await attempt(request, renewed)
+      if (totalTimeoutMs === undefined) return await requestWithKey(request)
+      const { signal, clear } = withTimeout(totalTimeoutMs, request.signal)
+      try {
+        return await requestWithKey({ ...request, signal })
+      } finally {
+        clear()
+      }
     }
   }
 }

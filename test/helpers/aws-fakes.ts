@@ -17,9 +17,17 @@ export interface AwsFakes {
   secrets: Record<string, string>
   /** Calls by action. */
   calls: Record<string, number>
-  /** The next calls of this action fail: with this status, or `partly`, with the first message not taken. */
-  fail (action: string, how: number | 'partly', count: number): void
+  /** The next calls of this action fail. */
+  fail (action: string, how: Failing, count: number): void
 }
+
+/**
+ * - number: with this status
+ * - partly: the first message is not taken
+ * - hang: without an answer
+ * - stall: with the head of an answer, and nothing behind it
+ */
+type Failing = number | 'partly' | 'hang' | 'stall'
 
 interface SendMessageBatch {
   QueueUrl: string
@@ -27,7 +35,7 @@ interface SendMessageBatch {
 }
 
 export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
-  const failures: Array<{ action: string, how: number | 'partly', count: number }> = []
+  const failures: Array<{ action: string, how: Failing, count: number }> = []
   const fakes: AwsFakes = { url: '', sent: [], secrets: {}, calls: {}, fail: (action, how, count) => { failures.push({ action, how, count }) } }
 
   function sendMessageBatch ({ QueueUrl, Entries }: SendMessageBatch, partly: boolean): object {
@@ -41,12 +49,15 @@ export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
     }
   }
 
-  function answer (action: string, input: Record<string, unknown>): { status: number, body: object } {
-    fakes.calls[action] = (fakes.calls[action] ?? 0) + 1
+  function takeFailure (action: string): Failing | undefined {
     const failure = failures.find(candidate => candidate.action === action && candidate.count > 0)
     if (failure !== undefined) failure.count--
-    if (typeof failure?.how === 'number') return { status: failure.how, body: { __type: failure.how < 500 ? 'AccessDeniedException' : 'InternalFailure', message: 'failed' } }
-    if (action === 'SendMessageBatch') return { status: 200, body: sendMessageBatch(input as unknown as SendMessageBatch, failure?.how === 'partly') }
+    return failure?.how
+  }
+
+  function answer (action: string, input: Record<string, unknown>, failing: Failing | undefined): { status: number, body: object } {
+    if (typeof failing === 'number') return { status: failing, body: { __type: failing < 500 ? 'AccessDeniedException' : 'InternalFailure', message: 'failed' } }
+    if (action === 'SendMessageBatch') return { status: 200, body: sendMessageBatch(input as unknown as SendMessageBatch, failing === 'partly') }
     const secret = fakes.secrets[String(input.SecretId)]
     return secret === undefined ? { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no such secret' } } : { status: 200, body: { SecretString: secret } }
   }
@@ -56,8 +67,13 @@ export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
     request.on('data', chunk => { text += chunk })
     request.on('end', () => {
       const action = String(request.headers['x-amz-target']).split('.')[1]!
-      const { status, body } = answer(action, JSON.parse(text) as Record<string, unknown>)
-      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body))
+      fakes.calls[action] = (fakes.calls[action] ?? 0) + 1
+      const failing = takeFailure(action)
+      if (failing === 'hang') return
+      const { status, body } = answer(action, JSON.parse(text) as Record<string, unknown>, failing)
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' })
+      if (failing === 'stall') response.flushHeaders()
+      else response.end(JSON.stringify(body))
     })
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))

@@ -77,14 +77,15 @@ export interface TestPlatformOptions extends PlatformSandboxOptions {
   profile?: MeteringProfile
   key?: ApiKey
   timeoutMs?: number
+  totalTimeoutMs?: number
   maxConnections?: number
 }
 
 /** A platform on loopback and a client for it, quick to retry; closed with the test. */
 export async function openTestPlatform (t: Teardown, options: TestPlatformOptions = {}): Promise<TestPlatform> {
-  const { profile = 'v1-meter', key = fixedKey('hak_sandbox'), timeoutMs = 5_000, maxConnections = 8 } = options
+  const { profile = 'v1-meter', key = fixedKey('hak_sandbox'), timeoutMs = 5_000, totalTimeoutMs, maxConnections = 8 } = options
   const sandbox = await startPlatform(options)
-  const platform = createPlatform({ baseUrl: sandbox.urls[profile], apiKey: key, timeoutMs, maxConnections })
+  const platform = createPlatform({ baseUrl: sandbox.urls[profile], apiKey: key, timeoutMs, maxConnections, ...(totalTimeoutMs !== undefined && { totalTimeoutMs }) })
   t.teardown(() => sandbox.close())
   const quick = { floorMs: 0, baseMs: 5, capMs: 20 }
   const backoff = { retry: quick, denied: quick, conflict: quick }

@@ -103,6 +103,39 @@ for (const [name, fault] of Object.entries(CONFIG_FAULTS)) {
   })
 }
 
+const API_GATEWAY_WAITS_MS = 10_000
+const SLOWEST: Array<{ name: string, failMode: 'open' | 'closed', env?: Record<string, string>, break: (world: World) => void, reason: RegExp }> = [
+  { name: 'a Secrets Manager that does not answer', failMode: 'closed', break: ({ aws }) => { aws.fail('GetSecretValue', 'hang', 2) }, reason: /cannot be read/ },
+  { name: 'a secret that never ends', failMode: 'open', break: ({ aws }) => { aws.fail('GetSecretValue', 'stall', 1) }, reason: /cannot be read: .*no answer in 8000 ms/ },
+  {
+    name: 'a Secrets Manager that hangs once, and then a platform with all the time that a setting can give',
+    failMode: 'closed',
+    env: { PLATFORM_TIMEOUT_MS: '60000' },
+    break ({ aws, platform }) {
+      aws.fail('GetSecretValue', 'hang', 1)
+      platform.faults.set([{ kind: 'hang' }])
+    },
+    reason: /no answer in 8000 ms/
+  }
+]
+
+t.test('whatever hangs, the authorizer answers before API Gateway stops waiting, and nothing of it is left for the next call', async t => {
+  await Promise.all(SLOWEST.map(async ({ name, failMode, env, break: breakWorld, reason }) => {
+    const world = await openWorld(t)
+    world.platform.setClients({ acme: 'entitled' })
+    const authorizer = startModule(t, 'authorizer', { ...world.env, ...env, FAIL_MODE: failMode })
+    t.match((await authorizer.invoke(await askFor('no&client'))).result, { context: { entitlement: 'denied' } }, 'the function has started')
+    breakWorld(world)
+    const askedAt = performance.now()
+    const answer = await authorizer.invoke(await askFor('acme'))
+    t.ok(performance.now() - askedAt < 0.9 * API_GATEWAY_WAITS_MS, name)
+    t.match(answer, failMode === 'open' ? { result: { context: { entitlement: 'unknown' } } } : { errorType: 'EntitlementUnknownError' }, name)
+    t.match(authorizer.log(), reason, name)
+    world.platform.faults.set([])
+    t.match((await authorizer.invoke(await askFor('acme'))).result, { context: { entitlement: 'entitled' } }, name)
+  }))
+})
+
 t.test('FAIL_MODE open and a platform that refuses the key: everybody may call, and it is counted each time', async t => {
   const { platform, env } = await openWorld(t)
   platform.faults.set([{ kind: 'answer', status: 401 }])

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import t, { type Test } from 'tap'
 import { createFetchedKey, fixedKey } from '../../../lib/metering/api-key.js'
@@ -125,6 +127,15 @@ t.test('a rotated key is fetched again, once', async t => {
   t.equal(await client.post(meteredCall('c')), null)
   t.equal(fetched, 2)
   t.equal(sandbox.ledger().metered, 3)
+})
+
+t.test('a key that is read and read again, and two attempts, have one time limit together', async t => {
+  const read = async (signal: AbortSignal | undefined): Promise<string> => await sleep(120, randomUUID(), { signal })
+  const key = createFetchedKey({ fetch: read, now: Date.now, maxAgeMs: 60_000, minAgeMs: 0 })
+  const { platform, sandbox } = await openTestPlatform(t, { key, totalTimeoutMs: 400 })
+  sandbox.faults.set([{ kind: 'delay', delayMs: 120 }])
+  await t.rejects(platform.request(QUESTION), { message: 'no answer in 400 ms' })
+  await t.rejects(createFetchedKey({ fetch: read, now: Date.now, maxAgeMs: 60_000, minAgeMs: 0 }).get(AbortSignal.timeout(10)), { name: 'ApiKeyError' })
 })
 
 t.test('a wrong key is not fetched for every call', async t => {
