@@ -8,7 +8,7 @@ import { createRequestId, STRICT_VALIDATION } from './lib/http/server-options.js
 import { readTrustProxy } from './lib/http/trust-proxy.js'
 import type { ConfigOptions } from './schemas/config.js'
 
-/** Of URL and headers together. */
+/** The most bytes of URL and headers together. */
 const MAX_HEADER_BYTES = 16_384
 /** How often connections are looked at; a timeout is exact to this. */
 const CONNECTIONS_CHECK_MS = 1_000
@@ -21,13 +21,13 @@ export const options: FastifyHttpOptions<Server> = {
   requestIdHeader: false,
   // A value that Fastify cannot read stops the start, as any wrong variable does: plugins/config.ts.
   trustProxy: readTrustProxy(process.env.TRUST_PROXY) ?? false,
-  // A line per request would cost more than the request; failures log themselves.
+  // A line for each request would cost more than the request; failures are logged where they occur.
   logController: new LogController({ disableRequestLogging: true }),
-  // A logger per request costs more than to look its token up; what is logged of a request names it.
+  // No logger for each request: the few lines about a request name its id.
   childLoggerFactory: logger => logger,
   ajv: { customOptions: STRICT_VALIDATION },
   http: { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: CONNECTIONS_CHECK_MS },
-  // What arrives on an open connection while the server closes is still taken, and answered in full.
+  // A request that arrives on an open connection while the server closes is still answered in full.
   return503OnClosing: false,
   frameworkErrors (error, _request, reply) {
     const { statusCode, headers, body } = answerToRouterError(error)

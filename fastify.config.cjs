@@ -7,13 +7,13 @@ for (const name of Object.keys(env)) {
 }
 const worker = env.FORWARDER === 'only'
 const GRACE_MS = Number(env.SHUTDOWN_GRACE_MS || 10_000)
-/** For what follows the forwarders' own grace: settling, closing the spool. */
+/** The time after the forwarders' own grace, for settling and closing the spool. */
 const CLOSING_MS = 5_000
 
-// The pinned SDK runs on this Node; what its successors need is said in package.json.
+// The pinned SDK runs on this Node, whatever Node its successors need.
 env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED ??= 'true'
 
-/** What `fastify start` is run with; the CLI has loaded `.env` by now. */
+/** The options of `fastify start`; the CLI has loaded `.env` by now. */
 module.exports = {
   options: true,
   port: Number(worker ? env.WORKER_PORT || 8081 : env.PORT || 8080),

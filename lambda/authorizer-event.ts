@@ -16,8 +16,8 @@ export class AuthorizerEventError extends Error {
 }
 
 /**
- * The call has two client ids. API Gateway keeps the answer for the one that it has seen, and nobody can tell which that
- * was: without an answer it keeps none. With this very message it says 401 to the caller, and not 500.
+ * The call has two client ids. API Gateway keeps the answer for the one that it has seen, and nobody can tell which
+ * that was: without an answer it keeps none. With this very message it says 401 to the caller, and not 500.
  */
 export class AmbiguousClientError extends Error {
   override name = 'AmbiguousClientError'

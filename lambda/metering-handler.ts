@@ -10,7 +10,7 @@ import { cutForMessages, type BurialReason, type ParkedMessage, type Parking } f
 import { emptyReport, errorLine, metricLine, type Report } from './report.js'
 import { readQueueMessage, readSubscriptionEvent, UnknownEventError, type Work } from './work.js'
 
-/** Of the context that Lambda gives to a handler. */
+/** The members of the context of a Lambda handler that are read here. */
 export interface LambdaContext {
   functionName: string
   logGroupName: string
@@ -35,10 +35,10 @@ export interface MeteringHandlerOptions {
 /** Milliseconds reserved for parking the calls that are not delivered, at most this share of the time that is left. */
 const RESERVE_MS = 8_000
 const RESERVE_SHARE = 0.4
-/** With the delays below, about a day. */
+/** Attempts to send a call again; with the delays below they take about a day. */
 const MAX_PARKINGS = 100
 const FIRST_DELAY_SECONDS = 60
-/** The longest that SQS knows. */
+/** The longest delay that SQS knows. */
 const MAX_DELAY_SECONDS = 900
 const TIME_WAS_OVER = 'the time of the function was over'
 
@@ -46,8 +46,8 @@ const TIME_WAS_OVER = 'the time of the function was over'
  * Meters the calls of a subscription's event, or of messages that were parked before.
  *
  * Calls that the platform does not take in time are parked, calls that it refuses are buried; the invocation fails only
- * when parking or burying fails, and then as a whole: each call keeps its id, by which the platform recognises the calls
- * that it has already.
+ * when parking or burying fails, and then as a whole: each call keeps its id, by which the platform recognises the
+ * calls that it has already.
  */
 export function createMeteringHandler (options: MeteringHandlerOptions): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
   return async (event, context) => {

@@ -6,7 +6,7 @@ import { createQueueParking } from './parking.js'
 import { writeLine } from './report.js'
 import { requiredSetting, type Environment } from './settings.js'
 
-/** About 10 MB. */
+/** Delivered calls whose ids are remembered, in about 10 MB. */
 const REMEMBERED_CALLS = 50_000
 
 /** @throws SettingsError */
@@ -17,7 +17,7 @@ function open (env: Environment): ReturnType<typeof createMeteringHandler> {
     delivered: rememberDelivered({ max: REMEMBERED_CALLS, now: unixNow }),
     parking: createQueueParking({
       parkingQueueUrl: requiredSetting(env, 'PARKING_QUEUE_URL', 'the URL of the queue for calls that are sent again later'),
-      deadLetterQueueUrl: requiredSetting(env, 'DEAD_LETTER_QUEUE_URL', 'the URL of the queue for what cannot be metered')
+      deadLetterQueueUrl: requiredSetting(env, 'DEAD_LETTER_QUEUE_URL', 'the URL of the queue for calls and lines that cannot be metered')
     }),
     concurrency: concurrencyOf(env),
     now: unixNow,

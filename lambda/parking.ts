@@ -29,11 +29,11 @@ export const BURIAL_REASONS = [
 ] as const
 export type BurialReason = typeof BURIAL_REASONS[number]
 
-/** Keeps what could not be delivered. Both reject when it is not kept. */
+/** Keeps calls and lines that could not be delivered. Both methods reject when a message is not kept. */
 export interface Parking {
-  /** To be sent again after a while. */
+  /** Keeps messages whose calls are sent again after the delay. */
   park (messages: ParkedMessage[], delaySeconds: number): Promise<void>
-  /** For an operator to look at. */
+  /** Keeps messages for an operator to look at. */
   bury (messages: ParkedMessage[]): Promise<void>
 }
 

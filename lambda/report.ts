@@ -39,7 +39,7 @@ const METRICS: Record<keyof Report, [name: string, unit: string]> = {
 }
 
 /**
- * One line of the embedded metric format, which CloudWatch makes metrics of.
+ * One line in the Embedded Metric Format, from which CloudWatch extracts metrics.
  * @param reason why calls were parked or dropped, which is no metric
  */
 export function metricLine (report: Report, functionName: string, timestamp: number, reason?: string): string {

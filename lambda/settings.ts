@@ -12,9 +12,9 @@ export function textSetting (env: Environment, name: string): string | undefined
 }
 
 /** @throws SettingsError */
-export function requiredSetting (env: Environment, name: string, what: string): string {
+export function requiredSetting (env: Environment, name: string, description: string): string {
   const value = textSetting(env, name)
-  if (value === undefined) throw new SettingsError(`${name} must be ${what}`)
+  if (value === undefined) throw new SettingsError(`${name} must be ${description}`)
   return value
 }
 

@@ -48,7 +48,8 @@ export async function readSubscriptionEvent (event: { awslogs: unknown }, filter
 }
 
 /**
- * Reads a message of one of the queues: one of this function's own, or the one that Lambda writes there when an event has failed.
+ * Reads a message of one of the queues: one of this function's own, or the one that Lambda writes there when an event
+ * has failed.
  * @throws UnknownEventError
  */
 export async function readQueueMessage (body: string, filter: CallFilter, ownLogGroup: string): Promise<Work> {

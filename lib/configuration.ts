@@ -1,4 +1,4 @@
-/** A fault that whoever runs the gateway has to mend before it can start: its message says all, and no stack is shown. */
+/** A fault that an operator has to mend before the gateway can start: its message says all, and no stack is shown. */
 export class ConfigurationError extends Error {
   override name = 'ConfigurationError'
 }
@@ -10,7 +10,7 @@ export function withoutByteOrderMark (text: string): string {
   return text.startsWith(BYTE_ORDER_MARK) ? text.slice(BYTE_ORDER_MARK.length) : text
 }
 
-/** Gives the first variable of a `.env` that begins with a byte order mark its name: Node takes the mark for a part of it. */
+/** Renames the first variable of a `.env` with a byte order mark, which Node takes for a part of the name. */
 export function dropByteOrderMark (environment: Record<string, string | undefined>): void {
   for (const name of Object.keys(environment)) {
     if (name.startsWith(BYTE_ORDER_MARK)) environment[withoutByteOrderMark(name)] ??= environment[name]

@@ -8,7 +8,7 @@ declare module 'fastify' {
   interface FastifyInstance { aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient } }
 }
 
-/** Owns `fastify.aws`: the clients of both APIs of CloudWatch, which all of this thread shares. */
+/** Owns `fastify.aws`: the clients of both APIs of CloudWatch, which all code of this thread shares. */
 async function aws (fastify: FastifyInstance): Promise<void> {
   const { AWS_REGION, AWS_REQUEST_TIMEOUT_MS } = fastify.config
   const options = awsClientOptions({ region: AWS_REGION, requestTimeoutMs: AWS_REQUEST_TIMEOUT_MS })

@@ -15,7 +15,7 @@ type Name = keyof Config
 /** The variables that are set, as text. */
 type Variables = Partial<Record<Name, string>>
 
-/** What @fastify/env says of one variable: the error of its Ajv. */
+/** The error of @fastify/env about one variable, as its Ajv makes it. */
 interface SchemaError {
   keyword: string
   instancePath: string
@@ -26,7 +26,7 @@ const NAMES = Object.keys(ConfigSchema.properties) as Name[]
 /** A copy, as @fastify/env writes into the schema that it is given. */
 const SCHEMA = { ...ConfigSchema }
 
-/** What is wrong with each variable at fault. */
+/** The fault of each variable that has one, in words. */
 type Faults = Map<Name, string>
 
 /** Names each variable at fault and what it must be, and never shows its value. */
@@ -90,7 +90,7 @@ function findEqualSecrets (variables: Variables): Faults {
   return faults
 }
 
-/** What the schema says of the variables, and what it cannot say. */
+/** The faults that the schema finds, and those that no schema can state. */
 function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults {
   const faults = findEqualSecrets(variables)
   const [missing, wrong] = [(name: Name) => `is missing: ${mustBe(name)}`, (name: Name) => `is wrong: ${mustBe(name)}`]

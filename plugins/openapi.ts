@@ -18,7 +18,7 @@ declare module 'fastify' {
 const PATH = '/documentation'
 const REDIRECT = 302
 
-/** For the pages. Whether they travel by HTTPS is for the proxy in front to say. */
+/** The headers of the pages. Whether pages travel by HTTPS is for the proxy in front to say. */
 const HELMET: FastifyHelmetOptions = {
   contentSecurityPolicy: {
     useDefaults: false,

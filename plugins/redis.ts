@@ -7,12 +7,12 @@ import { ConfigurationError } from '../lib/configuration.js'
 const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
 const LOADING_RETRY_MS = 250
-/** To say goodbye; a server that is away or hangs is left without. */
+/** The longest that QUIT may take; a server that is away or hangs is left without. */
 const QUIT_MS = 1_000
-/** What a server answers that is the primary no more; the address leads to the one that is. */
+/** The errors of a server that is no longer the primary; the address leads to the new primary. */
 const NO_PRIMARY = /READONLY|MASTERDOWN/
 
-/** Where it is, without its password. */
+/** The address of the server, without its password. */
 function address (url: string): string {
   const { protocol, host } = new URL(url)
   return `${protocol}//${host}`
@@ -55,7 +55,7 @@ async function disconnect (redis: Redis): Promise<void> {
 async function redis (fastify: FastifyInstance): Promise<void> {
   const { REDIS_URL } = fastify.config
   if (REDIS_URL === undefined) return
-  // A twentieth of the start, and of no use without Redis.
+  // Loaded here, as it is of no use without Redis.
   const [client, { default: fastifyRedis }] = await Promise.all([connect(REDIS_URL), import('@fastify/redis')])
   let away = false
   client.on('error', error => {

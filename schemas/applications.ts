@@ -1,7 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA, RETENTION_DAYS } from './aws-limits.js'
 
-/** Of each secret: what guesses and words are shorter than. */
+/** The fewest characters of a secret: guesses and words are shorter. */
 export const MIN_SECRET_LENGTH = 16
 /** An entry of allowed origins: every one, that of pages whose browser hides it, or one as a browser writes it. */
 export const ALLOWED_ORIGIN = '(\\*|null|[a-z][a-z0-9+.-]*://[^/\\s,A-Z]+)'

@@ -30,7 +30,10 @@ export const PUT_METRIC_DATA = {
   /** Seconds; the two periods in which CloudWatch stores data points. */
   STORAGE_RESOLUTIONS: [1, 60],
   DEFAULT_STORAGE_RESOLUTION: 60,
-  /** Calls per second, account and Region; adjustable. {@link https://docs.aws.amazon.com/general/latest/gr/cw_region.html} */
+  /**
+   * Calls per second, account and Region; adjustable.
+   * {@link https://docs.aws.amazon.com/general/latest/gr/cw_region.html}
+   */
   TPS: 500
 } as const
 
@@ -57,11 +60,16 @@ export const PUT_LOG_EVENTS = {
   MAX_SPAN_MS: 24 * 3_600_000,
   MAX_AGE_MS: 14 * 24 * 3_600_000,
   MAX_FUTURE_MS: 2 * 3_600_000,
-  /** Calls per second, account and Region; adjustable. {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html} */
+  /**
+   * Calls per second, account and Region; adjustable.
+   * {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html}
+   */
   TPS: 5_000
 } as const
 
-/** {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html} */
+/**
+ * {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html}
+ */
 export const EMBEDDED_METRICS = {
   /** Metrics of one directive. */
   MAX_METRICS: 100,
@@ -77,7 +85,9 @@ export const LOG_GROUP_NAME = { MAX_LENGTH: 512, PATTERN: '^[.\\-_/#A-Za-z0-9]+$
 /** {@link https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html} */
 export const LOG_STREAM_NAME = { MAX_LENGTH: 512, PATTERN: '^[^:*]*$' } as const
 
-/** Control characters, and those that change the direction of text: a terminal would obey them, where an operator reads. */
+/**
+ * Control characters, and those that change the direction of text: a terminal would obey them, where an operator reads.
+ */
 export const CONTROL_CHARACTERS = '[\\u0000-\\u001f\\u007f-\\u009f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069]'
 
 /** {@link https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html} */
@@ -85,9 +95,12 @@ export const RETENTION_DAYS = [
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ] as const
 
-/** Calls per second, account and Region. {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html} */
+/**
+ * Calls per second, account and Region.
+ * {@link https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html}
+ */
 export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, PutRetentionPolicy: 5 } as const
 
-/** What each API that is called here allows a second. */
+/** Calls per second of each API that the gateway calls. */
 export const API_TPS = { PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS } as const
 export type RateLimitedApi = keyof typeof API_TPS

@@ -3,7 +3,11 @@ import { Type, type Static, type TSchema } from '@sinclair/typebox'
 /** Milliseconds since the Unix epoch, by a wall clock. */
 export type UnixMs = number
 
-/** Milliseconds of a clock that nobody sets, such as `performance.now`: only differences within a process mean anything. */
+export const DAY_MS = 24 * 3_600_000
+
+/**
+ * Milliseconds of a clock that nobody sets, such as `performance.now`: only differences within a process mean anything.
+ */
 export type MonotonicMs = number
 
 /** Items of one request; a body of many tiny bad ones would else get an answer many times its size. */
@@ -24,10 +28,10 @@ export function integerEnum<const T extends readonly number[]> (values: T, optio
   return Type.Unsafe<T[number]>({ type: 'integer', enum: [...values], ...options })
 }
 
-/** Absent or a string: what it holds is the token plugin's to judge. */
+/** Absent or a string, whose content the token plugin judges. */
 export const AccessTokenParameter = Type.Optional(Type.String({ description: 'Instead of the Authorization header.' }))
 
-/** Documents what the bodies that carry items may say of the client's clock. */
+/** Documents the client's time in the bodies that carry items. */
 export const SentAtSchema = Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.String()], {
   description: 'The client\'s time when it sends the request: Unix milliseconds or ISO 8601. When it differs from the server\'s by more than a minute, the timestamps of the items are moved by the difference.'
 }))

@@ -1,11 +1,10 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from './aws-limits.js'
 import { ALLOWED_ORIGIN, EMF_TREATMENTS, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern } from './applications.js'
-import { integerEnum, stringEnum } from './common.js'
+import { DAY_MS, integerEnum, stringEnum } from './common.js'
 import { DEFAULT_FAIL_MODE, DEFAULT_METERING_PROFILE, DEFAULT_VERDICT_AGES, FAIL_MODES, METERING_PROFILES } from './metering-settings.js'
 
 const MIB = 1_048_576
-const DAY_MS = 24 * 3_600_000
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const SWITCH = ['on', 'off'] as const
 const BOOLEAN = ['true', 'false'] as const
@@ -35,7 +34,7 @@ function patternOfList (entry: string): string {
 const REGION = '^[a-z]{2,5}(-[a-z]+)+-\\d{1,2}$'
 const PREVIOUS_SECRET = `[^,]{${MIN_SECRET_LENGTH},}`
 
-/** A secret that nobody but us makes up. A description says how many characters it has at least. */
+/** A secret that the operator makes up. A description says how many characters it has at least. */
 function secret (options: { maxLength?: number, pattern?: string, description: string }) {
   return Type.String({ minLength: MIN_SECRET_LENGTH, ...options })
 }
@@ -58,9 +57,12 @@ const REDIS_URL = /^rediss?:\/\/(?:([^/?#\s]*)@)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\
 const HTTP_URL = /^https?:\/\/[^?#@\s]+$/
 const WEB_ORIGIN = /^https?:\/\/[^/\s,]+$/
 
-/** What the name of a format in ConfigSchema stands for; the plugin `config` hands these to the validator. */
+/** The checks of the formats that ConfigSchema names; the plugin `config` hands them to the validator. */
 export const CONFIG_FORMATS = {
-  /** No other characters than a client of Redis reads as they are meant: it takes what it cannot read for the database 0. */
+  /**
+   * No other characters than a client of Redis reads as they are meant: it takes what it cannot read for the database
+   * 0.
+   */
   'redis-url': text => {
     const match = REDIS_URL.exec(text)
     return match !== null && isDecodable(match[1] ?? '') && URL.canParse(text)
@@ -70,7 +72,10 @@ export const CONFIG_FORMATS = {
   'web-origin': text => WEB_ORIGIN.test(text) && URL.canParse(text) && new URL(text).origin === text
 } satisfies Record<string, (text: string) => boolean>
 
-/** A description completes the sentence «NAME must be …»; the start-up error and the table of docs/configuration.md are made of it. */
+/**
+ * A description completes the sentence «NAME must be …»; the start-up error and the table of docs/configuration.md are
+ * made of it.
+ */
 export const ConfigSchema = Type.Object({
   NODE_ENV: Type.String({ default: 'development', description: '"production" to limit GET /test to one call a minute and IP, or any other word' }),
   PORT: integer({ default: 8080, minimum: 0, maximum: 65_535, description: 'a TCP port' }),

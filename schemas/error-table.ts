@@ -1,4 +1,6 @@
-/** Every error that a client can meet: its HTTP status, its code and its message. Codes are never given a new meaning. */
+/**
+ * Every error that a client can meet: its HTTP status, its code and its message. Codes are never given a new meaning.
+ */
 export const API_ERRORS = {
   clientTokenMissing: { statusCode: 403, code: 100, message: 'Required parameter is missing: "clientToken".' },
   clientTokenInvalid: { statusCode: 401, code: 101, message: 'Required parameter "clientToken" is invalid.' },

@@ -1,11 +1,13 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { ref, stringEnum } from './common.js'
 
-/** What a gateway is made of: its store, its access to AWS, the deliveries of each kind, and who makes them. */
+/** The parts of a gateway: its store, its access to AWS, the deliveries of each kind, and its forwarders. */
 export const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders'] as const
 export type HealthPart = typeof HEALTH_PARTS[number]
 
-/** Why a part fails. Anybody may know the class; the message of an error, which others have written, is for operators. */
+/**
+ * Why a part fails. Anybody may know the class; the message of an error, which others have written, is for operators.
+ */
 export const HEALTH_CLASSES = [
   /** No credentials or no Region were found, or the credentials are refused. */
   'credentials',
@@ -14,11 +16,11 @@ export const HEALTH_CLASSES = [
   /** No connection: name, address, network, TLS. */
   'unreachable',
   'timeout',
-  /** Something answers that is not what was asked. */
+  /** Another service answers than the one that was called. */
   'not-the-service',
   'throttled',
   'server-error',
-  /** What is sent is refused. */
+  /** The calls are refused. */
   'refused',
   /** The store answers, and takes no writes. */
   'read-only',
@@ -36,7 +38,7 @@ const FAULT = { part: stringEnum(HEALTH_PARTS), class: stringEnum(HEALTH_CLASSES
 
 export const HealthSchema = Type.Object({
   status: STATUS,
-  failing: Type.Array(Type.Object(FAULT, { additionalProperties: false }), { description: 'The parts that fail, each with the class of what is wrong.' })
+  failing: Type.Array(Type.Object(FAULT, { additionalProperties: false }), { description: 'The parts that fail, each with the class of its failure.' })
 }, {
   $id: 'Health',
   additionalProperties: false,

@@ -29,7 +29,7 @@ export const JSON_LINES_BODIES = {
   'application/jsonl': { schema: Type.String({ description: 'The same as application/x-ndjson.' }) }
 }
 
-/** What the whole request must be; each item of logEvents is judged on its own. */
+/** The rules for the whole request; each item of logEvents is judged on its own. */
 export const LogEventsEnvelopeSchema = Type.Object({
   accessToken: AccessTokenParameter,
   sentAt: Type.Optional(Type.Unknown()),

@@ -5,8 +5,8 @@ import { AccessTokenParameter } from './common.js'
 export const MAX_JSON_LINES = 10_000
 
 /**
- * A body of JSON lines for log events, read: the document of each line, judged by itself. With the names of a log stream,
- * which come from the query, each line is a log event; without, each line is a request of its own.
+ * A body of JSON lines for log events, read: the document of each line, judged by itself. With the names of a log
+ * stream, which come from the query, each line is a log event; without, each line is a request of its own.
  */
 export const LogLinesSchema = Type.Object({
   accessToken: AccessTokenParameter,

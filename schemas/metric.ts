@@ -39,7 +39,7 @@ export const MetricDatumSchema = Type.Object({
 })
 export type MetricDatum = Static<typeof MetricDatumSchema>
 
-/** What the whole request must be; each item of MetricData is judged on its own. */
+/** The rules for the whole request; each item of MetricData is judged on its own. */
 export const MetricEnvelopeSchema = Type.Object({
   accessToken: AccessTokenParameter,
   sentAt: Type.Optional(Type.Unknown()),

@@ -45,7 +45,9 @@ export interface Ledger {
   accepted: number
   delivered: number
   rejected: Record<RejectionReason, number>
-  /** In the dead letters now, deleted from them by an operator, or evicted from them; a redrive takes them out again. */
+  /**
+   * In the dead letters now, deleted from them by an operator, or evicted from them; a redrive takes them out again.
+   */
   deadLettered: number
   /** Of `deadLettered`, those evicted because the dead letters outgrew their age or bytes. */
   evicted: number

@@ -6,7 +6,7 @@ import type { UnixMs } from '../../schemas/common.js'
 import { readScope, WHOLE_APPLICATION, type Scope } from './scope.js'
 
 const MAX_ACCESS_TOKEN_LENGTH = 4_096
-/** The `typ` of access tokens (RFC 9068); those of before have that of any JWT, and are taken until they expire. */
+/** The `typ` of access tokens (RFC 9068). Older tokens have the `typ` of any JWT, and are taken until they expire. */
 const TYPE = 'at+jwt'
 const TYPES_TAKEN: ReadonlySet<unknown> = new Set([TYPE, 'JWT'])
 /** Verified access tokens remembered. */
@@ -26,7 +26,7 @@ export function isAccessToken (token: string): boolean {
 /** The application that sends a request, with the rights of its token; taken from the token, never from the payload. */
 export interface Principal {
   application: Application
-  /** What all access tokens that the same client token was traded for have in common. */
+  /** The id of the client token's grant, which all access tokens share that it was traded for. */
   grant: string
   scope: Scope
 }

@@ -67,8 +67,8 @@ function readTime (claim: unknown): UnixMs | null | undefined {
 }
 
 /**
- * Reads the times strictly: at most a day of life, by the clock of a signer that may be ahead. A token that does not say
- * when it was issued is taken to be as old as it can be.
+ * Reads the times strictly: at most a day of life, by the clock of a signer that may be ahead. A token that does not
+ * say when it was issued is taken to be as old as it can be.
  */
 function readTimes ({ iat, nbf, exp }: Payload, now: UnixMs): { issuedAt: UnixMs, expiresAt: UnixMs } | null {
   const [expiresAt, notBefore, issued] = [readTime(exp), readTime(nbf), readTime(iat)]
@@ -77,7 +77,7 @@ function readTimes ({ iat, nbf, exp }: Payload, now: UnixMs): { issuedAt: UnixMs
   if (expiresAt <= now || expiresAt > latest + CLIENT_TOKEN_MAX_AGE_MS) return null
   if ((notBefore ?? now) > latest || (issued ?? now) > latest) return null
   const issuedAt = issued ?? expiresAt - CLIENT_TOKEN_MAX_AGE_MS
-  // One that lives longer would outlive the revocation of all that were issued before.
+  // A token that lives longer would outlive a revocation of all tokens issued before it.
   return expiresAt - issuedAt > CLIENT_TOKEN_MAX_LIFE_MS ? null : { issuedAt, expiresAt }
 }
 

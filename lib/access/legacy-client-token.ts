@@ -6,7 +6,7 @@ const MAX_CLIENT_TOKEN_LENGTH = 1_024
 const MILLISECONDS = /^[1-9]\d{12}$/
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 
-/** Of one call, as a token that names no application is held against the secret of each. */
+/** The hash of a token, in one call: a token that names no application is held against the secret of each. */
 function hashClientToken (timestamp: string, salt: string, secret: string): string {
   return digest('sha256', `${timestamp}${salt}${secret}`, 'base64')
 }

@@ -2,19 +2,20 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { classifyFailure, type Failure } from '../resilience/failure.js'
 import type { MonotonicMs } from '../../schemas/common.js'
 
-/** What a client of AWS finds for itself, as the SDK writes it. */
+/** An AWS client, with the settings that it resolves by itself. */
 interface AwsClient {
   config: { credentials: () => Promise<unknown>, region: () => Promise<string> }
 }
 
-/** Nobody who asks waits longer for the first answer. */
+/** The longest that a caller waits for the first answer. */
 const MAX_WAIT_MS = 1_000
 const FOUND_MS = 60_000
 const NOT_FOUND_MS = 5_000
 
 /**
- * Whether the SDK finds credentials and a Region, and whether the endpoints can be reached. It is asked once a minute at most, and every five seconds while it
- * finds none, as it may have to ask a server for them. The last answer stands while it is asked again.
+ * Whether the SDK finds credentials and a Region, and whether the endpoints can be reached. The SDK is asked once a
+ * minute at most, and every five seconds while it finds none, as it may have to ask a server for them. The last answer
+ * stands while it is asked again.
  */
 export class AwsAccess {
   readonly #client: AwsClient
@@ -31,7 +32,7 @@ export class AwsAccess {
     this.#now = now
   }
 
-  /** @returns as the SDK and the system have it; null when credentials, Region and endpoints are there */
+  /** @returns the error of the SDK or of the system; null when credentials, Region and endpoints are there */
   async failure (): Promise<Failure | null> {
     const isKnown = this.#answeredAt !== -Infinity
     if (this.#now() - this.#answeredAt >= (this.#failure === null ? FOUND_MS : NOT_FOUND_MS)) {

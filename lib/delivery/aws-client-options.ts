@@ -13,8 +13,8 @@ const CONNECTION_TIMEOUT_MS = 5_000
 const ignore = (): void => {}
 
 /**
- * Without `info`, for which the SDK would copy the input of every call that succeeds. What fails is told by whoever
- * made the call.
+ * A logger without `info`, for which the SDK would copy the input of every call that succeeds. A call that fails is
+ * logged by its caller.
  */
 const LOGGER = { trace: ignore, debug: ignore, warn: ignore, error: ignore } as NonNullable<CloudWatchClientConfig['logger']>
 

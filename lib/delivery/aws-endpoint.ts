@@ -36,10 +36,13 @@ async function targetOf (send: () => Promise<unknown>): Promise<Target> {
     if (error instanceof Resolved) return error.target
     throw error
   }
-  throw new Error('the SDK has sent what was to be stopped')
+  throw new Error('the SDK has sent a request that was to be stopped')
 }
 
-/** Opens a connection and closes it: name, address, and over TLS the certificate, are right. @throws Error of the system */
+/**
+ * Opens a connection and closes it: name, address, and over TLS the certificate, are right.
+ * @throws Error of the system
+ */
 async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
   const isPlain = protocol === 'http:'
   const host = hostname.replace(/^\[|\]$/g, '')

@@ -11,7 +11,7 @@ export interface FailingDestination {
   since: UnixMs
 }
 
-export interface Health {
+export interface ForwarderHealth {
   /** The destination that has failed longest; null when deliveries succeed. */
   failing: (FailingDestination & {
     /** Destinations that fail now. */
@@ -32,11 +32,11 @@ interface Fault {
 
 /** One failure that ends by itself is no news. */
 const TOLD_FAILURES = 2
-/** For so long without a delivery, what may end by itself does not take the gateway out of service. */
+/** A failure that may end by itself is partial until nothing was delivered for this long. */
 const PATIENCE_MS = 5_000
 
 /** Remembers which destinations fail. */
-export function createHealth ({ now, monotonicNow, forgetMs }: {
+export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
   now: () => UnixMs
   monotonicNow: () => MonotonicMs
   /** A failure that is not confirmed for this long is forgotten: another process has taken the destination over. */
@@ -44,7 +44,7 @@ export function createHealth ({ now, monotonicNow, forgetMs }: {
 }) {
   const faults = new Map<string, Fault>()
   let answeredAt: MonotonicMs = -Infinity
-  /** Since anything was delivered. */
+  /** Failures since anything was delivered. */
   let failures = 0
 
   function isPartial ({ isDenied, class: health, failedAt }: Fault): boolean {
@@ -67,12 +67,12 @@ export function createHealth ({ now, monotonicNow, forgetMs }: {
       faults.delete(destination)
     },
 
-    read (): Health {
+    read (): ForwarderHealth {
       for (const [destination, { confirmedAt }] of faults) {
         if (monotonicNow() - confirmedAt > forgetMs) faults.delete(destination)
       }
       const told = [...faults].filter(([, { isDenied }]) => isDenied || failures >= TOLD_FAILURES)
-      // What is denied comes first: it does not end by itself.
+      // A denied destination comes first: its failure does not end by itself.
       const [longest] = told.sort(([, a], [, b]) => Number(b.isDenied) - Number(a.isDenied) || a.failedAt - b.failedAt)
       if (longest === undefined) return { failing: null }
       const [destination, fault] = longest

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { backoffMs, type BackoffSchedules } from '../resilience/backoff.js'
-import { createHealth, type Health } from './forwarder-health.js'
+import { createForwarderHealth, type ForwarderHealth } from './forwarder-health.js'
 import type { FailureClass } from '../resilience/failure.js'
 import type { Log } from '../logger.js'
 import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js'
@@ -43,7 +43,7 @@ export interface ForwarderOptions {
   observer: ForwarderObserver
   receipts: { publish (update: ReceiptUpdate): void }
   now: () => UnixMs
-  /** For how long a lease is held. */
+  /** Measures for how long a lease is held. */
   monotonicNow: () => MonotonicMs
   /** In [0, 1). */
   random: () => number
@@ -56,7 +56,7 @@ export interface Forwarder {
    * deliveries under way and releases their leases. The next process delivers the rest. May be called twice.
    */
   stop (graceMs: number): Promise<void>
-  health (): Health
+  health (): ForwarderHealth
 }
 
 /** Delivers the records of one kind from the spool through its sink. */
@@ -76,8 +76,8 @@ class SpoolForwarder implements Forwarder {
   #running: Promise<void> | null = null
   #stopped: Promise<void> | null = null
   /**
-   * Null until `stop` is called; then how many of the items that waited at that time are still to be taken. Those that
-   * come later belong to the processes that go on.
+   * Null until `stop` is called; then how many of the items that waited at that time are still to be taken. Items
+   * that come later belong to the processes that go on.
    */
   #itemsLeft: number | null = null
   /** Failures of the spool in a row. */
@@ -89,7 +89,7 @@ class SpoolForwarder implements Forwarder {
   constructor (options: ForwarderOptions) {
     this.#options = options
     this.#kind = options.sink.kind
-    this.#health = createHealth({ now: options.now, monotonicNow: options.monotonicNow, forgetMs: 3 * options.backoff.denied.capMs })
+    this.#health = createForwarderHealth({ now: options.now, monotonicNow: options.monotonicNow, forgetMs: 3 * options.backoff.denied.capMs })
   }
 
   start (): void {
@@ -101,7 +101,7 @@ class SpoolForwarder implements Forwarder {
     return this.#stopped
   }
 
-  health (): Health {
+  health (): ForwarderHealth {
     return this.#health.read()
   }
 
@@ -117,7 +117,7 @@ class SpoolForwarder implements Forwarder {
     clearTimeout(timer)
   }
 
-  /** Those that are leased count, too, as a delivery under way may leave some of them. */
+  /** Leased items count, too, as a delivery under way may leave some of them. */
   async #countItemsLeft (): Promise<void> {
     try {
       this.#itemsLeft = (await this.#options.spool.depth(this.#kind)).items

@@ -35,7 +35,7 @@ export interface ReceiptChannel {
   subscribe (listener: (update: ReceiptUpdate) => void): void
 }
 
-/** For one process that takes requests and delivers. */
+/** The channel of one process that both takes requests and delivers. */
 export function createLocalChannel (): ReceiptChannel {
   const emitter = new EventEmitter()
   return {

@@ -7,7 +7,7 @@ const MAPPED_IPV4 = /^::ffff:([\d.]+)$/i
 
 /**
  * The IP of a client, as proxies write it: some add the port, put IPv6 into brackets, or name the zone.
- * @returns null for what is no address
+ * @returns null for a text that is no address
  */
 export function readAddress (text: string): string | null {
   const bare = IPV4_AND_PORT.exec(text)?.[1] ?? BRACKETED.exec(text)?.[1] ?? text.replace(ZONE, '')

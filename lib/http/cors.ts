@@ -1,4 +1,6 @@
-/** What a page may send: what the routes read, and what the scripts of other tools put on every request of a page. */
+/**
+ * The headers that a page may send: those that routes read, and those that scripts of other tools add to every request.
+ */
 export const ALLOWED_HEADERS = [
   'Authorization', 'Content-Type', 'Content-Encoding', 'Idempotency-Key', 'Prefer', 'X-Api-Key', 'X-Requested-With',
   // Ids of sessions and requests.
@@ -11,7 +13,7 @@ export const ALLOWED_HEADERS = [
   'Newrelic', 'Elastic-Apm-Traceparent', 'X-Instana-T', 'X-Instana-S', 'X-Instana-L', 'X-Dtc', 'X-Dtpc'
 ]
 
-/** What a page may read of an answer, beside the headers that any page may. */
+/** The headers of an answer that a page may read, beside those that every page may read. */
 export const EXPOSED_HEADERS = [
   'Retry-After', 'Preference-Applied', 'Idempotency-Replayed',
   'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Budget-Warning'

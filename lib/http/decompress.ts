@@ -2,11 +2,13 @@ import { Duplex, PassThrough, Transform, type Readable, type TransformCallback }
 import zlib from 'node:zlib'
 import { ApiError } from './api-error.js'
 
-/** Telemetry shrinks to a tenth or a twentieth; what inflates to more than this is made to hurt. */
+/** Telemetry shrinks to a tenth or a twentieth; a body with a higher ratio is made to hurt. */
 export const MAX_INFLATE_RATIO = 250
 /** Inflated bytes below which the ratio says nothing: a few equal items shrink to next to nothing. */
 export const INFLATE_RATIO_FLOOR_BYTES = 262_144
-/** 2^23 bytes, the window that RFC 8878 asks every decoder to take; a larger one would be the sender's choice of our memory. */
+/**
+ * 2^23 bytes, the window that RFC 8878 asks every decoder to take; a larger one would let senders choose our memory.
+ */
 const MAX_ZSTD_WINDOW_LOG = 23
 
 type Decoder = () => Duplex
@@ -15,7 +17,7 @@ type Decoder = () => Duplex
 const ZLIB_METHOD = 0x08
 const METHOD_MASK = 0x0f
 
-/** Inflates "deflate" as browsers and proxies do: in zlib's format, as the standard says, or bare, as some senders take it. */
+/** Inflates "deflate" as browsers and proxies do: in zlib's format, as the standard says, or bare, as some send it. */
 class InflateEither extends Duplex {
   #decoder: Transform | null = null
 
@@ -62,11 +64,11 @@ const DECODERS = new Map<string, Decoder>([
 const zstd = zstdDecoder()
 if (zstd !== undefined) DECODERS.set('zstd', zstd)
 
-/** What `inflate` takes. */
+/** The content codings that `decompress` takes. */
 export const ENCODINGS = [...DECODERS.keys()]
 
 export interface InflateLimits {
-  /** Of the body as sent, and as inflated. */
+  /** The most bytes of the body as sent, and as inflated. */
   maxBytes: number
   /** The error for a body with more bytes, unless it is the usual one. */
   tooLarge?: () => ApiError
@@ -74,7 +76,7 @@ export interface InflateLimits {
   onInflated?: (bytes: number) => void
 }
 
-/** Passes what was inflated on, and ends both at the first byte too many. */
+/** Passes inflated bytes on, and ends decoder and body at the first byte too many. */
 class InflatedBody extends Transform {
   /** Compressed bytes read so far; Fastify compares them with Content-Length. */
   receivedEncodedLength = 0
@@ -101,7 +103,7 @@ class InflatedBody extends Transform {
   }
 }
 
-/** What a Content-Encoding header asks for; null when it asks for nothing. */
+/** The coding that a Content-Encoding header names; null for a body that is not compressed. */
 export function readContentEncoding (header: string | undefined): string | null {
   if (header === undefined) return null
   const encoding = header.trim().toLowerCase()

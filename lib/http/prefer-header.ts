@@ -2,7 +2,9 @@
 export const MAX_WAIT_SECONDS = 30
 const WAIT = /^wait\s*=\s*"?(\d{1,9})"?$/i
 
-/** Seconds of `wait=N` in a Prefer header (RFC 7240), at most MAX_WAIT_SECONDS; 0 when it is absent or cannot be read. */
+/**
+ * Seconds of `wait=N` in a Prefer header (RFC 7240), at most MAX_WAIT_SECONDS; 0 when it is absent or cannot be read.
+ */
 export function readPreferWait (header: string | undefined): number {
   if (header === undefined) return 0
   for (const preference of header.split(',')) {

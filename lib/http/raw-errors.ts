@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { API_ERRORS, type ApiErrorName } from '../../schemas/error-table.js'
 import { corsHeadersForAll } from './cors.js'
 
-/** Of answers to requests that never reach a route, so that no hook can set them. */
+/** The headers of answers to requests that never reach a route, so that no hook can set them. */
 const HEADERS = {
   ...corsHeadersForAll(),
   'Content-Type': 'application/json; charset=utf-8',
@@ -23,12 +23,12 @@ function answer (name: ApiErrorName): RawAnswer {
   return { statusCode, headers: HEADERS, body: JSON.stringify({ error: { code, message } }) }
 }
 
-/** For an error of the router: a path that cannot be decoded, or a parameter that is too long. */
+/** The answer to an error of the router: a path that cannot be decoded, or a parameter that is too long. */
 export function answerToRouterError (error: { statusCode?: number | undefined }): RawAnswer {
   return answer(error.statusCode === 414 ? 'urlTooLong' : 'malformedRequest')
 }
 
-/** For a request that expects what nobody can give. */
+/** The answer to a request whose Expect header no server can meet. */
 export function malformedRequestAnswer (): RawAnswer {
   return answer('malformedRequest')
 }
@@ -42,7 +42,7 @@ const BY_CODE: Record<string, ApiErrorName> = {
 /** Connections whose error waits for the answers to the requests before it. */
 const deferred = new WeakSet<Socket>()
 
-/** Answers what cannot be read as HTTP, or did not come in time, behind the requests before it, and ends the connection. */
+/** Answers a request that is no HTTP or did not come in time, behind the requests before it; ends the connection. */
 export function answerToClientError (error: Error & { code?: string }, socket: Socket): void {
   const { _httpMessage: response } = socket as Socket & { _httpMessage?: ServerResponse | null }
   if (error.code === 'ECONNRESET' || !socket.writable) {
@@ -65,6 +65,6 @@ export function answerToClientError (error: Error & { code?: string }, socket: S
   const { statusCode, headers, body } = answer(BY_CODE[error.code ?? ''] ?? 'malformedRequest')
   const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body) }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\n${lines.join('')}\r\n${body}`)
-  // Not end(): who does not read must not keep the connection.
+  // Not end(): a client that does not read must not keep the connection.
   socket.destroySoon()
 }

@@ -20,7 +20,7 @@ const MIN_SECRET_LENGTH = 6
 /**
  * Strikes secrets out of texts that others have written: an error of a platform or of a server may repeat what it was
  * sent, also as a URL or a header holds it.
- * @param secrets those in force
+ * @param secrets the secrets in force
  */
 export function createSecretFilter (secrets: () => Iterable<string>): (text: string) => string {
   return text => {

@@ -1,4 +1,4 @@
-/** Runs what is given in one turn of the event loop together, in this order, when its other work is done. */
+/** Runs the work that is given in one turn of the event loop together, in its order, when other work is done. */
 export class TickBatch {
   #waiting: Array<() => void> = []
 

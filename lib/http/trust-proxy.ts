@@ -4,7 +4,7 @@ import { readAddress } from './address.js'
 
 const HOPS = /^\d{1,2}$/
 
-/** "10.0.0" for one: read by inet_aton's rules, it is the address of nobody who was meant. */
+/** Whether an address lacks parts, as "10.0.0" does: by inet_aton's rules it would mean another host. */
 function isShortened (address: string): boolean {
   return /^\d/.test(address) && isIP(address.split('/')[0]!) === 0
 }

@@ -1,8 +1,8 @@
 import { ApiError } from './api-error.js'
 
 /**
- * Bytes, as inflated, of a body that is parsed before it is known who sends it. The predecessor's clients carry their token
- * in the body.
+ * Bytes, as inflated, of a body that is parsed before it is known who sends it. The predecessor's clients carry their
+ * token in the body.
  */
 export const MAX_UNAUTHENTICATED_BYTES = 131_072
 /** Levels of such a body; no request that a route takes has as many. */

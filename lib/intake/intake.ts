@@ -49,7 +49,7 @@ export interface DeliveryReceipts {
 export interface PreparedAppend {
   append: KeyedAppend
   items: number
-  /** Of the receipt, when the client waits for the delivery. */
+  /** The id of the receipt, when the client waits for the delivery. */
   receiptId: string
   /** To be called when the records are in the spool and were not there before. */
   stored (): void
@@ -133,7 +133,7 @@ export class Intake {
   }
 
   /**
-   * Stores what was prepared of one request.
+   * Stores the prepared records of one request.
    * @throws ApiError when its idempotency key is that of another request, or of one that is under way
    * @throws SpoolFullError
    * @throws SpoolUnavailableError
@@ -204,7 +204,7 @@ export function allItemsRejected (invalid: RejectedItems): ApiError {
   return new ApiError('allItemsRejected', { body: { accepted: 0, ...invalid.toJSON() } })
 }
 
-/** Of a request for several destinations, AWS's own id is that of the first. */
+/** The answer to a client that has waited. AWS's id is that of the first destination, once all are delivered. */
 function withReceipts (
   answer: IntakeAnswer, rejected: RejectedItems, receipts: DeliveryReceipt[], delivered: boolean
 ): IntakeAnswer {

@@ -24,7 +24,10 @@ export interface LogEventsIntakeOptions {
   record (applicationId: string, items: number, bytes: number): void
   /** Counts invalid log events for their application. */
   recordRefused (applicationId: string, items: number): void
-  /** Replaces the data points, in the array, that are beyond the limits on series; no promise when every series is known. */
+  /**
+   * Replaces the data points, in the array, that are beyond the limits on series; no promise when every series is
+   * known.
+   */
   collapse (context: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void>
   /** Counts the series of embedded metrics for their application. */
   recordSeries (applicationId: string, namespace: string, datums: StoredDatum[]): void

@@ -45,7 +45,7 @@ export interface LogLinesIntakeOptions {
   requestError (document: unknown): string | null
 }
 
-/** Takes in the log events of JSON lines: those of each log stream by themselves, with one answer for all. */
+/** Takes in the log events of JSON lines, log stream by log stream, with one answer for all. */
 export class LogLinesIntake {
   readonly #options: LogLinesIntakeOptions
 
@@ -79,8 +79,8 @@ export class LogLinesIntake {
   }
 
   /**
-   * The log events of all documents, by log stream. An index counts over all log events of the body; a document that is no
-   * request counts as one.
+   * The log events of all documents, by log stream. An index counts over all log events of the body; a document that is
+   * no request counts as one.
    */
   #split (documents: unknown[]): { requests: LogStreamRequest[], invalid: RejectedItems } {
     const { observer, requestError } = this.#options
@@ -130,7 +130,7 @@ export class LogLinesIntake {
   }
 }
 
-/** Before it is compared with that of other documents: a time is no nest of arrays. */
+/** The rule that `sentAt` breaks, checked before it is compared with other documents', as it may be any JSON. */
 function sentAtError ({ sentAt }: LogEventsEnvelope): string | null {
   return sentAt === undefined || typeof sentAt === 'number' || typeof sentAt === 'string' ? null : 'is wrong at sentAt: expected a number or a string'
 }

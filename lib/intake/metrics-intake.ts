@@ -12,7 +12,10 @@ import type { RequestContent } from './request-digest.js'
 export interface MetricsIntakeOptions {
   /** How to read the data points of one request. @throws ApiError for a `sentAt` that is no time */
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredDatum>
-  /** Replaces the data points, in the array, that are beyond the limits on series; no promise when every series is known. */
+  /**
+   * Replaces the data points, in the array, that are beyond the limits on series; no promise when every series is
+   * known.
+   */
   collapse (context: IntakeContext, namespace: string, datums: StoredDatum[]): void | Promise<void>
   /** Counts stored data points, and their series, for their application. */
   record (applicationId: string, namespace: string, datums: StoredDatum[], bytes: number): void

@@ -1,6 +1,6 @@
 import { MAX_REJECTED_ENTRIES, type IntakeAnswer, type RejectedItemReason } from '../../schemas/intake.js'
 
-/** Characters of a message in an answer; it may quote a name that the client has chosen, or what CloudWatch says. */
+/** Characters of a message in an answer; it may quote a name that the client has chosen, or CloudWatch's message. */
 const MAX_MESSAGE_LENGTH = 256
 
 export type RejectedEntry = IntakeAnswer['rejected'][number]

@@ -1,24 +1,22 @@
 import { createHash } from 'node:crypto'
 import type { Kind } from '../../schemas/kinds.js'
 
-/** No item that is valid is as deep; what lies deeper tells no requests apart. */
+/** Levels of JSON that count for the digest; no valid item is as deep. */
 const MAX_DEPTH = 16
 
-/** What a request asks to be stored for one destination, as it was decoded. */
+/** The items that a request brings for one destination, as they were decoded. */
 export interface RequestContent {
   kind: Kind
   destination: readonly unknown[]
   items: readonly unknown[]
 }
 
-/** Hash of any parts that tell one from another. */
+/** A hash of several texts, whose boundaries count. */
 export function hashOf (...parts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('base64url')
 }
 
-/**
- * Digest of what is stored: equal for a repeated request, however it is encoded, whatever its token and its `sentAt`.
- */
+/** A digest of the items: equal for a repeated request, however it is encoded, whatever its token and its `sentAt`. */
 export function digestContent ({ kind, destination, items }: RequestContent): string {
   return hashOf(kind, canonicalJson(destination), canonicalJson(items))
 }

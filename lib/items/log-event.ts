@@ -35,8 +35,8 @@ export function checkMessageSize (message: string, path: string): void {
 }
 
 /**
- * Reads one entry of logEvents, and checks it against every rule of PutLogEvents but those of its age. Half surrogates are
- * replaced by U+FFFD, as UTF-8 cannot hold them.
+ * Reads one entry of logEvents, and checks it against every rule of PutLogEvents but those of its age. Half surrogates
+ * are replaced by U+FFFD, as UTF-8 cannot hold them.
  * @param receivedAt the timestamp of an entry without one
  * @throws InvalidItem
  */

@@ -44,9 +44,9 @@ const BROKEN_END = /"\s*(?:,(?=\s*"\w+"\s*:)|(\}\s*$))/g
 /**
  * Reads a line of JSON as an access log has it.
  *
- * Not every API Gateway escapes the values that the caller has sent, so a user agent may end its own string and write keys of its
- * own: the first value of a key counts, unless it stands behind such a value and the key has two of them. A value with a quote
- * in it is read up to the next key, and a line that breaks off up to where it breaks.
+ * Not every API Gateway escapes the values that the caller has sent, so a user agent may end its own string and write
+ * keys of its own: the first value of a key counts, unless it stands behind such a value and the key has two of them. A
+ * value with a quote in it is read up to the next key, and a line that breaks off up to where it breaks.
  * @throws UnreadableLineError
  */
 export function readAccessLog (line: string): AccessLogLine {

@@ -17,7 +17,7 @@ export interface SkippedCalls {
   hint?: string
 }
 
-/** Tells that every line was skipped, as a log format does that lacks what is read; null when one was not. */
+/** Tells that every line was skipped, as happens when a log format lacks keys; null when a line was not skipped. */
 export function allSkipped ({ calls, duplicates, skipped, unreadable }: { calls: unknown[], duplicates: number, skipped: Partial<Record<SkipReason, number>>, unreadable: unknown[] }): SkippedCalls | null {
   const counts = Object.fromEntries(Object.entries(skipped).filter(([, count]) => count > 0)) as Partial<Record<SkipReason, number>>
   if (calls.length + duplicates + unreadable.length > 0 || Object.keys(counts).length === 0) return null

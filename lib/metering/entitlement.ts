@@ -20,11 +20,11 @@ export interface Decision {
    * - rule: the client id cannot be one; nobody was asked
    * - cached: a verdict that is new enough, or that is being renewed
    * - asked: the platform has just answered
-   * - outage: the platform does not answer; this is the last that it has said
-   * - fail-mode: nobody knows
+   * - outage: the platform does not answer; this is its last verdict
+   * - fail-mode: no verdict is known
    */
   basis: 'rule' | 'cached' | 'asked' | 'outage' | 'fail-mode'
-  /** Of basis rule: which one is broken. Of basis outage and fail-mode: what is wrong with the platform. */
+  /** The broken rule for basis rule; the failure of the platform for the bases outage and fail-mode. */
   reason?: string
 }
 
@@ -136,7 +136,7 @@ class PlatformEntitlement implements Entitlement {
     }
     const failure = failureOfAnswer(answer)
     if (answer.status === 200 && failure === null) return 'entitled'
-    // What the platform will not hear of this id says nothing about the others.
+    // A question about this id that the platform refuses says nothing about the others.
     if (failure?.class === 'invalid') return 'denied'
     return failure ?? { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
   }

@@ -31,7 +31,7 @@ export class DeliveryTooLargeError extends Error {
   override name = 'DeliveryTooLargeError'
 }
 
-/** Bounds what one delivery holds, whatever its records say. */
+/** Bounds the bytes and lines of one delivery over all of its records. */
 class DeliveryBudget {
   #bytes = MAX_DELIVERY_BYTES
   #ends = MAX_ENDS
@@ -94,7 +94,10 @@ async function readRecord (data: unknown, originOf: (line?: number) => LogLine['
   }
 }
 
-/** Firehose joins what it delivers: several gzip members, or objects without a line between them. @throws SubscriptionError */
+/**
+ * Firehose joins what it delivers: several gzip members, or objects without a line between them.
+ * @throws SubscriptionError
+ */
 async function inflatedParts (bytes: Buffer, budget: DeliveryBudget): Promise<string[]> {
   const text = await inflateText(bytes, Math.min(MAX_INFLATED_BYTES, budget.bytes)).catch((error: unknown) => {
     const isTooLarge = error instanceof SubscriptionError && error.fault === 'too-large'

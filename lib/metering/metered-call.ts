@@ -6,7 +6,9 @@ import { applicationIdError } from './client-id.js'
 /** The origin of the usage, as the platform shows it. */
 export const SOURCE = 'AWS'
 
-/** Characters of one line. API Gateway takes 10,240 bytes of headers; a call this long still fits a message of a queue. */
+/**
+ * Characters of one line. API Gateway takes 10,240 bytes of headers; a call this long still fits a message of a queue.
+ */
 export const MAX_LINE_LENGTH = 32_768
 
 /** One call of an API, to be metered exactly once. */
@@ -83,7 +85,9 @@ export function readCall (line: string, origin: LineOrigin, { mustBeSure = false
   })
 }
 
-/** The gateway's own refusals have no integration: no client, no authorizer, a limit, a body too large, no such route. */
+/**
+ * The gateway's own refusals have no integration: no client, no authorizer, a limit, a body too large, no such route.
+ */
 function isTurnedAway ({ log, empty }: AccessLogLine, responseCode: number): boolean {
   if (readNumber(log.integrationLatency) !== undefined || log.integrationStatus !== undefined) return false
   if (UNAUTHORIZED.includes(responseCode)) return true
@@ -92,7 +96,7 @@ function isTurnedAway ({ log, empty }: AccessLogLine, responseCode: number): boo
 }
 
 /**
- * Not made of requestId: on a REST API the caller can set it, and with it could have any number of calls metered as one.
+ * The id of a call. Not made of requestId: on a REST API callers can set it, and could have many calls metered as one.
  */
 function idOf ({ apiId, stage, extendedRequestId }: AccessLog, origin: LineOrigin): string {
   const parts = extendedRequestId === undefined ? [origin.key] : [apiId ?? '', stage ?? '', extendedRequestId]

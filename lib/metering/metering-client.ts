@@ -40,7 +40,10 @@ export interface SendOptions {
 export interface MeteringClient {
   /** One attempt. Null when the platform has taken the call. Never throws. */
   post (call: MeteredCall, signal?: AbortSignal): Promise<Failure | null>
-  /** Tries each call until it is taken, refused, or the time is over. One outcome for each, in their order. Never throws. */
+  /**
+   * Tries each call until it is taken, refused, or the time is over. One outcome for each, in their order. Never
+   * throws.
+   */
   sendAll (calls: MeteredCall[], options: SendOptions): Promise<SendOutcome[]>
 }
 

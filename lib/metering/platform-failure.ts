@@ -5,7 +5,7 @@ import type { PlatformAnswer } from './platform.js'
 const MAX_MESSAGE_LENGTH = 300
 
 /**
- * Statuses that say something else than their hundred. Those that only the operator can mend are `denied`: the key is
+ * Statuses with another class than their hundred. A status that only the operator can mend is `denied`: the key is
  * wrong, the account is closed, or the address is not that of the platform.
  */
 const CLASSES: Readonly<Record<number, FailureClass>> = {
@@ -20,7 +20,7 @@ const CLASSES: Readonly<Record<number, FailureClass>> = {
   429: 'throttle'
 }
 
-/** What an answer means for what was sent; null when it was taken. */
+/** The failure that an answer tells; null when the platform has taken the call. */
 export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
   const { status, headers } = answer
   if (status < 500 && isPage(answer)) return { class: 'denied', message: `HTTP ${status} with a web page: this is not the address of the metering API` }
@@ -38,7 +38,7 @@ const WRONG_ADDRESS_CODES = new Set<unknown>([
   'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
 ])
 
-/** What an exception of Platform.request means. */
+/** The failure that an exception of Platform.request tells. */
 export function failureOfError (error: unknown): Failure {
   if (error instanceof ApiKeyError) return { class: 'denied', message: error.message.slice(0, MAX_MESSAGE_LENGTH) }
   const { name, message } = classifyFailure(error)
@@ -50,7 +50,7 @@ export function failureOfError (error: unknown): Failure {
   }
 }
 
-/** Whoever answers so knows nothing of calls and clients, whatever the status says. */
+/** Whether the answer is a web page: its server knows nothing of calls and clients, whatever the status is. */
 function isPage ({ text }: PlatformAnswer): boolean {
   return text.trimStart().startsWith('<')
 }

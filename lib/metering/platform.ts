@@ -25,7 +25,10 @@ export interface PlatformAnswer {
   text: string
 }
 
-/** The metering platform over HTTP. Connections are kept open, and redirects are not followed: the key is for this address alone. */
+/**
+ * The metering platform over HTTP. Connections are kept open, and redirects are not followed: the key is for this
+ * address alone.
+ */
 export interface Platform {
   /**
    * One answer, of whatever status.

@@ -40,7 +40,9 @@ export class SubscriptionError extends Error {
   }
 }
 
-/** Lines of one payload. CloudWatch Logs sends some thousands; each line is kept by itself, also one that says nothing. */
+/**
+ * Lines of one payload. CloudWatch Logs sends some thousands; each line is kept by itself, also one that says nothing.
+ */
 export const MAX_LINES = 500_000
 
 /** Characters of an unreadable line that are stored: enough to find it in its log. */

@@ -94,7 +94,7 @@ export class ItemPolicy {
     return ([timestamp, message], index) => {
       let treated = this.#redactor === null ? message : this.#redactor.message(message)
       if (facts.length > 0) treated = addFields(treated, facts)
-      if (treated !== message) checkMessageSize(treated, `logEvents[${index}].message, with what was redacted and added,`)
+      if (treated !== message) checkMessageSize(treated, `logEvents[${index}].message, after redaction and additions,`)
       return [timestamp, treated]
     }
   }
@@ -105,8 +105,8 @@ export class ItemPolicy {
     if (this.dimensionPolicy !== null) dimensions = this.dimensionPolicy.apply(dimensions, `${path}.Dimensions`)
     if (facts.length > 0) dimensions = addDimensions(dimensions, facts)
     const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
-    if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, with what was redacted,')
-    if (dimensions !== given) checkDimensions(dimensions, path, '.Dimensions, with what was redacted and added,')
+    if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, after redaction,')
+    if (dimensions !== given) checkDimensions(dimensions, path, '.Dimensions, after redaction and additions,')
     return name === datum.MetricName && dimensions === given ? datum : { ...datum, MetricName: name, Dimensions: dimensions }
   }
 }

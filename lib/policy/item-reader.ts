@@ -18,8 +18,8 @@ export type ItemReader<Item> = (item: unknown, index: number) => Item
 export interface Reading<Item> {
   read: ItemReader<Item>
   /**
-   * The timestamp of items without one, when they are stored verbatim; null when the skew or a policy changes them. To be
-   * looked at when all items were read.
+   * The timestamp of items without one, when they are stored verbatim; null when the skew or a policy changes them. To
+   * be looked at when all items were read.
    */
   receivedAt: UnixMs | null
 }

@@ -10,7 +10,7 @@ const NETWORK = /^(E[A-Z_]+|CERT_\w+|ERR_(TLS|SSL|INVALID_URL)\w*|UNABLE_TO_\w+|
 /** The names of answers that nobody but another service gives. */
 const NOT_THE_SERVICE = /^(HTTP-[1-4]\d\d|SyntaxError|UnknownOperation|InvalidAction|InvalidEndpoint|UnknownEndpoint)/
 const SERVER_ERROR = /^HTTP[ -]5\d\d/
-/** What Redis, LMDB and the disk say when they take no more. */
+/** The errors of Redis, LMDB and the disk when they are full. */
 const FULL = /\bOOM\b|maxmemory|ENOSPC|No space left|MDB_MAP_FULL/i
 const READ_ONLY = /NOPERM|NOREPLICAS|READONLY|MISCONF|EACCES|EROFS|EPERM|Permission denied|Read-only/i
 

@@ -24,7 +24,8 @@ export const CUBIC = { BETA: 0.7, SCALE: 0.4 } as const
 
 /**
  * Calls per second, `ms` after a throttle at `lastMax` calls per second: cut at once, soon near the last maximum, and
- * beyond it ever faster, so that a fleet finds a limit that it does not know, stays near it, and leaves it when it is gone.
+ * beyond it ever faster, so that a fleet finds a limit that it does not know, stays near it, and leaves it when it is
+ * gone.
  */
 export function cubicRate (lastMax: number, ms: number, cap: number): number {
   const recoverySeconds = Math.cbrt(lastMax * (1 - CUBIC.BETA) / CUBIC.SCALE)

@@ -82,8 +82,8 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
 }
 
 /**
- * By application the bytes of dead letters that are too many: the applications with the most bytes give way, down to the
- * same share each, so that none pushes out those of another.
+ * By application the bytes of dead letters that are too many: the applications with the most bytes give way, down to
+ * the same share each, so that none pushes out those of another.
  */
 async function excessBytes (store: DeadLetterStore, maxBytes: number): Promise<Map<string, number>> {
   const excess = new Map<string, number>()

@@ -4,7 +4,9 @@ import type { KeyedRequest } from './spool.js'
 export const KEY_TTL_MS = 24 * 3_600_000
 /** A request that has not ended this long after its wait has lost its process. */
 export const KEY_HOLD_MS = 10_000
-/** The part of the spool's bytes that the keys of one application, and those of all, may take; the oldest are forgotten. */
+/**
+ * The part of the spool's bytes that the keys of one application, and those of all, may take; the oldest are forgotten.
+ */
 const APPLICATION_SHARE = 1 / 16
 const TOTAL_SHARE = 1 / 4
 /** Bytes that a key takes beside its answer: its hash and digest, and its places in the indexes by age. */

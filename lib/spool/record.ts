@@ -7,15 +7,15 @@ import { readMetricTimestamp } from '../items/timestamp.js'
 import type { SpoolRecord } from './spool.js'
 
 /**
- * The stored form has versions. A record of any version, also of one to come, is one line that begins with `{"v":` and the
- * number of its version.
+ * The stored form has versions. A record of any version, also of one to come, is one line that begins with `{"v":` and
+ * the number of its version.
  *
  * - Version 1, `{"v":1,"e":[…]}`, holds each item by itself, and names the request that waits for them in `r` and `x`.
  * - Version 2, `{"v":2,"t":…,"b":…}`, holds the body of a request verbatim, and when it was received.
  *
- * Both are written: version 2 for a request whose items are stored as they came, version 1 for all others. Both are read,
- * and so is a body in a record of version 1, which was written before there was a version 2. A record of a later version
- * stays in the spool for a process that knows it.
+ * Both are written: version 2 for a request whose items are stored as they came, version 1 for all others. Both are
+ * read, and so is a body in a record of version 1, which was written before there was a version 2. A record of a later
+ * version stays in the spool for a process that knows it.
  */
 const ITEMS_VERSION = 1
 const VERBATIM_VERSION = 2

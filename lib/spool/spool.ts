@@ -9,7 +9,7 @@ export interface SpoolOptions {
   lingerMs: number
   /** The records of a lease that is neither settled, released nor extended for this long are leased again. */
   leaseMs: number
-  /** Bytes of stored records, and of what is kept for idempotency keys, after which append throws SpoolFullError. */
+  /** Bytes of stored records and of idempotency keys after which append throws SpoolFullError. */
   maxBytes: number
   /** Whether there are several applications, each with a share of maxBytes; false unless given. */
   isShared?: () => boolean
@@ -49,22 +49,25 @@ export interface KeyedAppend extends Append {
   part: string
 }
 
-/** What is kept for the idempotency key of a request, for 24 h or until the share of its application is full. */
+/** The idempotency key of a request, which is kept for 24 h or until the share of its application is full. */
 export interface KeyedRequest {
   /** Whose key it is: each application has a share of the bytes that are kept. */
   application: string
   /** A hash, unique for whom the key holds. */
   key: string
-  /** A hash of what is stored, equal for a repeated request. */
+  /** A hash of the stored items, equal for a repeated request. */
   digest: string
-  /** What a repeated request is answered. */
+  /** The answer to a repeated request. */
   answer: string
   /** How long the request counts as under way when its process has gone. */
   holdMs: number
 }
 
 export type AppendOnceResult =
-  /** The records are stored now. The request is under way until `finish`, which may replace the answer, and never rejects. */
+  /**
+   * The records are stored now. The request is under way until `finish`, which may replace the answer, and never
+   * rejects.
+   */
   | { state: 'stored', finish (answer?: string): Promise<void> }
   /** A request with this key and digest was stored before, with this answer. */
   | { state: 'answered', answer: string }
@@ -141,8 +144,8 @@ export interface Settlement {
   /** Items still to be delivered, stored as new records in the same step, as old as the oldest record of the lease. */
   remainder?: SpoolRecord[]
   /**
-   * Records that are set aside for a process that knows their version, in the same step. They wait apart from the others of
-   * their destination, and are leased again, by this process or another, after `unreadDelayMs` or later.
+   * Records that are set aside for a process that knows their version, in the same step. They wait apart from the
+   * others of their destination, and are leased again, by this process or another, after `unreadDelayMs` or later.
    */
   unread?: UnreadRecord[]
   unreadDelayMs?: number
@@ -205,8 +208,8 @@ export interface Spool {
    */
   append (append: Append): Promise<void>
   /**
-   * Appends for a request with an idempotency key, unless that was stored before. When it fails, a repeated request stores
-   * the appends that are missing.
+   * Appends for a request with an idempotency key, unless that was stored before. When it fails, a repeated request
+   * stores the appends that are missing.
    * @throws SpoolFullError, SpoolUnavailableError as `append` does
    */
   appendOnce (appends: readonly KeyedAppend[], request: KeyedRequest): Promise<AppendOnceResult>

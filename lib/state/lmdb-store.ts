@@ -1,8 +1,9 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
-import type { UnixMs } from '../../schemas/common.js'
+import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import {
-  CLOCK_SLACK_MS, DAY_MS, KEPT_DAYS, StateStoreError, dayOf,
-  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
+  CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError, dayOf,
+  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement,
+  type WindowTotal
 } from './store.js'
 
 const SWEEP_MS = 60_000
@@ -28,7 +29,7 @@ export class LmdbStateStore implements StateStore {
   /** When each text expires, and the text. */
   readonly #texts: Database<[UnixMs, string], string>
   readonly #textEnds: Database<boolean, [UnixMs, string]>
-  /** Of the counters, registers and sets in use. */
+  /** The sweeps of the counters, registers and sets in use, by their names. */
   readonly #sweeps = new Map<string, Sweep>()
   readonly #sweeper: NodeJS.Timeout
   #closed: Promise<void> | null = null

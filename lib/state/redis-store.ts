@@ -1,10 +1,11 @@
 import type { ChainableCommander, Redis } from 'ioredis'
-import type { UnixMs } from '../../schemas/common.js'
+import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import { answerWithin } from '../redis/ask.js'
-import { subscribe, type Subscription } from '../redis/subscription.js'
+import { subscribe, type Subscription } from '../redis/subscribe.js'
 import {
-  CLOCK_SLACK_MS, DAY_MS, KEPT_DAYS, StateStoreError,
-  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
+  CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError,
+  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement,
+  type WindowTotal
 } from './store.js'
 
 const TIMEOUT_MS = 2_000
@@ -143,7 +144,7 @@ export class RedisStateStore implements StateStore {
   }
 
   versionedSet<Entry extends SetEntry> (name: string, rankField: keyof Entry & string): VersionedSet<Entry> {
-    /** Of the hash of the entries by id, and of the channel to which they are published. */
+    /** The key of the hash of the entries by id, and the channel to which they are published. */
     const key = `${this.#prefix}:${name}`
     return {
       put: async entry => {

@@ -1,4 +1,4 @@
-import type { UnixMs } from '../../schemas/common.js'
+import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 
 /** Hits to be added to the count of one window. */
 export interface WindowIncrement {
@@ -102,8 +102,7 @@ export class StateStoreError extends Error {
 
 /** Days for which daily counters and registers are kept. */
 export const KEPT_DAYS = 35
-export const DAY_MS = 24 * 3_600_000
-/** What has expired is kept for this long, so that a wall clock that is wrong for some hours makes nothing be forgotten. */
+/** Expired entries are kept for this long, so that none is forgotten while a wall clock is wrong for some hours. */
 export const CLOCK_SLACK_MS = DAY_MS
 
 /** The day of a time, in UTC. */

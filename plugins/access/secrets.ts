@@ -9,7 +9,7 @@ declare module 'fastify' {
   }
 }
 
-/** Read by the SDK itself. */
+/** Variables with secrets that the SDK itself reads. */
 const AWS_SECRETS = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
 
 function passwordOf (url: string | undefined): string[] {
@@ -28,7 +28,7 @@ function secretsOf ({ config, applications }: FastifyInstance): string[] {
   ].filter(secret => secret !== undefined)
 }
 
-/** Owns `fastify.strikeSecrets`: keeps what is secret out of what others say. */
+/** Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written. */
 async function secrets (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('strikeSecrets', createSecretFilter(() => secretsOf(fastify)))
 }

@@ -80,7 +80,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
   }
 }
 
-/** Derived from the secret that all processes share and nobody else knows; with another one the series of the day count anew. */
+/** The secret of the hash of series, from a secret that all processes share; with another secret series count anew. */
 function seriesSecretOf (secret: string): Uint8Array {
   return createHmac('sha256', secret).update('series').digest()
 }

@@ -15,7 +15,7 @@ declare module 'fastify' {
   interface FastifyInstance { forwarding: ReturnType<typeof createForwarding> }
 }
 
-/** Calls that AWS has taken are what it bills. */
+/** Counts the calls that AWS has taken as usage, too, as AWS bills them. */
 function withUsage ({ prometheus: { observer }, usage }: FastifyInstance): ForwarderObserver {
   return {
     ...observer,

@@ -14,7 +14,7 @@ declare module 'fastify' {
 const NAMESPACE = 'cloudwatch-postman'
 const METRIC = 'HELLO_WORLD'
 const VALUES = 100
-/** Somebody waits for the answer. */
+/** The longest that the caller of GET /test waits. */
 const MAX_WAIT_MS = 10_000
 const TIMEOUTS: ReadonlySet<string> = new Set(['TimeoutError', 'AbortError', 'ETIMEDOUT'])
 

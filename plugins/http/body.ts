@@ -26,9 +26,9 @@ declare module 'fastify' {
   }
 }
 
-/** No route takes less. */
+/** The lowest body limit of any route. */
 const LEAST_BODY_LIMIT = 1_024
-/** Pages send it as text/plain where a preflight would keep it from being sent. */
+/** The content types of JSON: pages send text/plain where a preflight would keep the request from being sent. */
 const JSON_TYPES = ['application/json', 'text/plain']
 const JSON_LINES = ['application/x-ndjson', 'application/jsonl']
 
@@ -41,7 +41,7 @@ function isBodyless (method: string): boolean {
   return method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
 }
 
-/** What will not be taken is not read either: unknown paths and methods, bodies that say they are too large. */
+/** Refuses a request before its body is read, when its path or method is unknown or its length is too large. */
 function refuseUnread (request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction): void {
   if (request.is404) {
     request.routeOptions.handler.call(request.server, request, reply)
@@ -63,7 +63,7 @@ function expectUnauthenticatedBody (this: FastifyRequest, reply: FastifyReply): 
   throw unauthenticatedBodyTooLarge()
 }
 
-/** Beacons of a Blob without a type have none; a compressed body is inflated on its way to the parser. */
+/** Names the type of a beacon whose Blob has none, and inflates a compressed body on its way to the parser. */
 function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload, done: (error: Error | null, payload?: RequestPayload) => void): void {
   const { headers } = request
   const encoding = readContentEncoding(headers['content-encoding'])
@@ -99,11 +99,13 @@ function nameContentType ({ headers }: FastifyRequest, _reply: FastifyReply, don
   done()
 }
 
-/** Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line. */
+/**
+ * Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line.
+ */
 async function body (fastify: FastifyInstance): Promise<void> {
   const readJson = fastify.getDefaultJsonParser('error', 'error')
 
-  /** @throws Error for what is no JSON, or would change a prototype */
+  /** @throws Error for a text that is no JSON, or would change a prototype */
   function parse (text: string): unknown {
     let failure: Error | null = null
     let document: unknown
@@ -124,7 +126,7 @@ async function body (fastify: FastifyInstance): Promise<void> {
   fastify.addContentTypeParser(JSON_TYPES, { parseAs: 'string' }, (request: FastifyRequest, text: string, done) => {
     request.bodyText = text
     checkDepth(request, text, false)
-    // No body at all: whoever asks for a token finds that it is missing, before anything else.
+    // No body at all: the answer is that the token is missing, before anything else.
     if (text === '') done(null)
     else readJson(request, text, done)
   })

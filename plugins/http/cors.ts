@@ -6,7 +6,9 @@ import { ALLOWED_HEADERS, EXPOSED_HEADERS } from '../../lib/http/cors.js'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** A proxy or a service asks, not a page: an Origin header is that of somebody else's request, and no limit for one IP holds. */
+    /**
+     * A proxy or a service asks, not a page: an Origin header is that of another request; no limit for one IP holds.
+     */
     forServers?: boolean
     /** The route is not for pages: its answers have no CORS headers. */
     cors?: false

@@ -53,7 +53,7 @@ function toApiError (error: FastifyError | ApiError): ApiError {
   if (error.validation !== undefined) return fromValidation(error)
   const name = BY_FASTIFY_CODE[error.code]
   if (name !== undefined) return new ApiError(name)
-  // Of files that are not there, or not to be seen.
+  // An error of @fastify/static about a file that is missing or hidden.
   if (error.statusCode === 403 || error.statusCode === 404) return new ApiError('notFound')
   if (error.statusCode === 429) return new ApiError('tooManyRequests')
   if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new ApiError('malformedBody', { message: error.message })
@@ -74,7 +74,7 @@ async function errors (fastify: FastifyInstance): Promise<void> {
   fastify.setNotFoundHandler(function onNotFound (request, reply) {
     const path = request.url.split('?')[0]!
     const found = METHODS.filter(method => fastify.findRoute({ method, url: path }) !== null)
-    // A route of files that has none of this name.
+    // No other method helps where a route for files has no file of this name.
     const allowed = found.includes(request.method === 'HEAD' ? 'GET' : request.method as HTTPMethods) ? [] : found
     if (allowed.length > 0) reply.header('Allow', allowed.join(', '))
     send(new ApiError(allowed.length > 0 ? 'methodNotAllowed' : 'notFound'), request, reply)

@@ -25,13 +25,13 @@ const MINUTE_MS = 60_000
 const ADDRESS_PREFIX = 'ip:'
 /** Bytes of bodies without a token, as inflated, that count as one request. */
 const CHARGED_BYTES = 16_384
-/** The errors of who guesses tokens, keys or paths. */
+/** The errors that a client meets when it guesses tokens, keys or paths. */
 const FAILURES: ReadonlySet<unknown> = new Set(([
   'clientTokenMissing', 'clientTokenInvalid', 'accessTokenMissing', 'accessTokenInvalid', 'adminTokenInvalid', 'accessKeyInvalid'
 ] satisfies ApiErrorName[]).map(name => API_ERRORS[name].code))
 /** A network of this size is one client: providers give it to a single household. */
 const IPV6_PREFIX = 64
-/** Of all clients whose proxy writes no address. */
+/** The network of all clients whose proxy writes no address. */
 const NO_NETWORK = 'unknown'
 /** Addresses whose network is remembered. */
 const MAX_ADDRESSES = 10_000
@@ -44,7 +44,7 @@ function readNetwork (ip: string): string {
 
 type Done = (error: Error | null, result?: { current: number, ttl: number }) => void
 
-/** What @fastify/rate-limit counts with: no call to a store is waited for. */
+/** The store of @fastify/rate-limit, which waits for no call. */
 function createStore (counters: WindowCounters) {
   return class Store {
     readonly #prefix: string

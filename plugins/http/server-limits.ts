@@ -9,8 +9,8 @@ const HOST = 'host'
 const MAX_URL_LENGTH = 8_192
 
 /**
- * What matters for answers of an API: no browser guesses at their type, and a page that isolates itself may still send.
- * All of helmet would cost every request more than its routing; it guards the pages of the documentation.
+ * The headers that matter for an API: no browser guesses the type of an answer, and a page that isolates itself may
+ * send. All of helmet would cost every request more than its routing; it guards the pages of the documentation.
  */
 const HEADERS = {
   'x-content-type-options': 'nosniff',
@@ -38,7 +38,10 @@ function answerToExpectation (_request: IncomingMessage, response: ServerRespons
   response.writeHead(statusCode, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body)
 }
 
-/** Owns what holds for every request before its route does: how long it may take to come, and headers of every answer. */
+/**
+ * Owns the limits of every request before its route is found, such as its time to come, and the headers of every
+ * answer.
+ */
 async function serverLimits (fastify: FastifyInstance): Promise<void> {
   const { server, config } = fastify
   server.headersTimeout = config.HEADERS_TIMEOUT_MS

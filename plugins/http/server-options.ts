@@ -30,7 +30,9 @@ function strictValidators (fastify: FastifyInstance): FastifySchemaCompiler<unkn
   }
 }
 
-/** Fastify's own logs the bytes that are not HTTP at level trace, in which a token can stand; that of another app stays. */
+/**
+ * Fastify's own logs the bytes that are not HTTP at level trace, in which a token can stand; that of another app stays.
+ */
 function replaceClientErrorHandler ({ server }: FastifyInstance): void {
   for (const listener of server.listeners('clientError') as Array<(error: Error, socket: Duplex) => void>) {
     if (listener.name !== DEFAULT_CLIENT_ERROR_HANDLER) continue
@@ -39,7 +41,9 @@ function replaceClientErrorHandler ({ server }: FastifyInstance): void {
   }
 }
 
-/** Owns the options of the server as far as a plugin can set them, for a server that was made without those of the app. */
+/**
+ * Owns the options of the server as far as a plugin can set them, for a server that was made without those of the app.
+ */
 async function serverOptions (fastify: FastifyInstance & { genReqId?: unknown }): Promise<void> {
   if (fastify.genReqId === createRequestId) return
   fastify.log.warn(WARNING)

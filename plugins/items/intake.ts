@@ -39,7 +39,7 @@ function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): In
   return result.answer
 }
 
-/** Owns `fastify.intake`, which stores the items of a request, and the two ends of it in a route. */
+/** Owns `fastify.intake`, which stores the items of a request, `request.intakeContext` and `reply.sendIntake`. */
 async function intake (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.prometheus.observer))
   fastify.decorateRequest('intakeContext', intakeContext)

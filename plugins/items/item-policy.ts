@@ -42,7 +42,7 @@ interface ApplicationPolicies {
 
 function createItemPolicy ({ prometheus }: FastifyInstance) {
   const { observer } = prometheus
-  const embedded = prometheus.counter({ name: 'embedded_metrics_total', help: 'Log events that are embedded metrics (EMF), by application and what was done with them.', labelNames: ['application', 'treatment'] })
+  const embedded = prometheus.counter({ name: 'embedded_metrics_total', help: 'Log events that are embedded metrics (EMF), by application and treatment.', labelNames: ['application', 'treatment'] })
   /** An application that was read again is another object. */
   const policies = new WeakMap<Application, ApplicationPolicies>()
 

@@ -18,7 +18,7 @@ const RETRY_AFTER_SECONDS = 5
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
   const { config, log, state, prometheus, strikeSecrets } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
-  const decisions = prometheus.counter({ name: 'entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and by what they rest on.', labelNames: ['verdict', 'basis'] })
+  const decisions = prometheus.counter({ name: 'entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and basis.', labelNames: ['verdict', 'basis'] })
   const entitlement = createEntitlement({
     platform,
     failMode: config.FAIL_MODE,

@@ -33,7 +33,7 @@ const DESTINATION = 'platform'
 const KEYS_OF = '~metering'
 /** That every line of a delivery was skipped is told no more often. */
 const TOLD_AGAIN_MS = 60_000
-const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by what became of them.'
+const OUTCOMES_HELP = 'Calls and lines of access logs that came in to be metered, by outcome.'
 
 interface Lines {
   lines: LogLine[]

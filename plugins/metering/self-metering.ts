@@ -3,9 +3,9 @@ import fp from 'fastify-plugin'
 import { unixNow } from '../../lib/clock.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 
-/** Of the routes that applications call. */
+/** The tags of the routes that applications call. */
 const METERED_TAGS = ['tokens', 'telemetry']
-/** Refused before anything was done with it: the caller, a body that is too large or of no known type, a limit. */
+/** Statuses of calls that were refused before any work: for their caller, their body or a limit. */
 const TURNED_AWAY = [401, 402, 403, 413, 415, 429]
 
 function sizeOf (contentLength: unknown): number | undefined {
@@ -13,7 +13,7 @@ function sizeOf (contentLength: unknown): number | undefined {
   return Number.isSafeInteger(size) ? size : undefined
 }
 
-/** Holds nothing of the person behind the application: neither address nor browser, and no query, which may hold a token. */
+/** The call without data of the person behind it: no address, no browser, and no query, which may hold a token. */
 function toCall (request: FastifyRequest, reply: FastifyReply): MeteredCall {
   const requestMessageSize = sizeOf(request.headers['content-length'])
   const responseMessageSize = sizeOf(reply.getHeader('content-length'))

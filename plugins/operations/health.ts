@@ -13,7 +13,7 @@ declare module 'fastify' {
   interface FastifyInstance { health: ReturnType<typeof createHealth> }
 }
 
-/** What a process that forwards tells the others of itself. */
+/** The report of a process that forwards, for the other processes. */
 interface Report extends SetEntry {
   at: UnixMs
   failing: FailingPart[]
@@ -32,7 +32,7 @@ const ANSWER_LIFE_MS = 500
 const PROBE = 'health:probe'
 const PROBE_LIFE_MS = 60_000
 
-/** Those that every process tells of; a part that only some tell of fails partially. */
+/** The failing parts of all reports; a part that only some reports name fails partially. */
 function commonParts (reports: readonly Report[]): FailingPart[] {
   const byPart = new Map<string, FailingPart[]>()
   for (const part of reports.flatMap(({ failing }) => failing)) byPart.set(part.part, [...byPart.get(part.part) ?? [], part])
@@ -68,14 +68,14 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
     }
   }
 
-  /** What this process finds where it forwards; web alone delivers nothing, and may have no credentials. */
+  /** The failing parts of a process that forwards; web alone delivers nothing, and may have no credentials. */
   async function checkDeliveries (): Promise<FailingPart[]> {
     const failure = await awsAccess.failure()
     const access: FailingPart[] = failure === null ? [] : [{ part: 'aws', class: healthClassOf(failure), message: strikeSecrets(failure.message), partial: false }]
     return [...access, ...forwarding.failing()]
   }
 
-  /** What the processes that forward have told. */
+  /** The failing parts in the reports of the processes that forward. */
   async function readReports (): Promise<FailingPart[]> {
     if (!state.shared) return []
     let told: Report[]
@@ -141,7 +141,9 @@ function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): v
   })
 }
 
-/** Owns `fastify.health`: whether items can be stored and delivered, by this process or by those that forward for it. */
+/**
+ * Owns `fastify.health`: whether items can be stored and delivered, by this process or by those that forward for it.
+ */
 async function health (fastify: FastifyInstance): Promise<void> {
   const reports = fastify.state.versionedSet<Report>(REPORTS, 'at')
   fastify.decorate('health', createHealth(fastify, reports))

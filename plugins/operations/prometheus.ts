@@ -17,7 +17,7 @@ interface CollapseObserver {
 
 type Observer = ForwarderObserver & IntakeObserver & CollapseObserver
 
-/** Makes what Prometheus reads, each name once; names are given without their prefix. */
+/** Makes the metrics that Prometheus reads, each name once; names are given without their prefix. */
 interface Instruments {
   counter<Label extends string> (options: CounterConfiguration<Label>): Pick<Counter<Label>, 'inc' | 'labels'>
   gauge<Label extends string> (options: GaugeConfiguration<Label>): Pick<Gauge<Label>, 'set' | 'reset'>
@@ -82,7 +82,7 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
 }
 
 /**
- * Gauges of what the store holds, which all processes of the store share.
+ * Gauges of the content of the spool, which all processes of the store share.
  * @returns sets them to what the store answers
  */
 function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments): () => Promise<void> {

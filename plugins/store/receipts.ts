@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createLocalChannel, Receipts, type ReceiptChannel, type ReceiptUpdate } from '../../lib/delivery/receipts.js'
-import { subscribe } from '../../lib/redis/subscription.js'
+import { subscribe } from '../../lib/redis/subscribe.js'
 
 declare module 'fastify' {
   interface FastifyInstance { receipts: Receipts }

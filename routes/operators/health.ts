@@ -4,7 +4,7 @@ import { TOO_MANY_ERROR } from '../../schemas/error-responses.js'
 import { HealthSchema } from '../../schemas/health.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
-  // Counted for each of the two by itself: whoever asks too much elsewhere is not taken for one that is ill.
+  // Each of the two routes has its own count: requests to other routes must not make a load balancer see a failure.
   const rateLimit = fastify.config.RATE_LIMIT_PER_MINUTE === 0 ? false : {}
   fastify.get('/health/live', {
     config: { rateLimit, cors: false },

@@ -5,7 +5,7 @@ import type { DeliverContext, SinkCall } from './sink.js'
 
 export type ApiAnswer<Output> = { output: Output, failure: null } | { output: null, failure: Failure }
 
-/** Of a delivery, what one call needs. */
+/** The part of a delivery's context that one call needs. */
 export type CallContext = Pick<DeliverContext, 'signal' | 'extend' | 'onCall'>
 
 export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 'items' | 'fill'> {

@@ -2,8 +2,8 @@ import type { Failure } from '../../resilience/failure.js'
 import type { DeliverContext } from './sink.js'
 
 /**
- * Refused calls after which a delivery ends and its remainder waits for its next turn, so that a destination that refuses
- * every item does not keep the other destinations waiting. One culprit among 10,000 items takes 15 refusals.
+ * Refused calls after which a delivery ends and its remainder waits for its next turn, so that a destination that
+ * refuses every item does not keep the other destinations waiting. One culprit among 10,000 items takes 15 refusals.
  */
 const MAX_REFUSALS = 128
 
@@ -17,8 +17,8 @@ export interface BatchCalls<Batch> {
 }
 
 /**
- * Sends batches one after another. A refused batch is cut until its culprit stands alone; a batch that the API has taken
- * is never sent again. Any other failure ends the delivery.
+ * Sends batches one after another. A refused batch is cut until its culprit stands alone; a batch that the API has
+ * taken is never sent again. Any other failure ends the delivery.
  * @returns the failure that ended it, null when every item has met its outcome
  */
 export async function deliverBatches<Batch> (batches: Batch[], calls: BatchCalls<Batch>, context: DeliverContext): Promise<Failure | null> {

@@ -61,8 +61,8 @@ export class LeaseItems<Item> {
   }
 
   /**
-   * Has every item of the lease read. A record that cannot be read back is a dead letter, one of a later version stays in
-   * the spool, and the others go on.
+   * Has every item of the lease read. A record that cannot be read back is a dead letter, one of a later version stays
+   * in the spool, and the others go on.
    */
   static async open<Item> (lease: Lease, reader: LeaseReader<Item>): Promise<LeaseItems<Item>> {
     const opened = new LeaseItems<Item>(lease.records.reduce((sum, { items }) => sum + items, 0), reader)

@@ -37,11 +37,13 @@ export interface Delivery {
 }
 
 export interface DeliverContext {
-  /** Aborted when the process has to end: stop at the next safe point, and put the undelivered items into the remainder. */
+  /**
+   * Aborted when the process has to end: stop at the next safe point, and put the undelivered items into the remainder.
+   */
   signal: AbortSignal
   /**
-   * Called right before each API call, so that the lease does not run out meanwhile. False when the lease has run out: this
-   * process did not run for a while, another may have the records, and none of their items must be sent.
+   * Called right before each API call, so that the lease does not run out meanwhile. False when the lease has run out:
+   * this process did not run for a while, another may have the records, and none of their items must be sent.
    */
   extend (): Promise<boolean>
   onCall (call: SinkCall): void
@@ -55,8 +57,8 @@ export interface DeliverContext {
 }
 
 /**
- * Delivers the records of one lease. Never throws for anything that the API, the network or a stored record can do: each
- * of these ends in the settlement.
+ * Delivers the records of one lease. Never throws for anything that the API, the network or a stored record can do:
+ * each of these ends in the settlement.
  */
 export interface Sink {
   kind: Kind

@@ -12,7 +12,7 @@ import { TextLogEventBuffer } from '../sinks/log-events/text-log-event-buffer.js
 import { createMetricsSink } from '../sinks/metrics/metrics-sink.js'
 import { serveSinks } from './serve-sinks.js'
 
-/** Of this thread alone: a quarter to a third of a core that all want, and all of one that nobody does. */
+/** The niceness of this thread alone, which gives way to requests, and may use an idle core in full. */
 const BACKGROUND_NICENESS = 5
 
 /** The data that the thread is started with. */

@@ -1,8 +1,10 @@
-import type { UnixMs } from '../../../schemas/common.js'
+import { DAY_MS, type UnixMs } from '../../../schemas/common.js'
 import type { StoredDatum } from '../../items/item.js'
 import { OTHER, type Dimension } from '../dimension-policy.js'
 import { CollapseCache, UNCHANGED, type DatumCollapse } from './collapse-cache.js'
-import { AS_IT_IS, CATCH_ALL, DAY_MS, type Collapse, type DimensionPairs, type SeriesClaim, type SeriesTable } from './series-table.js'
+import {
+  AS_IT_IS, CATCH_ALL, type Collapse, type DimensionPairs, type SeriesClaim, type SeriesTable
+} from './series-table.js'
 
 const CATCH_ALL_DIMENSIONS: Dimension[] = [{ Name: OTHER, Value: OTHER }]
 

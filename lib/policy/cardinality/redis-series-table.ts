@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { Redis } from 'ioredis'
-import type { MonotonicMs } from '../../../schemas/common.js'
+import { DAY_MS, type MonotonicMs } from '../../../schemas/common.js'
 import { ask } from '../../redis/ask.js'
 import { CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { CATCH_ALL_INDEX, CLAIM_SERIES } from './claim-series.lua.js'
-import { AS_IT_IS, CATCH_ALL, DAY_MS, LocalSeriesTable, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
+import { AS_IT_IS, CATCH_ALL, LocalSeriesTable, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
 
 /** How long a request waits for Redis before its process decides alone. */
 const REDIS_TIMEOUT_MS = 250
@@ -12,7 +12,9 @@ const REDIS_TIMEOUT_MS = 250
 const BREAKER = { failureThreshold: 1, openDurationMs: 1_000 }
 /** Series in one run of the script, a few milliseconds at most: Redis answers nobody else while it runs. */
 const MAX_SERIES_PER_RUN = 200
-/** How long the series of a day are kept after the last of its requests: longer than the day, whatever the clocks say. */
+/**
+ * How long the series of a day are kept after the last of its requests: longer than the day, whatever the clocks say.
+ */
 const KEPT_MS = DAY_MS + 3_600_000
 
 export interface RedisSeriesTableOptions {

@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto'
 
-export const DAY_MS = 24 * 3_600_000
-
 /** Name and value of each dimension of a series, in the order of the names. */
 export type DimensionPairs = ReadonlyArray<readonly [name: string, value: string]>
 

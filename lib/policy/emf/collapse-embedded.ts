@@ -10,7 +10,7 @@ export type CollapseDatums = (namespace: string, datums: StoredDatum[]) => void 
 /** Each pass collapses at least one more dimension or name; an event that needs more passes loses its metrics. */
 const MAX_PASSES = 8
 
-/** What is beyond the limits in one event. */
+/** The parts of one event that are beyond the limits. */
 interface Excess {
   /** Dimensions whose value is collapsed. */
   dimensions: Set<string>
@@ -39,8 +39,8 @@ export function embeddedDatums (message: string): Array<[namespace: string, datu
 }
 
 /**
- * Collapses what is beyond the limits on series, in an event that `EmfPolicy` has let through. A dimension is a member
- * of the event, so its value becomes `__other__` for all metrics of the event. An event whose collapsed metrics cannot be
+ * Collapses the series beyond the limits in an event that `EmfPolicy` has let through. A dimension is a member of the
+ * event, so its value becomes `__other__` for all metrics of the event. An event whose collapsed metrics cannot be
  * written loses its metrics, and keeps everything else.
  */
 export async function collapseEmbedded (message: string, collapse: CollapseDatums): Promise<string> {

@@ -13,7 +13,7 @@ import { EmbeddedMetrics } from './metric-directives.js'
  */
 export type EmfPolicy = (message: string, index: number) => string
 
-/** What the metrics of one request are held to. */
+/** The rules that the metrics of one request are held to. */
 export interface EmfContext {
   now: UnixMs
   /** Milliseconds to add to the client's timestamps. */
@@ -56,7 +56,7 @@ function readWhole (message: string, { start, end }: EmbeddedObject, path: strin
   return new EmbeddedMetrics(message, path)
 }
 
-/** Holds the metrics to what a data point of the same token is held to. @throws InvalidItem */
+/** Holds the metrics to the rules for data points of the same token. @throws InvalidItem */
 function allow (metrics: EmbeddedMetrics, path: string, { now, skew, allowsNamespace, dimensions }: EmfContext): string {
   for (const { Namespace } of metrics.directives) {
     if (!allowsNamespace(Namespace)) throw new InvalidItem('invalid-item', `${path} has metrics for the namespace "${Namespace}", which the access token does not allow.`)

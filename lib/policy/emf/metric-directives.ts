@@ -19,7 +19,7 @@ export interface MetricDefinition {
   StorageResolution?: MetricDatum['StorageResolution']
 }
 
-/** What CloudWatch extracts by: each metric once for each set of dimensions. */
+/** A directive by which CloudWatch extracts each metric once for each set of dimensions. */
 export interface Directive {
   Namespace: string
   /** Names of members of the event, whose values are the values of the dimensions. */
@@ -38,7 +38,7 @@ export interface EmbeddedDatum {
 
 type Members = Record<string, unknown>
 
-/** Members of the event by their name; what its prototype has is none. */
+/** A member of the event by its name; a field of its prototype is none. */
 function memberOf (members: Members, name: string): unknown {
   return Object.hasOwn(members, name) ? members[name] : undefined
 }
@@ -71,7 +71,7 @@ export class EmbeddedMetrics {
   readonly #edits = new Map<string, string>()
 
   /**
-   * Reads one, and holds it to the form of the Embedded Metric Format.
+   * Reads an embedded metric, and holds it to the form of the Embedded Metric Format.
    * @param json of a whole message
    * @param path of the message
    * @throws InvalidItem
@@ -104,7 +104,7 @@ export class EmbeddedMetrics {
     this.#edits.set(name, JSON.stringify(value))
   }
 
-  /** To be called after a directive was changed: what the event is made of anew. */
+  /** To be called after a directive was changed: `write` then writes the directives anew. */
   directivesChanged (): void {
     for (const directive of this.#directives) {
       const known = new Set<string>()

@@ -24,7 +24,9 @@ export function isAlphanumeric (code: number): boolean {
   return ALPHANUMERIC[code] === 1
 }
 
-/** Beyond ASCII every character that is neither space nor punctuation counts as a letter, as for names in any script. */
+/**
+ * Beyond ASCII every character that is neither space nor punctuation counts as a letter, as for names in any script.
+ */
 export function isForeignLetter (code: number): boolean {
   return code > 0xa0 && !(code >= 0x2000 && code <= 0x206f) && !(code >= 0x3000 && code <= 0x303f) && code !== 0xfeff
 }

@@ -5,7 +5,7 @@ const SLASH = '/'
 const CDATA = '<![CDATA['
 const CDATA_END = ']]>'
 
-/** What is known of the elements of one text. */
+/** The findings about the elements of one text. */
 export interface ElementScan {
   /** An element did not end: no other one is followed to its end, which would read the text again and again. */
   isUnbalanced: boolean

@@ -1,6 +1,6 @@
 import { isBackslash } from './characters.js'
 
-/** Characters that are written by their code: `%3D` in URLs, `\x3d` and `\u003d` in strings, whose backslash may itself be escaped. */
+/** Characters written by their code: `%3D` in URLs, `\x3d` and `\u003d` in strings, whose backslash may be escaped. */
 
 const PERCENT = 0x25
 const LOWER_U = 0x75

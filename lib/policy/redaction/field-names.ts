@@ -11,8 +11,8 @@ export class FieldNames {
   }
 
   /**
-   * Whether this is one of them, a path that ends with one (`user.password`), or the name that a form gives to a part of
-   * one (`password[]`, `user[password]`).
+   * Whether this is one of them, a path that ends with one (`user.password`), or the name that a form gives to a part
+   * of one (`password[]`, `user[password]`).
    */
   has (name: string): boolean {
     if (name.includes('[')) return name.split(BRACKETS).some(part => this.has(part))

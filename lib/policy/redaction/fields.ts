@@ -28,7 +28,7 @@ const LONGEST_SCHEME = 9
 const MAX_BRACKETS = 3
 const LONGEST_BRACKET = 32
 
-/** What may stand between the name of a field and its value. */
+/** The characters that may stand between the name of a field and its value. */
 const LEADS_ON = asciiTable(':=[]%\\"\'`')
 const NAME_START = asciiTable(`${DIGITS}${LETTERS}_$`)
 const NAME = asciiTable(`${DIGITS}${LETTERS}_$-.`)
@@ -47,7 +47,7 @@ function escapedNameLength (text: string, at: number, belongs: (code: number) =>
   return length > 0 && belongs(escapedCode(text, at, length)) ? length : 0
 }
 
-/** What has to be looked at next where no name starts. */
+/** The offset to look at next where no name starts. */
 function afterNoName (text: string, at: number): number {
   const code = text.charCodeAt(at)
   // Not one by one: each of a run of backslashes would be counted again.

@@ -32,7 +32,7 @@ export interface AppenderOptions {
   onJournaled: (frame: number, content: FrameContent, appendedAt: MonotonicMs) => void
 }
 
-/** Appends that are stored together, and what is kept for the idempotency key of their request. */
+/** Appends that are stored together, and the answer that is kept for the idempotency key of their request. */
 interface Op extends SizedOp {
   /** All of one application. */
   appends: readonly Append[]
@@ -152,7 +152,7 @@ export class Appender {
     if (memTable.lineBytes <= MAX_MEM_TABLE_BYTES) return
     await flushMemTable()
     if (memTable.lineBytes > MAX_MEM_TABLE_BYTES) {
-      throw new SpoolFullError(`the disk under ${dataDir} does not take what waits for it`)
+      throw new SpoolFullError(`the disk under ${dataDir} does not take the items that wait for it`)
     }
   }
 }

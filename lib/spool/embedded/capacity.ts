@@ -7,7 +7,7 @@ export interface CapacityOptions {
   disk: Disk
   /** Whether there are several applications, so that each has a share. */
   isShared: () => boolean
-  /** Bytes of the lines stored now, and of what is kept for idempotency keys. */
+  /** Bytes of the lines and of the idempotency keys that are stored now. */
   storedBytes: () => number
   /** Bytes of the lines stored now of an application. */
   heldBytes: (application: string) => number

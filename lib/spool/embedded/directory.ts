@@ -39,7 +39,7 @@ export function prepareDirectory (directory: string): void {
   if (fault !== null) throw new SpoolConfigurationError(`${path} (DATA_DIR) ${fault}: move it away, or set DATA_DIR to another directory`)
 }
 
-/** Takes the rights of others away. What belongs to another user is left as it is. */
+/** Takes the rights of others away. A file of another user is left as it is. */
 export function keepPrivate (directory: string): void {
   setMode(directory, DIRECTORY_MODE)
   for (const entry of readdirSync(directory, { withFileTypes: true })) {

@@ -52,7 +52,7 @@ const CORRUPT_FRAME = {
   kind: 'logs',
   destination: 'journal',
   reason: 'corrupt',
-  message: 'the journal does not hold what was written',
+  message: 'the journal does not hold the items as they were written',
   bytes: 0
 } as const
 

@@ -7,7 +7,7 @@ import type { GroupedAppend } from './append-group.js'
 /** `[kind, queue, appendedAt, urgent, [[records, items, bytes, lineBytes, bytes of the value], …]]` */
 type QueueHeader = [Kind, string, UnixMs, boolean, [number, number, number, number, number][]]
 
-/** What is kept for an idempotency key. */
+/** The answer that is kept for an idempotency key. */
 export type KeyedAnswer = [key: string, expiresAt: UnixMs, answer: string, digest: string, application: string]
 
 /** Earlier versions kept no digest and no application. */

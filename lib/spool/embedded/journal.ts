@@ -15,12 +15,17 @@ const FILE_MODE = 0o600
 const MAX_FILE_BYTES = 8 * 2 ** 20
 /** A larger frame is written by another thread, so that it does not hold the event loop. */
 const MAX_SYNC_WRITE_BYTES = 2 ** 20
-/** A write that takes longer waits for a disk that cannot keep up; for a while the next writes wait in another thread. */
+/**
+ * A write that takes longer waits for a disk that cannot keep up; for a while the next writes wait in another thread.
+ */
 const SLOW_WRITE_MS = 10
 const SLOW_FOR_MS = 1_000
 /** The start of every frame; UTF-8 never holds its first byte. */
 const MAGIC = Buffer.from([0xff, 0x50, 0x4a, 0x01])
-/** Offsets of the number (double), the bytes of the body, the items, and the checksum over header and body (32 bits each). */
+/**
+ * Offsets of the number (double), the bytes of the body, the items, and the checksum over header and body (32 bits
+ * each).
+ */
 const HEADER = { NUMBER: 4, BYTES: 12, ITEMS: 16, CHECKSUM: 20, SIZE: 24 } as const
 
 const writevAt = promisify(writev)

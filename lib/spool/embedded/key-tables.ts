@@ -32,7 +32,7 @@ class KeyRemovals {
     if (owner === undefined || this.#removed.has(id)) return
     this.#removed.add(id)
     const stored = this.#tables.idempotency.get(key)
-    // What the key has been given since expires later.
+    // An answer that the key got since expires later.
     const isCurrent = stored !== undefined && JSON.parse(stored)[0] === expiresAt
     const [application, bytes] = owner === '' ? [null, 0] : JSON.parse(owner) as [string, number]
     if (application !== null) countKey(this.#counters, application, -bytes)

@@ -32,7 +32,7 @@ export class MemTable {
   readonly #lingerMs: number
   readonly #limits: Record<Kind, BatchLimits>
   #queues = new Map<string, MemTableQueue>()
-  /** What is kept for idempotency keys, by the key. */
+  /** The answers that are kept for idempotency keys, by the key. */
   #answers = new Map<string, KeyedAnswer>()
   #keyBytes = 0
   /** The content that is on its way into the tables. */
@@ -74,7 +74,7 @@ export class MemTable {
   /**
    * @param frame whose content it is
    * @param since when it was appended
-   * @param storedOf what the tables have of a queue that no lease holds
+   * @param storedOf the items and bytes of a queue that the tables have and no lease holds
    * @returns the kinds of which now a full batch waits
    */
   add (

@@ -87,7 +87,10 @@ export class Scheduler {
     if (ready && !wasDue && destination.dueAt! <= appendedAt) this.#options.onDue(destination.kind)
   }
 
-  /** Leases entries of a destination that is due: the applications in turn, of each what has been due longest. Null when none is due. */
+  /**
+   * Leases entries of a destination that is due: the applications in turn, of each the destination that has been due
+   * longest. Null when none is due.
+   */
   take (kind: Kind, reader: EntryReader): { lease: HeldLease, picked: EntryWithValue[] } | null {
     const now = this.#options.now()
     const queue = this.#queues[kind]
@@ -102,7 +105,7 @@ export class Scheduler {
     return null
   }
 
-  /** What no lease holds of a queue. */
+  /** The items and bytes of a queue that no lease holds. */
   waiting (kind: Kind, name: string): BatchSize {
     return this.#destinations.find(kind, name)?.waiting ?? NOTHING
   }
@@ -166,7 +169,7 @@ export class Scheduler {
     else if (destination.stored === 0) this.#emptied(destination)
   }
 
-  /** The entries of a queue of unread records are committed; the queue is due after the delay, or before when it was to be. */
+  /** The entries of a queue of unread records are committed; the queue is due after the delay, or earlier if it was. */
   setAside (queue: Destination, entries: StoredEntry[], delayMs: number): void {
     this.#addStored(queue, entries)
     addWaiting(queue, entries, 1)

@@ -113,7 +113,7 @@ export class Tables {
     return value === undefined ? Buffer.alloc(0) : this.#valueOf(key, value)
   }
 
-  /** What is kept for an idempotency key that has not expired. */
+  /** The answer that is kept for an idempotency key, unless it has expired. */
   answer (key: string, now: UnixMs): KeyedAnswer | undefined {
     const stored = this.idempotency.get(key)
     if (stored === undefined) return undefined

@@ -9,8 +9,8 @@ import { COMMON } from './common.lua.js'
  * ARGV[3] ARGV[4] items and bytes of a full batch
  * ARGV[5] maximum of stored bytes
  * ARGV[6] ARGV[7] channel and message to publish when a destination became due before its linger
- * then for each append: destination, application or '', urgent (0 or 1), mark or '', value of the mark, its seconds to live,
- *   bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
+ * then for each append: destination, application or '', urgent (0 or 1), mark or '', value of the mark, its seconds to
+ *   live, bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
  *
  * Returns for each append '' when it is stored, '!' when the spool is full, or '=' and the value of its mark when that
  * was stored before; last the bytes of lines now stored.

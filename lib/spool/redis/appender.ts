@@ -33,7 +33,9 @@ export interface AppenderOptions {
 
 interface Op extends SizedOp {
   append: Append
-  /** Stored with the append; an append whose mark is stored already stores nothing. Null for one that may be repeated. */
+  /**
+   * Stored with the append; an append whose mark is stored already stores nothing. Null for one that may be repeated.
+   */
   mark: string | null
 }
 

@@ -31,7 +31,7 @@ export async function checkServer (connection: Connection, sync: 'commit' | 'alw
   }
   const policy = info.maxmemory_policy ?? 'noeviction'
   if (policy !== 'noeviction') {
-    onWarning(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict what the spool has accepted: set it to noeviction`)
+    onWarning(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict accepted items: set it to noeviction`)
   }
   const allowOom = isAtLeast(version, ALLOW_OOM_VERSION)
   if (!allowOom) {
@@ -45,7 +45,7 @@ async function chooseDurability (connection: Connection, info: Info, version: st
   if (appendOnly && await appendFsync(connection) === 'always') return 'none'
   if (appendOnly && isAtLeast(version, WAITAOF_VERSION)) return 'waitaof'
   if (Number(info.connected_slaves ?? 0) > 0) return 'wait'
-  throw new SpoolConfigurationError('SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps what it has answered for: ' +
+  throw new SpoolConfigurationError('SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps the items it has answered for: ' +
     'set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica')
 }
 

@@ -12,7 +12,9 @@ import { TAKE } from './take.lua.js'
 
 export type Argument = string | number | Buffer
 
-/** `[milliseconds until a destination is due or -1, now]` or `[0, destination, attempt, application or '', entries]`. */
+/**
+ * `[milliseconds until a destination is due or -1, now]` or `[0, destination, attempt, application or '', entries]`.
+ */
 export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer, Buffer[]]
 
 /** `[state, bytes of all keys of the shard, answer or name of the claim]` */
@@ -34,14 +36,17 @@ export interface SpoolCommands {
 
 export type SpoolClient = (Redis | Cluster) & SpoolCommands
 
-/** Bring items into the spool. Each is a command that answers with strings; `Buffer` behind its name makes it answer with bytes. */
+/**
+ * Scripts that bring items into the spool. Each is a command that answers with strings; `Buffer` behind its name makes
+ * it answer with bytes.
+ */
 const SCRIPTS_IN = {
   postmanAppend: APPEND,
   postmanRedrive: REDRIVE,
   postmanClaimKey: CLAIM_KEY
 }
 
-/** Lead items out of the spool, which needs a little memory, and frees more. */
+/** Scripts that lead items out of the spool, which takes a little memory, and frees more. */
 const SCRIPTS_OUT = {
   postmanTake: TAKE,
   postmanSettle: SETTLE,
@@ -52,7 +57,9 @@ const SCRIPTS_OUT = {
   postmanEndKey: END_KEY
 }
 
-/** The first bytes of a script that a server runs above its maxmemory, too; it must be at least of ALLOW_OOM_VERSION. */
+/**
+ * The first bytes of a script that a server runs above its maxmemory, too; it must be at least of ALLOW_OOM_VERSION.
+ */
 const ALLOW_OOM = '#!lua flags=allow-oom\n'
 
 /**

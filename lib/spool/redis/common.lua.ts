@@ -2,9 +2,9 @@
  * The head of every script: names of keys and shared steps.
  *
  * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
- * one slot. The scripts make the other names themselves, and call the name of a queue (queue-name.ts) a destination. What
- * a destination waits for is counted in milliseconds of the clock of this kind and shard, which never goes back; when
- * something was appended, in Unix milliseconds of the server:
+ * one slot. The scripts make the other names themselves, and call the name of a queue (queue-name.ts) a destination. The
+ * times for which destinations wait are milliseconds of the clock of this kind and shard, which never goes back; the times
+ * of appends are Unix milliseconds of the server:
  *   :q:<queue>        stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released
@@ -17,8 +17,8 @@
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder),
  *                     app (application whose entries it holds, unless its name says it)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
- *                     clock (the clock of this kind and shard, to the second), ahead (of the wall clock, by so much), turn (the
- *                     last turn of an application)
+ *                     clock (the clock of this kind and shard, to the second), ahead (milliseconds by which that clock is
+ *                     ahead of the wall clock), turn (the last turn of an application)
  *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids

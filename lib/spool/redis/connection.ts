@@ -5,7 +5,10 @@ import { answerWithin } from '../../redis/ask.js'
 import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { SpoolClient } from './commands.js'
 
-/** The shared client, which has the commands of the spool, with a deadline for every command and the errors of the contract. */
+/**
+ * The shared client, which has the commands of the spool, with a deadline for every command and the errors of the
+ * contract.
+ */
 export class Connection {
   readonly client: SpoolClient
   readonly #timeoutMs: number

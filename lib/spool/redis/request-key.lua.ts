@@ -2,7 +2,7 @@
  * The head of the scripts for idempotency keys.
  *
  * KEYS[1] base name of the shard of keys, a hash tag
- *   :k:<key>          hash of what is kept: digest, answer, until (when a request under way has lost its process, in
+ *   :k:<key>          hash of the key: digest, answer, until (when a request under way has lost its process, in
  *                     Unix milliseconds of the server; 0 when it has finished)
  *   :age              sorted set of "bytes/application/key", by when they expire
  *   :of:<application> sorted set of the same, of one application

@@ -15,7 +15,7 @@ export type Claim =
   | { state: 'answered', answer: string }
   | { state: 'under-way' | 'reused' }
 
-/** What is kept for the idempotency keys of requests, for all processes. */
+/** The idempotency keys of requests, for all processes. */
 export class RequestKeys {
   readonly #connection: Connection
   readonly #budget: Budget
@@ -38,7 +38,7 @@ export class RequestKeys {
     return bytes.reduce((sum, count) => sum + Number(count ?? 0), 0)
   }
 
-  /** @throws SpoolFullError when what is to be kept does not fit; SpoolUnavailableError */
+  /** @throws SpoolFullError when the key does not fit; SpoolUnavailableError */
   async claim ({ application, key, digest, answer, holdMs }: KeyedRequest): Promise<Claim> {
     const base = this.#baseOf(key)
     const bytes = keyBytesOf(answer)

@@ -1,7 +1,8 @@
 import { COMMON } from './common.lua.js'
 
 /**
- * Leases entries of a destination that is due: the applications in turn, of each what has been due longest.
+ * Leases entries of a destination that is due: the applications in turn, of each the destination that has been due
+ * longest.
  *
  * KEYS[1] base name of the kind and shard
  * ARGV[1] name of the lease

@@ -10,7 +10,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getUsage',
       summary: 'What each application has used, day by day',
-      description: 'Of all processes; what the others have counted in the last second is not yet in it.',
+      description: 'Of all processes; counts of the last second of other processes may be missing.',
       tags: ['operations'],
       security: [{ adminToken: [] }],
       querystring: UsageQuerySchema,

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { createHealth } from '../../../lib/delivery/forwarder-health.js'
+import { createForwarderHealth } from '../../../lib/delivery/forwarder-health.js'
 
 t.test('the destination that is denied longest is named, until each is answered', async t => {
   let now = 1_000
-  const health = createHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
+  const health = createForwarderHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
   t.same(health.read(), { failing: null })
   health.failed('a', { class: 'denied', message: 'first' })
   now += 100
@@ -20,7 +20,7 @@ t.test('the destination that is denied longest is named, until each is answered'
 
 t.test('a denial that another process has seen the end of is forgotten', async t => {
   let now = 0
-  const health = createHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
+  const health = createForwarderHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
   health.failed('a', { class: 'denied', message: 'no' })
   now = 60_000
   t.not(health.read().failing, null)
@@ -30,7 +30,7 @@ t.test('a denial that another process has seen the end of is forgotten', async t
 
 t.test('a wall clock that is set changes neither the order of denials nor when they are forgotten', async t => {
   const clock = { now: 100_000, setBy: 0 }
-  const health = createHealth({ now: () => clock.now + clock.setBy, monotonicNow: () => clock.now, forgetMs: 60_000 })
+  const health = createForwarderHealth({ now: () => clock.now + clock.setBy, monotonicNow: () => clock.now, forgetMs: 60_000 })
   health.failed('a', { class: 'denied', message: 'first' })
   clock.setBy = -90_000
   clock.now++
@@ -47,7 +47,7 @@ t.test('a wall clock that is set changes neither the order of denials nor when t
 
 t.test('a failure that may end by itself is told from the second one on, and is partial for a while, or while others are delivered', async t => {
   let now = 0
-  const health = createHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
+  const health = createForwarderHealth({ now: () => now, monotonicNow: () => now, forgetMs: 60_000 })
   const unreachable = { class: 'unavailable', name: 'ECONNREFUSED', message: 'connect ECONNREFUSED' } as const
   health.failed('a', unreachable)
   t.equal(health.read().failing, null)

@@ -17,11 +17,11 @@ export function logBatch (buffer: Sizes, events: number[]): LogBatch {
 }
 
 /**
- * Sorts log events by time, those of the same time in the order of their indexes, and cuts them into calls that keep the
- * limits of PutLogEvents. A log event that is larger than a call is in a call of its own.
+ * Sorts log events by time, those of the same time in the order of their indexes, and cuts them into calls that keep
+ * the limits of PutLogEvents. A log event that is larger than a call is in a call of its own.
  *
- * CloudWatch measures the 24 hours between the valid log events only. Its own clock says which of them are valid, so all
- * are counted here: a log event that is about to be rejected may cost a call, never a batch.
+ * CloudWatch measures the 24 hours between the valid log events only. Its own clock says which of them are valid, so
+ * all are counted here: a log event that is about to be rejected may cost a call, never a batch.
  */
 export function cutLogBatches (buffer: Sizes): LogBatch[] {
   const batches: LogBatch[] = []

@@ -25,8 +25,8 @@ export interface LogDestinationsOptions {
 
 /**
  * Makes log groups and log streams that CloudWatch says are missing. Which of them exist is not remembered: the next
- * ResourceNotFound tells, so a group that somebody deletes is made again. Calls for the same name at the same time share
- * one creation.
+ * ResourceNotFound tells, so a group that somebody deletes is made again. Calls for the same name at the same time
+ * share one creation.
  */
 export class LogDestinations {
   readonly #options: LogDestinationsOptions

@@ -12,15 +12,15 @@ export interface LogStreamNames {
 /**
  * The log events of one lease on their way to PutLogEvents.
  *
- * A lease is read into it once, record by record: `addStored` may take the events of a record from its bytes, `add` takes
- * one that was decoded. From then on an event goes by its index, which is its index in the `LeaseItems` of that lease, too:
- * they say what became of it, and decode the single events that are dead-lettered or go back into the spool. Batches are
- * cut by `timestamp` and `bytes`, and cut anew when CloudWatch refuses one; `command` makes the call for any of them, any
- * number of times, as long as one at a time is under way.
+ * A lease is read into it once, record by record: `addStored` may take the events of a record from its bytes, `add`
+ * takes one that was decoded. From then on an event goes by its index, which is its index in the `LeaseItems` of that
+ * lease, too: they say what became of it, and decode the single events that are dead-lettered or go back into the
+ * spool. Batches are cut by `timestamp` and `bytes`, and cut anew when CloudWatch refuses one; `command` makes the call
+ * for any of them, any number of times, as long as one at a time is under way.
  *
- * Two implementations send the same events in the same batches. `TextLogEventBuffer` copies the stored bytes into the body
- * of the call. `DecodedLogEventBuffer` decodes every record and leaves the body to the SDK: a fault that stays with it does
- * not come from the scanner, the buffers or the ready body of the other.
+ * Two implementations send the same events in the same batches. `TextLogEventBuffer` copies the stored bytes into the
+ * body of the call. `DecodedLogEventBuffer` decodes every record and leaves the body to the SDK: a fault that stays
+ * with it does not come from the scanner, the buffers or the ready body of the other.
  */
 export interface LogEventBuffer extends LeaseReader<StoredLogEvent> {
   /** Log events taken in since `clear`. */

@@ -102,7 +102,10 @@ function settleTaken (
   for (const [reason, count] of rejected) context.onRejected(destination, reason, count)
 }
 
-/** The two end indexes are those of the first event that is not meant, the start index that of the first that is. */
+/**
+ * Why CloudWatch rejected an event. An end index names the first event behind the rejected ones, a start index the
+ * first.
+ */
 function rejectionOf (index: number, info: RejectedLogEventsInfo = {}): RejectionReason | null {
   if (index < (info.tooOldLogEventEndIndex ?? 0)) return 'too-old'
   if (index < (info.expiredLogEventEndIndex ?? 0)) return 'expired'

@@ -61,10 +61,12 @@ interface Time {
 }
 
 /**
- * Makes the JSON that PutLogEvents is sent from the bytes of a stored record, event by event, without parsing the record.
+ * Makes the JSON that PutLogEvents is sent from the bytes of a stored record, event by event, without parsing the
+ * record.
  *
- * It takes the two versions of a record that `encodeRecords` and `encodeVerbatimLogEvents` write, as long as no event has to be changed on its way, and
- * makes the events of them that `decodeRecord` reads. Every other record is left to `decodeRecord`.
+ * It takes the two versions of a record that `encodeRecords` and `encodeVerbatimLogEvents` write, as long as no event
+ * has to be changed on its way, and makes the events of them that `decodeRecord` reads. Every other record is left to
+ * `decodeRecord`.
  */
 export class LogRecordScanner {
   readonly #found: FoundEvent

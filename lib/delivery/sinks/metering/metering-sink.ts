@@ -24,7 +24,7 @@ export interface MeteringSinkOptions {
   api: string
   /** Told of calls that were delivered before, and are not sent again. */
   onDuplicates: (count: number) => void
-  /** The ids of delivered calls cannot be read or stored; the platform has to recognise a repeated call by its idempotency key. */
+  /** The ids of delivered calls cannot be read or stored: the platform must recognise a repeated call by its key. */
   onMemoryError: (error: unknown) => void
 }
 
@@ -37,7 +37,9 @@ function isStoredMetering (value: unknown): value is StoredMetering {
   return isObject(value)
 }
 
-/** POSTs to a metering platform. Each call is sent until it is taken or refused; then, and not before, it is remembered. */
+/**
+ * POSTs to a metering platform. Each call is sent until it is taken or refused; then, and not before, it is remembered.
+ */
 export function createMeteringSink (options: MeteringSinkOptions): Sink {
   return {
     kind: 'metering',

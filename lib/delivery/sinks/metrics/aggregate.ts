@@ -64,7 +64,7 @@ export function aggregate<Source> (points: Iterable<readonly [StoredDatum, Sourc
   return aggregator.merged()
 }
 
-/** The same for every point of a series and bucket, whatever the order of its dimensions and with defaults written or not. */
+/** The key of a point's series and bucket, for any order of its dimensions, and with defaults written or not. */
 function keyOf (datum: StoredDatum): string {
   const { MetricName, Dimensions = [], Unit = 'None', StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLUTION } = datum
   const parts = [MetricName, Unit, StorageResolution, bucketOf(datum)]

@@ -10,7 +10,7 @@ import { LeaseItems } from '../lease-items.js'
 import { cutMetricBatches, metricBatch, type MetricBatch } from './metric-batches.js'
 import type { Sink } from '../sink.js'
 
-/** Its sources are indexes in the lease. */
+/** A merged datum, whose sources are indexes in the lease. */
 type Merged = MergedDatum<number>
 type Batch = MetricBatch<Merged>
 
@@ -23,8 +23,8 @@ export interface MetricsSinkOptions {
 /**
  * PutMetricData; the destination of a lease is its namespace.
  *
- * Every data point is in one datum of one call, so a call that fails gives back its own data points, as they were stored,
- * and those of no other call.
+ * Every data point is in one datum of one call, so a call that fails gives back its own data points, as they were
+ * stored, and those of no other call.
  */
 export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptions): Sink {
   return {

@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis'
 import t from 'tap'
-import { subscribe } from '../../../lib/redis/subscription.js'
+import { subscribe } from '../../../lib/redis/subscribe.js'
 import { eventually } from '../../helpers/app.js'
 import type { Teardown } from '../../helpers/teardown.js'
 import { openEndpoint } from '../../helpers/endpoint.js'
