@@ -3,8 +3,8 @@ import t from 'tap'
 import { BACKENDS, eventually } from '../helpers/app.js'
 import { checkBalance, drained, idsOf, sameStore, startGatewayFor } from '../helpers/metered-gateway.js'
 import { accessLogLine, failuresOf, subscriptionEvent } from '../helpers/metering.js'
-import { startPlatform } from '../../tools/sandbox/platform/server.js'
-import type { PlatformFaultRule } from '../../tools/sandbox/platform/fault-plan.js'
+import { startPlatform } from '../../tools/sandbox/platform/platform-server.js'
+import type { PlatformFaultRule } from '../../tools/sandbox/platform/platform-fault-plan.js'
 
 // Each scenario starts the gateway anew several times.
 t.setTimeout(240_000)

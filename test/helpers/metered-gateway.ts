@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Test } from 'tap'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
-import { startPlatform } from '../../tools/sandbox/platform/server.js'
+import { startPlatform } from '../../tools/sandbox/platform/platform-server.js'
 import { eventually, redisEnvironment, startGateway, type Backend, type Gateway } from './app.js'
 import type { Teardown } from './teardown.js'
 

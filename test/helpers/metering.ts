@@ -6,7 +6,7 @@ import { createPlatform, type Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
 import type { MeteringProfile } from '../../schemas/metering-settings.js'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
-import { startPlatform, type PlatformSandboxOptions } from '../../tools/sandbox/platform/server.js'
+import { startPlatform, type PlatformSandboxOptions } from '../../tools/sandbox/platform/platform-server.js'
 import type { Teardown } from './teardown.js'
 
 export const CALLED_AT = Date.UTC(2026, 10, 22, 12)

@@ -3,7 +3,7 @@ import t from 'tap'
 import { lambdaContext, openHandler, queueEvent, type TestHandler } from '../helpers/lambda.js'
 import { accessLogLine, failuresOf, openTestPlatform, subscriptionEvent } from '../helpers/metering.js'
 import type { ParkedMessage } from '../../lambda/parking.js'
-import type { PlatformFaultRule } from '../../tools/sandbox/platform/fault-plan.js'
+import type { PlatformFaultRule } from '../../tools/sandbox/platform/platform-fault-plan.js'
 
 /** What Lambda and SQS may do to an event, and the platform to a call. */
 const scenario = fc.record({

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { startPlatform } from '../../tools/sandbox/platform/server.js'
+import { startPlatform } from '../../tools/sandbox/platform/platform-server.js'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
 import { awsEnvironment, startAwsFakes, type AwsFakes } from '../helpers/aws-fakes.js'
 import { startModule } from '../helpers/lambda-process.js'

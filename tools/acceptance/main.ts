@@ -27,7 +27,7 @@ const RUN = `cloudwatch-postman-acceptance/${randomBytes(4).toString('hex')}`
 const INTERRUPTED = 130
 
 type Endpoint = 'sandbox' | 'moto' | 'given' | 'aws'
-/** Of a finished test, as node:test reports it. */
+/** The fields of a finished test's event that are read here. */
 interface Finished {
   name: string
   skip?: string | boolean
@@ -58,7 +58,7 @@ async function openEndpoint (endpoint: Endpoint): Promise<string> {
   }
   const { url } = endpoint === 'moto' ? await startMotoProcess() : await startSandboxProcess()
   useEndpoint(url)
-  // It inflates a call twice, and fails.
+  // moto_server inflates a compressed call twice, and fails.
   if (endpoint === 'moto') env.AWS_DISABLE_REQUEST_COMPRESSION = 'true'
   return `${endpoint === 'moto' ? 'moto_server' : 'a sandbox'} on ${url}`
 }

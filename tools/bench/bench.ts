@@ -1,15 +1,15 @@
 import type { Load } from './load/index.js'
-import type { Processes } from './processes.js'
+import type { BenchProcesses } from './bench-processes.js'
 import type { Table } from './table.js'
 
 /** The means and the size of a run, given to every row. */
 export interface Bench {
-  processes: Processes
+  processes: BenchProcesses
   load: Load
   quick: boolean
-  /** Of everything that is measured in time. */
+  /** Rounds of every figure that varies with time. */
   rounds: number
-  /** Of one measurement under load. */
+  /** The length of one measurement under load. */
   seconds: number
   /** Items of the large rows: a million unless it has to be quick. */
   items: number
@@ -20,7 +20,7 @@ export interface Bench {
 }
 
 export interface Row {
-  /** As given on the command line. */
+  /** The name of the row on the command line. */
   name: string
   title: string
   run (bench: Bench): Promise<Table[]>

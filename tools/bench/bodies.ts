@@ -6,7 +6,7 @@ export const NAMESPACE = 'bench'
 const SERIES = 100
 const VALUES_PER_SERIES = 100
 
-/** Different for each index, and of one length. */
+/** A log message that differs for each index, and always has the same length. */
 export function logMessage (index: number): string {
   return `${String(index).padStart(9, '0')} GET /checkout/basket 200 "Mozilla/5.0" `.padEnd(MESSAGE_BYTES, 'shop.example ')
 }

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { ROOT } from '../shared/root.js'
 
-/** What `npm start` needs of a checkout. */
+/** The files of a checkout that `npm start` needs. */
 const NEEDED_FILES = ['dist/app.js', 'fastify.config.cjs', 'node_modules/.bin/fastify']
 
 /** A checkout that has been built. */

@@ -11,7 +11,7 @@ function versionOf (name: string): string {
   return version
 }
 
-/** Where the figures were measured, and with what. */
+/** The machine that the figures were measured on, and the programs that they were measured with. */
 export function describeMachine (generator: string): Record<string, string> {
   const processors = cpus()
   const redis = spawnSync('redis-server', ['--version'], { encoding: 'utf8' }).stdout
@@ -30,7 +30,7 @@ export function describeMachine (generator: string): Record<string, string> {
   }
 }
 
-/** @throws Error when something is missing that every run needs */
+/** @throws Error when redis-server, which every run needs, is missing */
 export function requireRedis (): void {
   if (spawnSync('redis-server', ['--version'], { stdio: 'ignore' }).error !== undefined) {
     throw new Error('redis-server is not on the PATH: install Redis 6.2 or later.')

@@ -9,9 +9,9 @@ import { memoryComparison, startComparison } from './comparison/footprint.js'
 import { requestCost } from './comparison/request-cost.js'
 import { createLoad } from './load/index.js'
 import { describeMachine, requireRedis } from './machine.js'
-import { Processes } from './processes.js'
-import { createProgress } from './progress.js'
-import { describeTable, formatTable } from './report.js'
+import { BenchProcesses } from './bench-processes.js'
+import { createProgress } from '../shared/progress.js'
+import { describeTable, formatTable } from './table-report.js'
 import { calls } from './rows/calls.js'
 import { capacity } from './rows/capacity.js'
 import { delivery } from './rows/delivery.js'
@@ -91,7 +91,7 @@ async function main (): Promise<void> {
   const plan = planRows()
   const size = { ...(options.quick ? QUICK : FULL), rounds: rounds() }
   requireRedis()
-  const processes = new Processes()
+  const processes = new BenchProcesses()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
   const progress = createProgress()
   const load = createLoad(processes)
@@ -112,7 +112,7 @@ async function main (): Promise<void> {
       console.log(formatTable(table))
       tables.push(table)
     }
-    // After each row: what was measured is kept when the run is ended early.
+    // After each row, so that the figures are kept when the run is ended early.
     if (options.json !== undefined) writeFileSync(options.json, JSON.stringify({ ...about, quick: options.quick, tables: tables.map(describeTable) }, null, 2))
   }
   processes.close()
@@ -121,7 +121,7 @@ async function main (): Promise<void> {
 if (options.help) {
   process.stdout.write(USAGE)
 } else {
-  // What a failed row has left running ends with this process.
+  // Processes that a failed row has left running end with this process.
   main().then(() => process.exit(), (error: Error) => {
     console.error(error.message)
     process.exit(1)

@@ -6,14 +6,14 @@ import { BUILD } from '../shared/root.js'
 import { findPort } from '../shared/ports.js'
 import { startRedis, type RedisServer } from '../shared/redis.js'
 import { THIS_BUILD, type Build } from './builds.js'
-import type { Processes, Running } from './processes.js'
+import type { BenchProcesses, Running } from './bench-processes.js'
 
 const CLIENT_SECRET_KEY = 'client-secret-of-the-benchmark'
 
 export const BACKENDS = ['embedded', 'Redis'] as const
 export type Backend = typeof BACKENDS[number]
 
-/** Something that takes requests on loopback. */
+/** A process that takes requests on loopback. */
 export interface Server extends Running {
   port: number
 }
@@ -30,19 +30,19 @@ export interface Store {
   drop (): Promise<void>
 }
 
-/** An empty store of its own. */
-export async function openStore (processes: Processes, backend: Backend): Promise<Store> {
+/** An empty store that no other gateway uses. */
+export async function openStore (processes: BenchProcesses, backend: Backend): Promise<Store> {
   if (backend === 'embedded') {
     const DATA_DIR = processes.folder()
     return { env: { DATA_DIR }, redis: null, drop: async () => processes.removeFolder(DATA_DIR) }
   }
-  // Durable as a queue should be.
+  // A queue should survive the end of Redis.
   const redis = await startRedis({ appendfsync: 'everysec' })
   return { env: { REDIS_URL: redis.url }, redis, drop: () => redis.stop() }
 }
 
-/** A CloudWatch in a process of its own that counts and does not keep. */
-export async function startSandbox (processes: Processes): Promise<Server> {
+/** A CloudWatch in a process of its own that counts items and does not keep them. */
+export async function startSandbox (processes: BenchProcesses): Promise<Server> {
   const port = await findPort()
   const running = await processes.start({
     name: 'the sandbox',
@@ -54,7 +54,7 @@ export async function startSandbox (processes: Processes): Promise<Server> {
 }
 
 /** Fastify with the same schemas and nothing behind them. */
-export async function startBare (processes: Processes): Promise<Server> {
+export async function startBare (processes: BenchProcesses): Promise<Server> {
   const port = await findPort()
   const running = await processes.start({
     name: 'the bare Fastify',
@@ -67,18 +67,18 @@ export async function startBare (processes: Processes): Promise<Server> {
 }
 
 export interface GatewayOptions {
-  /** Absent: that of this checkout. */
+  /** Absent: the build of this checkout. */
   build?: Build
   sandbox: Server
   store: Store
-  /** As the variable of that name. */
+  /** The value of the variable FORWARDER. */
   forwarder: 'on' | 'off' | 'only'
-  /** Absent: true. False: it may still be starting. */
+  /** Whether to wait until the gateway is ready. Absent: true. */
   ready?: boolean
 }
 
-/** What `npm start` and `npm run worker` run. */
-export async function startGateway (processes: Processes, options: GatewayOptions): Promise<Gateway> {
+/** Starts the process that `npm start` and `npm run worker` run. */
+export async function startGateway (processes: BenchProcesses, options: GatewayOptions): Promise<Gateway> {
   const { build = THIS_BUILD } = options
   const port = await findPort()
   const running = await processes.start({
@@ -107,7 +107,7 @@ export function readyUrl (port: number): string {
   return `http://127.0.0.1:${port}/health/ready`
 }
 
-/** For whatever calls AWS. */
+/** The environment of a process that calls AWS. */
 export function awsEnv (sandbox: Server): Record<string, string> {
   return {
     AWS_ENDPOINT_URL_CLOUDWATCH: '',
@@ -119,7 +119,7 @@ export function awsEnv (sandbox: Server): Record<string, string> {
   }
 }
 
-/** Every variable is set, so that nothing of the caller's environment or `.env` counts: an empty one is one not set. */
+/** The environment of a gateway. It sets every variable, as the caller's environment and `.env` must not count. */
 export function gatewayEnv (port: number, { sandbox, store, forwarder }: Omit<GatewayOptions, 'build'>): Record<string, string> {
   const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
   return {

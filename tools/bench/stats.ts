@@ -25,7 +25,7 @@ export function ratiosOf (values: number[], reference: number[]): number[] {
   return values.map((value, round) => value / reference[round]!)
 }
 
-/** Sides that are measured in turn: each round in the opposite order of the one before. */
+/** The sides in the order of this round: each round measures them in the opposite order of the round before. */
 export function alternate<Side> (sides: Side[], round: number): Side[] {
   return round % 2 === 0 ? sides : [...sides].reverse()
 }
@@ -37,7 +37,7 @@ export interface Interval {
 }
 
 const RESAMPLES = 10_000
-/** The same rounds give the same interval. */
+/** A fixed seed, so that the same rounds give the same interval. */
 const BOOTSTRAP_SEED = 1
 
 /**

@@ -12,13 +12,13 @@ export interface Target {
 export interface Line {
   label: string
   unit: string
-  /** One for each round. */
+  /** The value of each round. */
   values: number[]
-  /** For each round, the ratio to the reference of the table. */
+  /** The ratio of each round to the reference of the table. */
   ratios?: number[]
   /** The same per CPU-second of the processes that were measured, which other work on the machine disturbs less. */
   cpuRatios?: number[]
-  /** Of the median of the ratios. Where it is given, a target is missed only when the whole interval lies beyond it. */
+  /** The interval of the median ratio. With it, a target is missed only when the whole interval lies beyond it. */
   interval?: Interval
   target?: Target
   note?: string

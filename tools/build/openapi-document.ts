@@ -7,7 +7,7 @@ import app, { options } from '../../app.js'
 
 const PLUGIN_TIMEOUT_MS = 60_000
 
-/** The OpenAPI document as text: the app is made ready with every route that it can have, and asked. */
+/** The OpenAPI document as text, from an app with every route that the gateway can have. */
 export async function openapiDocument (): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
   const fastify = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS })

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findPort } from '../shared/ports.js'
-import { startGatewayProcess, startRedisProcess, startSandboxProcess, type ServerProcess } from '../shared/processes.js'
+import { bareEnvironment, startGatewayProcess, startSandboxProcess, type Environment, type ServerProcess } from '../shared/processes.js'
+import { startRedisProcess } from '../shared/redis.js'
 import { Disk } from './disk.js'
 import { Link } from './link.js'
 import { Member, type MemberObserver } from './member.js'
@@ -10,11 +11,9 @@ import type { Web } from './load.js'
 import type { Backend } from './schedule.js'
 import { Witness } from './witness.js'
 
-/** Of the environment, what a process needs to run at all; nothing of it configures the gateway. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR']
-/** Outside of what systems give to connections, so that a port is still free when its process comes back. */
+/** Ports that systems give to no connection, so that a port is still free when its process comes back. */
 const PORTS = [20_000, 31_000] as const
-/** Of the disk that holds the embedded spool: so large that the spool is full before it, unless something else fills it. */
+/** Size of the embedded spool's own disk: the spool is full before the disk, unless a fault fills the disk. */
 const DISK_BYTES = 320 * 1_048_576
 const EMBEDDED = 'gateway'
 const WEBS = ['web-1', 'web-2']
@@ -22,11 +21,11 @@ const WORKERS = ['worker-1', 'worker-2']
 
 export interface ClusterOptions {
   backend: Backend
-  /** Empty. */
+  /** An empty folder. */
   folder: string
-  /** Configuration of the gateways beyond what makes them a cluster. */
+  /** Configuration of the gateways beside the variables that make them a cluster. */
   settings: Record<string, string>
-  /** The embedded spool gets a disk of its own where that is possible. */
+  /** Whether the embedded spool gets a disk of its own, where that is possible. */
   ownDisk: boolean
   observer: MemberObserver
 }
@@ -40,7 +39,7 @@ export class Cluster {
   readonly adminToken = randomBytes(24).toString('base64url')
   readonly #options: ClusterOptions
   readonly #accessSecret = randomBytes(24).toString('base64url')
-  /** Of the gateways and of Redis. */
+  /** The ports of the gateways and of Redis. */
   readonly #ports = new Map<string, number>()
   readonly #taken = new Set<number>()
   sandbox!: ServerProcess
@@ -74,17 +73,17 @@ export class Cluster {
     return this.backend === 'embedded' ? [EMBEDDED] : WORKERS
   }
 
-  /** Where clients find the webs: behind a link each. */
-  get doors (): Web[] {
+  /** The web processes as clients reach them: each behind a link. */
+  get linkedWebs (): Web[] {
     return this.webs.map(name => ({ name, url: `http://127.0.0.1:${this.links.get(`client ${name}`)!.port}` }))
   }
 
-  /** Where an operator finds the gateways: past the links. */
+  /** The gateways as an operator reaches them: without a link. */
   get gateways (): Web[] {
     return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}` }))
   }
 
-  /** Null without one. */
+  /** Null without a Redis. */
   get redisPort (): number | null {
     return this.#ports.get('redis') ?? null
   }
@@ -93,7 +92,7 @@ export class Cluster {
     return [...this.members].flatMap(([name, { pid }]) => pid === null ? [] : [[name, pid]])
   }
 
-  /** @param keepIn where the files of the spool stay; absent: nowhere */
+  /** @param keepIn folder in which the files of the spool stay; absent: they are removed */
   async close (keepIn?: string): Promise<void> {
     await Promise.all(Array.from(this.members.values(), member => member.close()))
     await this.sandbox?.stop('SIGKILL')
@@ -119,7 +118,7 @@ export class Cluster {
   async #startRedis (): Promise<void> {
     const port = await this.#port('redis')
     const folder = this.#folder('redis')
-    const redis = this.#add('redis', log => startRedisProcess(port, folder, log))
+    const redis = this.#add('redis', onOutput => startRedisProcess({ port, folder, appendfsync: 'always', onOutput }))
     await redis.up()
     for (const name of [...WEBS, ...WORKERS]) await this.#link(`${name} redis`, port)
   }
@@ -141,19 +140,19 @@ export class Cluster {
     return member
   }
 
-  #environment (name: string, port: number): Record<string, string | undefined> {
+  #environment (name: string, port: number): Environment {
     const { folder, settings } = this.#options
     const cloudwatch = this.links.get(`${name} cloudwatch`)
     const store = this.backend === 'embedded'
       ? { DATA_DIR: join(folder, 'data'), FORWARDER: 'on' }
       : { REDIS_URL: `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`, FORWARDER: cloudwatch === undefined ? 'off' : 'only' }
     return {
-      ...Object.fromEntries(INHERITED.map(name => [name, process.env[name]])),
+      ...bareEnvironment(),
       CLIENT_SECRET_KEY: this.clientSecret,
       ACCESS_TOKEN_SECRET_KEY: this.#accessSecret,
       ADMIN_TOKEN: this.adminToken,
       AWS_REGION: 'eu-west-1',
-      // A process that does not forward has nothing to say to CloudWatch.
+      // A process that does not forward calls nothing of CloudWatch.
       AWS_ENDPOINT_URL: `http://127.0.0.1:${cloudwatch?.port ?? 1}`,
       AWS_ACCESS_KEY_ID: 'chaos',
       AWS_SECRET_ACCESS_KEY: 'chaos',

@@ -27,7 +27,7 @@ export class Disk {
     return status === 0 ? new Disk(path) : null
   }
 
-  /** Takes all there is, and what is given back meanwhile. */
+  /** Takes all free bytes, and the bytes that are freed meanwhile. */
   fill (): void {
     this.#ballast = openSync(join(this.path, BALLAST), 'w')
     this.#grow()
@@ -42,7 +42,7 @@ export class Disk {
     rmSync(join(this.path, BALLAST))
   }
 
-  /** @param keepIn where a copy of what is on it goes; absent: nothing is kept */
+  /** @param keepIn folder that gets a copy of the files; absent: no file is kept */
   close (keepIn?: string): void {
     this.free()
     if (keepIn !== undefined) cpSync(this.path, keepIn, { recursive: true, filter: path => !path.endsWith('.lock') })

@@ -4,19 +4,19 @@ import type { ReadableStream } from 'node:stream/web'
 import { decodeRecord } from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { DeadLetterSummary } from '../../schemas/admin.js'
-import type { SeriesSnapshot } from '../sandbox/metrics/store.js'
+import type { SeriesSnapshot } from '../sandbox/metrics/metric-store.js'
 import type { Cluster } from './cluster.js'
 import { itemOfMessage } from './traffic.js'
 
-/** What has become of the items, by their numbers. */
+/** The items in CloudWatch and in the dead letters, by their numbers. */
 export interface Evidence {
-  /** How often CloudWatch has stored it. */
+  /** How often CloudWatch has stored each item. */
   stored: Uint16Array
-  /** How often it is in the dead letters. */
+  /** How often each item is in the dead letters. */
   letters: Uint8Array
-  /** Items in the dead letters, as the letters count them. */
-  letterItems: number
-  /** What CloudWatch has stored that nobody has sent. */
+  /** Items in the dead letters, as the dead letters count them. */
+  deadLetteredItems: number
+  /** Items that CloudWatch has stored and nobody has sent. */
   strangers: number
 }
 
@@ -24,7 +24,7 @@ const PAGE = 500
 
 /** Reads CloudWatch and the dead letters. */
 export async function gather (cluster: Cluster, items: number): Promise<Evidence> {
-  const evidence = { stored: new Uint16Array(items + 1), letters: new Uint8Array(items + 1), letterItems: 0, strangers: 0 }
+  const evidence = { stored: new Uint16Array(items + 1), letters: new Uint8Array(items + 1), deadLetteredItems: 0, strangers: 0 }
   const store = (number: number, count: number): void => {
     if (number >= 1 && number <= items) evidence.stored[number]! += count
     else evidence.strangers += count
@@ -35,7 +35,7 @@ export async function gather (cluster: Cluster, items: number): Promise<Evidence
     for (const { values, counts } of buckets) values.forEach((value, i) => store(value, counts[i]!))
   }
   for await (const letter of deadLetters(cluster)) {
-    evidence.letterItems += letter.items
+    evidence.deadLetteredItems += letter.items
     for (const number of numbersOf(letter)) evidence.letters[number]!++
   }
   return evidence

@@ -5,39 +5,43 @@ import type { Call } from './witness.js'
 /** An answer that CloudWatch has given may still be on its way to the forwarder for this long. */
 const TRANSIT_MS = 250
 /**
- * What was held back on the way arrives this long after the way is free again; and a process that was stopped sends what
- * it had begun, when others have long taken it over.
+ * A call that was held back on the way arrives within this time after the way is free again; and a process that was
+ * stopped ends the call that it had begun, when other processes have long taken its lease over.
  */
 const LATE_MS = 1_000
 /** From the last answer to a delivery until the spool has stored how it ended, when nothing stands in the way. */
 const SETTLE_MS = 1_500
-/** Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the last. */
+/**
+ * Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the
+ * last.
+ */
 const CHAIN_MS = 1_000
-/** Until a process is connected to its store again after that is back. */
+/** The longest that a process takes to connect to its store again when the store is back. */
 const RECONNECT_MS = 3_000
-/** Until clients and webs find each other again. */
+/** The longest that clients take to reach a web process again. */
 const REQUEST_GRACE_MS = 3_000
 
 /**
  * When a call is the last that its items needed.
  *
  * A call is *closed* when it was taken, its answer reached its forwarder, and the spool could store that at once. The
- * items of a closed call must never be sent again. Any other call is *open*: its forwarder may not know, or may not have
- * been able to store, that CloudWatch has taken its items, so they are sent again, which is what «at least once» means.
+ * items of a closed call must never be sent again. Any other call is *open*: its forwarder may not know, or may not
+ * have been able to store, that CloudWatch has taken its items, so they are sent again, which is what «at least once»
+ * means.
  *
  * A call that failed or got no answer is open by a fault at CloudWatch, on the way there, or of its process, that was
  * there during the call. A call that was taken is open by
- *  - a fault on the way to CloudWatch, or of its process, from the beginning of the call until its answer had arrived, up
- *    to LATE_MS before the beginning when something was held back, or
+ *  - a fault on the way to CloudWatch, or of its process, from the beginning of the call until its answer had arrived,
+ *    up to LATE_MS before the beginning when something was held back, or
  *  - a fault of its process or of its store until the delivery was settled: SETTLE_MS after the last call of the same
  *    forwarder to the same destination that follows within CHAIN_MS each, later by as long as the store was away.
  *
- * A call that failed without any such fault is open by nothing: what is sent again after it is not explained.
+ * A call that failed without any such fault is open by nothing: items that are sent again after it are not explained.
  */
 export class Explainer {
   readonly #windows: readonly FaultWindow[]
   readonly #isFull: (start: number, end: number) => boolean
-  /** By forwarder and destination, ascending. */
+  /** Calls by forwarder and destination, in the order of their times. */
   readonly #chains = new Map<string, Call[]>()
 
   /** @param isFull whether the spool held nearly all it may at any time from start to end, in Unix milliseconds */
@@ -72,11 +76,11 @@ export class Explainer {
       touches(window, startedAt, endedAt, REQUEST_GRACE_MS) && matches(window))
     const touchesWeb = ({ effects }: FaultWindow): boolean =>
       [effects.processes, effects.requestsOf, effects.storeOf].some(names => names?.includes(web) === true)
-    // A request with a key is under way elsewhere, or its process has gone and still holds the key.
+    // A request with the same key is under way elsewhere, or its process has gone and still holds the key.
     if (status === 401 || status === 409) return true
     if (status === 0) return found(touchesWeb)
     if (status !== 503) return false
-    // It says of itself that its event loop was late, which a busy machine can do too.
+    // The web process reports a late event loop, which a busy machine can cause, too.
     if (error === OVERLOADED) return true
     const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true && touches(window, startedAt, endedAt, RECONNECT_MS))
     if (error === SPOOL_UNAVAILABLE) return storeAway

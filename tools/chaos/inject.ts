@@ -9,24 +9,24 @@ import { cloudwatchRules, type Blow, type PlannedFault } from './schedule.js'
 import { touches, type Effects, type FaultWindow, type Timeline } from './timeline.js'
 import { POISON_METRIC, POISON_TEXT } from './traffic.js'
 
-/** So large that what waits fills the spool or the disk within seconds. */
+/** Bytes of a message, so many that waiting items fill the spool or the disk within seconds. */
 const LARGE_MESSAGE_BYTES = 24_000
 
-/** Requests that never come whole: a client that has begun to send, and then nothing more. */
+/** Requests that never come whole: their clients begin to send, and stop. */
 const UNFINISHED_REQUESTS = [
   'POST /logEve',
   'POST /logEvents HTTP/1.1\r\nHost: gateway\r\nContent-Type: appl',
   'POST /token HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
   'POST /metric HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'
 ]
-/** Of each of them. */
+/** Copies of each unfinished request. */
 const UNFINISHED_COPIES = 5
-/** Until a gateway has read what has come. */
+/** The time in which a gateway reads the bytes that have come. */
 const READ_MS = 100
-/** Above what any server has in use. */
+/** A `maxmemory` in bytes that every server exceeds. */
 const NO_MEMORY = 1
 
-/** There all the time, and before any other: items that CloudWatch refuses, however often they come. */
+/** The rules for items that CloudWatch refuses, however often they come; always in force, and tried first. */
 const POISON_RULES: FaultRule[] = [
   { kind: 'refuse', action: 'PutLogEvents', messageIncludes: POISON_TEXT, code: 'InvalidParameterException', message: 'the event is poison' },
   { kind: 'refuse', action: 'PutMetricData', metricName: POISON_METRIC, code: 'InvalidParameterValueException', message: 'the metric is poison' }
@@ -34,7 +34,7 @@ const POISON_RULES: FaultRule[] = [
 
 /** Makes the faults happen, and undoes them. */
 export class Injector {
-  /** What did not end as it should, in words. */
+  /** Faults after which a process did not end as it should, in words. */
   readonly failures: string[] = []
   readonly #cluster: Cluster
   readonly #load: Load
@@ -45,7 +45,7 @@ export class Injector {
   readonly #locks = new Map<string, Promise<void>>()
   #applying: Promise<void> = Promise.resolve()
 
-  /** @param signal ends a fault that is under way, and leaves what it has broken */
+  /** @param signal ends a fault that is under way, and does not undo it */
   constructor (cluster: Cluster, load: Load, timeline: Timeline, seed: number, signal: AbortSignal) {
     this.#signal = signal
     this.#cluster = cluster
@@ -62,7 +62,7 @@ export class Injector {
   /** Resolves when the fault is over. One target meets one fault at a time. */
   async strike (fault: PlannedFault): Promise<void> {
     const target = this.#target(fault)
-    // What is stopped or on its way to its end cannot meet anything else.
+    // A process that is stopped or ending cannot meet another fault.
     const lock = fault.place === 'cloudwatch' ? `${fault.place} ${fault.blow}` : target
     const before = this.#locks.get(lock) ?? Promise.resolve()
     const struck = before.then(() => this.#strike(fault, target))
@@ -139,7 +139,7 @@ export class Injector {
 
   async #strikeProcess ({ blow, durationMs }: PlannedFault, target: string): Promise<void> {
     const member = this.#cluster.members.get(target)!
-    // It may have ended by itself, for Redis is away.
+    // The member may have ended by itself, as Redis is away.
     await member.up()
     if (blow === 'pause') {
       member.signal('SIGSTOP')
@@ -152,7 +152,7 @@ export class Injector {
     await member.up()
   }
 
-  /** Redis has less memory than it uses: it takes nothing new, and what waits is delivered. */
+  /** Redis has less memory than it uses: it takes no new items, and waiting items are delivered. */
   async #fillMemory ({ durationMs }: PlannedFault): Promise<void> {
     await this.#cluster.members.get('redis')!.up()
     await this.#setMaxmemory(NO_MEMORY)
@@ -170,7 +170,7 @@ export class Injector {
     }
   }
 
-  /** SIGTERM while requests have begun to come that never come whole. */
+  /** Sends SIGTERM while requests have begun to come that never come whole. */
   async #endUnfinished ({ durationMs }: PlannedFault, target: string, window: FaultWindow): Promise<void> {
     const member = this.#cluster.members.get(target)!
     await member.up()
@@ -186,7 +186,7 @@ export class Injector {
     const exitCode = await member.down('SIGTERM')
     const endedAt = Date.now()
     for (const socket of sockets) socket.destroy()
-    // Where something else was broken, the gateway may have had to wait for it.
+    // During another fault the gateway may have had to wait.
     const alone = !this.#timeline.windows.some(other => other !== window && touches(other, startedAt, endedAt))
     if (alone && exitCode !== 0) this.failures.push(`${target} ended with exit code ${exitCode} after ${endedAt - startedAt} ms, at ${this.#timeline.seconds(endedAt)} s, for requests that did not come whole`)
     await this.#last(durationMs)
@@ -206,7 +206,7 @@ export class Injector {
     await this.#setRules(window, null)
   }
 
-  /** CloudWatch takes nothing meanwhile, so that what waits grows. */
+  /** CloudWatch takes nothing meanwhile, so that the backlog grows. */
   async #strikeDisk ({ blow, durationMs }: PlannedFault, window: FaultWindow): Promise<void> {
     const { traffic } = this.#load
     const { messageBytes } = traffic

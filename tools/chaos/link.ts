@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 /**
  * - open: everything passes
- * - cut: what is connected is reset, and nobody can connect
+ * - cut: connections are reset, and nobody can connect
  * - hold: connections are taken, and nothing passes until the link is opened, as when packets are dropped
  * - slow: every piece waits
  */
@@ -37,7 +37,7 @@ export class Link {
     return link
   }
 
-  /** @param delayMs of each piece, when slow */
+  /** @param delayMs the delay of each piece, when slow */
   async set (mode: LinkMode, delayMs = 0): Promise<void> {
     if (this.#closed) return
     this.#mode = mode
@@ -117,8 +117,8 @@ export class Link {
 }
 
 /**
- * A reset waits for what is still to be written, which a process that is stopped never reads; and one that comes
- * after the end leaves its handle behind.
+ * Resets a connection. A reset waits for bytes that are still to be written, which a stopped process never reads; and a
+ * reset that comes after the end leaves its handle behind.
  */
 export function reset (socket: Socket): void {
   if (socket.destroyed) return

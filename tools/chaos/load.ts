@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { UnixMs } from '../../schemas/common.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
-import { Client, type Answer } from './client.js'
+import { HttpClient, type Answer } from './http-client.js'
 import { Random } from '../shared/random.js'
 import { Traffic, type PlannedRequest } from './traffic.js'
 
 /**
  * - accepted: answered 201; every item has to be delivered or dead-lettered
  * - refused: answered that nothing was stored; no item may be delivered
- * - unknown: no answer, or one that leaves it open
+ * - unknown: no answer, or one that does not say whether items were stored
  */
 export type Verdict = 'accepted' | 'refused' | 'unknown'
 
@@ -19,13 +19,13 @@ export interface Attempt {
   endedAt: number
   /** HTTP status; 0 without an answer. */
   status: number
-  /** Code of the error answer, or what the connection said. */
+  /** The code of the error answer, or the message of the connection's error. */
   error: string
 }
 
 export interface SentRequest extends Omit<PlannedRequest, 'body'> {
   verdict: Verdict | null
-  /** Those that were not answered 201. */
+  /** The attempts that were not answered 201. */
   failures: Attempt[]
   answeredAt: number
 }
@@ -46,12 +46,12 @@ export interface LoadOptions {
 const TICK_MS = 20
 const REQUEST_TIMEOUT_MS = 6_000
 const MAX_UNDER_WAY = 300
-/** A request with a key is given up when the load has ended this long ago. */
+/** A request with a key is given up this long after the load has ended. */
 const PATIENCE_MS = 45_000
-/** A new access token may expire once more before it is used, not again and again. */
+/** How often in a row a new access token may expire before it is used. */
 const MAX_EXPIRED = 3
 const RETRY_MS = [100, 600] as const
-/** Of the requests with a key: sent twice at once, and sent again after their answer. */
+/** The share of requests with a key that are sent twice at once, and of those sent again after their answer. */
 const TWIN_SHARE = 0.1
 const ECHO_SHARE = 0.1
 /** Codes of error answers. */
@@ -59,15 +59,15 @@ export const SPOOL_FULL = '160'
 export const SPOOL_UNAVAILABLE = '161'
 export const OVERLOADED = '162'
 
-/** Sends numbered items at a steady rate, whatever comes back, and remembers what came back. */
+/** Sends numbered items at a steady rate, whatever the answers are, and remembers the answers. */
 export class Load {
   readonly requests: SentRequest[] = []
-  /** What a client must never see, whatever fails. */
+  /** Answers that a client must never see, whatever fails, in words. */
   readonly surprises: string[] = []
   readonly counts = { repeated: 0, twins: 0, replayed: 0, tokens: 0, heldBack: 0 }
   readonly traffic: Traffic
   readonly #options: LoadOptions
-  readonly #client = new Client()
+  readonly #client = new HttpClient()
   readonly #random: Random
   readonly #underWay = new Set<Promise<void>>()
   readonly #stop = new AbortController()
@@ -90,7 +90,7 @@ export class Load {
     this.#running ??= this.#run()
   }
 
-  /** Sends nothing new; resolves when everything under way has its answer or was given up. */
+  /** Ends the sending; resolves when every request under way has its answer or was given up. */
   async finish (): Promise<void> {
     this.#stop.abort()
     this.#deadline = Date.now() + PATIENCE_MS
@@ -113,7 +113,7 @@ export class Load {
     let owed = 0
     while (!this.#stop.signal.aborted) {
       const now = performance.now()
-      // After a standstill of this very process it catches up with a second at most.
+      // After a standstill of this process the load catches up with a second at most.
       owed = Math.min(owed + (now - last) / 1_000 * this.#options.rate, this.#options.rate)
       last = now
       while (owed > 0) {
@@ -141,7 +141,7 @@ export class Load {
   async #deliver (request: SentRequest, body: string): Promise<void> {
     if (request.key !== null && this.#random.chance(TWIN_SHARE)) {
       this.counts.twins++
-      // Both at once: one is stored, and the other is repeated until it gets the same answer.
+      // Two copies at once: one is stored, and the other is repeated until it gets the same answer.
       await Promise.all([this.#untilAnswered(request, body), this.#untilAnswered(request, body)])
     } else {
       await this.#untilAnswered(request, body)
@@ -209,7 +209,7 @@ export class Load {
     }
   }
 
-  /** Unless somebody has asked for a new one already. */
+  /** Drops the token, unless a request has asked for a new one already. */
   #forget (token: Token): void {
     if (this.#token === token) this.#token = null
   }
@@ -230,12 +230,12 @@ export class Load {
   }
 }
 
-/** Shared by all requests until it is refused. */
+/** An access token that all requests share until it is refused. */
 interface Token {
   text: Promise<string>
 }
 
-/** The requests that have waited for the token were never sent. */
+/** No token was given, so the requests that have waited for it were never sent. */
 class TokenError extends Error {
   override name = 'TokenError'
   readonly attempt: Attempt
@@ -246,7 +246,7 @@ class TokenError extends Error {
   }
 }
 
-/** Without an answer, or when the store has not answered, nobody knows. */
+/** Whether the answer says that nothing was stored; without an answer of gateway and store nobody knows. */
 export function saysNothingStored ({ status, error }: Attempt): boolean {
   return status >= 400 && status !== 500 && error !== SPOOL_UNAVAILABLE
 }

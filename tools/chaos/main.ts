@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { UsageError } from '../cli/usage-error.js'
 import { createScreen } from '../shared/screen.js'
 import { stopAllProcesses } from '../shared/processes.js'
 import { runOutage, type OutageResult } from './outage.js'
@@ -10,7 +11,7 @@ import { BACKENDS, FAULTS_PER_MINUTE, type Backend } from './schedule.js'
 const USAGE = `Usage: npm run chaos -- [options]
 
 Sends numbered items through real gateways to a CloudWatch sandbox while processes are killed, connections cut and
-CloudWatch fails, then compares what was accepted with what was delivered. Exit code 1 when anything was lost, or
+CloudWatch fails, then compares the accepted items with the delivered ones. Exit code 1 when anything was lost, or
 delivered twice without a fault that explains it.
 
   --backend NAME   embedded or redis (embedded)
@@ -24,9 +25,6 @@ delivered twice without a fault that explains it.
 `
 const INTERRUPTED = 130
 const PLAIN_EVERY_MS = 5_000
-
-/** What the person who typed the command can mend. */
-class UsageError extends Error {}
 
 const screen = createScreen(process.stdout)
 

@@ -4,11 +4,11 @@ import { ProcessError, type ServerProcess } from '../shared/processes.js'
 const RESTART_MS = 300
 
 export interface MemberObserver {
-  /** It has ended, and nobody had asked it to. */
+  /** The process has ended without being asked to. */
   onCrash (name: string, error: Error): void
   /** @param startedAt Unix milliseconds */
   onFailedStart (name: string, error: Error, startedAt: number): void
-  /** It did not end by itself after SIGTERM. */
+  /** The process did not end by itself after SIGTERM. */
   onStubborn (name: string): void
 }
 
@@ -28,20 +28,20 @@ export class Member {
     this.#observer = observer
   }
 
-  /** Null while it does not run. */
+  /** The process id; null while the process does not run. */
   get pid (): number | null {
     return this.#process?.pid ?? null
   }
 
-  /** Resolves when it runs and is ready. */
+  /** Resolves when the process runs and is ready. */
   up (): Promise<void> {
     this.#starting ??= this.#bringUp().finally(() => { this.#starting = null })
     return this.#starting
   }
 
   /**
-   * Resolves when it has ended; it is not started again.
-   * @returns its exit code; null when it did not run, or a signal has ended it
+   * Resolves when the process has ended; it is not started again.
+   * @returns the exit code; null when the process did not run, or a signal has ended it
    */
   async down (signal: NodeJS.Signals): Promise<number | null> {
     this.#ending = true
@@ -55,12 +55,12 @@ export class Member {
     return error.exitCode
   }
 
-  /** Stops or continues it where it is. */
+  /** Stops or continues the process. */
   signal (name: 'SIGSTOP' | 'SIGCONT'): void {
     if (this.#process !== null) process.kill(this.#process.pid, name)
   }
 
-  /** For good. */
+  /** Ends the process for good. */
   async close (): Promise<void> {
     this.#closed = true
     this.signal('SIGCONT')

@@ -1,6 +1,6 @@
 import type { UnixMs } from '../../schemas/common.js'
-import { memoryOf } from '../bench/usage.js'
-import { Client } from './client.js'
+import { memoryOf } from '../bench/process-usage.js'
+import { HttpClient } from './http-client.js'
 import type { Cluster } from './cluster.js'
 
 const EVERY_MS = 400
@@ -16,11 +16,11 @@ export interface LedgerReading {
   inSpool: number
 }
 
-/** What a gateway says of the spool. */
+/** The state of the spool, as a gateway reports it. */
 export interface Reading {
   at: UnixMs
   items: number
-  /** Of stored lines. */
+  /** Bytes of the stored lines. */
   bytes: number
   oldestMs: number
   ledger: LedgerReading
@@ -28,7 +28,7 @@ export interface Reading {
 
 export interface MemoryPeak {
   rss: number
-  /** Of the largest resident size, what is not memory-mapped files; null where it is not known. */
+  /** The part of the largest resident size that is no mapped file; null where nobody knows. */
   own: number | null
 }
 
@@ -37,7 +37,7 @@ export class Monitor {
   readonly readings: Reading[] = []
   readonly memory = new Map<string, MemoryPeak>()
   readonly #cluster: Cluster
-  readonly #client = new Client()
+  readonly #client = new HttpClient()
   readonly #timers: NodeJS.Timeout[] = []
   #asking = false
 
@@ -64,7 +64,7 @@ export class Monitor {
     return this.readings.at(-1) ?? null
   }
 
-  /** Of the first gateway that knows; null when none does. */
+  /** The reading of the first gateway that answers; null when none does. */
   async read (): Promise<Reading | null> {
     const readings = this.#cluster.gateways.map(({ url }) => this.#ask(url))
     return await Promise.any(readings).catch(() => null)
@@ -98,13 +98,13 @@ export class Monitor {
         const { rss, file } = memoryOf(pid)
         if (rss > (this.memory.get(name)?.rss ?? 0)) this.memory.set(name, { rss, own: file === null ? null : rss - file })
       } catch {
-        // It has just ended.
+        // The process has just ended.
       }
     }
   }
 }
 
-/** Values of the samples whose line begins so. */
+/** A function that gives the values of the samples whose line has a given start. */
 function readGauges (text: string): (start: string) => number[] {
   const lines = text.split('\n').filter(line => line.startsWith(PREFIX))
   return start => lines.filter(line => line.startsWith(start)).map(line => Number(line.slice(line.lastIndexOf(' ') + 1)))

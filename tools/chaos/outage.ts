@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reading } from './monitor.js'
 import { describeProgress, pause, withCluster, type Result, type Run, type RunOptions, type Screen } from './run.js'
 
-/** As the gateway comes; only its rate limit, which knows one client here, is off. */
+/** The settings of a gateway that differ from its defaults. */
 const SETTINGS = { LOG_LEVEL: 'info', SPOOL_MAX_BYTES: String(1_024 * 1_048_576) }
 const WARM_UP_MS = 5_000
 const POLL_MS = 250
-/** As much as waits all the time, for items linger for company. */
+/** Seconds of load that always wait, as items linger. */
 const STEADY_SECONDS = 3
 const DRAIN_TIMEOUT_MS = 600_000
 
@@ -20,11 +20,11 @@ export interface OutageResult extends Result {
     seconds: number
     /** Items that waited when CloudWatch was back. */
     backlog: number
-    /** From then to the first call that CloudWatch took. */
+    /** Seconds from the end of the outage to the first call that CloudWatch took. */
     firstDeliverySeconds: number
-    /** From then until no more waited than before the outage. */
+    /** Seconds from the end of the outage until no more items waited than before it. */
     drainSeconds: number
-    /** Items per second in that time, the wait for the first call included. */
+    /** Items delivered per second of the drain, the wait for the first call included. */
     drainRate: number
     intakeRate: number
   }
@@ -43,7 +43,7 @@ export async function runOutage (options: OutageOptions, screen: Screen, signal:
     await run.injector.outage('failing', halfMs)
     screen.progress(() => describeProgress(run, 'CloudWatch is back'))
     outage = await watchDrain(run, options)
-    run.timeline.note('what had waited is delivered; the load ends')
+    run.timeline.note('the backlog is delivered; the load ends')
     await run.load.finish()
   })
   return { ...result, outage: outage! }

@@ -2,19 +2,19 @@ import type { Reading } from './monitor.js'
 import type { FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
-/** What waits no longer than this does not wait for anything but company. */
+/** An item that waits no longer than this only lingers. */
 const FRESH_MS = 2_000
 
 export interface Recovery {
-  /** From the end of a fault to the end of the next call that CloudWatch took. */
+  /** Milliseconds from the end of a fault to the end of the next call that CloudWatch took. */
   firstDeliveryMs: number
-  /** From the end of a fault to the first reading of the spool in which nothing is older than FRESH_MS. */
+  /** Milliseconds from the end of a fault until no item in the spool was older than FRESH_MS. */
   freshMs: number
 }
 
 /**
- * The longest recovery after each kind of fault. A fault that met another one before the gateway had recovered says
- * nothing; that other one does.
+ * The longest recovery after each kind of fault. A fault that met another fault before the gateway had recovered does
+ * not count; the other fault does.
  */
 export function measureRecovery (windows: readonly FaultWindow[], calls: readonly Call[], readings: readonly Reading[]): Map<string, Partial<Recovery>> {
   const taken = calls.filter(({ outcome }) => outcome === 'taken').map(({ endedAt }) => endedAt).sort((a, b) => a - b)
@@ -24,9 +24,9 @@ export function measureRecovery (windows: readonly FaultWindow[], calls: readonl
     const recovery = longest.get(kind) ?? {}
     longest.set(kind, recovery)
     const undisturbed = (at: number): boolean => !windows.some(other => other.id !== id && other.startedAt <= at && other.endedAt > endedAt)
-    const measure = (what: keyof Recovery, times: number[]): void => {
+    const measure = (figure: keyof Recovery, times: number[]): void => {
       const at = times.find(time => time >= endedAt)
-      if (at !== undefined && undisturbed(at)) recovery[what] = Math.max(recovery[what] ?? 0, at - endedAt)
+      if (at !== undefined && undisturbed(at)) recovery[figure] = Math.max(recovery[figure] ?? 0, at - endedAt)
     }
     measure('firstDeliveryMs', taken)
     measure('freshMs', fresh)

@@ -10,7 +10,7 @@ interface Printer {
   table (rows: string[][]): void
 }
 
-/** Prints the result of a run; everything that failed with enough to look for its cause. */
+/** Prints the result of a run, and of every failure enough to look for its cause. */
 export function report (result: Result, { backend, seed, rate }: RunOptions, print: Printer): void {
   const { verdict, recovery, memory, counts } = result
   const { items } = verdict

@@ -16,7 +16,7 @@ import { planFaults, type Backend } from './schedule.js'
 import { Timeline } from './timeline.js'
 import { failed, judge, type Verdict } from './verdict.js'
 
-/** The gateway gives up a call, hands over a lease and ends sooner than it would, so that a short run sees all of it. */
+/** With these settings calls, leases and shutdowns time out sooner, so that a short run sees all of them. */
 const SETTINGS = {
   LOG_LEVEL: 'info',
   ACCESS_TOKEN_TTL_SECONDS: '10',
@@ -29,7 +29,7 @@ const SETTINGS = {
 /** Longer than the longest wait of a gateway that was denied, and the deliveries after it. */
 const DRAIN_TIMEOUT_MS = 150_000
 const POLL_MS = 200
-/** Of SPOOL_MAX_BYTES: more is on its way into the spool than a reading shows. */
+/** The share of SPOOL_MAX_BYTES that counts as full: a reading does not show items on their way into the spool. */
 const FULL_SHARE = 0.6
 const WARM_UP_MS = 1_000
 
@@ -40,7 +40,7 @@ export interface RunOptions {
   seed: number
   /** Items per second. */
   rate: number
-  /** On average; absent: as the schedule has it. */
+  /** The mean number of faults a minute; absent: FAULTS_PER_MINUTE of the schedule. */
   faultsPerMinute?: number
 }
 
@@ -48,7 +48,7 @@ export interface ChaosOptions extends RunOptions {
   seconds: number
 }
 
-/** What was watched while a cluster ran. */
+/** The observations of a cluster that ran. */
 export interface Run {
   cluster: Cluster
   load: Load
@@ -59,20 +59,20 @@ export interface Run {
   maxBytes: number
   crashes: string[]
   failedStarts: Array<{ name: string, error: Error, startedAt: number, endedAt: number }>
-  /** Where logs and stores are. */
+  /** The folder of logs and stores. */
   folder: string
   signal: AbortSignal
 }
 
 export interface Result {
   verdict: Verdict
-  /** Names of what must not be and was. */
+  /** Names of the conditions that fail the run. */
   failed: string[]
   faults: Record<string, number>
   recovery: Record<string, Partial<Recovery>>
   memory: Record<string, MemoryPeak>
   counts: Load['counts']
-  /** Milliseconds from the end of the load until nothing waited; null when something still does. */
+  /** Milliseconds from the end of the load until no item waited; null when items still wait. */
   drainMs: number | null
   /** How the disk of the embedded spool was filled. */
   disk: 'tmpfs' | 'none'
@@ -85,7 +85,7 @@ export interface Screen {
   progress (text: () => string): void
 }
 
-/** Strikes a cluster under load with the faults of a seed, and judges what is left. */
+/** Strikes a cluster under load with the faults of a seed, and judges the outcome. */
 export async function runChaos (options: ChaosOptions, screen: Screen, signal: AbortSignal): Promise<Result> {
   return await withCluster({ ...options, settings: SETTINGS, ownDisk: true }, screen, signal, async run => {
     const faults = planFaults({ ...options, canFillDisk: run.cluster.disk !== null })
@@ -97,7 +97,7 @@ export async function runChaos (options: ChaosOptions, screen: Screen, signal: A
       await run.injector.strike(fault)
     })
     await Promise.all([...strikes, pause(options.seconds * 1_000, signal)])
-    run.timeline.note('no more faults; every gateway is restarted once more, so that none knows more than what is stored')
+    run.timeline.note('no more faults; every gateway is restarted once more, so that none knows more than the store')
     screen.progress(() => describeProgress(run, 'waiting for the last deliveries'))
     await Promise.all([run.load.finish(), run.injector.restartGateways()])
   })
@@ -132,7 +132,7 @@ export async function withCluster (options: ClusterSettings, screen: Screen, sig
   }
   screen.progress(() => 'starting')
   const cluster = await Cluster.start({ backend, folder, settings, ownDisk, observer })
-  const load = new Load({ webs: cluster.doors, clientSecret: cluster.clientSecret, rate, seed })
+  const load = new Load({ webs: cluster.linkedWebs, clientSecret: cluster.clientSecret, rate, seed })
   const monitor = new Monitor(cluster)
   const run: Run = { cluster, load, monitor, timeline, crashes, failedStarts, folder, signal, maxBytes: Number(settings.SPOOL_MAX_BYTES), injector: new Injector(cluster, load, timeline, seed, signal) }
   try {
@@ -176,7 +176,7 @@ export function describeProgress ({ load, timeline, monitor }: Run, text: string
 async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder'>> {
   const { cluster, load, monitor, injector, timeline, crashes, failedStarts } = run
   const drain = await drained(run)
-  screen.progress(() => 'comparing what was accepted with what was delivered')
+  screen.progress(() => 'comparing the accepted items with the delivered ones')
   timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
   const evidence = await gather(cluster, load.traffic.items)
   const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) => wasFull(monitor.readings, start, end, run.maxBytes))
@@ -206,7 +206,7 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
   }
 }
 
-/** Two readings in a row that say so, for gauges may be of the moment before. */
+/** Waits for two empty readings in a row, as gauges may be of the moment before. */
 async function drained ({ monitor, signal }: Run): Promise<{ ms: number | null, reading: Reading | null }> {
   const startedAt = Date.now()
   let reading: Reading | null = null
@@ -219,7 +219,7 @@ async function drained ({ monitor, signal }: Run): Promise<{ ms: number | null, 
   return { ms: null, reading }
 }
 
-/** Also when nobody could say, and it was full the last time somebody could. */
+/** Whether the spool was full in this time; between two readings it counts as full when the first says so. */
 function wasFull (readings: readonly Reading[], start: number, end: number, maxBytes: number): boolean {
   const before = readings.findLast(({ at }) => at < start)
   return [...(before === undefined ? [] : [before]), ...readings.filter(({ at }) => at >= start && at <= end)]

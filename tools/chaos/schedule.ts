@@ -7,7 +7,7 @@ export type Backend = typeof BACKENDS[number]
 /** Where a fault can strike: a process, the link between two, CloudWatch itself, or the disk. */
 export type Place = 'web' | 'worker' | 'redis' | 'client-web' | 'web-redis' | 'worker-redis' | 'worker-cloudwatch' | 'cloudwatch' | 'disk'
 
-/** What strikes. */
+/** The kind of a fault. */
 export type Blow =
   | 'kill' | 'term' | 'pause' | 'term-unfinished'
   | 'cut' | 'hold' | 'slow'
@@ -72,9 +72,9 @@ export interface PlannedFault {
   blow: Blow
   /** Picks one of several processes or links. */
   which: number
-  /** Of the calls, for a blow at CloudWatch. */
+  /** The share of the calls that a blow at CloudWatch hits. */
   share: number
-  /** Of each piece or answer, in milliseconds. */
+  /** Milliseconds by which each piece or answer is late. */
   delayMs: number
 }
 
@@ -82,21 +82,21 @@ export interface ScheduleOptions {
   seed: number
   seconds: number
   backend: Backend
-  /** A disk of its own can be filled. */
+  /** Whether the embedded spool has a disk of its own, which can be filled. */
   canFillDisk: boolean
-  /** On average; absent: FAULTS_PER_MINUTE. */
+  /** The mean number of faults a minute; absent: FAULTS_PER_MINUTE. */
   faultsPerMinute?: number
 }
 
-/** Faults come in waves, so that what needs quiet to recover gets it from time to time. */
+/** Faults come in waves, so that a gateway that needs quiet to recover gets it from time to time. */
 const WAVE_MS = [6_000, 12_000] as const
 const CALM_MS = 5_000
 const GAP_MS = [400, 3_600] as const
-/** What waves, calm and gaps come to. */
+/** The mean number of faults a minute that waves, calm and gaps make. */
 export const FAULTS_PER_MINUTE = 20
 /** A run shorter than this has no faults after which the gateway waits for long. */
 const SLOW_RECOVERY_SECONDS = 45
-/** Beyond AWS_REQUEST_TIMEOUT_MS of the gateways of a run, or well below. */
+/** Delays of answers, above AWS_REQUEST_TIMEOUT_MS of a run's gateways and well below. */
 const ANSWER_DELAYS_MS = [400, 1_200, 5_000]
 const PIECE_DELAYS_MS = [50, 150, 300]
 

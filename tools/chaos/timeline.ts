@@ -1,17 +1,17 @@
 import type { UnixMs } from '../../schemas/common.js'
 import type { Blow, FaultKind, Place } from './schedule.js'
 
-/** What a fault can keep a process from knowing; the names are those of processes. */
+/** The answers that a fault can keep from processes, by the names of the processes. */
 export interface Effects {
-  /** They are killed, ended or stopped for a while. */
+  /** Processes that are killed, ended or stopped for a while. */
   processes?: string[]
-  /** Their clients may not get an answer. */
+  /** Processes whose clients may not get an answer. */
   requestsOf?: string[]
-  /** Their calls to CloudWatch may fail, or their answers be lost. */
+  /** Processes whose calls to CloudWatch may fail, or lose their answers. */
   answersOf?: string[]
-  /** They cannot write to the spool. */
+  /** Processes that cannot write to the spool. */
   storeOf?: string[]
-  /** The spool takes no more. */
+  /** Whether the spool takes no more items. */
   full?: boolean
 }
 
@@ -23,11 +23,11 @@ export interface FaultWindow {
   detail: string
   effects: Effects
   startedAt: UnixMs
-  /** When it was over and what it had ended ran again; Infinity before. */
+  /** When the fault was over and every process ran again; Infinity before. */
   endedAt: number
 }
 
-/** What happened when. */
+/** The faults and events of a run, with their times. */
 export class Timeline {
   readonly windows: FaultWindow[] = []
   readonly #startedAt = Date.now()

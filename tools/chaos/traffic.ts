@@ -4,7 +4,7 @@ export const GROUPS = ['/chaos/shop', '/chaos/api', '/chaos/web'] as const
 export const STREAMS = ['a', 'b'] as const
 export const NAMESPACES = ['Chaos/Shop', 'Chaos/Api'] as const
 export const METRICS = ['Latency', 'Payload', 'Retries'] as const
-/** CloudWatch refuses each item with this in its message, and each data point of this metric. */
+/** CloudWatch refuses each log event with this text in its message, and each data point of a metric of this name. */
 export const POISON_TEXT = 'poison'
 export const POISON_METRIC = 'Poison'
 
@@ -14,7 +14,7 @@ const POISON_SHARE = 0.004
 const MAX_ITEMS = 20
 const EVENT_TEXT = 'GET /basket 200 12ms visitor=7f3a2b session=91c2d0 '
 
-/** A request with items of consecutive numbers, each of which it carries in a form that is found again. */
+/** A request with items of consecutive numbers; each item carries its number, so that it is found again. */
 export interface PlannedRequest {
   kind: 'logs' | 'metrics'
   path: string
@@ -23,15 +23,15 @@ export interface PlannedRequest {
   /** Number of its first item. */
   first: number
   count: number
-  /** CloudWatch will refuse all of it. */
+  /** Whether CloudWatch will refuse every item. */
   poison: boolean
-  /** Repeated until it is answered. */
+  /** The idempotency key of a request that is repeated until it is answered; null for others. */
   key: string | null
 }
 
-/** What is sent: log events over several streams and data points over several series. */
+/** Plans the requests: log events over several streams, and data points over several series. */
 export class Traffic {
-  /** Of the text after the number in a message. */
+  /** Bytes of the text after the number in a message. */
   messageBytes = 120
   readonly #random: Random
   readonly #run: string

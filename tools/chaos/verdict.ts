@@ -6,7 +6,7 @@ import type { Blow } from './schedule.js'
 import type { FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
-/** After these CloudWatch has not stored what was sent, so they do not duplicate anything themselves. */
+/** Blows after which CloudWatch has not stored the items of a call, so that they duplicate none by themselves. */
 const NEVER_STORE: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full', 'memory-full'])
 /** Examples kept of each kind of failure. */
 const MAX_EXAMPLES = 20
@@ -19,16 +19,16 @@ export interface Finding {
 
 export interface Verdict {
   items: { planned: number, accepted: number, refused: number, unknown: number, poison: number }
-  /** Of those with an unknown answer, how many were stored. */
+  /** Items with an unknown answer that were stored. */
   unknownStored: number
-  /** Items beyond the first of each that CloudWatch has stored. */
+  /** Copies of items that CloudWatch has stored beyond the first one of each. */
   duplicated: number
-  /** The same, by the kind of the fault that has left the first call open that CloudWatch may have taken. */
+  /** These copies by the kind of the fault that has left open the first call that CloudWatch may have taken. */
   duplicatedBy: Record<string, number>
-  /** That carried items; taken by CloudWatch; of those, left open by a fault. */
+  /** Calls that carried items, calls that CloudWatch took, and calls taken that a fault has left open. */
   calls: { total: number, taken: number, open: number }
   refusals: Record<string, number>
-  /** What must not be; each of these fails the run. */
+  /** Violations of the guarantees; each fails the run. */
   findings: Record<FindingName, Finding>
 }
 
@@ -42,7 +42,7 @@ export const FINDINGS = {
   doubleOutcomes: 'in the dead letters more than once, or there and delivered',
   unexplainedAnswers: 'failures that clients saw without a fault that explains them',
   surprises: 'answers that no client must ever see',
-  imbalance: 'in the ledger, against what is known',
+  imbalance: 'in the ledger, against the items found',
   crashes: 'processes that ended by themselves, did not start, or did not stop'
 } as const
 export type FindingName = keyof typeof FINDINGS
@@ -52,7 +52,7 @@ export interface Case {
   items: number
   calls: readonly Call[]
   evidence: Evidence
-  /** At the very end; null when no gateway could say. */
+  /** The last reading of the ledger; null when no gateway answered. */
   ledger: LedgerReading | null
   explainer: Explainer
   surprises: readonly string[]
@@ -62,7 +62,7 @@ export interface Case {
 
 type Note = (name: FindingName, count: number, example: () => string) => void
 
-/** Compares what clients were told with what CloudWatch and the dead letters have. */
+/** Compares the answers to clients with the items in CloudWatch and in the dead letters. */
 export function judge (facts: Case): Verdict {
   const findings = Object.fromEntries(Object.keys(FINDINGS).map(name => [name, { count: 0, examples: [] }])) as unknown as Verdict['findings']
   const note: Note = (name, count, example) => {
@@ -144,16 +144,18 @@ function judgeDuplicates ({ calls, evidence, explainer, items, requests, seconds
 }
 
 function judgeLedger ({ ledger, evidence }: Case, note: Note): void {
-  if (ledger === null) return note('imbalance', 1, () => 'no gateway could say what the ledger is')
+  if (ledger === null) return note('imbalance', 1, () => 'no gateway could tell its ledger')
   const { accepted, delivered, rejected, deadLettered, inSpool } = ledger
-  const expect = (what: string, is: number, should: number): void => {
-    if (is !== should) note('imbalance', Math.abs(is - should) || 1, () => `${what}: ${is}, should be ${should} (ledger ${JSON.stringify(ledger)})`)
+  const expect = (label: string, is: number, should: number): void => {
+    if (is === should) return
+    note('imbalance', Math.abs(is - should) || 1, () =>
+      `${label}: ${is}, should be ${should} (ledger ${JSON.stringify(ledger)})`)
   }
   let known = 0
   for (let number = 1; number < evidence.stored.length; number++) if (evidence.stored[number]! + evidence.letters[number]! > 0) known++
   expect('accepted, against delivered + rejected + dead-lettered + in spool', accepted, delivered + rejected + deadLettered + inSpool)
   expect('accepted, against the different items that were delivered or dead-lettered', accepted, known + inSpool + rejected)
-  expect('dead-lettered, against the items in the dead letters', deadLettered, evidence.letterItems)
+  expect('dead-lettered, against the items in the dead letters', deadLettered, evidence.deadLetteredItems)
   expect('in the spool', inSpool, 0)
 }
 

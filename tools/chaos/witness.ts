@@ -13,7 +13,7 @@ export interface Call {
   forwarder: string
   action: string
   destination: string
-  /** Numbers of the items in it; one that it holds twice is there twice. */
+  /** Numbers of the items in the call; an item that it holds twice is listed twice. */
   items: number[]
   startedAt: UnixMs
   endedAt: number
@@ -30,7 +30,7 @@ interface Target {
   port: string
 }
 
-/** Stands before CloudWatch and writes down who has sent what and what was answered; changes nothing. */
+/** A proxy before CloudWatch that records each call and its answer, and changes nothing. */
 export class Witness {
   /** Calls that carried items, in the order in which they ended. */
   readonly calls: Call[] = []
@@ -79,7 +79,7 @@ export class Witness {
     await this.#ask(request, response, body, call)
   }
 
-  /** A connection of its own for each call, so that none meets one that was closed meanwhile. */
+  /** Passes the call on, on a connection of its own, so that no call meets a connection that was closed meanwhile. */
   async #ask (request: IncomingMessage, response: ServerResponse, body: Buffer, call: Call): Promise<void> {
     const { method, url, headers } = request
     const asked = httpRequest({ ...this.#target, method, path: url, headers: { ...headers, connection: 'close' }, agent: false })

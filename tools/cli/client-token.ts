@@ -1,12 +1,9 @@
 /** Prints a client token for CLIENT_SECRET_KEY of the environment or of `.env`. */
 import { randomUUID } from 'node:crypto'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
+import { loadEnvFile } from './env-file.js'
 
-try {
-  process.loadEnvFile()
-} catch {
-  // No .env: the environment alone counts.
-}
+loadEnvFile()
 
 const secret = process.env.CLIENT_SECRET_KEY
 if (secret === undefined || secret === '') {

@@ -1,7 +1,9 @@
 /** Lists, shows, redrives and deletes the dead letters of a running gateway. */
 import { parseArgs } from 'node:util'
 import type { DeadLetterSummary } from '../../schemas/admin.js'
+import { loadEnvFile } from './env-file.js'
 import { printable, printableLines } from './printable.js'
+import { UsageError } from './usage-error.js'
 
 const USAGE = `Usage: npm run dead-letters -- <command> [options]
 
@@ -22,9 +24,6 @@ Options
 ADMIN_TOKEN is read from the environment or from .env.`
 
 const PAGE = 500
-
-/** What the person who typed the command can mend. */
-class UsageError extends Error {}
 
 interface Page { deadLetters: DeadLetterSummary[], next: string | null }
 
@@ -96,11 +95,7 @@ async function change (method: string, path: string, done: string): Promise<void
 }
 
 async function main (): Promise<void> {
-  try {
-    process.loadEnvFile()
-  } catch {
-    // No .env: the environment alone counts.
-  }
+  loadEnvFile()
   const [command, id] = positionals
   if (values.help === true) console.log(USAGE)
   else if (command === 'list') await list()

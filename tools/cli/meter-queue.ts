@@ -6,18 +6,18 @@ export interface QueuedMessage {
   handle: string
 }
 
-/** Seconds for which nobody else sees a message: more than one piece of work takes. */
+/** Seconds for which a received message is hidden from others: more than its calls take. */
 const HIDDEN_SECONDS = 900
 const MAX_MESSAGES = 10
 const REQUEST_TIMEOUT_MS = 15_000
-/** No forwarder stands behind a command, to try again. */
+/** Attempts at a call of SQS, as no forwarder tries again for a command. */
 const MAX_ATTEMPTS = 3
 
 export interface Queue {
-  /** Until none is left. */
+  /** The messages of the queue, until none is left. */
   messages (): AsyncGenerator<QueuedMessage>
   delete (message: QueuedMessage): Promise<void>
-  /** Shows it to others again, at once. */
+  /** Makes the message visible to others again, at once. */
   giveBack (message: QueuedMessage): Promise<void>
   close (): void
 }

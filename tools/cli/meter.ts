@@ -1,4 +1,4 @@
-/** Shows what would be metered of an access log or of a queue, and meters it when asked. */
+/** Shows which calls of an access log or of a queue would be metered, and meters them when asked. */
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
@@ -9,13 +9,15 @@ import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/wor
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
 import type { CallFilter } from '../../lib/metering/call-filter.js'
+import { loadEnvFile } from './env-file.js'
 import type { QueuedMessage } from './meter-queue.js'
 import { printable } from './printable.js'
+import { UsageError } from './usage-error.js'
 
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
        npm run meter -- --queue URL [--reason REASON] [options]
 
-Shows the events that would be sent to the metering platform, and what would be skipped or buried and why. Reads lines
+Shows the events that would be sent to the metering platform, and the lines that would be skipped or buried. Reads lines
 of an access log from files, or from standard input when no file is named, or the messages of the dead-letter queue.
 
   --send           meter it; messages are deleted from the queue when all of their calls are metered
@@ -24,13 +26,10 @@ of an access log from files, or from standard input when no file is named, or th
 
 The settings are those of the metering function, from the environment or from .env.`
 
-/** Lines in one piece of work. */
+/** Lines that are read before their calls are sent. */
 const BATCH = 1_000
-/** Milliseconds for one piece of work. */
+/** Milliseconds in which the calls of one batch are sent. */
 const TIME_MS = 120_000
-
-/** What the person who typed the command can mend. */
-class UsageError extends Error {}
 
 const write = (line: string): void => { process.stdout.write(`${printable(line)}\n`) }
 
@@ -138,11 +137,7 @@ function isOf ({ body }: QueuedMessage, reason: string | undefined): boolean {
 }
 
 async function main (): Promise<void> {
-  try {
-    process.loadEnvFile()
-  } catch {
-    // No .env: the environment alone counts.
-  }
+  loadEnvFile()
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: { send: { type: 'boolean', default: false }, queue: { type: 'string' }, reason: { type: 'string' }, help: { type: 'boolean', short: 'h' } }

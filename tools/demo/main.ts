@@ -13,14 +13,17 @@ import { reportComparison, reportInvitation, reportSpecials, reportTraffic } fro
 import { count, createScreen } from '../shared/screen.js'
 import { BROWSERS, createShop, LOG_GROUP, NAMESPACE, type Shop } from './shop.js'
 import { findPort } from '../shared/ports.js'
-import { ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses, type ServerProcess } from '../shared/processes.js'
+import {
+  bareEnvironment, ProcessError, startGatewayProcess, startSandboxProcess, stopAllProcesses,
+  type Environment, type ServerProcess
+} from '../shared/processes.js'
 
 const USAGE = `Usage: npm run demo [-- --once] [--metering]
 
 Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
 with the AWS SDK, and stays up for you until Ctrl-C.
 
-  --once      ends after the read-back or the metering: exit code 0, or 1 when it is not what was sent
+  --once      ends after the read-back or the metering: exit code 0, or 1 when items differ from those sent
   --metering  shows the metering of API Gateway instead, by the gateway and by the functions of Lambda
 `
 const PREFERRED_PORT = 8080
@@ -31,22 +34,20 @@ const POLL_MS = 200
 /** Exit code of a command that Ctrl-C has ended before its time. */
 const INTERRUPTED = 130
 const REPEATED_SIGNAL_MS = 500
-/** Of the environment, what a process needs to run at all; nothing of it configures the gateway. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot']
 
 class DemoError extends Error {
   override name = 'DemoError'
 }
 
-// The demo's own SDK clients would print it amid the rest.
+// The demo's own SDK clients would print the warning amid its output.
 process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
 
 const screen = createScreen(process.stdout)
 const secret = (): string => randomBytes(24).toString('base64url')
 
-function gatewayEnvironment (sandboxUrl: string, folder: string, clientSecret: string): Record<string, string | undefined> {
+function gatewayEnvironment (sandboxUrl: string, folder: string, clientSecret: string): Environment {
   return {
-    ...Object.fromEntries(INHERITED.map(name => [name, process.env[name]])),
+    ...bareEnvironment(),
     CLIENT_SECRET_KEY: clientSecret,
     ACCESS_TOKEN_SECRET_KEY: secret(),
     ADMIN_TOKEN: secret(),
@@ -97,7 +98,7 @@ async function show (gateway: ServerProcess, sandbox: ServerProcess, clientSecre
   const comparisons = compare(shop.sent, stored)
   reportComparison(screen, comparisons, ledger)
   reportSpecials(screen, badItem, waited, WAIT_SECONDS)
-  if (!comparisons.every(({ same }) => same)) throw new DemoError('What was read back is not what was sent.')
+  if (!comparisons.every(({ same }) => same)) throw new DemoError('The items read back are not the items sent.')
 }
 
 /** Prints each delivery that the visitor causes, until the sandbox ends. */
@@ -168,8 +169,8 @@ function explain (error: Error): void {
 }
 
 /**
- * Resolves when the visitor wants the end, or cannot see the demo any more. Ctrl-C after that ends at once, unless it
- * is the same one: npm passes on what the terminal has sent already.
+ * Resolves when the visitor ends the demo, or cannot see it any more. A second Ctrl-C ends at once; npm passes on the
+ * signal that the terminal has sent already, which does not count as one.
  */
 function whenInterrupted (): Promise<'interrupted'> {
   let first: number | null = null
@@ -192,7 +193,7 @@ async function main (once: boolean, metering: boolean): Promise<void> {
   try {
     if (await Promise.race([work, interrupted]) === 'interrupted') {
       if (once) process.exitCode = INTERRUPTED
-      screen.progress(() => 'Delivering what waits, and ending')
+      screen.progress(() => 'Delivering the waiting items, and ending')
     }
   } catch (error) {
     explain(error as Error)

@@ -1,4 +1,4 @@
-/** The metering of API Gateway, on loopback: access logs, subscriptions, the gateway, the functions of Lambda, and the platform. */
+/** The metering of API Gateway, on loopback: access logs, subscriptions, gateway, Lambda functions and platform. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand, PutSubscriptionFilterCommand } from '@aws-sdk/client-cloudwatch-logs'
@@ -12,9 +12,9 @@ import { fixedKey } from '../../lib/metering/api-key.js'
 import { rememberDelivered } from '../../lib/metering/delivered-ids.js'
 import { createEntitlement } from '../../lib/metering/entitlement.js'
 import { createPlatform } from '../../lib/metering/platform.js'
-import { PLATFORM_CONTROL_PREFIX } from '../sandbox/platform/control.js'
+import { PLATFORM_CONTROL_PREFIX } from '../sandbox/platform/platform-control.js'
 import type { PlatformSandbox } from '../sandbox/platform/platform-sandbox.js'
-import { startPlatform } from '../sandbox/platform/server.js'
+import { startPlatform } from '../sandbox/platform/platform-server.js'
 import type { Sandbox } from '../sandbox/sandbox.js'
 import { startSandbox } from '../sandbox/server.js'
 import { count, type Screen } from '../shared/screen.js'
@@ -38,9 +38,9 @@ const CLIENT_VERDICTS = Object.fromEntries(IDS.map(id => [id, CLIENTS[id].entitl
 export interface MeteringDemo {
   sandboxUrl: string
   platformUrl: string
-  /** What the gateway needs to know beside the sandbox. */
+  /** The environment of the gateway, beside the address of the sandbox. */
   environment: Record<string, string>
-  /** @throws Error when what the platform has recorded is not what was called */
+  /** @throws Error when the platform has recorded other calls than were made */
   show (screen: Screen, gatewayUrl: string, clientSecret: string): Promise<void>
   close (): Promise<void>
 }
@@ -88,7 +88,7 @@ interface Functions {
   authorize (event: object): Promise<PolicyAnswer | SimpleAnswer>
 }
 
-/** The handlers of both functions, as Lambda would call them; what they park is kept in memory. */
+/** The handlers of both functions, as Lambda would call them; messages that they park are kept in memory. */
 function openFunctions (platform: PlatformSandbox): Functions {
   const env = { REVENIUM_PLATFORM_API: platform.urls['v1-meter'], REVENIUM_PLATFORM_API_KEY: PLATFORM_KEY }
   const write = (): void => {}
@@ -123,7 +123,7 @@ function openFunctions (platform: PlatformSandbox): Functions {
   }
 }
 
-/** Calls of an API, its access log, the subscription of that, and what is metered in the end. */
+/** Shows the calls of an API, its access log, the log's subscription, and the calls that are metered in the end. */
 async function showStage (screen: Screen, sandbox: Sandbox, platform: PlatformSandbox, logs: CloudWatchLogsClient, way: Way, target: string, receive: (event: unknown) => Promise<void>): Promise<void> {
   const stage = { logGroupName: `/aws/apigateway/${APIS[way]}/prod`, logStreamName: 'access' }
   sandbox.setFunction(way, receive)
@@ -141,7 +141,7 @@ async function showStage (screen: Screen, sandbox: Sandbox, platform: PlatformSa
   report(screen, platform, before)
 }
 
-/** As a stage writes it; the client that is not entitled has not got past the authorizer. */
+/** A line as a stage writes it; the client that is not entitled has not got past the authorizer. */
 function accessLogLine (clientId: ClientId, index: number, apiId: string): string {
   const { entitled } = CLIENTS[clientId]
   return JSON.stringify({
@@ -164,7 +164,7 @@ function accessLogLine (clientId: ClientId, index: number, apiId: string): strin
   })
 }
 
-/** Stores all lines twice, as a log that is delivered again, and one that nobody can read. */
+/** Stores all lines twice, as a log that is delivered again, and a line that nobody can read. */
 async function call (logs: CloudWatchLogsClient, stage: { logGroupName: string, logStreamName: string }, apiId: string): Promise<void> {
   const lines = IDS.flatMap(id => Array.from({ length: CLIENTS[id].calls }, (_, index) => accessLogLine(id, index, apiId)))
   for (const messages of [lines, lines, ['{ this is no line']]) {
@@ -203,7 +203,7 @@ function report (screen: Screen, platform: PlatformSandbox, before: Metered): vo
       CLIENTS[id].entitled ? '' : 'the platform does not entitle it: API Gateway has refused its calls with 403, and nobody is billed for them'
     ])
   ])
-  if (!IDS.every(isRight)) throw new Error('What is metered is not what was called.')
+  if (!IDS.every(isRight)) throw new Error('The metered calls are not the calls that were made.')
 }
 
 async function showEntitlement (screen: Screen, gatewayUrl: string): Promise<void> {
@@ -212,7 +212,7 @@ async function showEntitlement (screen: Screen, gatewayUrl: string): Promise<voi
   for (const clientId of IDS) {
     const { status, headers } = await fetch(`${gatewayUrl}/authorize`, { headers: { clientId } })
     screen.line(`${clientId}: ${status} ${headers.get('x-entitlement')}`)
-    if ((status === 200) !== CLIENTS[clientId].entitled) throw new Error('The answer is not what the platform says.')
+    if ((status === 200) !== CLIENTS[clientId].entitled) throw new Error('The answer contradicts the platform.')
   }
   screen.line()
 }
@@ -224,11 +224,11 @@ async function showAuthorizer (screen: Screen, authorize: Functions['authorize']
     const answer = await authorize({ version: '2.0', type: 'REQUEST', routeArn: `arn:aws:execute-api:${REGION}:000000000000:${APIS.lambda}/prod/GET/${APIS.lambda}`, headers: { clientid } })
     const effect = 'policyDocument' in answer ? answer.policyDocument.Statement[0].Effect : null
     screen.line(`${clientid}: ${effect} (${answer.context.entitlement})`)
-    if ((effect === 'Allow') !== CLIENTS[clientid].entitled) throw new Error('The answer is not what the platform says.')
+    if ((effect === 'Allow') !== CLIENTS[clientid].entitled) throw new Error('The answer contradicts the platform.')
   }
 }
 
-/** ENTITLEMENT=on and METERING=on: the gateway's own callers. */
+/** Shows ENTITLEMENT=on and METERING=on: the calls of the gateway's own clients. */
 async function showOwnCalls (screen: Screen, platform: PlatformSandbox, gatewayUrl: string, clientSecret: string): Promise<void> {
   screen.line()
   screen.line(screen.style('bold', `ENTITLEMENT=on: may the application ${APPLICATION} have tokens? METERING=on: its calls are metered`))
@@ -237,7 +237,7 @@ async function showOwnCalls (screen: Screen, platform: PlatformSandbox, gatewayU
     const clientToken = createClientToken(clientSecret, unixNow(), randomBytes(4).toString('hex'))
     const { status } = await fetch(`${gatewayUrl}/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ clientToken }) })
     screen.line(`${verdict}: POST /token answers ${status}`)
-    if (status !== expected) throw new Error('The answer is not what the platform says.')
+    if (status !== expected) throw new Error('The answer contradicts the platform.')
   }
   const deadline = monotonicNow() + TIMEOUT_MS
   while (meteredSince(platform, {}, APPLICATION) < 1) {
@@ -247,7 +247,7 @@ async function showOwnCalls (screen: Screen, platform: PlatformSandbox, gatewayU
   screen.line(`metered: ${meteredSince(platform, {}, APPLICATION)} call of ${APPLICATION}, the one with the token`)
 }
 
-/** What a visitor may try while it stays up. */
+/** Prints the commands that a visitor may try while the demo stays up. */
 export function inviteToMetering (screen: Screen, { gatewayUrl, platformUrl, environment }: { gatewayUrl: string, platformUrl: string, environment: Record<string, string> }): void {
   const line = accessLogLine('acme', CLIENTS.acme.calls, APIS.gateway)
   const envelope = { messageType: 'DATA_MESSAGE', owner: '000000000000', logGroup: 'mine', logStream: 'access', logEvents: [{ id: '1', timestamp: unixNow(), message: line }] }

@@ -2,7 +2,7 @@ import { CloudWatchClient, GetMetricDataCommand, paginateListMetrics, type Metri
 import { CloudWatchLogsClient, paginateDescribeLogStreams, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
 import { nameOf, type Dimension, type Sent } from './shop.js'
 
-/** Minutes; the day is read in one period, and no moment is a boundary of all of them. */
+/** Minutes of the period in which everything is read: no moment is a boundary of all of these periods. */
 const PERIOD_MINUTES = [60, 59, 58, 57]
 const STATISTICS = ['SampleCount', 'Sum', 'p50', 'p99']
 
@@ -13,9 +13,9 @@ export interface Distribution {
   p99: number
 }
 
-/** What CloudWatch returns. */
+/** The data points and messages that CloudWatch returns. */
 export interface Stored {
-  /** By metric and dimension, as `PageLoad Page=/checkout`. */
+  /** Distributions by metric and dimension, as `PageLoad Page=/checkout`. */
   metrics: Map<string, Distribution>
   /** Messages by log stream. */
   messages: Map<string, string[]>
@@ -85,7 +85,7 @@ function wholePeriod (from: number, to: number): number {
   return periods.find(period => Math.floor(from / period) === Math.floor(to / period)) ?? periods[0]!
 }
 
-/** Nearest rank: always a value that was sent. */
+/** The percentile by nearest rank, which is always a value that was sent. */
 export function percentile (values: number[], p: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.max(0, Math.ceil(p * sorted.length / 100) - 1)]!
@@ -96,22 +96,23 @@ function distributionOf (values: number[]): Distribution {
 }
 
 export interface Comparison {
-  what: string
+  /** A series, as `PageLoad Page=/checkout`, or a log stream. */
+  name: string
   sent: number
   stored: number
-  /** Of what CloudWatch returns; null for log events. */
+  /** The median of the values that CloudWatch returns; null for log events. */
   p50: number | null
   p99: number | null
   same: boolean
 }
 
-/** Compares value for value and message for message, and lists what was only sent and what was only stored too. */
+/** Compares value for value and message for message, and lists those that were only sent or only stored. */
 export function compare (sent: Sent, stored: Stored): Comparison[] {
   const metrics = union(sent.values, stored.metrics).map((name): Comparison => {
     const expected = distributionOf(sent.values.get(name) ?? [])
     const found = stored.metrics.get(name)
     return {
-      what: name,
+      name,
       sent: expected.count,
       stored: found?.count ?? 0,
       p50: found?.p50 ?? null,
@@ -121,7 +122,8 @@ export function compare (sent: Sent, stored: Stored): Comparison[] {
   })
   const streams = union(sent.messages, stored.messages).map((name): Comparison => {
     const [expected, found] = [sent.messages.get(name) ?? [], stored.messages.get(name) ?? []]
-    return { what: name, sent: expected.length, stored: found.length, p50: null, p99: null, same: JSON.stringify([...expected].sort()) === JSON.stringify([...found].sort()) }
+    const same = JSON.stringify([...expected].sort()) === JSON.stringify([...found].sort())
+    return { name, sent: expected.length, stored: found.length, p50: null, p99: null, same }
   })
   return [...metrics, ...streams]
 }

@@ -11,10 +11,11 @@ function plain (value: number | null): string {
   return value === null ? '' : count(value)
 }
 
-function cells ({ what, sent, stored, p50, p99, same }: Comparison, screen: Screen): string[] {
-  const show = what.startsWith('PageLoad') ? milliseconds : plain
-  const name = p50 === null ? `Log events ${LOG_GROUP} ${what}` : `${NAMESPACE} ${what}`
-  return [name, count(sent), count(stored), show(p50), show(p99), same ? screen.style('green', '✔') : screen.style('red', '✖ differs')]
+function cells ({ name, sent, stored, p50, p99, same }: Comparison, screen: Screen): string[] {
+  const show = name.startsWith('PageLoad') ? milliseconds : plain
+  const label = p50 === null ? `Log events ${LOG_GROUP} ${name}` : `${NAMESPACE} ${name}`
+  const mark = same ? screen.style('green', '✔') : screen.style('red', '✖ differs')
+  return [label, count(sent), count(stored), show(p50), show(p99), mark]
 }
 
 export function reportTraffic (screen: Screen, sent: Sent, items: number): void {
@@ -22,13 +23,13 @@ export function reportTraffic (screen: Screen, sent: Sent, items: number): void 
   screen.done(`${BROWSERS} browsers in a small shop for ${SECONDS} s: ${count(sent.requests)} requests, ${count(items)} items, answered in ${median.toFixed(1)} ms (median)`)
 }
 
-/** What was sent beside what CloudWatch returns, and what it took. */
+/** Prints the items that were sent beside those that CloudWatch returns, and the calls that it took. */
 export function reportComparison (screen: Screen, comparisons: Comparison[], ledger: LedgerSnapshot): void {
   const items = comparisons.reduce((sum, { stored }) => sum + stored, 0)
   const calls = Object.entries(ledger.calls)
   const total = calls.reduce((sum, [, number]) => sum + number, 0)
   screen.line()
-  screen.line(screen.style('bold', 'What was sent, and what CloudWatch returns'))
+  screen.line(screen.style('bold', 'Items that were sent, and items that CloudWatch returns'))
   screen.line()
   screen.table([['', 'sent', 'stored', 'p50', 'p99', ''], ...comparisons.map(comparison => cells(comparison, screen))])
   screen.line()
@@ -53,7 +54,7 @@ export interface Invitation {
   clientToken: string
 }
 
-/** What the visitor may do now. */
+/** Prints the commands that the visitor may try. */
 export function reportInvitation (screen: Screen, { gatewayUrl, sandboxUrl, clientToken }: Invitation): void {
   const links: [string, string][] = [
     ['Gateway', gatewayUrl],

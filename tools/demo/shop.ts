@@ -18,18 +18,18 @@ const MAX_CLICKS = 9
 /** One visit in so many meets an error. */
 const ERROR_RATE = 20
 
-/** What the browsers of the shop have sent and the gateway has accepted. */
+/** The items that the browsers of the shop have sent and the gateway has accepted. */
 export interface Sent {
   requests: number
   /** Data points by metric and dimension, as `PageLoad Page=/checkout`. */
   values: Map<string, number[]>
   /** Messages by log stream. */
   messages: Map<string, string[]>
-  /** Of each request, in milliseconds. */
+  /** Milliseconds until the answer to each request. */
   answerMs: number[]
 }
 
-/** The answer to a request that had something special about it. */
+/** A request that the demo shows, and its answer. */
 export interface Shown {
   status: number
   headers: Headers
@@ -65,7 +65,7 @@ function datum (metricName: string, page: string, value: number, unit: string): 
   return { MetricName: metricName, Value: value, Unit: unit, Dimensions: [{ Name: 'Page', Value: page }] }
 }
 
-/** `PageLoad Page=/checkout` */
+/** The name of a series, as `PageLoad Page=/checkout`. */
 export function nameOf (metricName: string, { Name, Value }: Dimension): string {
   return `${metricName} ${Name}=${Value}`
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../shared/root.js'
 
-/** What the fuzzer knows of JSON Schema: what openapi.json uses. */
+/** The part of JSON Schema that openapi.json uses. */
 export interface Schema {
   $ref?: string
   type?: 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
@@ -39,16 +39,16 @@ export interface Document {
 }
 
 export interface Operation {
-  /** In upper case. */
+  /** The method in upper case. */
   method: string
-  /** As in the document: `/admin/dead-letters/{id}`. */
+  /** The path as in the document: `/admin/dead-letters/{id}`. */
   path: string
   parameters: Parameter[]
-  /** By content type; empty when the operation takes no body. */
+  /** The schemas of the body by content type; empty when the operation takes no body. */
   bodies: Record<string, Schema>
-  /** By status, then by content type. */
+  /** The schemas of answers by status, then by content type. */
   answers: Record<string, Record<string, Schema>>
-  /** Which names of security schemes it asks for. */
+  /** The names of the security schemes that the operation asks for. */
   security: string[]
 }
 

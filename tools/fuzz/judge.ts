@@ -1,10 +1,12 @@
 import { API_ERRORS } from '../../schemas/error-table.js'
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js'
-import type { Answer } from './client.js'
+import type { Answer } from './fuzz-client.js'
 import type { Document, Operation, Schema } from './document.js'
 import type { FuzzRequest } from './requests.js'
 
-/** Refused before a route is found or its body read: not in the document of every operation, but in the shape of all errors. */
+/**
+ * Statuses of refusals before a route is found or its body read. The document does not list them for each operation.
+ */
 const BEFORE_ROUTES = new Set([400, 404, 405, 408, 413, 414, 415, 431])
 const UNREADABLE = API_ERRORS.malformedRequest
 const ERROR: Schema = { $ref: '#/components/schemas/Error' }
@@ -16,7 +18,7 @@ const FORMATS = {
 }
 
 export interface Judge {
-  /** What is wrong with the answer; null when nothing is. */
+  /** The fault of the answer; null when it has none. */
   fault (request: FuzzRequest, answer: Answer | null): string | null
 }
 
@@ -44,7 +46,7 @@ export function createJudge (document: Document, operations: Operation[]): Judge
     pattern: new RegExp(`^${operation.path.replace(/\{\w+\}/g, '[^/]+')}$`)
   }))
 
-  /** Exact paths go before those with parameters. */
+  /** The operation of a request; exact paths go before paths with parameters. */
   function operationOf ({ method, path }: FuzzRequest): Operation | undefined {
     const bare = path.split('?')[0]!
     const found = routes.filter(({ operation, pattern }) => operation.method === method && pattern.test(bare))
@@ -67,7 +69,7 @@ export function createJudge (document: Document, operations: Operation[]): Judge
     if (content === undefined) {
       return BEFORE_ROUTES.has(answer.status) ? bodyFault(ERROR, answer) : `status ${answer.status} is not in the document`
     }
-    // What cannot be read as HTTP has met no route, whatever its path says.
+    // A request that cannot be read as HTTP has met no route, whatever its path says.
     if (answer.status === UNREADABLE.statusCode && answer.body.includes(`"code":${UNREADABLE.code},`)) return bodyFault(ERROR, answer)
     const schema = content[typeOf(answer)]
     return schema === undefined ? `content type ${typeOf(answer)} is not in the document` : bodyFault(schema, answer)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { findPort } from '../shared/ports.js'
-import { startGatewayProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
+import { bareEnvironment, startGatewayProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
 import { createScreen } from '../shared/screen.js'
 import { MemoryWatch, mebibytes, type MemoryVerdict } from './memory.js'
 import { FUZZ_ENVIRONMENT, fuzz, type FuzzResult } from './run.js'
@@ -31,8 +31,8 @@ function positive (name: string, text: string): number {
 }
 
 function report (result: FuzzResult, memory: MemoryVerdict): boolean {
-  for (const { what, request, answer } of result.faults.slice(0, SHOWN_FAULTS)) {
-    screen.line(`${what}\n    ${request}\n    ${answer}`)
+  for (const { description, request, answer } of result.faults.slice(0, SHOWN_FAULTS)) {
+    screen.line(`${description}\n    ${request}\n    ${answer}`)
   }
   const both = ({ rss, own }: MemoryVerdict['start']): string => `${mebibytes(rss)}, ${mebibytes(own)} of its own`
   screen.table([
@@ -56,7 +56,7 @@ async function run (requests: number, seed: number): Promise<boolean> {
   try {
     const sandbox = await startSandboxProcess()
     const gateway = await startGatewayProcess({
-      PATH: process.env.PATH,
+      ...bareEnvironment(),
       ...FUZZ_ENVIRONMENT,
       CLIENT_SECRET_KEY: clientSecret,
       ACCESS_TOKEN_SECRET_KEY: accessSecret,
@@ -77,7 +77,7 @@ async function run (requests: number, seed: number): Promise<boolean> {
       screen.line(`${done} of ${requests}, ${serverErrors + mismatches + unanswered} at fault`)
     }
     screen.line(`${requests} requests, seed ${seed}`)
-    // A gateway that ends by itself ends the run, with what it has written.
+    // A gateway that ends by itself ends the run, and its output is shown.
     const result = await Promise.race([fuzz({ url: gateway.url, clientSecret, adminToken, requests, seed, onProgress }), gateway.ended])
     return report(result, memory.verdict(requests))
   } finally {

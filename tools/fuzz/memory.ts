@@ -1,23 +1,23 @@
-import { memoryOf } from '../bench/usage.js'
+import { memoryOf } from '../bench/process-usage.js'
 
 const MIB = 2 ** 20
-/** Of the requests; until then caches fill and code is compiled. */
+/** The share of requests in which caches fill and code is compiled. */
 const WARM_UP_SHARE = 0.3
 const LAST_SHARE = 0.25
-/** What the memory of the last quarter may be above that after the warm-up. */
+/** The growth of memory that is allowed from the warm-up to the last quarter, as a share. */
 const GROWTH_SHARE = 0.25
 const GROWTH_BYTES = 32 * MIB
 
+/** Resident bytes after so many requests, and the part of them that is no mapped file. */
 interface Sample { done: number, rss: number, own: number }
 
 export interface MemoryVerdict {
-  /** Bytes resident, and of these what is not a file mapped into memory. */
   start: Sample
   warm: Sample
   end: Sample
-  /** Bytes that the median of the last quarter may have of its own. */
+  /** The most bytes that the last quarter may have in the median, mapped files left out. */
   bound: number
-  /** Bytes that it has. */
+  /** The bytes that the last quarter has in the median, mapped files left out. */
   last: number
   grown: boolean
 }
@@ -26,7 +26,7 @@ function median (numbers: number[]): number {
   return numbers.toSorted((a, b) => a - b)[numbers.length >> 1]!
 }
 
-/** Follows the memory of a process: what LMDB maps is the page cache, and is left out of the verdict. */
+/** Follows the memory of a process. Files that LMDB maps are page cache, and are left out of the verdict. */
 export class MemoryWatch {
   readonly #pid: number
   readonly #samples: Sample[] = []

@@ -6,7 +6,7 @@ const HOSTILE_NUMBERS = [0, -0, -1, 1e-320, Number.MAX_VALUE, -Number.MAX_VALUE,
 const HOSTILE_TEXTS = ['', ' ', '\u0000', '\r\n\r\nHTTP/1.1 200 OK', '\ud800', '\u202e', '__proto__', '$' + '{jndi:ldap://x}', '../../etc/passwd', "' or 1=1 --", '<script>', '%00', '1e999', 'NaN', '2026-13-45T99:99:99Z', '-1', '٣', '::', ':*']
 const LONG = 70_000
 const DEPTH = 20_000
-/** Three times over, this is a body that is refused for its size, and still a string. */
+/** The most repetitions: three mutations with them make a body too large, and still a string. */
 const REPEATED = 40
 
 /** Fields that are read before, or apart from, the items. */
@@ -46,13 +46,13 @@ function placesIn (value: unknown): Place[] {
   return Object.entries(value).flatMap(([key, inner]) => [{ holder: value as Container, key }, ...placesIn(inner)])
 }
 
-/** As an own field, whatever it is called. */
+/** Sets an own field, whatever its name is. */
 function define (holder: Container, key: string, value: unknown): void {
   Object.defineProperty(holder, key, { value, enumerable: true, configurable: true, writable: true })
 }
 
 function change (value: unknown, { kind, at, key, value: given }: Edit): unknown {
-  // Constants are shared between edits, and a later edit changes what an earlier one put in.
+  // Edits share constants, and a later edit may change the value that an earlier one has put in.
   const other = structuredClone(given)
   const places = placesIn(value)
   if (places.length === 0) return other
@@ -72,7 +72,7 @@ export function nearly (valid: Arbitrary<unknown>): Arbitrary<unknown> {
   return fc.tuple(valid, fc.array(edit, { minLength: 1, maxLength: 3 })).map(([value, edits]) => edits.reduce(change, structuredClone(value)))
 }
 
-/** Bytes that are hardly JSON. */
+/** Bodies of broken, repeated or deep JSON, and of any bytes. */
 export function broken (json: Arbitrary<string>): Arbitrary<Buffer> {
   return fc.oneof(
     fc.tuple(json, fc.double({ min: 0, max: 1, noNaN: true })).map(([text, share]) => Buffer.from(text.slice(0, Math.floor(text.length * share)))),

@@ -9,7 +9,7 @@ export interface Credentials { access: string, client: string, admin: string }
 
 export interface FuzzRequest {
   method: string
-  /** With its query. */
+  /** The path with its query. */
   path: string
   headers: Record<string, string>
   body: Buffer | null
@@ -21,7 +21,7 @@ const BOMB = gzipSync(Buffer.alloc(20_000_000, ' '))
 const BIG = Buffer.from(JSON.stringify({ logGroupName: '/fuzz', logStreamName: 's', logEvents: [{ message: 'x'.repeat(3_000_000) }] }))
 const ENCODERS: Record<string, (bytes: Buffer) => Buffer> = { gzip: gzipSync, deflate: deflateSync, br: brotliCompressSync }
 const MINUTE_MS = 60_000
-/** Few, so that a request meets the key of another, and sometimes its own again. */
+/** A few keys, so that a request meets the key of another, and sometimes its own again. */
 const IDEMPOTENCY_KEYS = ['a', 'a', 'b', 'b', '"quoted"', 'x'.repeat(300)]
 /** Addresses as proxies write them, and as nobody should. */
 const FORWARDED_FOR = ['1.2.3.4', '1.2.3.4:50000', '::1', '[2001:db8::1]:443', '2001:db8::1%eth0', 'unknown', '_hidden', ',', 'a, b, c', '1.2.3.4, ', '999.1.1.1', '0x7f.1']
@@ -29,11 +29,11 @@ const FORWARDED = ['for=1.2.3.4;proto=https;host=evil.example', 'for="[2001:db8:
 
 const rarely = <T>(common: Arbitrary<T>, rare: Arbitrary<T>, weight: number): Arbitrary<T> => fc.oneof({ arbitrary: common, weight: weight - 1 }, { arbitrary: rare, weight: 1 })
 
-/** What node:http lets a client send as the value of a header. */
+/** Texts that node:http lets a client send as the value of a header. */
 const headerText = fc.string({ unit: fc.integer({ min: 0x20, max: 0xff }).map(code => String.fromCharCode(code)).filter(character => character !== '\u007f'), maxLength: 40 })
 const queryText = rarely(anyText.map(encodeSafely), fc.constantFrom('%', '%zz', '%00', '%ff', '\u00e9', '&&&', '=', '[]', '+', '%2e%2e%2f'), 4)
 
-/** Lone surrogates have no encoding. */
+/** Encodes a text for a URL; lone surrogates have no encoding. */
 function encodeSafely (text: string): string {
   return encodeURIComponent(text.toWellFormed())
 }
@@ -53,7 +53,7 @@ function hintsFor (credentials: Credentials): Hints {
     sentAt: nearby,
     message: fc.oneof({ arbitrary: fc.string({ maxLength: 60 }), weight: 5 }, embeddedMetric),
     'idempotency-key': fc.constantFrom(...IDEMPOTENCY_KEYS),
-    // What would revoke the tokens of the fuzzer itself leaves nothing to fuzz.
+    // Never the fuzzer's own application: without its tokens nothing is left to fuzz.
     application: fc.constantFrom('nobody', 'nobody-else'),
     issuedBefore: fc.constantFrom('2026-01-01T00:00:00Z', '2025-06-30'),
     days: fc.constantFrom('1', '7', '0', '36', '1e3'),
@@ -62,7 +62,7 @@ function hintsFor (credentials: Credentials): Hints {
   }
 }
 
-/** The JSON text of bodies: mostly what the schema takes, else nearly that, or anything. */
+/** The JSON text of bodies: mostly values that the schema takes, else nearly such values, or any value. */
 function jsonOf (document: Document, schema: Schema, hints: Hints): Arbitrary<string> {
   const valid = valuesOf(document, schema, hints)
   const values = fc.oneof({ arbitrary: valid, weight: 5 }, { arbitrary: nearly(valid), weight: 4 }, { arbitrary: garbage, weight: 1 })
@@ -131,7 +131,7 @@ function extraHeaders (): Arbitrary<Record<string, string>> {
   }, { requiredKeys: [] }).map(headers => keepSome(headers))
 }
 
-/** Of the long ones a request seldom has any; else every second would end at the limit on headers. */
+/** Drops most long headers, as every second request would else end at the limit on headers. */
 function keepSome (headers: Record<string, string>): Record<string, string> {
   const { 'x-long': long, ...rest } = headers
   return long !== undefined && Object.keys(rest).length % 4 === 0 ? { ...rest, 'x-long': long } : rest
@@ -163,12 +163,12 @@ function requestsOf (document: Document, operation: Operation, credentials: Cred
   })))
 }
 
-/** Headers carry no other characters. */
+/** Replaces the characters that headers cannot carry. */
 function latin (headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.replace(/[^\u0020-\u007e\u00a0-\u00ff]/g, '?')]))
 }
 
-/** Requests to every operation of the document; those that store weigh most. */
+/** Requests to every operation of the document, most of them to the operations that store items. */
 export function requests (document: Document, operations: Operation[], credentials: Credentials): Arbitrary<FuzzRequest> {
   return fc.oneof(...operations.map(operation => ({
     arbitrary: requestsOf(document, operation, credentials),

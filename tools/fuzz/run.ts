@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
-import { createClient, type Client } from './client.js'
+import { createClient, type Client } from './fuzz-client.js'
 import { operationsOf, readDocument } from './document.js'
 import { createJudge } from './judge.js'
 import { requests, type Credentials, type FuzzRequest } from './requests.js'
 
-/** Requests that share one set of tokens; more of them are also more to hold in memory. */
+/** Requests that share one set of tokens, and are held in memory together. */
 const ROUND = 250
 const CONNECTIONS = 16
 const SHOWN_CHARACTERS = 600
@@ -22,22 +22,22 @@ export interface FuzzOptions {
   onProgress?: (done: number, result: FuzzResult) => void | Promise<void>
 }
 
-export interface Fault { what: string, request: string, answer: string }
+export interface Fault { description: string, request: string, answer: string }
 
 export interface FuzzResult {
   requests: number
   byStatus: Record<string, number>
-  /** 5xx, but 503 of `/health/ready`. */
+  /** Answers 5xx, except 503 of `/health/ready`. */
   serverErrors: number
   /** Answers that openapi.json does not foresee. */
   mismatches: number
   /** Connections that ended without an answer, though the body was small. */
   unanswered: number
-  /** The first of them. */
+  /** The first faults. */
   faults: Fault[]
 }
 
-/** What a deployment would set too, and what lets the fuzzer go as fast as it can. */
+/** Variables that a deployment would set too, and variables that let the fuzzer go as fast as it can. */
 export const FUZZ_ENVIRONMENT = {
   ALLOWED_NAMESPACES: 'fuzz,fuzz/*',
   ALLOWED_LOG_GROUPS: '/fuzz*',
@@ -54,7 +54,7 @@ function describe ({ method, path, headers, body }: FuzzRequest): string {
   return shown(`${method} ${path} ${JSON.stringify({ ...headers, authorization: headers.authorization?.slice(0, 12) })} ${body === null ? '' : JSON.stringify(body.toString('latin1'))}`)
 }
 
-/** Far from those of other seeds, so that two runs do not share their rounds. */
+/** The seed of a round, far from those of other seeds, so that two runs do not share their rounds. */
 const seedOf = (seed: number, round: number): number => (Math.imul(seed, 0x9e3779b1) + round) | 0
 
 /** @throws Error when the gateway gives no token */
@@ -66,7 +66,10 @@ async function trade (client: Client, { clientSecret, adminToken }: FuzzOptions,
   return { access: (JSON.parse(answer.body) as { accessToken: string }).accessToken, client: clientToken, admin: adminToken }
 }
 
-/** Sends requests made of openapi.json, and holds every answer against it. @throws Error when the gateway gives no token */
+/**
+ * Sends requests made of openapi.json, and holds every answer against it.
+ * @throws Error when the gateway gives no token
+ */
 export async function fuzz (options: FuzzOptions): Promise<FuzzResult> {
   const document = readDocument()
   const operations = operationsOf(document)
@@ -79,12 +82,15 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzResult> {
     result.requests++
     const status = String(answer?.status ?? 'cut off')
     result.byStatus[status] = (result.byStatus[status] ?? 0) + 1
-    const what = judge.fault(request, answer)
-    if (what === null) return
+    const description = judge.fault(request, answer)
+    if (description === null) return
     if (answer === null) result.unanswered++
     else if (answer.status >= 500) result.serverErrors++
     else result.mismatches++
-    if (result.faults.length < MAX_FAULTS) result.faults.push({ what, request: describe(request), answer: shown(`${status} ${answer?.body ?? ''}`) })
+    if (result.faults.length === MAX_FAULTS) return
+    result.faults.push({
+      description, request: describe(request), answer: shown(`${status} ${answer?.body ?? ''}`)
+    })
   }
 
   async function sendAll (queue: FuzzRequest[]): Promise<void> {

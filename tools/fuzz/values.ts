@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check'
 import { resolve, type Document, type Schema } from './document.js'
 
-/** Values that the schema alone does not say, by the name of the field. */
+/** Values that the schema alone does not tell, by the name of the field. */
 export type Hints = Record<string, Arbitrary<unknown>>
 
 const MAX_ITEMS = 4
@@ -28,7 +28,7 @@ function numeric ({ type, minimum, maximum, exclusiveMinimum }: Schema): Arbitra
   return fc.oneof(exact, small)
 }
 
-/** Values that the schema takes; where a field has a hint, mostly that. */
+/** Values that the schema takes; a field with a hint mostly has a value of the hint. */
 export function valuesOf (document: Document, unresolved: Schema, hints: Hints): Arbitrary<unknown> {
   const schema = resolve(document, unresolved)
   const of = (inner: Schema) => valuesOf(document, inner, hints)

@@ -17,7 +17,7 @@ function sendJson (response: ServerResponse, status: number, body: unknown): voi
   response.end(JSON.stringify(body))
 }
 
-/** Serves what the sandbox holds, and sets its faults and functions, over HTTP. */
+/** Serves the content of the sandbox, and sets its faults and functions, over HTTP. */
 export function createControl (sandbox: SandboxState) {
   const routes: Record<string, Route> = {
     'GET /ledger': (_request, response) => sendJson(response, 200, sandbox.ledger()),

@@ -1,7 +1,7 @@
 export const FAULT_KINDS = ['throttle', 'error', 'delay', 'hang', 'reset', 'refuse', 'garbage'] as const
 export type FaultKind = typeof FAULT_KINDS[number]
 
-/** Which calls go wrong, and how. A rule without a condition concerns every call. */
+/** A rule for calls that fail. A rule without a condition concerns every call. */
 export interface FaultRule {
   /**
    * - throttle: ThrottlingException (400)
@@ -17,26 +17,26 @@ export interface FaultRule {
   action?: string
   logGroupName?: string
   namespace?: string
-  /** Any log event of the call holds this text. */
+  /** A text that one of the call's log events holds. */
   messageIncludes?: string
-  /** Any datum of the call is of this metric. */
+  /** The name of the metric of one of the call's datums. */
   metricName?: string
   /** Probability with which a call that meets the conditions is hit, 0 to 1. Absent: 1. */
   share?: number
   /** The rule is gone after it has hit this many calls. Absent: it stays. */
   count?: number
-  /** Of kind error. Absent: 500. */
+  /** The status of a fault of kind error. Absent: 500. */
   status?: 500 | 502 | 503 | 504
-  /** Name of the error, for error and refuse. */
+  /** The name of the error of a fault of kind error or refuse. */
   code?: string
   message?: string
-  /** Of kind delay. */
+  /** The delay of a fault of kind delay. */
   delayMs?: number
-  /** The call is served first, and only its answer is lost, replaced or delayed. */
+  /** Whether the call is served first, and only its answer is lost, replaced or delayed. */
   afterStore?: boolean
 }
 
-/** Calls of this action beyond the rate are throttled. */
+/** A rate of one action beyond which calls are throttled. */
 export interface RateLimit {
   action: string
   perSecond: number
@@ -45,7 +45,7 @@ export interface RateLimit {
 export interface FaultPlan {
   rules?: FaultRule[]
   rateLimit?: RateLimit | RateLimit[]
-  /** Of the random numbers behind `share`. */
+  /** The seed of the random numbers behind `share`. */
   seed?: number
 }
 

@@ -1,4 +1,4 @@
-import { ApiError } from './errors.js'
+import { AwsError } from './aws-error.js'
 import type { FaultPlan, FaultRule, RateLimit } from './fault-plan.js'
 import type { Input } from './input.js'
 import { Rules } from './rules.js'
@@ -49,7 +49,7 @@ export class Faults extends Rules<FaultRule, FaultTarget> {
     this.#buckets = [rateLimit].flat().map(limit => new TokenBucket(limit, this.now))
   }
 
-  /** No rules, no limits; calls that hang are cut. */
+  /** Removes all rules and limits, and cuts the calls that hang. */
   override clear (): void {
     super.clear()
     this.#buckets = []
@@ -90,11 +90,11 @@ const STATUS_CODES: Record<number, string> = {
 }
 
 /** The error that a rule of kind throttle, error or refuse answers with. */
-export function faultError (rule: FaultRule): ApiError {
-  if (rule.kind === 'throttle') return new ApiError(400, 'ThrottlingException', rule.message ?? 'Rate exceeded')
+export function faultError (rule: FaultRule): AwsError {
+  if (rule.kind === 'throttle') return new AwsError(400, 'ThrottlingException', rule.message ?? 'Rate exceeded')
   if (rule.kind === 'error') {
     const status = rule.status ?? 500
-    return new ApiError(status, rule.code ?? STATUS_CODES[status]!, rule.message ?? 'The service failed to answer the request.')
+    return new AwsError(status, rule.code ?? STATUS_CODES[status]!, rule.message ?? 'The service failed to answer the request.')
   }
-  return new ApiError(400, rule.code ?? 'AccessDeniedException', rule.message ?? 'User is not authorized to perform this action.')
+  return new AwsError(400, rule.code ?? 'AccessDeniedException', rule.message ?? 'User is not authorized to perform this action.')
 }

@@ -1,9 +1,9 @@
-import { serializationError } from './errors.js'
+import { serializationError } from './aws-error.js'
 
 /** Members of one action's request, or of a structure in it. */
 export type Input = Record<string, unknown>
 
-/** What one action answers. */
+/** The answer of an action. */
 export interface Answer {
   body: object
   /** Items taken by a call that carries items; counted in the ledger. */
@@ -15,16 +15,16 @@ export interface Delivered {
   stored: number
   /** Datums or log events, stored or rejected. */
   items: number
-  /** As the limit of the action counts them. */
+  /** Bytes as the limit of the action counts them. */
   bytes: number
-  /** Share of the fuller of the action's two limits, 0 to 1. */
+  /** The used share of the action's fuller limit, 0 to 1. */
   fill: number
   rejected?: { 'too-old': number, 'too-new': number, expired: number }
 }
 
 /**
  * @param bytes size of the JSON body after decompression
- * @throws ApiError
+ * @throws AwsError
  */
 export type Action = (input: Input, bytes: number) => Answer
 
@@ -43,7 +43,7 @@ export function textOf (input: Input, name: string): string | undefined {
   return value
 }
 
-/** A Double: JSON has no NaN and no infinities, so the SDK sends them as strings. */
+/** The value of a Double. JSON has no NaN and no infinities, so the SDK sends them as strings. */
 export function numberOf (input: Input, name: string): number | undefined {
   const value = input[name]
   if (isAbsent(value)) return undefined
@@ -89,7 +89,7 @@ export function textsOf (input: Input, name: string): string[] | undefined {
   })
 }
 
-/** Opaque to the caller, as tokens of AWS are. */
+/** A token that is opaque to the caller, as tokens of AWS are. */
 export function encodeToken (content: object): string {
   return Buffer.from(JSON.stringify(content)).toString('base64url')
 }

@@ -2,7 +2,7 @@ import type { UnixMs } from '../../schemas/common.js'
 import { REJECTION_REASONS, type RejectionReason } from '../../schemas/reasons.js'
 import type { Delivered } from './input.js'
 
-/** Calls kept for `calls()`; older ones are only counted. */
+/** Calls that are kept for `calls()`; older calls are only counted. */
 const MAX_CALLS = 1_000
 
 export interface CallRecord {
@@ -11,7 +11,7 @@ export interface CallRecord {
   destination: string
   /** Datums or log events in the request; 0 for calls that carry none. */
   items: number
-  /** Of the JSON body, after decompression. */
+  /** Bytes of the JSON body after decompression. */
   bytes: number
   at: UnixMs
   /** HTTP status; 0 when there was no answer. */
@@ -28,9 +28,9 @@ export interface Fill {
 }
 
 export interface LedgerSnapshot {
-  /** By action, answered or not. */
+  /** Calls by action, answered or not. */
   calls: Record<string, number>
-  /** By action and error. */
+  /** Errors by action and name. */
   errors: Record<string, Record<string, number>>
   /** Log events stored. */
   events: number
@@ -39,11 +39,11 @@ export interface LedgerSnapshot {
   datums: number
   /** Data points of the datums: the sum of Counts and SampleCounts. */
   dataPoints: number
-  /** By action, of the calls taken: bytes as the limit of the action counts them. */
+  /** Bytes of the calls taken, by action, as the limit of the action counts them. */
   bytes: Record<string, number>
-  /** By action, of all calls: bytes of the bodies as they came, compressed or not. */
+  /** Bytes of the bodies of all calls as they came, compressed or not, by action. */
   wireBytes: Record<string, number>
-  /** By action, of the calls taken: how full they were, 0 to 1. */
+  /** The used share of the limit in the calls taken, by action, 0 to 1. */
   fill: Record<string, Fill>
 }
 
@@ -101,7 +101,7 @@ export class Ledger {
     return { ...structuredClone(this.#counts), fill: Object.fromEntries(fill) }
   }
 
-  /** Newest last. */
+  /** The last calls, the newest last. */
   calls (limit: number = MAX_CALLS): CallRecord[] {
     return limit > 0 ? this.#calls.slice(-Math.min(limit, MAX_CALLS)) : []
   }

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { ApiError, entityTooLarge, queryError, serializationError, unknownOperation, type Service } from './errors.js'
+import { AwsError, entityTooLarge, queryError, serializationError, unknownOperation, type Service } from './aws-error.js'
 import { structureOf, type Input } from './input.js'
 
-/** Of a body, before and after decompression: room for 1 MB of messages in which every character is escaped. */
+/** The most bytes of a body, compressed or not: room for 1 MB of messages in which every character is escaped. */
 const MAX_BODY_BYTES = 16 * 1_048_576
 
 const SERVICES: Record<string, Service> = {
@@ -34,20 +34,20 @@ export function readTarget (request: IncomingMessage): Target {
   return service === undefined || action === undefined || action === '' ? { service: 'logs', action: target || 'Unknown' } : { service, action }
 }
 
-/** Collects the body as it came. @throws ApiError when it is larger than any request can be */
+/** Collects the body as it came. @throws AwsError when it is larger than any request can be */
 export async function readBody (request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   let size = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     size += chunk.length
-    // read on to the end, or the answer would not reach a client that is still writing
+    // Read on to the end, or the answer would not reach a client that still writes.
     if (size <= MAX_BODY_BYTES) chunks.push(chunk)
   }
   if (size > MAX_BODY_BYTES) throw entityTooLarge(MAX_BODY_BYTES)
   return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size)
 }
 
-/** @throws ApiError */
+/** @throws AwsError */
 export async function decompress (body: Buffer, encoding: string | undefined): Promise<Buffer> {
   if (encoding === undefined || encoding === 'identity') return body
   if (encoding !== 'gzip') throw serializationError(`The content encoding ${encoding} is not supported`)
@@ -59,7 +59,7 @@ export async function decompress (body: Buffer, encoding: string | undefined): P
   }
 }
 
-/** @throws ApiError unless the body is one JSON object */
+/** @throws AwsError unless the body is one JSON object */
 export function parseInput (body: Buffer): Input {
   let value: unknown
   try {
@@ -70,14 +70,14 @@ export function parseInput (body: Buffer): Input {
   return structureOf(value, 'body')
 }
 
-/** @throws ApiError; signatures are not verified */
+/** @throws AwsError; signatures are not verified */
 export function requireAuthorization (request: IncomingMessage): void {
   if (request.headers.authorization === undefined) {
-    throw new ApiError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token')
+    throw new AwsError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token')
   }
 }
 
-/** @throws ApiError */
+/** @throws AwsError */
 export function requireAction<T> (actions: Record<Service, Record<string, T>>, { service, action }: Target): T {
   if (!Object.hasOwn(actions[service], action)) throw unknownOperation(action)
   return actions[service][action]!
@@ -92,7 +92,7 @@ export function sendGarbage (response: ServerResponse, service: Service): void {
   send(response, 200, service, {}, '<html>{"rejectedLogEventsInfo":')
 }
 
-export function sendError (response: ServerResponse, service: Service, error: ApiError): void {
+export function sendError (response: ServerResponse, service: Service, error: AwsError): void {
   const inQueryMode = service === 'cloudwatch' && response.req.headers['x-amzn-query-mode'] === 'true'
   const type = service === 'cloudwatch' ? `com.amazonaws.cloudwatch#${error.code}` : error.code
   send(response, error.status, service,

@@ -20,14 +20,14 @@ export class Rules<Rule extends CommonRule, Target> {
 
   constructor (readonly matches: (rule: Rule, target: Target) => boolean) {}
 
-  /** Rules are tried in this order; what hangs is cut. */
+  /** Replaces the rules, which are tried in this order, and cuts the calls that hang. */
   replace (rules: Rule[], seed = DEFAULT_SEED): void {
     this.release()
     this.#rules = rules.map(rule => ({ ...rule }))
     this.#random = new Random(seed)
   }
 
-  /** No rules; what hangs is cut. */
+  /** Removes the rules, and cuts the calls that hang. */
   clear (): void {
     this.replace([])
   }
@@ -50,13 +50,13 @@ export class Rules<Rule extends CommonRule, Target> {
     return fired
   }
 
-  /** Never answers, until the rules are replaced or the client goes away. */
+  /** Leaves the call without an answer until the rules are replaced or the client goes away. */
   hang (response: ServerResponse): void {
     this.#hanging.add(response)
     response.once('close', () => this.#hanging.delete(response))
   }
 
-  /** Cuts what hangs. */
+  /** Cuts the calls that hang. */
   release (): void {
     for (const response of this.#hanging) response.destroy()
     this.#hanging.clear()

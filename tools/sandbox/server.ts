@@ -2,32 +2,32 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTROL_PREFIX, createControl } from './control.js'
-import { ApiError, type Service } from './errors.js'
+import { AwsError, type Service } from './aws-error.js'
 import type { FaultRule } from './fault-plan.js'
 import { faultError, Faults } from './faults.js'
 import type { Action, Input } from './input.js'
 import { Ledger, type CallRecord } from './ledger.js'
 import { listen } from './listen.js'
-import { createLogActions } from './logs/actions.js'
-import { LogStore } from './logs/store.js'
+import { createLogActions } from './logs/log-actions.js'
+import { LogStore } from './logs/log-store.js'
 import { Subscriptions, type SubscriptionsOptions } from './logs/subscriptions.js'
-import { createMetricActions } from './metrics/actions.js'
-import { MetricStore } from './metrics/store.js'
+import { createMetricActions } from './metrics/metric-actions.js'
+import { MetricStore } from './metrics/metric-store.js'
 import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, sendAnswer, sendError, sendGarbage } from './protocol.js'
 import type { Sandbox, SandboxState } from './sandbox.js'
 
 const KEEP_ALIVE_MS = 60_000
 
 export interface SandboxOptions {
-  /** 0 or absent: a free one. */
+  /** 0 or absent: a free port. */
   port?: number
   /** Absent: 127.0.0.1. */
   host?: string
-  /** Unix milliseconds; what the AWS time limits are measured against. */
+  /** The clock in Unix milliseconds against which the time limits of AWS are measured. */
   now?: () => number
-  /** False: log events and data points are checked and counted but not kept, and memory stays constant. Absent: true. */
+  /** Whether log events and data points are kept; false: they are only checked and counted. Absent: true. */
   keepItems?: boolean
-  /** How functions that are subscribed to log groups are invoked. */
+  /** Options for the functions that are subscribed to log groups. */
   subscriptions?: SubscriptionsOptions
 }
 
@@ -41,7 +41,7 @@ export async function startSandbox (options: SandboxOptions = {}): Promise<Sandb
   const gateway = createGateway(core, closing.signal)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const handle = request.url!.startsWith(CONTROL_PREFIX) ? control : gateway
-    // a connection that breaks while it is read or written is the client's business
+    // The client sees for itself that its connection has broken.
     handle(request, response).catch(() => response.destroy())
   })
   await listen(server, port, host)
@@ -135,7 +135,7 @@ function createGateway ({ actions, faults, recorder, now }: Core, closing: Abort
         record.error = 'aborted'
         throw error
       }
-      const failure = error instanceof ApiError ? error : new ApiError(500, 'InternalFailure', (error as Error).stack ?? String(error))
+      const failure = error instanceof AwsError ? error : new AwsError(500, 'InternalFailure', (error as Error).stack ?? String(error))
       record.status = failure.status
       record.error = failure.code
       sendError(response, target.service, failure)

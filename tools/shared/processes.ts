@@ -1,27 +1,34 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findPort } from './ports.js'
 import { BUILD, ROOT } from './root.js'
 
-/** Kept of what a process writes, to show when it fails. */
+/** Characters of a process's output that are kept, to be shown when it fails. */
 const MAX_OUTPUT_CHARACTERS = 8_000
 const START_TIMEOUT_MS = 30_000
-/** Longer than the gateway's own grace. */
+/** A longer time than the gateway's own grace. */
 const STOP_TIMEOUT_MS = 20_000
-const POLL_MS = 50
+const POLL_MS = 25
 
-type Environment = Record<string, string | undefined>
+export type Environment = Record<string, string | undefined>
+
+/** The variables that a process needs to run at all; none of them configures the gateway. */
+const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot']
+
+/** The environment of a process that nothing in this process's environment configures. */
+export function bareEnvironment (): Environment {
+  return Object.fromEntries(INHERITED.map(name => [name, process.env[name]]))
+}
 
 /** A process did not start, or ended by itself. */
 export class ProcessError extends Error {
   override name = 'ProcessError'
-  /** The end of what the process wrote. */
+  /** The end of the process's output. */
   readonly output: string
   /** The signal that has ended it; null when none has. */
   readonly signal: NodeJS.Signals | null
-  /** Null when it has not ended by itself. */
+  /** Null when the process has not ended by itself. */
   readonly exitCode: number | null
 
   constructor (message: string, output: string, signal: NodeJS.Signals | null = null, exitCode: number | null = null) {
@@ -47,13 +54,20 @@ interface Running extends Omit<ServerProcess, 'url' | 'pid'> {
   output (): string
 }
 
-export interface GatewayProcessOptions {
-  /** Absent: the app of the build that this code is of. */
-  app?: string
-  /** Answers 200 when the gateway is ready. Absent: it can store and deliver. */
-  readyPath?: string
-  /** Gets all that the process writes. */
+export interface LaunchOptions extends Pick<SpawnOptions, 'cwd' | 'env'> {
+  /** The name of the server in messages. */
+  name: string
+  command: string
+  args: string[]
+  /** Called with each piece of the process's output. */
   onOutput?: (chunk: string) => void
+}
+
+export interface GatewayProcessOptions extends Pick<LaunchOptions, 'onOutput'> {
+  /** Path of `app.js`. Absent: the app of the build that this code belongs to. */
+  app?: string
+  /** A path that answers 200 when the gateway is ready. Absent: the path of readiness. */
+  readyPath?: string
 }
 
 const running = new Set<Running>()
@@ -70,8 +84,10 @@ export async function stopAllProcesses (): Promise<void> {
   for (const server of [...running].reverse()) await server.stop()
 }
 
-/** In a process group of its own, so that Ctrl-C reaches this process alone, which then stops it in good order. */
-function run (name: string, command: string, args: string[], { onOutput, ...options }: SpawnOptions & Pick<GatewayProcessOptions, 'onOutput'>): Running {
+/**
+ * Spawns a process in a group of its own, so that Ctrl-C reaches only this process, which then stops it in good order.
+ */
+function run ({ name, command, args, onOutput, ...options }: LaunchOptions): Running {
   if (closed) throw new ProcessError(`${name} is not started any more.`, '')
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
   let output = ''
@@ -83,7 +99,9 @@ function run (name: string, command: string, args: string[], { onOutput, ...opti
   }
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', error => reject(new ProcessError(`${name} could not be started: ${error.message}`, output)))
-    child.once('close', (code, signal) => reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output, signal, code)))
+    child.once('close', (code, signal) => {
+      reject(new ProcessError(`${name} has ended (${signal ?? `exit code ${code}`}).`, output, signal, code))
+    })
   })
   ended.catch(() => running.delete(server))
 
@@ -101,19 +119,35 @@ function run (name: string, command: string, args: string[], { onOutput, ...opti
 }
 
 /** Waits until the server is ready, or stops it. */
-async function whenReady (name: string, server: Running, ready: () => Promise<string | undefined>): Promise<ServerProcess> {
+async function whenReady (
+  name: string, server: Running, findUrl: () => Promise<string | undefined>
+): Promise<ServerProcess> {
   const deadline = Date.now() + START_TIMEOUT_MS
   try {
     for (;;) {
-      const url = await Promise.race([ready(), server.ended])
+      const url = await Promise.race([findUrl(), server.ended])
       if (url !== undefined) return { url, pid: server.child.pid!, ended: server.ended, stop: server.stop }
-      if (Date.now() > deadline) throw new ProcessError(`${name} is not ready after ${START_TIMEOUT_MS / 1000} s.`, server.output())
+      if (Date.now() > deadline) {
+        throw new ProcessError(`${name} is not ready after ${START_TIMEOUT_MS / 1_000} s.`, server.output())
+      }
       await sleep(POLL_MS)
     }
   } catch (error) {
     await server.stop('SIGKILL')
     throw error
   }
+}
+
+/**
+ * Starts a server and waits until it can be called.
+ * @param findUrl called until it returns the URL of the server, with the output so far
+ * @throws ProcessError
+ */
+export async function startServerProcess (
+  options: LaunchOptions, findUrl: (output: string) => Promise<string | undefined>
+): Promise<ServerProcess> {
+  const server = run(options)
+  return await whenReady(options.name, server, () => findUrl(server.output()))
 }
 
 async function answersOk (url: string): Promise<boolean> {
@@ -126,9 +160,11 @@ async function answersOk (url: string): Promise<boolean> {
 
 /** Starts the built sandbox on a free port. @throws ProcessError */
 export async function startSandboxProcess (): Promise<ServerProcess> {
-  const name = 'The CloudWatch sandbox'
-  const server = run(name, process.execPath, [join(BUILD, 'tools/sandbox/main.js'), '--port', '0'], { cwd: ROOT })
-  return await whenReady(name, server, async () => /^(http:\S+)\n/.exec(server.output())?.[1])
+  const args = [join(BUILD, 'tools/sandbox/main.js'), '--port', '0']
+  return await startServerProcess(
+    { name: 'The CloudWatch sandbox', command: process.execPath, args, cwd: ROOT },
+    async output => /^(http:\S+)\n/.exec(output)?.[1]
+  )
 }
 
 /**
@@ -136,46 +172,31 @@ export async function startSandboxProcess (): Promise<ServerProcess> {
  * @param cwd a folder without `.env`, so that the environment alone counts
  * @throws ProcessError
  */
-export async function startGatewayProcess (environment: Environment, port: number, cwd: string, options: GatewayProcessOptions = {}): Promise<ServerProcess> {
+export async function startGatewayProcess (
+  environment: Environment, port: number, cwd: string, options: GatewayProcessOptions = {}
+): Promise<ServerProcess> {
   const { app = join(BUILD, 'app.js'), readyPath = '/health/ready', onOutput } = options
-  const name = 'The gateway'
   const url = `http://127.0.0.1:${port}`
   const args = [join(ROOT, 'node_modules/.bin/fastify'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
-  const env = { ...environment, PORT: String(port), HOST: '127.0.0.1', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' }
-  const server = run(name, process.execPath, args, { cwd, env, ...(onOutput === undefined ? {} : { onOutput }) })
-  return await whenReady(name, server, async () => await answersOk(`${url}${readyPath}`) ? url : undefined)
-}
-
-/**
- * Starts redis-server with an append-only file that is on the disk before each answer.
- * @param cwd where the file is
- * @throws ProcessError
- */
-export async function startRedisProcess (port: number, cwd: string, onOutput: (chunk: string) => void): Promise<ServerProcess> {
-  const name = 'Redis'
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'yes', '--appendfsync', 'always']
-  const server = run(name, 'redis-server', args, { cwd, onOutput })
-  return await whenReady(name, server, async () => await answersPing(port) ? `redis://127.0.0.1:${port}` : undefined)
-}
-
-/** Redis answers with an error while it still reads its file. */
-function answersPing (port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
-    socket.once('data', data => {
-      resolve(data.toString().startsWith('+PONG'))
-      socket.destroy()
-    })
-    socket.once('error', () => resolve(false))
-    socket.once('close', () => resolve(false))
-  })
+  const env = {
+    ...environment,
+    PORT: String(port),
+    HOST: '127.0.0.1',
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true'
+  }
+  return await startServerProcess(
+    { name: 'The gateway', command: process.execPath, args, cwd, env, ...(onOutput === undefined ? {} : { onOutput }) },
+    async () => await answersOk(`${url}${readyPath}`) ? url : undefined
+  )
 }
 
 /** Starts moto_server on a free port. @throws ProcessError */
 export async function startMotoProcess (): Promise<ServerProcess> {
-  const name = 'moto_server'
   const port = await findPort()
   const url = `http://127.0.0.1:${port}`
-  const server = run(name, 'moto_server', ['-H', '127.0.0.1', '-p', String(port)], { cwd: ROOT })
-  return await whenReady(name, server, async () => await answersOk(`${url}/moto-api/`) ? url : undefined)
+  const args = ['-H', '127.0.0.1', '-p', String(port)]
+  return await startServerProcess(
+    { name: 'moto_server', command: 'moto_server', args, cwd: ROOT },
+    async () => await answersOk(`${url}/moto-api/`) ? url : undefined
+  )
 }

@@ -1,21 +1,30 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { findPort } from './ports.js'
+import { startServerProcess, type LaunchOptions, type ServerProcess } from './processes.js'
 
-export interface RedisOptions {
+const PING_TIMEOUT_MS = 1_000
+
+interface RedisSettings {
   /** Keep an append-only file and sync it: before every answer, so that `kill` loses nothing, or every second. */
   appendfsync?: 'always' | 'everysec'
-  /** A free one unless given. */
-  port?: number
   /** Further options of redis-server, as `--name value`. */
   args?: string[]
-  /** Of the server, beside that of this process. */
+  /** Variables of the server, beside those of this process. */
   environment?: Record<string, string>
+}
+
+export interface RedisProcessOptions extends RedisSettings, Pick<LaunchOptions, 'onOutput'> {
+  port: number
+  /** The folder of the append-only file. */
+  folder: string
+}
+
+export interface RedisOptions extends RedisSettings {
+  /** A free port unless given. */
+  port?: number
 }
 
 export interface RedisServer {
@@ -24,59 +33,58 @@ export interface RedisServer {
   pid: () => number
   /** Ends the server with SIGKILL. */
   kill (): Promise<void>
-  /** Starts it again on the same port with the same files. */
+  /** Starts the server again on the same port with the same files. */
   restart (): Promise<void>
   /** Ends the server and removes its files. */
   stop (): Promise<void>
 }
 
-/** Starts a redis-server of its own on loopback. */
-export async function startRedis ({ appendfsync, port, args = [], environment = {} }: RedisOptions = {}): Promise<RedisServer> {
-  const chosen = port ?? await findPort()
-  const dir = mkdtempSync(join(tmpdir(), 'postman-redis-'))
-  const aof = appendfsync === undefined ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
-  const launch = async (): Promise<ChildProcess> => {
-    const child = spawn('redis-server', ['--port', String(chosen), '--bind', '127.0.0.1', '--dir', dir, '--save', '', ...aof, ...args], { stdio: 'ignore', env: { ...process.env, ...environment } })
-    await answers(chosen, child)
-    return child
-  }
-  let child = await launch()
-  // Whatever way this process ends, the server ends before.
-  const killAtExit = (): void => { child.kill('SIGKILL') }
-  process.once('exit', killAtExit)
-  const kill = async (): Promise<void> => {
-    if (child.exitCode !== null || child.signalCode !== null) return
-    const exited = once(child, 'exit')
-    child.kill('SIGKILL')
-    await exited
-  }
+/** Starts redis-server on loopback. @throws ProcessError */
+export async function startRedisProcess (
+  { port, folder, appendfsync, args = [], environment = {}, onOutput }: RedisProcessOptions
+): Promise<ServerProcess> {
+  const log = appendfsync === undefined ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
+  return await startServerProcess({
+    name: 'Redis',
+    command: 'redis-server',
+    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...log, ...args],
+    env: { ...process.env, ...environment },
+    ...(onOutput === undefined ? {} : { onOutput })
+  }, async () => await answersPing(port) ? `redis://127.0.0.1:${port}` : undefined)
+}
+
+/** Starts a redis-server on loopback with a folder of its own, which can be killed and started again. */
+export async function startRedis ({ port, ...settings }: RedisOptions = {}): Promise<RedisServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'postman-redis-'))
+  const options = { ...settings, folder, port: port ?? await findPort() }
+  let server = await startRedisProcess(options)
+  const kill = async (): Promise<void> => await server.stop('SIGKILL')
   return {
-    url: `redis://127.0.0.1:${chosen}`,
-    port: chosen,
-    pid: () => child.pid!,
+    url: server.url,
+    port: options.port,
+    pid: () => server.pid,
     kill,
     restart: async () => {
       await kill()
-      child = await launch()
+      server = await startRedisProcess(options)
     },
     stop: async () => {
       await kill()
-      process.off('exit', killAtExit)
-      rmSync(dir, { recursive: true, force: true })
+      rmSync(folder, { recursive: true, force: true })
     }
   }
 }
 
-async function answers (port: number, child: ChildProcess): Promise<void> {
-  const client = new Redis(port, '127.0.0.1', { lazyConnect: true, retryStrategy: () => 20, maxRetriesPerRequest: null })
-  client.on('error', () => {})
-  try {
-    for (;;) {
-      if (child.exitCode !== null) throw new Error(`redis-server ended with exit code ${child.exitCode}`)
-      const answer = await Promise.race([client.ping().catch(() => null), sleep(200)])
-      if (answer === 'PONG') return
-    }
-  } finally {
-    client.disconnect()
-  }
+/** Whether the server answers a PING; it answers with an error while it still reads its file. */
+function answersPing (port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
+    socket.once('data', data => {
+      resolve(data.toString().startsWith('+PONG'))
+      socket.destroy()
+    })
+    socket.setTimeout(PING_TIMEOUT_MS, () => socket.destroy())
+    socket.once('error', () => resolve(false))
+    socket.once('close', () => resolve(false))
+  })
 }

@@ -10,14 +10,14 @@ const COLUMN_GAP = '   '
 
 type Format = Parameters<typeof styleText>[0]
 
-/** Where a command writes: in colour and with progress on a terminal, in plain lines elsewhere. */
+/** The output of a command: in colour and with progress on a terminal, in plain lines elsewhere. */
 export interface Screen {
   style (format: Format, text: string): string
   line (text?: string): void
   /** A line that the next output replaces; on a terminal only. */
   progress (text: () => string): void
   done (text: string): void
-  /** The first column to the left, the others to the right. */
+  /** Prints rows; the first column is aligned to the left, the others to the right. */
   table (rows: string[][]): void
   /** Ends the progress, when there is any. */
   end (): void
@@ -70,7 +70,7 @@ export function createScreen (stream: NodeJS.WriteStream): Screen {
   }
 }
 
-/** 2431 as 2,431. */
+/** A number with separators, as 2,431. */
 export function count (value: number): string {
   return value.toLocaleString('en-US')
 }

@@ -6,16 +6,16 @@ import type { Totals } from './simulation.js'
 const DAYS_A_MONTH = 30
 const MONTH_SECONDS = DAYS_A_MONTH * 86_400
 
-/** Dollars a month for all items that are accepted. */
+/** The cost of all accepted items, in dollars a month. */
 export interface Costs {
   aggregated: Dollars
-  /** Were each request one call. */
+  /** The cost if each request were one call. */
   direct: Dollars
-  /** Calls per second, in the mean of the run and were each request one call. */
+  /** Calls per second: the mean of the run, and the number if each request were one call. */
   calls: Record<FlowKind, { aggregated: number, direct: number }>
 }
 
-/** @param totals of a run of this scenario, at its end */
+/** @param totals the totals of a run of this scenario, at its end */
 export function costsOf (scenario: Scenario, { accepted, offered, calls }: Totals): Costs {
   const share = offered === 0 ? 0 : accepted / offered
   const requests = (kind: FlowKind): number => scenario.flows.filter(flow => flow.kind === kind).reduce((sum, flow) => sum + flow.requestsPerSecond, 0) * share

@@ -18,7 +18,7 @@ export class Delays {
     }
   }
 
-  /** Milliseconds; null when nothing was delivered. @param share 0 to 1 */
+  /** The percentile in milliseconds; null when nothing was delivered. @param share 0 to 1 */
   percentile (share: number): number | null {
     let left = this.#total * share
     for (const [bucket, items] of [...this.#counts].sort(([a], [b]) => a - b)) {

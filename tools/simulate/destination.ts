@@ -4,34 +4,34 @@ import type { Flow, ItemSizes } from './scenario.js'
 
 /** Items of one destination that were appended at about the same time. */
 export interface Cohort {
-  /** Milliseconds. */
+  /** Milliseconds from the start to the append. */
   at: number
   items: number
 }
 
-/** Above so many cohorts, those that came within one part in so many of the age of the queue become one. */
+/** With more cohorts than this, neighbours become one when little of the queue's age lies between them. */
 const FINE_COHORTS = 128
 
 /** A queue of one log stream or namespace, due by the rules of the spool. */
 export class Destination implements Due {
   dueAt: number | null = null
   heapIndex = -1
-  /** Failures in a row. */
+  /** Failed deliveries in a row. */
   attempt = 0
   /** Items that no lease holds. */
   waiting = 0
   readonly flow: Flow
   readonly sizes: ItemSizes
-  /** Which of the shards of Redis holds it. */
+  /** The shard of Redis that holds the destination. */
   readonly shard: number
   readonly #limits: BatchLimits
   readonly #lingerMs: number
   readonly #queue: DueQueue<Destination>
   #holdUntil = 0
-  /** What was given back, oldest first; older than all of #fresh. */
+  /** Cohorts that a delivery has given back, oldest first; older than all of #fresh. */
   #returned: Cohort[] = []
   #fresh: Cohort[] = []
-  /** Where the oldest of #fresh is. */
+  /** The index of the oldest cohort in #fresh. */
   #head = 0
 
   constructor (flow: Flow, sizes: ItemSizes, shard: number, limits: BatchLimits, lingerMs: number, queue: DueQueue<Destination>) {
@@ -43,17 +43,17 @@ export class Destination implements Due {
     this.#queue = queue
   }
 
-  /** When the oldest that no lease holds was appended; Infinity when nothing waits. */
+  /** When the oldest waiting cohort was appended; Infinity when nothing waits. */
   get oldestAt (): number {
     return this.#returned[0]?.at ?? this.#fresh[this.#head]?.at ?? Infinity
   }
 
-  /** Something waits because a delivery has failed. */
+  /** Whether items wait because a delivery has failed. */
   isHeld (now: number): boolean {
     return this.waiting > 0 && this.#holdUntil > now
   }
 
-  /** @param firstAt when the first of them came; the last came just now */
+  /** @param firstAt when the first of the items came; the last came just now */
   append (items: number, firstAt: number, now: number): void {
     const at = (firstAt + now) / 2
     const last = this.#fresh.at(-1)
@@ -61,7 +61,7 @@ export class Destination implements Due {
     if (isLong && at - last!.at < (now - this.oldestAt) / FINE_COHORTS) last!.items += items
     else this.#fresh.push({ at, items })
     this.waiting += items
-    this.#schedule(this.#isPressing() ? now : firstAt + this.#lingerMs)
+    this.#schedule(this.#isBatchReady() ? now : firstAt + this.#lingerMs)
   }
 
   /** The oldest items, as many as a lease may hold. */
@@ -77,12 +77,15 @@ export class Destination implements Due {
       this.waiting -= part
       if (cohort.items === 0) this.#dropFirst()
     }
-    const dueAt = this.#isPressing() ? now : now + this.#lingerMs
+    const dueAt = this.#isBatchReady() ? now : now + this.#lingerMs
     this.#queue.set(this, this.waiting > 0 ? Math.max(dueAt, this.#holdUntil) : null)
     return taken
   }
 
-  /** A delivery has ended; what is left of it comes back. @param delayMs after a failure */
+  /**
+   * Ends a delivery, and takes its undelivered items back.
+   * @param delayMs the hold after a failure; null without one
+   */
   settle (left: Cohort[], progress: boolean, delayMs: number | null, now: number): void {
     this.attempt = progress || delayMs === null ? 0 : this.attempt + 1
     if (delayMs !== null) this.#holdUntil = Math.max(this.#holdUntil, now + delayMs)
@@ -95,13 +98,13 @@ export class Destination implements Due {
     }
   }
 
-  /** As early as `dueAt`, but never before its hold ends. */
+  /** Makes the destination due at `dueAt`, but never before its hold ends. */
   #schedule (dueAt: number): void {
     const at = Math.max(Math.min(this.dueAt ?? Infinity, dueAt), this.#holdUntil)
     if (at !== this.dueAt) this.#queue.set(this, at)
   }
 
-  #isPressing (): boolean {
+  #isBatchReady (): boolean {
     return this.waiting >= this.#limits.items || this.waiting * this.sizes.counted >= this.#limits.bytes
   }
 

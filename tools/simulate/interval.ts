@@ -2,14 +2,14 @@ import { API, FLOW_KINDS, PACE_TPS, type Scenario } from './scenario.js'
 import { REFUSALS, type Reading, type Refusal } from './simulation.js'
 
 const BUSY = 0.97
-/** A call that waits for longer on average waits for the pace, not for its turn. */
+/** A mean wait of calls above this is a wait for the rate limiter, not for a turn. */
 const PACED_MS = 20
 
 const REFUSED_BY: Record<Refusal, string> = { web: 'web CPU', redis: 'Redis CPU', memory: 'Redis memory', spool: 'spool' }
 
 /** One line of the table over time. */
 export interface Interval {
-  /** Seconds from the start, at its end. */
+  /** Seconds from the start to the end of the interval. */
   at: number
   /** Items per second. */
   offered: number
@@ -18,19 +18,19 @@ export interface Interval {
   delivered: number
   backlogItems: number
   backlogBytes: number
-  /** Made per second. */
+  /** Calls made per second. */
   calls: { logs: number, metrics: number }
   throttled: number
   oldestMs: number
   p50: number | null
   p99: number | null
-  /** Share of the time. */
+  /** Shares of the time in which processes were busy. */
   busy: Reading['busy']
-  /** What keeps items from being accepted or delivered. */
+  /** The limits that keep items from being accepted or delivered, in words. */
   binds: string[]
 }
 
-/** What has happened between two readings. */
+/** The figures of the time between two readings. */
 export function intervalOf (scenario: Scenario, before: Reading, after: Reading): Interval {
   const seconds = after.at - before.at
   const rate = (read: (reading: Reading) => number): number => (read(after) - read(before)) / seconds

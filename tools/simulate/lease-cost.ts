@@ -2,7 +2,7 @@ import { logRequest, metricRequest, type Request } from './merge.js'
 import { RATES, SDK, type Cost } from './rates.js'
 import type { Flow, FlowKind, ItemSizes } from './scenario.js'
 
-/** What the delivery of one lease takes. */
+/** The cost of delivering one lease. */
 export interface LeaseCost {
   calls: number
   /** Microseconds of CPU of the forwarder, of Redis. */

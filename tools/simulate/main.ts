@@ -1,9 +1,10 @@
 import { writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { UsageError } from '../cli/usage-error.js'
 import { createScreen } from '../shared/screen.js'
-import { createProgress } from '../bench/progress.js'
-import { readScenario, UsageError, OPTIONS, USAGE } from './options.js'
+import { createProgress } from '../shared/progress.js'
+import { readScenario, OPTIONS, USAGE } from './options.js'
 import { costRows, intervalRows, sizeRows, summaryRows } from './report.js'
 import { runScenario } from './run.js'
 import { scalingTables } from './tables.js'
@@ -27,7 +28,7 @@ async function main (): Promise<void> {
   }
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
   const progress = createProgress()
-  // Whoever reads no further, as `head` does.
+  // A reader such as `head` closes the pipe.
   process.stdout.once('error', () => process.exit())
   if (values.tables) {
     process.stdout.write(await scalingTables(async label => {

@@ -2,17 +2,17 @@ import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
 import type { Flow } from './scenario.js'
 
 const BUCKET_MS = PUT_METRIC_DATA.DEFAULT_STORAGE_RESOLUTION * 1_000
-/** Of one more entry of Values and Counts in JSON: three digits, one digit, two commas; more digits change little. */
+/** Bytes of an entry of Values and Counts in JSON: three digits, one digit, two commas; more digits change little. */
 const VALUE_BYTES = 6
 
-/** What is sent of a lease. */
+/** The calls of one lease, and their content. */
 export interface Request {
   calls: number
   datums: number
   values: number
 }
 
-/** How many of `cells` hold something after `things` have fallen into them at random. */
+/** How many of `cells` are occupied after `things` have fallen into them at random. */
 export function occupied (things: number, cells: number): number {
   if (cells === Infinity) return things
   return cells <= 1 ? Math.min(things, cells) : -cells * Math.expm1(things * Math.log1p(-1 / cells))
@@ -23,7 +23,7 @@ export function logRequest (events: number, countedBytes: number): Request {
 }
 
 /**
- * What lib/sinks/aggregate.ts and lib/sinks/metric-batches.ts make of data points whose series and values are random.
+ * The calls that the metrics sink makes of data points whose series and values are random.
  * @param from, to  Unix milliseconds of the oldest and the youngest point
  */
 export function metricRequest (points: number, { series, destinations, distinctValues, itemBytes }: Flow, from: number, to: number): Request {

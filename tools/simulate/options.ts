@@ -1,4 +1,5 @@
 import type { parseArgs, ParseArgsConfig } from 'node:util'
+import { UsageError } from '../cli/usage-error.js'
 import { plan, spoolBytesFor } from './plan.js'
 import { DEFAULT_FLOWS, DEFAULTS, FLOW_KINDS, type Flow, type FlowKind, type Outage, type Scenario } from './scenario.js'
 
@@ -6,13 +7,10 @@ const GIB = 2 ** 30
 const MAX_LINES = 20
 const AFTER_OUTAGE = 2
 
-/** What the person who typed the command can mend. */
-export class UsageError extends Error {}
-
 export const USAGE = `Usage: npm run simulate -- --logs RATE and/or --metrics RATE [options]
 
-Computes, without a network and without waiting, how the gateway and CloudWatch get along: what waits, how many calls
-are made, how late items are delivered, what is refused, which limit binds, and what CloudWatch costs.
+Computes, without a network and without waiting, how the gateway and CloudWatch get along: how many items wait,
+are refused and are late, how many calls are made, which limit binds, and how much CloudWatch costs.
 
   --logs RATE, --metrics RATE   requests per second of each
   --log-items N, --metric-items N    items in a request (1)
@@ -75,7 +73,7 @@ export type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['
 type NumberName = Exclude<keyof Values, 'outage' | 'embedded' | 'json' | 'tables' | 'help'>
 
 /**
- * What the options ask for.
+ * The scenario that the options describe.
  * @throws UsageError
  */
 export function readScenario (values: Values): { scenario: Scenario, every: number } {

@@ -6,7 +6,7 @@ import { FLOW_KINDS, sizesOf, type Flow, type Scenario } from './scenario.js'
 
 /** How busy a web process or Redis may be on average. */
 const BUSY = 0.7
-/** Forwarders, and Redis for them, can deliver so many times what arrives: a backlog drains in half the time it took to grow. */
+/** Forwarders, and Redis for them, can deliver so many times the load: a backlog drains in half its time of growth. */
 const DRAIN_FACTOR = 3
 /** How full spool and memory of Redis may be after the longest outage. */
 const FULL = 0.8
@@ -19,21 +19,21 @@ export interface Plan {
   redisShards: number
 }
 
-/** What each second takes. */
+/** The load of one second. */
 export interface Load {
-  /** Cores. */
+  /** Cores of the web processes. */
   web: number
   forwarder: number
   redisAppend: number
   redisDeliver: number
-  /** Deliveries under way at once, of the kind that has more of them. */
+  /** Deliveries under way at once, for the kind that has more of them. */
   slots: number
-  /** That are added to the spool, and to the memory of Redis. */
+  /** Bytes that are added to the spool, and to the memory of Redis. */
   bytes: number
   memory: number
 }
 
-/** Bytes of the spool after the longest outage, and room to spare. */
+/** The size of a spool that holds the items of the longest outage with room to spare. */
 export function spoolBytesFor (scenario: Scenario): number {
   return Math.ceil(loadOf(scenario).bytes * fillSeconds(scenario) / FULL)
 }
@@ -43,7 +43,7 @@ function fillSeconds ({ outages, flushIntervalMs }: Scenario): number {
   return Math.max(0, ...outages.map(({ from, to }) => to - from)) + MAX_BACKOFF_SECONDS + flushIntervalMs / 1_000
 }
 
-/** Processes and shards that carry what arrives, and the longest outage. */
+/** The processes and shards that carry the load, and the longest outage. */
 export function plan (scenario: Scenario): Plan {
   const load = loadOf(scenario)
   const backlog = load.memory * Math.min(fillSeconds(scenario), scenario.spoolMaxBytes / load.bytes)

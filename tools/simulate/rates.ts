@@ -1,6 +1,6 @@
 /**
- * What the processes of this gateway can do. MEASURED is to be replaced after each `npm run bench -- capacity`, together
- * with its table in docs/scaling.md; everything that simulates or plans reads what is made of it here.
+ * The measured costs of this gateway's processes. MEASURED is to be replaced after each `npm run bench -- capacity`,
+ * together with its table in docs/scaling.md; simulation and plan read the rates that are made of it here.
  */
 
 interface Measured {
@@ -33,13 +33,13 @@ export const SDK = { perCall: 1_300, perDatum: 9, perValue: 0.7 }
 export interface Cost {
   perRequest: number
   perItem: number
-  /** For each byte of an item as it was sent. */
+  /** The cost of each byte of an item as it was sent. */
   perByte: number
 }
 
 type Figure = keyof Measured
 
-/** What requests of few and of many items, and of small and of large ones, cost differently. */
+/** The cost of a request by its items and bytes, from requests with few and many, small and large items. */
 function logCost (figure: Figure): Cost {
   const per = ITEM_FIGURES.has(figure) ? 10 : 1
   const one = MEASURED['1 × 100'][figure]
@@ -57,19 +57,19 @@ function metricCost (figure: Figure): Cost {
   return { perRequest: one - perItem, perItem, perByte: 0 }
 }
 
-/** Measured for an item, not for a request. */
+/** Figures that are measured for an item, not for a request. */
 const ITEM_FIGURES: ReadonlySet<Figure> = new Set(['forwarder', 'redisDeliver'])
 
 const costs = (figure: Figure) => ({ logs: logCost(figure), metrics: metricCost(figure) })
 
 export const RATES = {
-  /** A web process, from the request to the durable append, and Redis for the same. */
+  /** The cost of a web process from the request to the durable append, and of Redis for the same. */
   web: costs('web'),
   redisAppend: costs('redisAppend'),
-  /** A forwarder, from the lease to its settlement, and Redis for the same. */
+  /** The cost of a forwarder from the lease to its settlement, and of Redis for the same. */
   forwarder: costs('forwarder'),
   redisDeliver: costs('redisDeliver'),
-  /** Bytes of the memory of Redis for what waits, of which `perByte` is for each byte of the lines. */
+  /** Bytes of the memory of Redis for waiting items; `perByte` counts for each byte of their lines. */
   redisMemory: redisMemory()
 }
 

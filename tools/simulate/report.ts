@@ -73,7 +73,7 @@ export function costRows ({ aggregated, direct, calls }: Costs): string[][] {
   ]
 }
 
-/** Three digits, or all of an integer part. */
+/** A number with three digits, or with its whole integer part. */
 export function short (value: number): string {
   if (value === 0) return '0'
   return Math.abs(value) >= 100 ? count(Math.round(value)) : String(Number(value.toPrecision(3)))

@@ -4,29 +4,29 @@ import { intervalOf, type Interval } from './interval.js'
 import type { Outage, Scenario } from './scenario.js'
 import { Simulation, type Reading } from './simulation.js'
 
-/** How closely the end of a drain is known. */
+/** The step of the simulation, and so the precision of a drain's end. */
 const STEP_SECONDS = 0.25
-/** Besides the flush interval: what waits for so long is on its way. */
+/** An item that waits for no longer than this beyond the flush interval is on its way. */
 const ON_ITS_WAY_SECONDS = 2
 
-/** How an outage was got over. */
+/** The recovery from an outage. */
 export interface Recovery extends Outage {
-  /** Items that waited at its end, and the bytes of the spool. */
+  /** Items that waited at the end of the outage, and the bytes of the spool. */
   backlogItems: number
   backlogBytes: number
-  /** From its end to the first items delivered; null when none were until the end of the run. */
+  /** From the end of the outage to the first items delivered; null when the run has ended before. */
   firstDeliverySeconds: number | null
-  /** From its end until no more waited than is on its way; null when more did at the end of the run. */
+  /** From the end of the outage until all waiting items were on their way; null when the run has ended before. */
   drainSeconds: number | null
 }
 
 export interface Result {
   intervals: Interval[]
   last: Reading
-  /** Of everything delivered, in milliseconds. */
+  /** Percentiles of the delays of all delivered items, in milliseconds. */
   p50: number | null
   p99: number | null
-  /** The largest at the end of a step. */
+  /** The largest backlog at the end of a step. */
   maxBacklogItems: number
   maxBacklogBytes: number
   maxOldestMs: number

@@ -23,7 +23,7 @@ export interface Flow {
   destinations: number
   /** Distinct metrics of all namespaces together. */
   series: number
-  /** Of each series and minute; Infinity: no value comes twice. */
+  /** Distinct values of each series and minute; Infinity: no value comes twice. */
   distinctValues: number
 }
 
@@ -36,11 +36,11 @@ export interface Outage {
 export interface Scenario {
   flows: Flow[]
   seconds: number
-  /** After which no more requests come. */
+  /** Seconds after which no more requests come. */
   arrivalSeconds: number
-  /** 0: one process is web and forwarder, on the embedded spool. */
+  /** Shards of Redis; 0: one process is web and forwarder, on the embedded spool. */
   redisShards: number
-  /** Of each shard. */
+  /** Bytes of memory of each shard. */
   redisMemoryBytes: number
   webs: number
   forwarders: number
@@ -50,7 +50,7 @@ export interface Scenario {
   spoolMaxBytes: number
   /** Calls per second that AWS takes. */
   quotaTps: Record<FlowKind, number>
-  /** Of one call. */
+  /** Milliseconds that one call takes. */
   latencyMs: number
   outages: Outage[]
   seed: number
@@ -80,13 +80,13 @@ export const DEFAULT_FLOWS: Record<FlowKind, Flow> = {
   metrics: { kind: 'metrics', requestsPerSecond: 0, itemsPerRequest: 1, itemBytes: 150, destinations: 4, series: 1_000, distinctValues: 500 }
 }
 
-/** What one item of a flow weighs. */
+/** The bytes of one item of a flow. */
 export interface ItemSizes {
-  /** Against the limit of a batch. */
+  /** Bytes that count against the limit of a batch. */
   counted: number
-  /** In the spool, its share of the record included. */
+  /** Bytes in the spool, the item's share of the record included. */
   stored: number
-  /** In the memory of Redis. */
+  /** Bytes in the memory of Redis. */
   memory: number
 }
 
@@ -95,7 +95,7 @@ export function sizesOf (flow: Flow): ItemSizes {
   return { counted, stored, memory: stored * RATES.redisMemory.perByte + RATES.redisMemory.perRequest / flow.itemsPerRequest }
 }
 
-/** Measured on records as intake writes them. */
+/** The bytes of items, measured on records as intake writes them. */
 function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSizes, 'memory'> {
   const time = Date.UTC(2026)
   if (kind === 'logs') {

@@ -10,17 +10,17 @@ import { Destination, type Cohort } from './destination.js'
 import { leaseCost, requestMicros } from './lease-cost.js'
 import { RATES } from './rates.js'
 import { FLOW_KINDS, PACE_TPS, sizesOf, type Flow, type FlowKind, type Scenario } from './scenario.js'
-import { Server } from './server.js'
+import { CpuQueue } from './cpu-queue.js'
 
 /** Requests that came in one tick, a small part of a flush interval, are seen at its end. */
 const TICKS = 20
 const MAX_TICK_MS = 50
-/** A web process that is behind by more answers 503. */
+/** A web process whose event loop is later than this answers 503. */
 const MAX_WEB_QUEUE_MS: number = ConfigSchema.properties.MAX_EVENT_LOOP_DELAY_MS.default
 /** COMMAND_TIMEOUT_MS of the spool in Redis: a command that waits for longer is answered 503. */
 const MAX_REDIS_QUEUE_MS = 5_000
 
-/** Of what a delivery costs Redis, the part before its call; an assumption, for a delivery that fails costs no more. */
+/** The share of a delivery's cost in Redis before its call, an assumption: a delivery that fails costs no more. */
 const TAKE_SHARE = 0.5
 
 export const REFUSALS = ['web', 'redis', 'memory', 'spool'] as const
@@ -28,31 +28,31 @@ export type Refusal = typeof REFUSALS[number]
 
 /** Everything counted since the start. */
 export interface Totals {
-  /** Items. */
+  /** Items that came. */
   offered: number
   accepted: number
   refused: Record<Refusal, number>
   delivered: number
-  /** Items that no forwarder has under way, and that one has. */
+  /** Items that no forwarder has under way, and items that a forwarder has under way. */
   waiting: number
   leased: number
-  /** Of the spool, and of the memory of Redis. */
+  /** Bytes of the spool, and of the memory of Redis. */
   bytes: number
   memory: number
   calls: Record<FlowKind, { made: number, taken: number, throttled: number, failed: number }>
-  /** Milliseconds of all calls that waited for the pace. */
+  /** Milliseconds that calls have waited for the rate limiter. */
   paced: Record<FlowKind, number>
 }
 
-/** What has happened between two reports. */
+/** The state of a simulation at one moment. */
 export interface Reading {
   /** Seconds from the start. */
   at: number
   totals: Totals
   delays: Delays
-  /** Of the oldest item that is not delivered, in milliseconds. */
+  /** Age of the oldest item that is not delivered, in milliseconds. */
   oldestMs: number
-  /** Milliseconds that each was busy since the start, for one of them; `slots`: of the kind that has more under way. */
+  /** Milliseconds that one process or slot was busy since the start, in the mean; `slots` of the busier kind. */
   busy: { web: number, forwarder: number, redis: number, slots: number }
   away: boolean
   /** Destinations with items that wait because a delivery has failed. */
@@ -65,7 +65,7 @@ interface Event extends Due {
 
 /** One of the deliveries that a forwarder has under way at once. */
 interface Slot {
-  process: Server
+  forwarder: CpuQueue
 }
 
 interface Lease {
@@ -76,7 +76,7 @@ interface Lease {
   /** Calls still to be made. */
   callsLeft: number
   microsPerCall: number
-  /** CPU of Redis, when it was delivered. */
+  /** Microseconds of CPU of Redis for the settlement of a delivered lease. */
   settleMicros: number
   progress: boolean
 }
@@ -86,7 +86,7 @@ interface Source {
   destinations: Destination[]
   /** Requests that have come. */
   requests: number
-  /** Whose turn it is. */
+  /** Index of the destination whose turn it is. */
   turn: number
 }
 
@@ -110,18 +110,18 @@ export class Simulation {
   readonly #events = new DueQueue<Event>()
   readonly #due = byKind(() => new DueQueue<Destination>())
   readonly #idle: Record<FlowKind, Slot[]>
-  /** Of each kind. */
+  /** Slots of each kind. */
   readonly #slotCount: number
   readonly #wakes: Record<FlowKind, Event>
   readonly #paces: Record<FlowKind, LocalRateLimiter>
   readonly #cloudwatch: CloudWatch
-  readonly #web: Server
-  readonly #forwarders: Server[]
-  readonly #redis: Server[]
+  readonly #web: CpuQueue
+  readonly #forwarders: CpuQueue[]
+  readonly #redis: CpuQueue[]
   readonly #sources: Source[]
   readonly #leases = new Set<Lease>()
   readonly #random: Random
-  /** Of all shards. */
+  /** Bytes of memory of all shards. */
   readonly #memoryBytes: number
   #delays = new Delays()
   /** Milliseconds from the start. */
@@ -133,11 +133,11 @@ export class Simulation {
     this.#tickMs = Math.min(MAX_TICK_MS, scenario.flushIntervalMs / TICKS)
     const { redisShards, redisMemoryBytes, webs, forwarders, concurrency, quotaTps, outages, seed } = scenario
     const embedded = redisShards === 0
-    this.#web = new Server(embedded ? 1 : webs)
-    this.#forwarders = embedded ? [this.#web] : Array.from({ length: forwarders }, () => new Server(1))
-    this.#redis = Array.from({ length: redisShards }, () => new Server(1))
+    this.#web = new CpuQueue(embedded ? 1 : webs)
+    this.#forwarders = embedded ? [this.#web] : Array.from({ length: forwarders }, () => new CpuQueue(1))
+    this.#redis = Array.from({ length: redisShards }, () => new CpuQueue(1))
     this.#memoryBytes = embedded ? Infinity : redisShards * redisMemoryBytes
-    const slots = Array.from({ length: concurrency }, () => this.#forwarders.map(process => ({ process }))).flat()
+    const slots = Array.from({ length: concurrency }, () => this.#forwarders.map(forwarder => ({ forwarder }))).flat()
     this.#slotCount = slots.length
     this.#idle = byKind(() => [...slots])
     this.#paces = byKind(kind => new LocalRateLimiter({ cap: PACE_TPS[kind], now: () => this.#now }))
@@ -159,12 +159,13 @@ export class Simulation {
     this.#now = end
   }
 
-  /** What has happened; the delays since the last reading. */
+  /** The state now; its delays are those since the last reading. */
   read (): Reading {
     const delays = this.#delays
     this.#delays = new Delays()
     const now = this.#now
-    const mean = (servers: Server[]): number => servers.length === 0 ? 0 : servers.reduce((sum, server) => sum + server.busy(now), 0) / servers.length
+    const mean = (queues: CpuQueue[]): number =>
+      queues.length === 0 ? 0 : queues.reduce((sum, queue) => sum + queue.busy(now), 0) / queues.length
     const slotMs = { ...this.#slotMs }
     for (const { destination, takenAt } of this.#leases) slotMs[destination.flow.kind] += now - takenAt
     return {
@@ -250,12 +251,12 @@ export class Simulation {
     totals.waiting += items
     totals.bytes += items * sizes.stored
     totals.memory += items * sizes.memory
-    // Spread evenly over the tick.
+    // The requests of a tick are spread evenly over it.
     const firstAt = this.#now - this.#tickMs * fitting / (fitting + 1)
     destination.append(items, firstAt, this.#now)
   }
 
-  /** Gives what is due to the forwarders that have nothing better to do. */
+  /** Gives due destinations to idle slots. */
   #dispatch (kind: FlowKind): void {
     const due = this.#due[kind]
     const idle = this.#idle[kind]
@@ -282,7 +283,7 @@ export class Simulation {
 
   #prepareCall (lease: Lease): void {
     const { kind } = lease.destination.flow
-    this.#at(lease.slot.process.work(lease.microsPerCall, this.#now), () => {
+    this.#at(lease.slot.forwarder.work(lease.microsPerCall, this.#now), () => {
       const waitMs = Math.max(0, this.#paces[kind].reserve())
       this.totals.paced[kind] += waitMs
       this.#at(this.#now + waitMs, () => this.#call(lease))
@@ -343,7 +344,7 @@ export class Simulation {
   }
 }
 
-/** Of so many requests, those that fit into the room. */
+/** How many of the requests fit into the room. */
 function fits (requests: number, room: number, requestBytes: number): number {
   return Math.max(0, Math.min(requests, Math.floor(room / requestBytes)))
 }

@@ -6,9 +6,9 @@ import { DEFAULT_FLOWS, DEFAULTS, type Flow, type Scenario } from './scenario.js
 
 const GIB = 2 ** 30
 const OUTAGE = { from: 60, to: 660 }
-/** As long again as the outage, and for the last to come through. */
+/** Seconds of a run: the outage, as long again, and time for the last items to be delivered. */
 const SECONDS = 1_320
-/** A destination lives in one shard: so many on each keep all of them busy. */
+/** Destinations on each shard. A destination lives in one shard, so that it takes several to keep all shards busy. */
 const DESTINATIONS_OF_SHARD = { logs: 10, metrics: 4 }
 const LOGS: Flow = { ...DEFAULT_FLOWS.logs, destinations: 64 }
 const METRICS: Flow = { ...DEFAULT_FLOWS.metrics, destinations: 8, series: 10_000 }
@@ -25,7 +25,7 @@ interface Run {
   label: string
   flow: Flow
   scenario: Scenario
-  /** Without the outage. */
+  /** The result without the outage. */
   calm: Result
   outage: Result
 }

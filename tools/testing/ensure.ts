@@ -1,10 +1,10 @@
-/** What the tests need of the machine: finds it, installs it where it may, or says what to install. */
+/** The programs and packages that tests need: finds them, installs them where it may, or says how to install them. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../shared/root.js'
 
-/** Has a package.json of its own, so that nobody else waits for these packages. */
+/** A folder with a package.json of its own, so that nobody else waits for its packages. */
 const PACKAGES = join(ROOT, 'tools/testing/packages')
 
 /** The tests run against a real Redis. @throws Error */
@@ -24,7 +24,7 @@ export function ensureChromium (): void {
   throw new Error('Chromium could not be installed. Install it with your package manager (package "chromium"), or set CHROMIUM to the path of a Chromium or Chrome, and run the tests again.')
 }
 
-/** Installs what only slow tests need, unless it is there. @throws Error */
+/** Installs the packages that only slow tests need, unless they are there. @throws Error */
 export function ensurePackages (): void {
   const installed = join(PACKAGES, 'node_modules/.package-lock.json')
   if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(PACKAGES, 'package-lock.json')).mtimeMs) return

@@ -26,7 +26,7 @@ const REPORTS = '.tap/reports'
 const COVERAGE = '.tap/coverage'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
-/** Of a test that does not set its own. */
+/** The time limit of a test file that does not set its own. */
 const TEST_TIMEOUT_SECONDS = 240
 const FILE_TIMEOUT_MS = 600_000
 const INTERRUPTED = 130
@@ -38,9 +38,9 @@ const screen = createScreen(process.stdout)
 interface Options {
   suffix: string
   jobs: number
-  /** Whether the lines that the tests and their children run are summed up, too. */
+  /** Whether the coverage of the tests and their child processes is summed up, too. */
   coverage: boolean
-  /** The files to run; none: all. */
+  /** The files to run; empty: all. */
   named: string[]
 }
 
@@ -63,14 +63,14 @@ function testFile (name: string): TestFile {
 
 /** @returns the exit code */
 async function runTap (args: string[]): Promise<number> {
-  // On a terminal, and without CI, the reporter writes everything anew whenever something changes.
+  // On a terminal, without CI, the reporter would write everything anew at every change.
   const env = { ...process.env, CI: 'true' }
   const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
   const [code] = await once(tap, 'close') as [number | null]
   return code ?? 1
 }
 
-/** Shows what has failed, and sums up. @returns the exit code */
+/** Shows the failed tests, and sums up. @returns the exit code */
 function judge (files: TestFile[]): Promise<number> {
   return runTap(['--reporter=terse', ...files.map(({ report }) => report)])
 }
@@ -92,14 +92,14 @@ async function runTests (options: Options): Promise<number> {
       ...(options.coverage && { NODE_V8_COVERAGE: join(ROOT, COVERAGE) }),
       TEST_REDIS_URL: redis.url
     },
-    // Where in the sources something failed is worth the time only to who looks at a few files.
+    // Source maps cost time: they serve only a look at a few files.
     nodeArgs: [...SHORT_RUN_ARGS, ...(options.named.length > 0 ? ['--enable-source-maps'] : [])],
     onEnd ({ name }, { ok, assertions, seconds }) {
       screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${name} ${screen.style('dim', `${count(assertions)} assertions, ${seconds.toFixed(1)} s`)}`)
     }
   })
   await redis.stop()
-  // Before tap judges, which removes them.
+  // Before tap judges, as that removes the coverage.
   if (options.coverage) await runTap(['report', 'text-summary'])
   return await judge(files)
 }
@@ -114,7 +114,7 @@ const { values: { slow, browser, jobs, help, compile: compileOnly }, positionals
     help: { type: 'boolean', default: false }
   }
 })
-// With this process everything ends that it has started.
+// Every child ends with this process.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(INTERRUPTED))
 if (help) {
   process.stdout.write(USAGE)

@@ -5,9 +5,9 @@ import { dirname } from 'node:path'
 
 export interface TestFile {
   name: string
-  /** Of the compiled file. */
+  /** Path of the compiled file. */
   path: string
-  /** Where its report in TAP goes. */
+  /** Path of the file's report in TAP. */
   report: string
 }
 
@@ -28,8 +28,8 @@ export interface FileResult {
 }
 
 /**
- * Runs each file in a process of its own. tap's command would give each process loader hooks, which its threads inherit,
- * and which cost more than most tests: so the processes are plain, and tap judges what they have reported.
+ * Runs each file in a process of its own. tap's command would give each process loader hooks, which its threads
+ * inherit, and which cost more than most tests: so the processes are plain, and tap judges their reports.
  */
 export async function runFiles (files: TestFile[], options: RunOptions): Promise<void> {
   const waiting = files.values()
@@ -55,7 +55,7 @@ async function runFile ({ path, report }: TestFile, { timeoutMs, env, nodeArgs }
   process.off('exit', kill)
 
   const ok = code === 0
-  // What went wrong outside of an assertion.
+  // A failure outside of an assertion.
   if (!ok && (code === null || !/^not ok/m.test(output))) output += `\nnot ok - ${timedOut ? `no end within ${timeoutMs / 1_000} s` : signal ?? `exit code ${code}`}\n`
   mkdirSync(dirname(report), { recursive: true })
   writeFileSync(report, output)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import t, { type Test } from 'tap'
-import { startPlatform } from '../../../tools/sandbox/platform/server.js'
+import { startPlatform } from '../../../tools/sandbox/platform/platform-server.js'
 import { startMotoProcess, stopAllProcesses } from '../../../tools/shared/processes.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 

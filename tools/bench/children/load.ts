@@ -1,8 +1,8 @@
 /** Runs one load in a process of its own, so that its CPU time is its own. */
-import { runLoad } from '../load/client.js'
+import { runLoad } from '../load/own-client.js'
 import type { LoadEnd, LoadJob, LoadResult } from '../load/job.js'
 
-/** What is sent back over the channel. */
+/** The message that goes back over the channel of the child. */
 export type LoadMessage = { result: LoadResult } | { error: string }
 
 process.once('message', async ([job, end]: [LoadJob, LoadEnd]) => {

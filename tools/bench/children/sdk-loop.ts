@@ -3,7 +3,7 @@ import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, Pu
 import { PUT_LOG_EVENTS as LIMIT } from '../../../schemas/aws-limits.js'
 import { logMessage, MESSAGE_BYTES } from '../bodies.js'
 
-/** Different ones, so that no cache holds what a forwarder would have to fetch. */
+/** Batches with different events, so that they do not all stay in a cache of the CPU. */
 const BATCHES = 16
 const EVENTS_IN_BATCH = Math.min(LIMIT.MAX_EVENTS, Math.floor(LIMIT.MAX_BYTES / (MESSAGE_BYTES + LIMIT.EVENT_OVERHEAD_BYTES)))
 

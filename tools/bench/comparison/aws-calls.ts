@@ -2,26 +2,26 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench } from '../bench.js'
 import { MESSAGE_BYTES, singlePointBodies } from '../bodies.js'
 import type { Build } from '../builds.js'
-import { readLedger, resetSandbox, storedItems, watchDrain } from '../ledger.js'
+import { readLedger, resetSandbox, storedItems, watchDrain } from '../sandbox-ledger.js'
 import { EVENTS_IN_REQUEST, sendLogEvents } from '../rows/fill.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Gateway, type Server } from '../sides.js'
 import { atMost } from '../table.js'
 import { PairedFigure, sidesInTurn, type Comparison } from './comparison.js'
 
-/** The new build makes no more calls than the old one. */
+/** The highest ratio of the new build's calls to the old one's. */
 const LIMIT = 1
 /** Metrics come at a pace that every build keeps up with, as their calls depend on the time that they take. */
 const POINTS_PER_SECOND = 2_000
 const METRIC_SECONDS = 10
 const METRIC_CONNECTIONS = 64
-/** After the last item: anything sent twice comes within it. */
+/** The wait after the last item: an item that is sent twice comes within it. */
 const SETTLE_MS = 2_000
 
 const TRAFFICS = [
   {
     label: 'PutMetricData',
     api: 'PutMetricData',
-    /** How many items were sent. */
+    /** @returns the number of items that were sent */
     async send (bench: Bench, gateway: Gateway): Promise<number> {
       const { requests, accepted } = await bench.load.paced({
         port: gateway.port, path: '/metric', token: await gateway.token(), bodies: singlePointBodies(), connections: METRIC_CONNECTIONS

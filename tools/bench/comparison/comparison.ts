@@ -4,18 +4,18 @@ import { formatNumber } from '../format.js'
 import { alternate, medianInterval, ratiosOf } from '../stats.js'
 import type { Line, Table, Target } from '../table.js'
 
-/** How much more CPU the new build may use for the same work: its ratio to the old one. */
+/** The highest ratio of the new build's CPU to the old one's for the same work. */
 export const CPU_LIMIT = 1.08
 
 const SIDES = ['old', 'new'] as const
 export type SideName = typeof SIDES[number]
 
-/** The two builds, and for each what belongs to it. */
+/** A value for each of the two builds. */
 export type Pair<Value> = Record<SideName, Value>
 
 /** A row that is measured on two builds in turn. */
 export interface Comparison {
-  /** As given on the command line. */
+  /** The name of the row on the command line. */
   name: string
   title: string
   run (bench: Bench, builds: Pair<Build>): Promise<Table[]>
@@ -36,7 +36,7 @@ export class PairedFigure {
     this.#values[side].push(value)
   }
 
-  /** What the last round has measured. */
+  /** The figures of the last round, in words. */
   describeRound (): string {
     const { old: before, new: after } = this.#values
     return `${this.label} ${formatNumber(before.at(-1)!)} → ${formatNumber(after.at(-1)!)} ${this.unit} (${(after.at(-1)! / before.at(-1)!).toFixed(2)}×)`

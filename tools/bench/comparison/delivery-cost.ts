@@ -1,5 +1,5 @@
 import { MESSAGE_BYTES } from '../bodies.js'
-import { resetSandbox } from '../ledger.js'
+import { resetSandbox } from '../sandbox-ledger.js'
 import { drainWorker } from '../rows/delivery.js'
 import { BACKENDS, startSandbox } from '../sides.js'
 import { atMost } from '../table.js'

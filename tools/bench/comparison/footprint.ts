@@ -7,7 +7,7 @@ import { FILLED_TARGET_MB, IDLE_TARGET_MB, MB, SETTLE_MS } from '../rows/memory.
 import { measureStart, START_TARGET_SECONDS } from '../rows/start.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { atMost } from '../table.js'
-import { memoryOf } from '../usage.js'
+import { memoryOf } from '../process-usage.js'
 import { PairedFigure, sidesInTurn, type Comparison, type Pair } from './comparison.js'
 
 /** Megabytes of a gateway that has started and has taken in so many events. */

@@ -2,16 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { CONNECTIONS, type Bench } from '../bench.js'
 import type { Build } from '../builds.js'
 import { CASES, jobOf, type Case } from '../cases.js'
-import { readLedger, storedItems, watchDrain } from '../ledger.js'
+import { readLedger, storedItems, watchDrain } from '../sandbox-ledger.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Gateway, type Server, type Store } from '../sides.js'
 import { atMost } from '../table.js'
-import { cpuSeconds } from '../usage.js'
+import { cpuSeconds } from '../process-usage.js'
 import { CPU_LIMIT, PairedFigure, sidesInTurn, type Comparison, type Pair } from './comparison.js'
 
-/** Of each case: amounts and not seconds, so that a slow minute leaves no build less warm, or with less to do, than the other. */
+/**
+ * Requests of each case. Not seconds: a slow minute must leave no build less warm, or with less to do, than the other.
+ */
 const REQUESTS = { warmUp: 6_000, measured: 16_000 }
 const QUICK_REQUESTS = { warmUp: 1_000, measured: 2_000 }
-/** For what web alone still does after the last answer. */
+/** The wait after the last answer, in which web alone ends its work. */
 const SETTLE_MS = 250
 
 interface Arrangement {
@@ -37,7 +39,7 @@ async function open ({ processes }: Bench, build: Build, sandbox: Server, { back
   return { gateway, token: await gateway.token(), store }
 }
 
-/** Microseconds of CPU a request, until nothing of the load is left to do. */
+/** Microseconds of CPU for each request, until the work of all of them is done. */
 async function measure (bench: Bench, sandbox: Server, { forwarder }: Arrangement, opened: Opened, each: Case, requests: number): Promise<number> {
   const { gateway: { pid, port }, token } = opened
   const before = { cpu: cpuSeconds(pid), stored: storedItems(await readLedger(sandbox)) }
@@ -68,7 +70,7 @@ async function measureRound (bench: Bench, builds: Pair<Build>, sandbox: Server,
 
 export const requestCost: Comparison = {
   name: 'intake',
-  title: 'CPU of the gateway for each request, web alone and with the delivery of what was taken in',
+  title: 'CPU of the gateway for each request, web alone and with the delivery of the items',
   async run (bench, builds) {
     const figures = new Map(ARRANGEMENTS.map(arrangement => [arrangement, new Map(CASES.map(each =>
       [each, new PairedFigure(`${arrangement.label}: ${each.label}`, 'µs/request', atMost(CPU_LIMIT))]))]))

@@ -4,7 +4,7 @@ const HEAD_END = '\r\n\r\n'
 const STATUS_START = 'HTTP/1.1 '.length
 const CONTENT_LENGTH = /\r\ncontent-length: (\d+)/i
 
-/** One HTTP/1.1 connection that sends ready-made requests and reads no more of the answers than it must. */
+/** One HTTP/1.1 connection that sends ready-made requests, and reads only the status and the length of answers. */
 export class Connection {
   readonly #socket: Socket
   readonly #onAnswer: (status: number) => void
@@ -41,7 +41,7 @@ export class Connection {
   }
 }
 
-/** The bytes of a POST. */
+/** A POST as bytes that can be sent again and again. */
 export function postRequest (port: number, path: string, token: string | undefined, body: string): Buffer {
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
   return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n${authorization}Content-Length: ${Buffer.byteLength(body)}${HEAD_END}${body}`)

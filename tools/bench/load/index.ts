@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import type { LoadMessage } from '../children/load.js'
 import { BUILD } from '../../shared/root.js'
-import type { Processes } from '../processes.js'
+import type { BenchProcesses } from '../bench-processes.js'
 import type { LoadEnd, LoadJob, LoadResult } from './job.js'
 import { runWrk, wrkVersion } from './wrk.js'
 
@@ -13,16 +13,16 @@ export type { LoadJob, LoadResult } from './job.js'
 export interface Load {
   /** The program that sends the requests of `peak`. */
   generator: string
-  /** As fast as they are answered, for so many seconds. */
+  /** Sends requests as fast as they are answered, for so many seconds. */
   peak (job: LoadJob, seconds: number): Promise<LoadResult>
-  /** As many as asked for, as fast as they are answered. @throws Error unless all are accepted */
+  /** Sends so many requests, as fast as they are answered. @throws Error unless all are accepted */
   all (job: LoadJob, amount: number): Promise<LoadResult>
-  /** At an even rate per second. */
+  /** Sends requests at an even rate per second. */
   paced (job: LoadJob, rate: number, seconds: number): Promise<LoadResult>
 }
 
-/** `wrk` where there is one; else, and where wrk cannot do it, a client of our own. */
-export function createLoad (processes: Processes): Load {
+/** A load of `wrk` where it is installed and can make the load, else of a client of our own. */
+export function createLoad (processes: BenchProcesses): Load {
   const wrk = wrkVersion()
   const own = (job: LoadJob, end: LoadEnd): Promise<LoadResult> => runOwnClient(processes, job, end)
   return {
@@ -37,7 +37,7 @@ export function createLoad (processes: Processes): Load {
   }
 }
 
-async function runOwnClient (processes: Processes, job: LoadJob, end: LoadEnd): Promise<LoadResult> {
+async function runOwnClient (processes: BenchProcesses, job: LoadJob, end: LoadEnd): Promise<LoadResult> {
   const child = fork(join(BUILD, 'tools/bench/children/load.js'), { detached: true })
   const answer = once(child, 'message') as Promise<[LoadMessage]>
   const ended = once(child, 'exit').then((): never => { throw new Error('the load generator has ended without a result') })

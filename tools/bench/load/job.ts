@@ -1,9 +1,9 @@
 export interface LoadJob {
   port: number
   path: string
-  /** Absent: no Authorization header. */
+  /** The access token; absent: requests have no Authorization header. */
   token?: string
-  /** Sent in turn. */
+  /** The bodies of the requests, sent in turn. */
   bodies: string[]
   connections: number
   /** Requests under way on a connection at once; 1 when absent. */
@@ -18,12 +18,12 @@ export type LoadEnd =
   | { seconds: number, rate: number }
 
 export interface LoadResult {
-  /** Answered. */
+  /** Requests that were answered. */
   requests: number
-  /** Of these, answered with a 2xx. */
+  /** Requests that were answered with a 2xx. */
   accepted: number
   seconds: number
-  /** Of the load generator. */
+  /** Seconds of CPU that the load generator used. */
   cpuSeconds: number
   /** Milliseconds; in an open loop from when a request was due, else from when it was sent. */
   latency: { p50: number, p99: number, max: number }

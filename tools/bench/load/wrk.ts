@@ -2,14 +2,14 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Processes } from '../processes.js'
-import { cpuSeconds } from '../usage.js'
+import type { BenchProcesses } from '../bench-processes.js'
+import { cpuSeconds } from '../process-usage.js'
 import type { LoadJob, LoadResult } from './job.js'
 
-/** Its CPU time has to be read before it ends. */
+/** How often the CPU time of wrk is read, as it cannot be read after wrk has ended. */
 const CPU_POLL_MS = 50
 
-/** Its version; null when it is not on the PATH. */
+/** The version of wrk; null when wrk is not on the PATH. */
 export function wrkVersion (): string | null {
   const { stdout, error } = spawnSync('wrk', ['-v'], { encoding: 'utf8' })
   return error === undefined ? /^wrk [^ ]+/.exec(stdout)?.[0] ?? 'wrk' : null
@@ -36,7 +36,7 @@ end
  * @param seconds a whole number
  * @throws Error when a connection breaks
  */
-export async function runWrk (processes: Processes, job: LoadJob, seconds: number): Promise<LoadResult> {
+export async function runWrk (processes: BenchProcesses, job: LoadJob, seconds: number): Promise<LoadResult> {
   const folder = processes.folder()
   const file = join(folder, 'post.lua')
   writeFileSync(file, script(job))
@@ -49,7 +49,7 @@ export async function runWrk (processes: Processes, job: LoadJob, seconds: numbe
     try {
       cpu = cpuSeconds(child.pid!)
     } catch {
-      // It has just ended.
+      // wrk has just ended.
     }
   }, CPU_POLL_MS)
   let output = ''

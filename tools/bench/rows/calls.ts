@@ -3,7 +3,7 @@ import { PUT_LOG_EVENTS as LIMIT } from '../../../schemas/aws-limits.js'
 import { ConfigSchema } from '../../../schemas/config.js'
 import type { Bench, Row } from '../bench.js'
 import { MESSAGE_BYTES, singlePointBodies } from '../bodies.js'
-import { readLedger, resetSandbox, storedItems, watchDrain } from '../ledger.js'
+import { readLedger, resetSandbox, storedItems, watchDrain } from '../sandbox-ledger.js'
 import type { LoadResult } from '../load/index.js'
 import { openStore, startGateway, startSandbox, type Backend, type Gateway, type Server, type Store } from '../sides.js'
 import { atMost, type Line, type Table } from '../table.js'
@@ -13,7 +13,7 @@ const METRICS_TARGET = 1.2
 const LOGS_TARGET = 1.1
 const FLUSH_SECONDS: number = ConfigSchema.properties.FLUSH_INTERVAL_MS.default / 1_000
 const METRIC_LOAD = { connections: 64, pipelining: 2 }
-/** After the last item: anything sent twice comes within it. */
+/** The wait after the last item: an item that is sent twice comes within it. */
 const SETTLE_MS = 2_000
 
 interface Arrangement {
@@ -22,7 +22,7 @@ interface Arrangement {
   forwarders: Array<'on' | 'off' | 'only'>
 }
 
-/** The first one takes the requests. */
+/** The processes of each arrangement; the first process takes the requests. */
 const ARRANGEMENTS: Arrangement[] = [
   { label: 'embedded', backend: 'embedded', forwarders: ['on'] },
   { label: 'Redis, one forwarder', backend: 'Redis', forwarders: ['on'] },
@@ -34,7 +34,7 @@ interface Traffic {
   api: 'PutMetricData' | 'PutLogEvents'
   target: number
   send (bench: Bench, gateway: Gateway): Promise<LoadResult>
-  /** Calls that the limits of AWS force, however long is waited. */
+  /** The calls that the limits of AWS force, however long items are gathered. */
   forced (items: number): number
   note: string
 }
@@ -93,7 +93,7 @@ async function measure (bench: Bench, sandbox: Server, { api, send, forced, targ
   ]
 }
 
-/** Calls that were answered with an error count as well: a put to a stream that does not exist yet, for example. */
+/** The calls that were answered with an error, which count as well: a put to a missing log stream, for example. */
 function describeErrors (errors: Record<string, number> = {}): string {
   return Object.entries(errors).map(([error, count]) => `${count} of them ${error}; `).join('')
 }

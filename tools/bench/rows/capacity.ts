@@ -1,11 +1,11 @@
 import { Redis } from 'ioredis'
 import type { Bench, Row } from '../bench.js'
 import { LOG_GROUP, logMessage, metricBody, MESSAGE_BYTES, singlePointBodies } from '../bodies.js'
-import { resetSandbox, watchDrain } from '../ledger.js'
+import { resetSandbox, watchDrain } from '../sandbox-ledger.js'
 import { openStore, startGateway, startSandbox, type Server, type Store } from '../sides.js'
 import { alternate } from '../stats.js'
 import type { Line } from '../table.js'
-import { cpuSeconds } from '../usage.js'
+import { cpuSeconds } from '../process-usage.js'
 
 const CONNECTIONS = 32
 /** Log streams, over all shards of the spool. */
@@ -13,9 +13,9 @@ const STREAMS = 16
 const LARGE_MESSAGE_BYTES = 1_000
 const REQUESTS_SHARE = 0.1
 const WARM_UP_SHARE = 0.2
-/** Of a backlog, what a worker delivers before it is measured: its code is compiled by then. */
+/** The share of a backlog that a worker delivers before it is measured: by then its code is compiled. */
 const COLD_SHARE = 0.5
-/** Of one case; what waits stays within SPOOL_MAX_BYTES. */
+/** The most items of one case, so that they fit into SPOOL_MAX_BYTES. */
 const MAX_ITEMS = 300_000
 
 interface Case {
@@ -39,7 +39,7 @@ const metrics = (items: number): Case => ({ label: `metrics, ${items} of 100 ser
 
 const CASES: Case[] = [logs(1, MESSAGE_BYTES), logs(10, MESSAGE_BYTES), logs(10, LARGE_MESSAGE_BYTES), metrics(1), metrics(20)]
 
-/** What is measured of each case. */
+/** The figures that are measured of each case. */
 const FIGURES = {
   web: { label: 'web', unit: 'µs/request' },
   redisAppend: { label: 'Redis, intake', unit: 'µs/request' },
@@ -51,7 +51,7 @@ const FIGURES = {
 type Figure = keyof typeof FIGURES
 type Figures = Record<Figure, number>
 
-/** What lies in Redis. */
+/** The memory that Redis uses, and the bytes of the stored lines. */
 async function weigh (redis: Redis): Promise<{ memory: number, lines: number }> {
   const memory = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))![1])
   const counters = await redis.keys('*:counters')
@@ -101,7 +101,7 @@ async function deliver (bench: Bench, sandbox: Server, store: Store, items: numb
 
 export const capacity: Row = {
   name: 'capacity',
-  title: 'what each request and item costs web, forwarder and Redis: the rates of npm run simulate',
+  title: 'cost of each request and item in web, forwarder and Redis: the rates of npm run simulate',
   async run (bench) {
     const sandbox = await startSandbox(bench.processes)
     const measured = new Map<Case, Figures[]>(CASES.map(each => [each, []]))
@@ -121,7 +121,7 @@ export const capacity: Row = {
       title: 'Capacity: CPU of each process, and memory of Redis',
       lines,
       notes: [
-        `Web with FORWARDER=off, ${CONNECTIONS} connections, one Redis with appendfsync everysec; then what waits is delivered by one worker to the sandbox. Log events go to ${STREAMS} streams, data points to one namespace.`,
+        `Web with FORWARDER=off, ${CONNECTIONS} connections, one Redis with appendfsync everysec; then one worker delivers the waiting items to the sandbox. Log events go to ${STREAMS} streams, data points to one namespace.`,
         'CPU of all threads. Of a delivery, the second half is measured.'
       ]
     }]

@@ -7,7 +7,7 @@ import type { Gateway } from '../sides.js'
 export const EVENTS_IN_REQUEST = 50
 const FILL_CONNECTIONS = 16
 
-/** Has log events of one stream accepted, as fast as they are taken. @throws Error unless all are */
+/** Sends log events of one stream as fast as they are accepted. @throws Error unless all are accepted */
 export async function sendLogEvents ({ load }: Bench, gateway: Gateway, items: number): Promise<LoadResult> {
   return await load.all({
     port: gateway.port,

@@ -1,19 +1,19 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { CASES, jobOf, LOG_CASES, METRIC_CASES, type Case } from '../cases.js'
-import { readLedger, resetSandbox, storedItems, watchDrain } from '../ledger.js'
+import { readLedger, resetSandbox, storedItems, watchDrain } from '../sandbox-ledger.js'
 import { BACKENDS, openStore, startBare, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast, type Line, type Table } from '../table.js'
-import { cpuSeconds } from '../usage.js'
+import { cpuSeconds } from '../process-usage.js'
 
-/** For each case of the warm-up: in its first four seconds a process is still compiling what it runs most. */
+/** Seconds of warm-up for each case: at first a process compiles the functions that it runs most. */
 const WARM_UP_SECONDS = 2
 const LOGS_TARGET = 0.8
 const METRICS_TARGET = 0.75
 
 const WARM_UP_CASES = [LOG_CASES[1]!, METRIC_CASES[0]!]
 
-/** A server, fresh for each round, and how to be rid of it. */
+/** A server, fresh for each round, and the function that closes it. */
 interface Opened {
   server: Server
   token?: string
@@ -23,7 +23,7 @@ interface Opened {
 interface Side {
   label: string
   isGateway: boolean
-  /** Whether it is judged: as `npm start` runs it. */
+  /** Whether the target holds for this side, as `npm start` runs it. */
   isJudged: boolean
   delivers: boolean
   open (bench: Bench, sandbox: Server): Promise<Opened>
@@ -68,7 +68,7 @@ interface Sample {
   rate: number
   /** Requests per CPU-second of the server. */
   cpuRate: number
-  /** Of the accepted items, the share that reached the sandbox meanwhile. */
+  /** The share of the accepted items that reached the sandbox meanwhile. */
   deliveredShare: number
   /** Cores that the load generator used. */
   generatorCores: number
@@ -85,7 +85,7 @@ async function measure (bench: Bench, sandbox: Server, side: Side, opened: Opene
   const stored = storedItems(await readLedger(sandbox)) - before.stored
   if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to ${each.path} were refused`)
   const items = requests * each.items
-  // What this load has left behind is not the next one's to deliver.
+  // The items of this load must not be delivered while the next load is measured.
   if (side.delivers) await watchDrain(sandbox, before.stored + items)
   return {
     rate: requests / seconds,
@@ -143,7 +143,7 @@ export const intake: Row = {
     const notes = [
       `${CONNECTIONS} connections, ${bench.seconds} s a round after ${WARM_UP_CASES.length * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, what a load leaves behind delivered before the next, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
       'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. FORWARDER=off is web alone.',
-      'The ratio per CPU-s counts the CPU of the Node process only; what the forwarder uses for delivery is in it, Redis is not.',
+      'The ratio per CPU-s counts the CPU of the Node process only; deliveries are in it, Redis is not.',
       `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core (${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`
     ]
     const table = (title: string, cases: Case[], limit: number): Table => ({ title, lines: cases.flatMap(each => linesOf(samples, each, limit)), notes })

@@ -1,6 +1,6 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody } from '../bodies.js'
-import { resetSandbox, watchDrain } from '../ledger.js'
+import { resetSandbox, watchDrain } from '../sandbox-ledger.js'
 import type { LoadJob } from '../load/index.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
@@ -9,9 +9,9 @@ import { atMost, type Line } from '../table.js'
 const TARGET = 1.5
 const SHARE_OF_PEAK = 0.7
 const EVENTS = 10
-/** At the peak, then at the rate that is measured. */
+/** Seconds of warm-up at the peak, then at the rate that is measured. */
 const WARM_UP_SECONDS = { peak: 4, paced: 1 }
-/** As long as the rounds of other rows: in 4 s a pause of the machine of 40 ms is one request in a hundred. */
+/** A round takes so many times as long as one of other rows: in 4 s a pause of 40 ms is one request in a hundred. */
 const TIMES_AS_LONG = 4
 const FORWARDERS = ['off', 'on'] as const
 type Forwarder = typeof FORWARDERS[number]
@@ -30,7 +30,7 @@ async function withGateway<T> (bench: Bench, sandbox: Server, backend: Backend, 
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder })
   const job = { port: gateway.port, path: '/logEvents', token: await gateway.token(), bodies: [logBody(EVENTS)], connections: CONNECTIONS }
   const { accepted } = await bench.load.peak(job, WARM_UP_SECONDS.peak)
-  // What the warm-up has left behind would be delivered beside what is measured.
+  // The items of the warm-up would be delivered while the load is measured.
   if (forwarder === 'on') await watchDrain(sandbox, accepted * EVENTS)
   const measured = await measure(job)
   await gateway.kill()
@@ -39,7 +39,7 @@ async function withGateway<T> (bench: Bench, sandbox: Server, backend: Backend, 
   return measured
 }
 
-/** With the forwarder on. */
+/** The peak rate of a gateway with its forwarder on. */
 async function findPeak (bench: Bench, sandbox: Server, backend: Backend): Promise<number> {
   return await withGateway(bench, sandbox, backend, 'on', async job => {
     const { requests, seconds } = await bench.load.peak(job, bench.seconds)
@@ -86,7 +86,7 @@ export const latency: Row = {
       title: `Latency: p99 of POST /logEvents with ${EVENTS} events at ${100 * SHARE_OF_PEAK} % of the peak rate`,
       lines,
       notes: [
-        `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, and what it has left behind delivered before the row is measured.`,
+        `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, whose items are delivered before the row is measured.`,
         'The peak is that of the forwarder on, under the load generator of the other rows, found anew each round, as the machine may be faster or slower by then; the rate is the same for both sides of a round.',
         `Sent at even intervals by a client of our own, as wrk knows no rate: ${CONNECTIONS} connections, a tick of 1 ms. Latency counts from when a request was due, so waiting for a free connection is in it.`,
         `That client used ${spreadOf(cores).median.toFixed(2)} of a core (at most ${Math.max(...cores).toFixed(2)}).`

@@ -3,7 +3,7 @@ import type { Bench, Row } from '../bench.js'
 import { MESSAGE_BYTES } from '../bodies.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { atMost, type Line } from '../table.js'
-import { memoryOf, type Memory } from '../usage.js'
+import { memoryOf, type Memory } from '../process-usage.js'
 import { sendLogEvents } from './fill.js'
 
 export const MB = 1_000_000

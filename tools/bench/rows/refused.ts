@@ -1,13 +1,13 @@
 import { CONNECTIONS, type Bench, type Row } from '../bench.js'
 import { logBody } from '../bodies.js'
 import type { LoadResult } from '../load/index.js'
-import { resetSandbox, watchDrain } from '../ledger.js'
+import { resetSandbox, watchDrain } from '../sandbox-ledger.js'
 import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Server } from '../sides.js'
 import { alternate, ratiosOf } from '../stats.js'
 import { atLeast, type Line } from '../table.js'
 
 const TARGET = 1.5
-/** For each side. */
+/** Seconds of warm-up for each side. */
 const WARM_UP_SECONDS = 2
 
 interface Rates {
@@ -16,7 +16,7 @@ interface Rates {
   generatorCores: number[]
 }
 
-/** Well-formed, and signed by somebody else. */
+/** The token with another signature. */
 function forge (token: string): string {
   const [head, claims, signature] = token.split('.') as [string, string, string]
   return `${head}.${claims}.${[...signature].reverse().join('')}`
@@ -36,7 +36,7 @@ async function measureRound (bench: Bench, sandbox: Server, backend: Backend, ro
     const result = await load(side, bench.seconds)
     const expected = side === 'accepted' ? result.requests : 0
     if (result.accepted !== expected) throw new Error(`${result.accepted} of ${result.requests} requests were accepted, not ${expected}`)
-    // What it has left behind is not the next one's to deliver.
+    // The items of this load must not be delivered while the next load is measured.
     items += result.accepted
     await watchDrain(sandbox, items)
     rates[side].push(result.requests / result.seconds)

@@ -1,33 +1,33 @@
 import type { Bench, Row } from '../bench.js'
 import { logBody } from '../bodies.js'
-import { resetSandbox, watchDrain } from '../ledger.js'
+import { resetSandbox, watchDrain } from '../sandbox-ledger.js'
 import { openStore, startGateway, startSandbox, type Gateway, type Server } from '../sides.js'
 import { alternate, ratiosOf, spreadOf } from '../stats.js'
 import { atLeast } from '../table.js'
-import { cpuSeconds } from '../usage.js'
+import { cpuSeconds } from '../process-usage.js'
 
 const TARGET = 1.8
 const EVENTS = 10
 const STREAMS = 16
 const CONNECTIONS_OF_EACH = 16
-/** Of the items of the bench, for each pair: a process that has half as much to do would compile its code for half as much. */
+/** The share of the bench's items with which each pair of processes warms up, so that each compiles its code before. */
 const WARM_UP_SHARE = 0.4
 const MEASURED_SHARE = 0.1
 
-/** Web processes, and as many forwarders. */
+/** Numbers of web processes, with as many forwarders. */
 const SIZES = [1, 2] as const
 type Size = typeof SIZES[number]
 
 interface Measured {
   /** Items accepted and delivered per second of the clock. */
   rate: number
-  /** Items per second that the processes could take in and deliver, had each pair of them one core. */
+  /** Items per second that the processes could take in and deliver if each pair of them had one core. */
   capacity: number
   /** Items per CPU-second of Redis. */
   redisRate: number
 }
 
-/** Has items accepted by all of these, and waits until they are delivered. */
+/** Sends items to all of these web processes, and waits until they are delivered. */
 async function sendAndDeliver (bench: Bench, sandbox: Server, webs: Gateway[], items: number): Promise<void> {
   const bodies = Array.from({ length: STREAMS }, (_body, stream) => logBody(EVENTS, `stream-${stream}`))
   const tokens = await Promise.all(webs.map(web => web.token()))

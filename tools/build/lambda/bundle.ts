@@ -5,11 +5,11 @@ import { rolldown } from 'rolldown'
 
 /** The oldest Node that the functions run on. */
 const OLDEST_NODE = 'node20'
-/** Functions, each a file of this name in lambda/ that exports `handler`. */
+/** The names of the functions; lambda/ has a file for each, which exports `handler`. */
 export const FUNCTIONS = ['metering', 'authorizer'] as const
 export type FunctionName = typeof FUNCTIONS[number]
 
-/** Of the file in the zip, so that the same source makes the same zip. */
+/** The time of the files in a zip, so that the same source makes the same zip. */
 const MODIFIED = '1980-01-02T00:00:00'
 
 export interface Bundle {
@@ -21,8 +21,8 @@ export interface Bundle {
 }
 
 /**
- * Writes one zip for each function, with everything in it, to be configured as `index.handler`. What is imported when
- * it is needed, the AWS SDK, lies in files of its own, so that a cold start does not read it.
+ * Writes one zip for each function, with all of its packages, to be configured as `index.handler`. The AWS SDK, which
+ * is imported when it is needed, lies in files of its own, so that a cold start does not read it.
  */
 export async function bundleFunctions (outDir: string): Promise<Bundle[]> {
   await mkdir(outDir, { recursive: true })
@@ -37,7 +37,7 @@ export async function bundleFunctions (outDir: string): Promise<Bundle[]> {
 
 async function bundle (name: FunctionName): Promise<Array<{ name: string, code: Uint8Array }>> {
   const modules = await rolldown({
-    // the sources when run from sources, what was built of them else
+    // The source when this file is a source, else the compiled file.
     input: { index: join(import.meta.dirname, '../../../lambda', `${name}${extname(import.meta.filename)}`) },
     platform: 'node',
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] }, mainFields: ['module', 'main'] },

@@ -1,9 +1,9 @@
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 import { decodeToken, encodeToken, flagOf, integerOf, textOf, textsOf, type Answer, type Input } from '../input.js'
 import { compileFilterPattern } from './filter-pattern.js'
 import { MAX_PAGE_EVENTS } from './get-log-events.js'
-import { pageLimitOf, requireIdentifiedGroup } from './names.js'
-import { compare, encodePosition, lowerBound, type LogEvent, type LogGroup, type LogStore, type LogStream, type Position } from './store.js'
+import { pageLimitOf, requireIdentifiedGroup } from './log-names.js'
+import { compare, encodePosition, lowerBound, type LogEvent, type LogGroup, type LogStore, type LogStream, type Position } from './log-store.js'
 
 interface Cursor extends Position {
   ascending: boolean
@@ -57,7 +57,10 @@ function selectStreams (group: LogGroup, input: Input): LogStream[] {
   })
 }
 
-/** The first `limit` matches of one stream in the given direction, from the cursor on. The end of the range is inclusive. */
+/**
+ * The first `limit` matches of one stream in the given direction, from the cursor on. The end of the range is
+ * inclusive.
+ */
 function search (stream: LogStream, range: { start: number, end: number }, cursor: Cursor | null, ascending: boolean, matches: (message: string) => boolean, limit: number): Found[] {
   const events = stream.events()
   let first = lowerBound(events, { timestamp: range.start, sequence: 0 })

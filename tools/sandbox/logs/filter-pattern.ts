@@ -1,13 +1,13 @@
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 
 const TERM = /([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))\s*/y
 const UNQUOTED = /^[\p{L}\p{N}_]+$/u
 
 /**
- * Compiles a filter pattern made of terms: every plain term has to occur in the message, none with a minus in front, and
- * at least one of those with a question mark. A term with other characters than letters, digits and `_` is quoted.
+ * Compiles a filter pattern made of terms: every plain term has to occur in the message, none with a minus in front,
+ * and at least one of those with a question mark. A term with other characters than letters, digits and `_` is quoted.
  * Case matters.
- * @throws ApiError for a pattern that is malformed, and for JSON and space-delimited patterns
+ * @throws AwsError for a pattern that is malformed, and for JSON and space-delimited patterns
  */
 export function compileFilterPattern (pattern: string): (message: string) => boolean {
   const text = pattern.trim()

@@ -1,16 +1,19 @@
 import { PUT_LOG_EVENTS } from '../../../schemas/aws-limits.js'
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 import { flagOf, integerOf, textOf, type Answer, type Input } from '../input.js'
-import { pageLimitOf, requireIdentifiedGroup, requireStream } from './names.js'
-import { decodePosition, encodePosition, lowerBound, type LogEvent, type LogStore, type Position } from './store.js'
+import { pageLimitOf, requireIdentifiedGroup, requireStream } from './log-names.js'
+import { decodePosition, encodePosition, lowerBound, type LogEvent, type LogStore, type Position } from './log-store.js'
 
 export const MAX_PAGE_EVENTS = 10_000
 const MAX_PAGE_BYTES = 1_048_576
 
-/** Before any event, and the end of an empty stream. */
+/** The position before any event, which is the end of an empty stream, too. */
 const BEGINNING: Position = { timestamp: 0, sequence: 0 }
 
-/** A token names a gap between two events: the next forward page starts behind it, the next backward page ends before it. */
+/**
+ * A token names a gap between two events: the next forward page starts behind it, the next backward page ends before
+ * it.
+ */
 interface Token {
   forward: boolean
   position: Position

@@ -1,9 +1,9 @@
 import { LOG_GROUP_NAME, RETENTION_DAYS } from '../../../schemas/aws-limits.js'
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 import { flagOf, integerOf, textOf, type Action, type Answer, type Input } from '../input.js'
-import { groupNameOf, requireGroup, requireIdentifiedGroup, requireStream, streamNameOf } from './names.js'
+import { groupNameOf, requireGroup, requireIdentifiedGroup, requireStream, streamNameOf } from './log-names.js'
 import { byName, page } from './pages.js'
-import { LogGroup, LogStream, type LogStore } from './store.js'
+import { LogGroup, LogStream, type LogStore } from './log-store.js'
 
 const LOG_GROUP_CLASSES = ['STANDARD', 'INFREQUENT_ACCESS', 'DELIVERY', 'ESSENTIALS']
 

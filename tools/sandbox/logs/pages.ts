@@ -1,6 +1,6 @@
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 import { decodeToken, encodeToken, textOf, type Input } from '../input.js'
-import { pageLimitOf } from './names.js'
+import { pageLimitOf } from './log-names.js'
 
 const MAX_PAGE = 50
 
@@ -8,7 +8,7 @@ export function byName (a: { name: string }, b: { name: string }): number {
   return a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 }
 
-/** The page that limit and nextToken ask for. @throws ApiError */
+/** The page that limit and nextToken ask for. @throws AwsError */
 export function page<T> (found: T[], input: Input): { shown: T[], nextToken: string | undefined } {
   const limit = pageLimitOf(input, MAX_PAGE)
   const token = textOf(input, 'nextToken')

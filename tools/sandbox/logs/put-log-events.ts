@@ -1,11 +1,11 @@
 import { PUT_LOG_EVENTS } from '../../../schemas/aws-limits.js'
-import { logs, serializationError } from '../errors.js'
+import { DAY_MS } from '../../../schemas/common.js'
+import { logs, serializationError } from '../aws-error.js'
 import { listOf, type Answer, type Input } from '../input.js'
-import { requireGroup, requireStream } from './names.js'
-import type { InputLogEvent, LogStore } from './store.js'
+import { requireGroup, requireStream } from './log-names.js'
+import type { InputLogEvent, LogStore } from './log-store.js'
 import type { Subscriptions } from './subscriptions.js'
 
-const DAY_MS = 24 * 3_600_000
 const MAX_COUNTED_EVENT_BYTES = PUT_LOG_EVENTS.MAX_EVENT_BYTES + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES
 
 interface Verdict {
@@ -52,7 +52,7 @@ export function createPutLogEvents (store: LogStore, options: { now: () => numbe
   }
 }
 
-/** Checks what needs no clock and no log group, in one pass and without copying, and counts the bytes of the batch. */
+/** Checks the rules that need no clock and no log group, in one pass, and counts the bytes of the batch. */
 function readBatch (events: unknown[] | undefined): { events: InputLogEvent[], bytes: number } {
   if (events === undefined) throw logs.constraint(null, 'logEvents', 'Member must not be null')
   if (events.length < 1) throw logs.constraint('[]', 'logEvents', 'Member must have length greater than or equal to 1')

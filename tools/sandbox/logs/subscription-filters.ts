@@ -1,9 +1,9 @@
-import { ApiError, logs } from '../errors.js'
+import { AwsError, logs } from '../aws-error.js'
 import { textOf, type Action, type Input } from '../input.js'
 import { compileFilterPattern } from './filter-pattern.js'
-import { requireGroup } from './names.js'
+import { requireGroup } from './log-names.js'
 import { byName, page } from './pages.js'
-import type { LogStore } from './store.js'
+import type { LogStore } from './log-store.js'
 import type { Subscriptions } from './subscriptions.js'
 
 const MAX_FILTERS = 2
@@ -20,7 +20,7 @@ export function createSubscriptionActions (store: LogStore, subscriptions: Subsc
       const filterPattern = requirePattern(input)
       const destinationArn = textOf(input, 'destinationArn')
       if (destinationArn === undefined || destinationArn === '') throw logs.constraint(destinationArn ?? null, 'destinationArn', 'Member must not be null')
-      if (!group.subscriptionFilters.has(filterName) && group.subscriptionFilters.size >= MAX_FILTERS) throw new ApiError(400, 'LimitExceededException', 'Resource limit exceeded.')
+      if (!group.subscriptionFilters.has(filterName) && group.subscriptionFilters.size >= MAX_FILTERS) throw new AwsError(400, 'LimitExceededException', 'Resource limit exceeded.')
       if (!subscriptions.canInvoke(destinationArn)) {
         throw logs.invalidParameter('Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.')
       }
@@ -33,7 +33,7 @@ export function createSubscriptionActions (store: LogStore, subscriptions: Subsc
     DeleteSubscriptionFilter (input) {
       const group = requireGroup(store, input)
       if (!group.subscriptionFilters.delete(requireFilterName(input))) {
-        throw new ApiError(400, 'ResourceNotFoundException', 'The specified subscription filter does not exist.')
+        throw new AwsError(400, 'ResourceNotFoundException', 'The specified subscription filter does not exist.')
       }
       return { body: {} }
     },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
 import { compileFilterPattern } from './filter-pattern.js'
-import { encodePosition, type InputLogEvent, type LogGroup, type SubscriptionFilter } from './store.js'
+import { encodePosition, type InputLogEvent, type LogGroup, type SubscriptionFilter } from './log-store.js'
 
 const compress = promisify(gzip)
 
@@ -25,7 +25,7 @@ export interface SubscriptionsOptions {
   retryDelaysMs?: readonly number[]
 }
 
-/** Gives what is stored to the functions that are subscribed to it, behind the back of whoever has stored it. */
+/** Invokes the functions that are subscribed to stored log events; no PutLogEvents waits for them. */
 export class Subscriptions {
   readonly #functions = new Map<string, LambdaFunction>()
   readonly #retryDelaysMs: readonly number[]
@@ -45,7 +45,7 @@ export class Subscriptions {
     return this.#find(destinationArn) !== undefined
   }
 
-  /** Says hello to a new destination. */
+  /** Sends the message with which CloudWatch Logs checks a new destination. */
   probe (group: LogGroup, filter: SubscriptionFilter): void {
     this.#send(filter, {
       messageType: 'CONTROL_MESSAGE',
@@ -57,7 +57,7 @@ export class Subscriptions {
     })
   }
 
-  /** @param firstSequence of the first event, as the store has numbered them */
+  /** @param firstSequence the number of the first event in the store */
   deliver (group: LogGroup, logStream: string, events: readonly InputLogEvent[], firstSequence: number): void {
     for (const filter of group.subscriptionFilters.values()) {
       const matches = compileFilterPattern(filter.filterPattern)
@@ -69,12 +69,12 @@ export class Subscriptions {
     }
   }
 
-  /** Resolves when everything stored so far has been taken, or given up. */
+  /** Resolves when every stored event was taken by the functions, or given up. */
   async idle (): Promise<void> {
     while (this.#underWay.size > 0) await Promise.all(this.#underWay)
   }
 
-  /** Gives up what is under way. */
+  /** Gives up the invocations that are under way. */
   stop (): void {
     this.#closing.abort()
     this.#closing = new AbortController()

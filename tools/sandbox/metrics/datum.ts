@@ -1,20 +1,20 @@
 import { PUT_METRIC_DATA, UNITS } from '../../../schemas/aws-limits.js'
-import { cloudwatch } from '../errors.js'
+import { cloudwatch } from '../aws-error.js'
 import { listOf, numberOf, structureOf, structuresOf, textOf, type Input } from '../input.js'
-import type { Datum, Dimension } from './store.js'
+import type { Datum, Dimension } from './metric-store.js'
 import type { StatisticSet } from './statistics.js'
 
 const UNIT_SET: ReadonlySet<string> = new Set(UNITS)
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/
 
-/** @throws ApiError unless it is a list of at most `max` members */
+/** @throws AwsError unless it is a list of at most `max` members */
 export function requireAtMost (members: unknown[] | undefined, max: number, path: string): void {
   if (members !== undefined && members.length > max) {
     throw cloudwatch.invalidValue(`The collection ${path} must not have a size greater than ${max}.`)
   }
 }
 
-/** @throws ApiError unless it is there and 1 to `max` characters long */
+/** @throws AwsError unless it is there and 1 to `max` characters long */
 export function requireText (text: string | undefined, max: number, path: string): string {
   if (text === undefined) throw cloudwatch.missing(`The parameter ${path} is required.`)
   if (text.length === 0) throw cloudwatch.invalidValue(`The parameter ${path} must be longer than 0 characters.`)
@@ -22,7 +22,7 @@ export function requireText (text: string | undefined, max: number, path: string
   return text
 }
 
-/** @throws ApiError unless it is a namespace that CloudWatch has or could have */
+/** @throws AwsError unless it is a namespace that CloudWatch has or could have */
 export function requireNamespace (text: string | undefined): string {
   const namespace = requireText(text, PUT_METRIC_DATA.MAX_NAMESPACE_LENGTH, 'Namespace')
   if (namespace.startsWith(':') || !PRINTABLE_ASCII.test(namespace)) {
@@ -31,13 +31,13 @@ export function requireNamespace (text: string | undefined): string {
   return namespace
 }
 
-/** @throws ApiError unless it is one of UNITS */
+/** @throws AwsError unless it is one of UNITS */
 export function requireUnit (unit: string, path: string): string {
   if (!UNIT_SET.has(unit)) throw cloudwatch.invalidValue(`The parameter ${path} must be a value in the set [ ${UNITS.join(', ')} ].`)
   return unit
 }
 
-/** @throws ApiError unless all are dimensions that a metric can have */
+/** @throws AwsError unless a metric can have all of these dimensions */
 export function requireDimensions (members: Input[], path: string): Dimension[] {
   requireAtMost(members, PUT_METRIC_DATA.MAX_DIMENSIONS, path)
   return members.map((member, index) => {
@@ -56,7 +56,7 @@ export function requireDimensions (members: Input[], path: string): Dimension[] 
 /**
  * Reads one member of MetricData.
  * @param now Unix milliseconds
- * @throws ApiError when PutMetricData would refuse it, and with it the whole call
+ * @throws AwsError when PutMetricData would refuse it, and with it the whole call
  */
 export function readDatum (member: unknown, index: number, now: number): Datum {
   const path = `MetricData.member.${index + 1}`
@@ -148,7 +148,7 @@ function readSet (input: Input, path: string): StatisticSet {
 
 function requireInRange (given: unknown, path: string): number {
   const value = numberOf({ value: given }, 'value')
-  // written so that NaN fails it
+  // NaN must fail the comparisons.
   if (value === undefined || !(value === 0 || Math.abs(value) >= PUT_METRIC_DATA.MIN_ABSOLUTE_VALUE) || !(Math.abs(value) <= PUT_METRIC_DATA.MAX_ABSOLUTE_VALUE)) {
     throw cloudwatch.invalidValue(`The value ${String(value)} for parameter ${path} is invalid.`)
   }

@@ -1,9 +1,9 @@
-import { cloudwatch } from '../errors.js'
+import { cloudwatch } from '../aws-error.js'
 import { decodeToken, encodeToken, flagOf, integerOf, numberOf, structureOf, structuresOf, textOf, type Answer, type Input } from '../input.js'
 import { requireDimensions, requireNamespace, requireText, requireUnit } from './datum.js'
 import { alignStart, oldestReadable, requirePeriod, requireTimeRange } from './period.js'
 import { isStatistic, parsePercentile, statistic } from './statistics.js'
-import { inPeriods, type Dimension, type MetricStore } from './store.js'
+import { inPeriods, type Dimension, type MetricStore } from './metric-store.js'
 
 const MAX_QUERIES = 500
 const MAX_DATAPOINTS = 100_800

@@ -1,9 +1,9 @@
-import { cloudwatch } from '../errors.js'
+import { cloudwatch } from '../aws-error.js'
 import { numberOf, structuresOf, textOf, textsOf, type Answer, type Input } from '../input.js'
 import { requireDimensions, requireNamespace, requireText, requireUnit } from './datum.js'
 import { alignStart, oldestReadable, requirePeriod, requireTimeRange } from './period.js'
 import { isStatistic, parsePercentile, statistic } from './statistics.js'
-import { inPeriods, type MetricStore, type PeriodPoints } from './store.js'
+import { inPeriods, type MetricStore, type PeriodPoints } from './metric-store.js'
 
 const MAX_DATAPOINTS = 1_440
 

@@ -1,7 +1,7 @@
-import { cloudwatch } from '../errors.js'
+import { cloudwatch } from '../aws-error.js'
 import { decodeToken, encodeToken, structuresOf, textOf, type Answer, type Input } from '../input.js'
 import { requireText } from './datum.js'
-import type { MetricStore, Series } from './store.js'
+import type { MetricStore, Series } from './metric-store.js'
 
 const PAGE_SIZE = 500
 const RECENTLY_ACTIVE_MS = 3 * 3_600_000

@@ -1,4 +1,4 @@
-import { cloudwatch } from '../errors.js'
+import { cloudwatch } from '../aws-error.js'
 import { numberOf, type Input } from '../input.js'
 
 const SUB_MINUTE_PERIODS = [1, 5, 10, 20, 30]
@@ -23,7 +23,7 @@ export function requireTimeRange (input: Input): { start: number, end: number } 
   return { start: read('StartTime'), end: read('EndTime') }
 }
 
-/** Where the first period begins: StartTime rounded down to the minute, or to a period of less than a minute. */
+/** The start of the first period: StartTime rounded down to the minute, or to a period of less than a minute. */
 export function alignStart (start: number, period: number): number {
   const width = Math.min(period, 60) * 1_000
   return Math.floor(start / width) * width

@@ -1,8 +1,8 @@
 import { PUT_METRIC_DATA } from '../../../schemas/aws-limits.js'
-import { cloudwatch, entityTooLarge } from '../errors.js'
+import { cloudwatch, entityTooLarge } from '../aws-error.js'
 import { listOf, textOf, type Answer, type Input } from '../input.js'
 import { readDatum, requireAtMost, requireNamespace } from './datum.js'
-import type { Datum, MetricStore } from './store.js'
+import type { Datum, MetricStore } from './metric-store.js'
 
 export interface PutMetricDataOptions {
   now: () => number

@@ -7,9 +7,9 @@ export interface StatisticSet {
 
 /** The data points of one period. */
 export interface Distribution {
-  /** Value to count, of the data points that are known one by one. */
+  /** Value to count, for the data points that are known one by one. */
   values: Map<number, number>
-  /** Merged, of those that came as statistic sets. */
+  /** The merged data points that came as statistic sets. */
   set: StatisticSet | null
 }
 
@@ -57,8 +57,7 @@ export function addValue (target: Distribution, value: number, count: number): v
 }
 
 /**
- * Adds a statistic set. One whose data points all have the same value says as much as that value and its count, and
- * is kept as these.
+ * Adds a statistic set. A set whose data points all have the same value is kept as that value and its count.
  */
 export function addSet (target: Distribution, set: StatisticSet): void {
   const allEqual = set.Minimum === set.Maximum &&

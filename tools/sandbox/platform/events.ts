@@ -1,4 +1,4 @@
-import type { PlatformRoute } from './fault-plan.js'
+import type { PlatformRoute } from './platform-fault-plan.js'
 
 const CHECKS = {
   text: (value: unknown) => typeof value === 'string',
@@ -13,13 +13,13 @@ interface Schema {
   types: Map<string, Type>
 }
 
-/** @param names of the members of each type, separated by spaces */
+/** @param names the names of the members of each type, separated by spaces */
 function schema (required: string[], names: Record<Type, string>): Schema {
   const types = Object.entries(names).flatMap(([type, list]) => list.split(' ').map(name => [name, type as Type] as const))
   return { required, types: new Map(types) }
 }
 
-/** As the platform describes its events. */
+/** The schemas by which the platform describes its events. */
 const SCHEMAS = {
   meter: schema(['method', 'responseCode'], {
     text: 'api productKey application method url metadata userAgent remoteUser remoteHost httpProtocol contentType correlationId source',
@@ -49,7 +49,7 @@ const SCHEMAS = {
 
 export type EventRoute = keyof typeof SCHEMAS
 
-/** Null when the body is an event of this route, else what is wrong with it. */
+/** Null when the body is an event of this route, else the rule it breaks. */
 export function brokenEventRule (route: EventRoute, body: unknown): string | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'the body must be an object'
   const { required, types } = SCHEMAS[route]
@@ -63,7 +63,7 @@ export function brokenEventRule (route: EventRoute, body: unknown): string | nul
   return null
 }
 
-/** Client id that an event is about. */
+/** The client id of the call that an event is about. */
 export function applicationOf (body: unknown): string | undefined {
   const { application, credential } = (body ?? {}) as Record<string, unknown>
   const id = application ?? credential

@@ -1,13 +1,13 @@
-import type { PlatformFaultPlan, PlatformFaultRule } from './fault-plan.js'
-import type { MeteredEvent, PlatformLedger } from './ledger.js'
+import type { PlatformFaultPlan, PlatformFaultRule } from './platform-fault-plan.js'
+import type { MeteredEvent, PlatformLedger } from './platform-ledger.js'
 
 export type ClientStanding = 'entitled' | 'denied'
 
-/** Everything that the platform holds, and how to change it. */
+/** The content of the platform, and the methods that change it. */
 export interface PlatformSandboxState {
-  /** Clients not named here are unknown, and so denied. */
+  /** Sets the clients; a client that is not among them is unknown, and so denied. */
   setClients (clients: Record<string, ClientStanding>): void
-  /** From now on another key is the right one. */
+  /** Rotates the key that the platform takes. */
   setApiKey (key: string): void
   faults: {
     /** @throws TypeError */

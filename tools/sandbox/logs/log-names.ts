@@ -1,7 +1,7 @@
 import { LOG_GROUP_NAME, LOG_STREAM_NAME } from '../../../schemas/aws-limits.js'
-import { logs } from '../errors.js'
+import { logs } from '../aws-error.js'
 import { integerOf, textOf, type Input } from '../input.js'
-import type { LogGroup, LogStore, LogStream } from './store.js'
+import type { LogGroup, LogStore, LogStream } from './log-store.js'
 
 const GROUP_PATTERN = new RegExp(LOG_GROUP_NAME.PATTERN)
 const STREAM_PATTERN = new RegExp(LOG_STREAM_NAME.PATTERN)
@@ -15,24 +15,24 @@ function requireName (name: string | undefined, path: string, maxLength: number,
   return name
 }
 
-/** @throws ApiError unless logGroupName is there and well-formed */
+/** @throws AwsError unless logGroupName is there and well-formed */
 export function groupNameOf (input: Input): string {
   return requireName(textOf(input, 'logGroupName'), 'logGroupName', LOG_GROUP_NAME.MAX_LENGTH, GROUP_PATTERN)
 }
 
-/** @throws ApiError unless logStreamName is there and well-formed */
+/** @throws AwsError unless logStreamName is there and well-formed */
 export function streamNameOf (input: Input): string {
   return requireName(textOf(input, 'logStreamName'), 'logStreamName', LOG_STREAM_NAME.MAX_LENGTH, STREAM_PATTERN)
 }
 
-/** The log group of logGroupName. @throws ApiError */
+/** The log group of logGroupName. @throws AwsError */
 export function requireGroup (store: LogStore, input: Input): LogGroup {
   const group = store.groups.get(groupNameOf(input))
   if (group === undefined) throw logs.noGroup()
   return group
 }
 
-/** The log group that a read names by logGroupName or logGroupIdentifier. @throws ApiError */
+/** The log group that a read names by logGroupName or logGroupIdentifier. @throws AwsError */
 export function requireIdentifiedGroup (store: LogStore, input: Input): LogGroup {
   const identifier = textOf(input, 'logGroupIdentifier')
   if (identifier === undefined) return requireGroup(store, input)
@@ -44,14 +44,14 @@ export function requireIdentifiedGroup (store: LogStore, input: Input): LogGroup
   return group
 }
 
-/** @throws ApiError */
+/** @throws AwsError */
 export function requireStream (group: LogGroup, input: Input): LogStream {
   const stream = group.streams.get(streamNameOf(input))
   if (stream === undefined) throw logs.noStream()
   return stream
 }
 
-/** The limit of a page. @throws ApiError unless it is between 1 and max */
+/** The limit of a page. @throws AwsError unless it is between 1 and max */
 export function pageLimitOf (input: Input, max: number): number {
   const limit = integerOf(input, 'limit') ?? max
   if (limit < 1) throw logs.constraint(limit, 'limit', 'Member must have value greater than or equal to 1')

@@ -13,26 +13,29 @@ const LOG_TAIL_CHARACTERS = 2_000
 
 export interface Running {
   pid: number
-  /** Asks it to end, and waits. */
+  /** Sends SIGTERM, and waits for the end of the process. */
   stop (): Promise<void>
-  /** Ends it at once: nothing it still wanted to do costs the next measurement anything. */
+  /** Sends SIGKILL, so that no work of the process costs the next measurement anything. */
   kill (): Promise<void>
 }
 
 export interface StartOptions {
-  /** For messages. */
+  /** The name of the process in messages. */
   name: string
   command: string
   args: string[]
   env?: Record<string, string>
-  /** Absent: the folder of package.json. */
+  /** The working directory; absent: the folder of package.json. */
   cwd?: string
-  /** Answers 200 once the process can be used. */
+  /** A URL that answers 200 once the process can be used. */
   readyUrl?: string
 }
 
-/** Every process that the benchmark starts, each in a group of its own, and every file it writes. */
-export class Processes {
+/**
+ * Every process that the benchmark starts, each in a group of its own, and every file it writes. Unlike the processes
+ * of tools/shared they write their output into files: to read it would cost CPU while they are measured.
+ */
+export class BenchProcesses {
   readonly #children = new Set<ChildProcess>()
   readonly #dir = mkdtempSync(join(tmpdir(), 'postman-bench-'))
   #count = 0
@@ -52,7 +55,7 @@ export class Processes {
     rmSync(path, { recursive: true, force: true })
   }
 
-  /** @throws Error when it ends before it is ready, with the end of what it has written */
+  /** @throws Error when the process ends before it is ready, with the end of its output */
   async start ({ name, command, args, env = {}, cwd = ROOT, readyUrl }: StartOptions): Promise<Running> {
     const logFile = join(this.#dir, `${this.#count++}.log`)
     const log = openSync(logFile, 'w')
@@ -70,14 +73,14 @@ export class Processes {
     }
   }
 
-  /** Ends this one with the others. The child must have been spawned detached. */
+  /** Ends this child with the others. It must have been spawned detached. */
   async adopt (child: ChildProcess, name: string): Promise<void> {
     await once(child, 'spawn').catch((error: Error) => { throw new Error(`${name} cannot be run: ${error.message}`) })
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
   }
 
-  /** Ends everything at once. May be called twice. */
+  /** Kills every process and removes every file. May be called twice. */
   close (): void {
     for (const child of this.#children) signal(child, 'SIGKILL')
     this.#children.clear()
@@ -89,12 +92,12 @@ function hasEnded (child: ChildProcess): boolean {
   return child.exitCode !== null || child.signalCode !== null
 }
 
-/** Its whole group: npm has children of its own. */
+/** Sends the signal to the whole group of a child, as npm has children of its own. */
 function signal (child: ChildProcess, name: NodeJS.Signals): void {
   try {
     process.kill(-child.pid!, name)
   } catch {
-    // It has ended by itself.
+    // The child has ended by itself.
   }
 }
 

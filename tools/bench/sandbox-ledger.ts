@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LedgerSnapshot } from '../sandbox/ledger.js'
 import type { Server } from './sides.js'
-import { cpuSeconds } from './usage.js'
+import { cpuSeconds } from './process-usage.js'
 
 const POLL_MS = 25
-/** A delivery that stands still for this long will not come. */
+/** When no item has come for this long, none will. */
 const STALL_MS = 60_000
 
 export async function readLedger (sandbox: Server): Promise<LedgerSnapshot> {
@@ -12,12 +12,12 @@ export async function readLedger (sandbox: Server): Promise<LedgerSnapshot> {
   return await answer.json() as LedgerSnapshot
 }
 
-/** Forgets all that was counted. */
+/** Clears the ledger and everything that the sandbox has stored. */
 export async function resetSandbox (sandbox: Server): Promise<void> {
   await fetch(`http://127.0.0.1:${sandbox.port}/_sandbox`, { method: 'DELETE' })
 }
 
-/** Log events and data points. */
+/** The stored log events and data points together. */
 export function storedItems ({ events, dataPoints }: LedgerSnapshot): number {
   return events + dataPoints
 }
@@ -25,14 +25,14 @@ export function storedItems ({ events, dataPoints }: LedgerSnapshot): number {
 export interface Drain {
   /** Items that came while it was watched. */
   items: number
-  /** From the first items to the last. */
+  /** Seconds from the first items to the last. */
   seconds: number
-  /** Of the given processes in that time. */
+  /** Seconds of CPU that the given processes used in that time. */
   cpuSeconds: number
 }
 
 /**
- * Watches items come in until there are as many as expected. What starts up before the first of them is not counted.
+ * Watches items come in until there are as many as expected. Time and CPU before the first of them do not count.
  * @throws Error when they stop coming
  */
 export async function watchDrain (sandbox: Server, expected: number, pids: number[] = []): Promise<Drain> {

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PairedFigure } from '../../../tools/bench/comparison/comparison.js'
-import { judge } from '../../../tools/bench/report.js'
+import { judge } from '../../../tools/bench/table-report.js'
 import { atLeast, atMost, type Line } from '../../../tools/bench/table.js'
 
 const line = (values: Partial<Line>): Line => ({ label: 'intake', unit: 'µs/request', values: [1], ...values })

@@ -3,7 +3,7 @@ import { createGetMetricData } from './get-metric-data.js'
 import { createGetMetricStatistics } from './get-metric-statistics.js'
 import { createListMetrics } from './list-metrics.js'
 import { createPutMetricData } from './put-metric-data.js'
-import type { MetricStore } from './store.js'
+import type { MetricStore } from './metric-store.js'
 
 /** The actions of CloudWatch, by name. */
 export function createMetricActions (store: MetricStore, options: { now: () => number, keepItems: boolean }): Record<string, Action> {

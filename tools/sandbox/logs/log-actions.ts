@@ -3,7 +3,7 @@ import { createFilterLogEvents } from './filter-log-events.js'
 import { createGetLogEvents } from './get-log-events.js'
 import { createGroupActions } from './groups.js'
 import { createPutLogEvents } from './put-log-events.js'
-import type { LogStore } from './store.js'
+import type { LogStore } from './log-store.js'
 import { createSubscriptionActions } from './subscription-filters.js'
 import type { Subscriptions } from './subscriptions.js'
 

@@ -84,7 +84,7 @@ class Load {
     while (lane.underWay.length < this.#pipelining && !this.#isOver) this.#send(lane, performance.now())
   }
 
-  /** An open loop. A request that is due while every connection is busy waits for one, and that counts. */
+  /** An open loop. The time counts that a due request waits while every connection is busy. */
   #pace (rate: number): void {
     const dueAt = (request: number): number => this.#startedAt + request * 1_000 / rate
     const timer = setInterval(() => {

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { until } from '../../../helpers/forwarder.js'
 import type { PlatformSandbox } from '../../../../tools/sandbox/platform/platform-sandbox.js'
-import { startPlatform, type PlatformSandboxOptions } from '../../../../tools/sandbox/platform/server.js'
+import { startPlatform, type PlatformSandboxOptions } from '../../../../tools/sandbox/platform/platform-server.js'
 import type { Teardown } from '../../../helpers/teardown.js'
 
 const EVENT = { method: 'GET', url: '/', application: 'acme', responseCode: 200, source: 'AWS' }

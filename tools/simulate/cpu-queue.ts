@@ -1,5 +1,5 @@
-/** CPU that does one thing after another: a process, or several that share what comes. */
-export class Server {
+/** CPU that does one piece of work after another: of one process, or of several that share the work. */
+export class CpuQueue {
   readonly #cores: number
   #freeAt = 0
   #granted = 0
@@ -8,7 +8,7 @@ export class Server {
     this.#cores = cores
   }
 
-  /** @param micros of CPU; returns when it is done, in milliseconds */
+  /** @returns when work of so many microseconds of CPU is done, in milliseconds */
   work (micros: number, now: number): number {
     const ms = micros / 1_000 / this.#cores
     this.#freeAt = Math.max(this.#freeAt, now) + ms

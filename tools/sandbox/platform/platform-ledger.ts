@@ -1,29 +1,29 @@
 import type { UnixMs } from '../../../schemas/common.js'
 import type { EventRoute } from './events.js'
-import type { PlatformRoute } from './fault-plan.js'
+import type { PlatformRoute } from './platform-fault-plan.js'
 
 export interface MeteredEvent {
   route: EventRoute
-  /** Of the request; null when it had none. */
+  /** The idempotency key of the request; null when it had none. */
   idempotencyKey: string | null
   body: Record<string, unknown>
   at: UnixMs
 }
 
 export interface PlatformLedger {
-  /** By route, answered or not. */
+  /** Calls by route, answered or not. */
   calls: Partial<Record<PlatformRoute, number>>
-  /** By route and status; 0 for no answer. */
+  /** Answers by route and status; 0 for no answer. */
   answers: Partial<Record<PlatformRoute, Record<string, number>>>
   /** Events that the platform has recorded. */
   metered: number
-  /** Of `metered`, by client id. */
+  /** Recorded events by client id. */
   byApplication: Record<string, number>
   /** Events that came again with the same idempotency key, and were not recorded again. */
   duplicates: number
-  /** Questions by client id. */
+  /** Questions about entitlement by client id. */
   asked: Record<string, number>
-  /** TCP connections. */
+  /** TCP connections that were opened. */
   connections: number
 }
 

@@ -12,12 +12,12 @@ export interface Datum {
   dimensions: Dimension[]
   timestamp: UnixMs
   unit: string
-  /** Seconds. */
+  /** Storage resolution in seconds. */
   resolution: number
-  /** Either these, with one count for each value, … */
+  /** Values with one count for each; empty for a datum with a statistic set. */
   values: number[]
   counts: number[]
-  /** … or this. */
+  /** The statistic set; null for a datum with values. */
   set: StatisticSet | null
 }
 
@@ -32,14 +32,14 @@ export interface Bucket extends Distribution {
 export interface Series {
   namespace: string
   metricName: string
-  /** Sorted by name. */
+  /** Dimensions sorted by name. */
   dimensions: Dimension[]
   buckets: Map<string, Bucket>
   /** Unix milliseconds of the newest data point. */
   newest: number
 }
 
-/** A series as told over HTTP. */
+/** A series as the control API shows it. */
 export interface SeriesSnapshot {
   namespace: string
   metricName: string
@@ -48,7 +48,7 @@ export interface SeriesSnapshot {
     timestamp: number
     resolution: number
     unit: string
-    /** Ascending. */
+    /** Values in ascending order. */
     values: number[]
     counts: number[]
     statisticValues: StatisticSet | null
@@ -69,12 +69,12 @@ export interface PeriodRange {
   start: number
   /** Unix milliseconds, exclusive. */
   end: number
-  /** Seconds. */
+  /** Length of a period in seconds. */
   period: number
   unit?: string
   /** Data older than this is not read. */
   oldest: number
-  /** Points of different units do not share a PeriodPoints. */
+  /** Whether points of different units stay apart. */
   byUnit: boolean
 }
 
@@ -109,7 +109,7 @@ export class MetricStore {
     return this.#series.get(seriesKey(namespace, metricName, [...dimensions].sort(byName))) ?? null
   }
 
-  /** In the order in which they were first put. */
+  /** Every series, in the order in which they were first put. */
   all (): IterableIterator<Series> {
     return this.#series.values()
   }
@@ -153,7 +153,7 @@ function snapshotBucket ({ timestamp, resolution, unit, values, set }: Bucket): 
   }
 }
 
-/** The points of a series in periods, oldest first. A period of less than a minute sees only what was put with StorageResolution 1. */
+/** The points of a series in periods, oldest first. Periods below a minute have only points of StorageResolution 1. */
 export function inPeriods (series: Series, range: PeriodRange): PeriodPoints[] {
   const width = range.period * 1_000
   const periods = new Map<string, PeriodPoints>()

@@ -6,9 +6,9 @@ const TICKS_PER_SECOND = 100
 const KIB = 1_024
 
 export interface Memory {
-  /** Bytes resident. */
+  /** Resident bytes. */
   rss: number
-  /** Of these, bytes of memory-mapped files, which the kernel takes back when it needs them; null where it is not known. */
+  /** Resident bytes of mapped files, which the kernel takes back when it needs them; null where nobody knows. */
   file: number | null
 }
 
@@ -33,7 +33,7 @@ export function cpuSeconds (pid: number): number {
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
 }
 
-/** `[[days-]hours:]minutes:seconds[.hundredths]` */
+/** Seconds of a time that ps has written: `[[days-]hours:]minutes:seconds[.hundredths]`. */
 function secondsOf (time: string): number {
   const [clock, days] = time.split('-').reverse() as [string, string?]
   return Number(days ?? 0) * 86_400 + clock.split(':').reduce((sum, part) => sum * 60 + Number(part), 0)

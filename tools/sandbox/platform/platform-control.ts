@@ -6,7 +6,7 @@ export const PLATFORM_CONTROL_PREFIX = '/_platform'
 
 type Route = (request: IncomingMessage) => unknown
 
-/** Serves what the platform holds, and sets its clients and faults, over HTTP. */
+/** Serves the content of the platform, and sets its clients and faults, over HTTP. */
 export function createPlatformControl (platform: PlatformSandboxState) {
   const routes: Record<string, Route> = {
     'GET /ledger': () => platform.ledger(),

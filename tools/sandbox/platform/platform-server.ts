@@ -7,9 +7,9 @@ import { listen } from '../listen.js'
 import { readBody } from '../protocol.js'
 import { Rules } from '../rules.js'
 import { applicationOf, brokenEventRule, type EventRoute } from './events.js'
-import { createPlatformControl, PLATFORM_CONTROL_PREFIX } from './control.js'
-import { matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget } from './fault-plan.js'
-import { PlatformRecorder } from './ledger.js'
+import { createPlatformControl, PLATFORM_CONTROL_PREFIX } from './platform-control.js'
+import { matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget } from './platform-fault-plan.js'
+import { PlatformRecorder } from './platform-ledger.js'
 import type { ClientStanding, PlatformSandbox, PlatformSandboxState } from './platform-sandbox.js'
 
 const KEEP_ALIVE_MS = 60_000
@@ -25,13 +25,13 @@ const ROUTES: Record<string, { route: PlatformRoute, status: number }> = {
 }
 
 export interface PlatformSandboxOptions {
-  /** 0 or absent: a free one. */
+  /** 0 or absent: a free port. */
   port?: number
   /** Absent: 127.0.0.1. */
   host?: string
-  /** What `x-api-key` has to be. Absent: hak_sandbox. */
+  /** The key that `x-api-key` has to hold. Absent: hak_sandbox. */
   apiKey?: string
-  /** False: an event that comes again is recorded again. Absent: true. */
+  /** Whether an event that comes again is recorded once. Absent: true. */
   idempotent?: boolean
   now?: () => UnixMs
 }
@@ -50,7 +50,7 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
   const recorder = new PlatformRecorder()
   const rules = new Rules<PlatformFaultRule, PlatformTarget>(matchesTarget)
   const closing = new AbortController()
-  // as many wait at once as calls are delayed
+  // Each delayed call has a listener to the signal.
   setMaxListeners(0, closing.signal)
   const clients = new Map<string, ClientStanding>()
   let apiKey = options.apiKey ?? DEFAULT_KEY
@@ -128,7 +128,7 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
   const control = createPlatformControl(core)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const serveRequest = request.url!.startsWith(PLATFORM_CONTROL_PREFIX) ? control : handle
-    // a connection that breaks while it is read or written is the client's business
+    // The client sees for itself that its connection has broken.
     serveRequest(request, response).catch(() => response.destroy())
   })
   server.on('connection', () => recorder.connection())

@@ -9,7 +9,7 @@ export function createProgress (stream: NodeJS.WriteStream = process.stderr) {
       const line = withTime(text)
       stream.write(stream.isTTY ? CLEAR_LINE + line.slice(0, stream.columns - 1) : `${line}\n`)
     },
-    /** A line that stays. */
+    /** Prints a line that stays. */
     keep (text: string): void {
       stream.write(`${stream.isTTY ? CLEAR_LINE : ''}${withTime(text)}\n`)
     },

@@ -11,8 +11,8 @@ const MAX_SOCKETS = 256
 /** A connection that was idle for longer may be closed by the gateway at the very moment it is used again. */
 const MAX_IDLE_MS = 1_500
 
-/** An HTTP client that keeps connections and repeats nothing by itself. */
-export class Client {
+/** An HTTP client that keeps connections and never repeats a request by itself. */
+export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, timeout: MAX_IDLE_MS })
 
   /** @throws Error when there is no whole answer in time */

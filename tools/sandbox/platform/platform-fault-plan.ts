@@ -4,10 +4,10 @@ import type { CommonRule } from '../rules.js'
 export const PLATFORM_FAULT_KINDS = ['answer', 'delay', 'hang', 'reset', 'garbage'] as const
 export type PlatformFaultKind = typeof PLATFORM_FAULT_KINDS[number]
 
-/** Which calls go wrong, and how. A rule without a condition concerns every call. */
+/** A rule for calls that fail. A rule without a condition concerns every call. */
 export interface PlatformFaultRule extends CommonRule {
   /**
-   * - answer: with this status and these hints, whatever was asked
+   * - answer: this status and these hints, for any call
    * - delay: serve after delayMs; the rules after it are still tried
    * - hang: no answer until the rules are replaced
    * - reset: cut the connection
@@ -18,14 +18,14 @@ export interface PlatformFaultRule extends CommonRule {
   route?: PlatformRoute
   /** Client id of an event, or of a question. */
   application?: string
-  /** Of kind answer: 300 to 599. */
+  /** The status of a fault of kind answer, 300 to 599. */
   status?: number
-  /** Sent along as Retry-After. */
+  /** The value of the header Retry-After. */
   retryAfterSeconds?: number
   message?: string
-  /** Of kind delay. */
+  /** The delay of a fault of kind delay. */
   delayMs?: number
-  /** The call is served first, and only its answer is lost, replaced or delayed. */
+  /** Whether the call is served first, and only its answer is lost, replaced or delayed. */
   afterStore?: boolean
 }
 
@@ -34,7 +34,7 @@ export type PlatformRoute = typeof PLATFORM_ROUTES[number]
 
 export interface PlatformFaultPlan {
   rules: PlatformFaultRule[]
-  /** Of the random numbers behind `share`. */
+  /** The seed of the random numbers behind `share`. */
   seed?: number
 }
 

@@ -12,7 +12,7 @@ export interface LogEvent extends InputLogEvent {
   sequence: number
 }
 
-/** Events are read in this order. */
+/** The place of an event in the order in which events are read. */
 export interface Position {
   timestamp: number
   sequence: number
@@ -31,12 +31,12 @@ export function compare (a: Position, b: Position): number {
   return a.timestamp - b.timestamp || a.sequence - b.sequence
 }
 
-/** As 56 digits that sort like the position: the form of event ids and page tokens of CloudWatch Logs. */
+/** A position as 56 digits that sort like it: the form of event ids and page tokens of CloudWatch Logs. */
 export function encodePosition ({ timestamp, sequence }: Position): string {
   return String(timestamp).padStart(TIMESTAMP_DIGITS, '0') + String(sequence).padStart(SEQUENCE_DIGITS, '0')
 }
 
-/** Null when it is not 56 digits. */
+/** The position of 56 digits; null for any other text. */
 export function decodePosition (digits: string): Position | null {
   if (!/^\d{56}$/.test(digits)) return null
   return { timestamp: Number(digits.slice(0, TIMESTAMP_DIGITS)), sequence: Number(digits.slice(TIMESTAMP_DIGITS)) }
@@ -54,7 +54,7 @@ export function lowerBound (events: readonly LogEvent[], position: Position): nu
   return low
 }
 
-/** Batches are kept as they came; they are put in order when somebody reads. */
+/** A log stream. It keeps batches as they came, and sorts them when somebody reads. */
 export class LogStream {
   firstEventTimestamp: number | undefined
   lastEventTimestamp: number | undefined
@@ -75,7 +75,7 @@ export class LogStream {
     if (keep) this.#batches.push({ events, ingestionTime, firstSequence })
   }
 
-  /** In the order in which they are read: by timestamp, then as stored. */
+  /** The events in the order in which they are read: by timestamp, then as stored. */
   events (): readonly LogEvent[] {
     if (this.#sortedBatches < this.#batches.length) {
       for (const { events, ingestionTime, firstSequence } of this.#batches.slice(this.#sortedBatches)) {
@@ -87,7 +87,7 @@ export class LogStream {
     return this.#sorted
   }
 
-  /** In the order in which they were stored, without making an index of them. */
+  /** The events in the order in which they were stored, without an index of them. */
   * stored (): Generator<InputLogEvent> {
     for (const { events } of this.#batches) yield * events
   }
@@ -104,7 +104,7 @@ export class LogGroup {
   retentionInDays: number | undefined
   storedBytes = 0
   readonly streams = new Map<string, LogStream>()
-  /** By name. */
+  /** Subscription filters by name. */
   readonly subscriptionFilters = new Map<string, SubscriptionFilter>()
 
   constructor (readonly name: string, readonly logGroupClass: string, readonly creationTime: number) {}

@@ -6,7 +6,7 @@ const HEADINGS = ['', 'median (min–max)', '', 'ratio (min–max)', '95 % inter
 
 export interface Verdict {
   met: boolean
-  /** `met`, or by how much it was missed. */
+  /** `met`, or how much is missing. */
   text: string
 }
 
@@ -49,7 +49,7 @@ function cells (line: Line): string[] {
   ]
 }
 
-/** A table as text, columns aligned; those that hold nothing are left out. */
+/** A table as text, with aligned columns; empty columns are left out. */
 export function formatTable ({ title, lines, notes }: Table): string {
   const rows = lines.map(cells)
   const used = HEADINGS.map((_heading, column) => rows.some(row => row[column] !== ''))
@@ -61,7 +61,7 @@ export function formatTable ({ title, lines, notes }: Table): string {
   return [title, ...[HEADINGS, ...rows].map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''].join('\n')
 }
 
-/** For `--json`: the figures, the rounds they are made of, and the verdicts. */
+/** A table for `--json`: the figures, the rounds that they are made of, and the verdicts. */
 export function describeTable ({ title, lines, notes }: Table): object {
   return {
     title,

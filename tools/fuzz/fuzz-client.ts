@@ -19,7 +19,7 @@ export function createClient (url: string, connections: number): Client {
     return new Promise((resolve, reject) => {
       const request = open({ agent, hostname, port, method, path, headers, timeout: TIMEOUT_MS }, answer => {
         const chunks: Buffer[] = []
-        // Who refuses a request before reading its method may answer a HEAD with a body, which nobody reads.
+        // A server that refuses a request before it reads the method may answer a HEAD with a body, which nobody reads.
         if (method === 'HEAD') resolve({ status: answer.statusCode!, headers: answer.headers, body: '' })
         answer.on('data', (chunk: Buffer) => chunks.push(chunk))
         answer.on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, body: Buffer.concat(chunks).toString() }))
