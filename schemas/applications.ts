@@ -65,6 +65,7 @@ export const ApplicationSchema = Type.Object({
     unknown: Type.Optional(oneOf(UNKNOWN_DIMENSIONS))
   }, { additionalProperties: false, default: {} }),
   maxSeriesPerMetric: atLeastOne('Distinct dimension sets of one metric.'),
+  maxNewLogStreams: atLeastOne('Log groups and log streams a day that are made for it.'),
 
   rateLimits: Type.Object({
     perMinute: atLeastOne('Requests of all its tokens together.'),

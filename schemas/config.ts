@@ -89,6 +89,7 @@ export const ConfigSchema = Type.Object({
   ALLOWED_LOG_GROUPS: list({ default: '*', description: 'a comma-separated list of globs of log groups; not used with APPS_FILE' }),
   MAX_SERIES_PER_METRIC: integer({ default: 1_000, minimum: 0, description: 'the number of distinct dimension sets a day that a metric of one application may have before further ones are folded into __other__, 0 for no limit; an application of APPS_FILE may have its own limit' }),
   MAX_METRICS_PER_NAMESPACE: integer({ default: 1_000, minimum: 0, description: 'the number of metric names a day that one application may use in a namespace before further ones are folded into __other__, 0 for no limit' }),
+  MAX_NEW_LOG_STREAMS: integer({ default: 10_000, minimum: 0, description: 'the number of log groups and log streams a day that are made for one application before requests for log streams that it has not written to are answered 429, 0 for no limit; an application of APPS_FILE may have its own limit' }),
   REQUIRED_DIMENSIONS: Type.Optional(list({ description: 'a comma-separated list of dimensions that every data point must have; not used with APPS_FILE' })),
   ALLOWED_DIMENSIONS: Type.Optional(list({ description: 'a comma-separated list of the dimensions that a data point may have; absent: any; not used with APPS_FILE' })),
   UNKNOWN_DIMENSIONS: stringEnum(UNKNOWN_DIMENSIONS, { default: 'drop', description: 'keep, drop, fold (the value becomes __other__) or refuse (the data point), for a dimension that is not allowed; not used with APPS_FILE' }),

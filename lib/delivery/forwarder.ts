@@ -20,7 +20,8 @@ const STOP_PATIENCE_MS = 1_000
 
 /** Counts calls and outcomes; called synchronously, must not throw. */
 export interface ForwarderObserver {
-  onCall (call: SinkCall): void
+  /** @param application whose items the call carries or makes room for; undefined when nobody knows */
+  onCall (call: SinkCall, application: string | undefined): void
   /** @param delayMs from the append of the oldest item of the lease to its delivery */
   onDelivered (kind: Kind, destination: string, items: number, delayMs: number): void
   onRejected (kind: Kind, reason: RejectionReason, items: number): void
@@ -200,7 +201,7 @@ class SpoolForwarder implements Forwarder {
     const context: DeliverContext = {
       signal: this.#abort.signal,
       extend,
-      onCall: call => observer.onCall(call),
+      onCall: call => observer.onCall(call, lease.application),
       standAside,
       onRejected: (_destination, reason, count) => observer.onRejected(this.#kind, reason, count)
     }

@@ -1,3 +1,4 @@
+import type { Application } from '../../schemas/applications.js'
 import type { LogEventsEnvelope } from '../../schemas/log-events.js'
 import { ApiError } from '../http/api-error.js'
 import type { StoredDatum, StoredLogEvent } from '../items/item.js'
@@ -20,6 +21,8 @@ export interface LogEventsRequest extends LogEventsEnvelope {
 export interface LogEventsIntakeOptions {
   /** How to read the log events of one request. @throws ApiError for a `sentAt` that is no time */
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
+  /** @throws ApiError when this log stream may have to be made, and no more are made for the application */
+  requireLogStream (application: Application, logStream: string): void
   /** Counts stored log events for their application. */
   record (applicationId: string, items: number, bytes: number): void
   /** Counts invalid log events for their application. */
@@ -52,13 +55,15 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     requireName('logStreamName', logStreamNameError(logStreamName))
     context.requireScope('logGroups', logGroupName)
     context.requireScope('logStreams', logStreamName)
+    const destination = `${logGroupName}:${logStreamName}`
+    this.#options.requireLogStream(context.application, destination)
     const reading = this.#options.readerFor(context, sentAt)
     const { valid, indexes, invalid } = partitionItems(logEvents, reading.read, bodyIndexes)
     const { receivedAt } = reading
     const { bodyText } = context
     // A token is never stored.
     const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.total === 0
-    return { destination: `${logGroupName}:${logStreamName}`, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
+    return { destination, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
   }
 
   /** Only log events whose metrics CloudWatch may extract have series. */

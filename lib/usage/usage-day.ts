@@ -22,6 +22,8 @@ interface CounterNames {
   items: Record<BilledKind, string>
   bytes: Record<BilledKind, string>
   refused: Record<BilledKind, string>
+  /** Of log groups and log streams that were made. */
+  created: string
 }
 
 function makeNames (application: string): CounterNames {
@@ -29,7 +31,7 @@ function makeNames (application: string): CounterNames {
     metrics: `${application}:metrics:${measure}`,
     logs: `${application}:logs:${measure}`
   })
-  return { items: byKind('items'), bytes: byKind('bytes'), refused: byKind('refused') }
+  return { items: byKind('items'), bytes: byKind('bytes'), refused: byKind('refused'), created: `${application}:logs:created` }
 }
 
 /** The counters and estimates of one day: the last known totals of all processes, and this one's counts since then. */
@@ -78,6 +80,11 @@ export class UsageDay {
     }
   }
 
+  addCreated (application: string): void {
+    this.#add(this.#namesOf(application).created, 1)
+    this.#applications.add(application)
+  }
+
   addCall (api: string): void {
     this.#add(CALLS_PREFIX + api, 1)
   }
@@ -117,6 +124,11 @@ export class UsageDay {
   /** The ids of the applications that have used something. */
   applications (): string[] {
     return [...this.#applications].sort()
+  }
+
+  /** Log groups and log streams that were made. */
+  created (application: string): number {
+    return this.#count(this.#namesOf(application).created)
   }
 
   /** The usage that budgets limit. Items that were refused have cost as much work as those that were stored. */

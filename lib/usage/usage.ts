@@ -74,6 +74,16 @@ export class Usage {
     this.#day().addSeries(application, namespace, series)
   }
 
+  /** Counts a log group or log stream that was made for an application. */
+  recordCreated (application: string): void {
+    this.#day().addCreated(application)
+  }
+
+  /** Log groups and log streams that were made for the application today. */
+  createdFor (application: string): number {
+    return this.#day().created(application)
+  }
+
   /** Counts a call to AWS that succeeded. */
   recordCall (api: string): void {
     this.#day().addCall(api)

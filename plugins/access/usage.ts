@@ -5,6 +5,7 @@ import { unixNow } from '../../lib/clock.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { dayOf, StateStoreError } from '../../lib/state/store.js'
 import type { BudgetState } from '../../lib/usage/budget.js'
+import { KnownLogStreams } from '../../lib/usage/known-log-streams.js'
 import { Usage } from '../../lib/usage/usage.js'
 import type { Application } from '../../schemas/applications.js'
 import type { UsageReport } from '../../schemas/usage.js'
@@ -14,15 +15,20 @@ declare module 'fastify' {
 }
 
 const RETRY_AFTER_SECONDS = 5
+/** The limit on new log streams, among the budgets of the metrics. */
+const NEW_LOG_STREAMS = 'newLogStreams'
+/** Calls that make a log group or a log stream. */
+const CREATIONS = new Set(['CreateLogGroup', 'CreateLogStream'])
 
 function createUsage (fastify: FastifyInstance, usage: Usage) {
-  const { log, prometheus } = fastify
+  const { applications, config, log, prometheus } = fastify
   const labelNames = ['application', 'budget']
   const used = prometheus.gauge({ name: 'budget_used_ratio', help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: collectUsed })
   const warnings = prometheus.counter({ name: 'budget_warnings_total', help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
   const refused = prometheus.counter({ name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames })
   /** The last warning about each application, so that it is logged once. */
   const told = new Map<string, string>()
+  const knownLogStreams = new KnownLogStreams()
 
   function collectUsed (): void {
     used.reset()
@@ -42,11 +48,54 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
     log.warn({ application: applicationId, budget, limit, share }, message)
   }
 
+  /** 0 for no limit. */
+  function maxNewLogStreams (application: Application | undefined): number {
+    return application?.maxNewLogStreams ?? config.MAX_NEW_LOG_STREAMS
+  }
+
+  function isOutOfLogStreams (applicationId: string, limit: number): boolean {
+    return limit > 0 && usage.createdFor(applicationId) >= limit
+  }
+
   return {
     record: usage.record.bind(usage),
     recordRefused: usage.recordRefused.bind(usage),
     recordSeries: usage.recordSeries.bind(usage),
-    recordCall: usage.recordCall.bind(usage),
+
+    /** Counts a call to AWS that succeeded, and what it has made for an application. */
+    recordCall (api: string, applicationId: string | undefined): void {
+      usage.recordCall(api)
+      if (applicationId !== undefined && CREATIONS.has(api)) usage.recordCreated(applicationId)
+    },
+
+    /** Whether log groups and log streams are still made for this application today. */
+    mayCreate (applicationId: string): boolean {
+      const limit = maxNewLogStreams(applications.get(applicationId))
+      if (!isOutOfLogStreams(applicationId, limit)) return true
+      const warning = `${dayOf(unixNow())} ${NEW_LOG_STREAMS}`
+      const key = `${applicationId}\n${NEW_LOG_STREAMS}`
+      if (told.get(key) === warning) return false
+      told.set(key, warning)
+      log.warn({ application: applicationId, limit }, 'no more log streams are made for this application until midnight UTC')
+      return false
+    },
+
+    /** @throws ApiError budgetSpent when this log stream may have to be made, and no more are */
+    requireLogStream (application: Application, logStream: string): void {
+      const { id } = application
+      const limit = maxNewLogStreams(application)
+      if (limit === 0) return
+      if (!isOutOfLogStreams(id, limit)) {
+        knownLogStreams.add(id, logStream)
+        return
+      }
+      if (knownLogStreams.has(id, logStream)) return
+      refused.inc({ application: id, budget: NEW_LOG_STREAMS })
+      throw new ApiError('budgetSpent', {
+        message: `The application "${id}" has had its ${limit} log groups and log streams of the day made, and has not written to this one: write to one of those, or come back after midnight UTC.`,
+        retryAfter: usage.secondsToMidnight()
+      })
+    },
 
     /**
      * Warns from the soft limit of a daily budget on.

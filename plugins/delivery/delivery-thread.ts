@@ -12,7 +12,7 @@ const THREAD = new URL('../../lib/delivery/thread/deliver.js', import.meta.url)
 
 /** Owns `fastify.sinks`: the sinks of CloudWatch, in a thread of their own, so that no request waits for a batch. */
 async function deliveryThread (fastify: FastifyInstance): Promise<void> {
-  const { config, applications, rateLimiters, log } = fastify
+  const { config, applications, rateLimiters, usage, log } = fastify
   const settings: DeliverSettings = {
     region: config.AWS_REGION,
     requestTimeoutMs: config.AWS_REQUEST_TIMEOUT_MS,
@@ -24,6 +24,7 @@ async function deliveryThread (fastify: FastifyInstance): Promise<void> {
     data: settings,
     rateLimiters,
     retentionDaysFor: group => applications.retentionDaysFor(group) ?? config.LOG_RETENTION_DAYS,
+    mayCreateFor: usage.mayCreate,
     concurrency: config.FORWARDER_CONCURRENCY,
     log
   })
@@ -31,4 +32,4 @@ async function deliveryThread (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => thread.close())
 }
 
-export default fp(deliveryThread, { name: 'delivery-thread', dependencies: ['config', 'applications', 'rate-limiters'] })
+export default fp(deliveryThread, { name: 'delivery-thread', dependencies: ['config', 'applications', 'rate-limiters', 'usage'] })

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { DEFAULT_BACKOFF } from '../../lib/resilience/backoff.js'
 import { createForwarder, type Forwarder, type ForwarderObserver } from '../../lib/delivery/forwarder.js'
-import type { Sink } from '../../lib/delivery/sinks/sink.js'
+import type { Sink, SinkCall } from '../../lib/delivery/sinks/sink.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { MonotonicMs } from '../../schemas/common.js'
 import type { FailingPart } from '../../schemas/health.js'
@@ -19,9 +19,9 @@ declare module 'fastify' {
 function withUsage ({ prometheus: { observer }, usage }: FastifyInstance): ForwarderObserver {
   return {
     ...observer,
-    onCall (call) {
-      observer.onCall(call)
-      if (call.failure === null) usage.recordCall(call.api)
+    onCall (call, application) {
+      observer.onCall(call, application)
+      if (call.failure === null) usage.recordCall(call.api, application)
     }
   }
 }
@@ -51,7 +51,7 @@ function createForwarding (fastify: FastifyInstance) {
 
   return {
     /** Counts a call to AWS, for Prometheus and for the usage. */
-    onCall: observer.onCall,
+    onCall: (call: SinkCall) => observer.onCall(call, undefined),
 
     /** Forwards the items that wait for this sink, from when the app is ready. */
     add (sink: Sink): void {

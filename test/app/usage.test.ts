@@ -63,6 +63,7 @@ for (const backend of BACKENDS) {
       { id: 'items', budgets: { soft: 0.5, daily: { items: 10 } } },
       { id: 'bytes', budgets: { daily: { bytes: 340 } } },
       { id: 'dollars', budgets: { daily: { dollars: 0.02 } } },
+      { id: 'streams', maxNewLogStreams: 3 },
       { id: 'free' })
     const folder = await mkdtemp(join(tmpdir(), 'postman-'))
     t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -93,17 +94,42 @@ for (const backend of BACKENDS) {
       t.match(await send('dollars', metrics('/a')), { status: 429, error: { code: 151, message: /0.02 dollars/ } })
     })
 
+    t.test('of log groups and log streams that are made, for log streams that the application has not written to', async t => {
+      const to = (logStreamName: string) => ({ ...logs(1), logGroupName: '/streams', logStreamName })
+      const isDelivered = (name: string): true | undefined =>
+        [...gateway.sandbox.items('/streams')].some(({ logStreamName }) => logStreamName === name) ? true : undefined
+      t.match(await send('free', to('old')), { status: 201 })
+      await eventually(() => isDelivered('old'))
+      for (const name of ['old', 'a', 'b', 'c']) {
+        t.match(await send('streams', to(name)), { status: 201 }, name)
+        await eventually(() => isDelivered(name))
+      }
+      const refused = await send('streams', to('d'))
+      t.match(refused, { status: 429, error: { code: 151, message: /^The application "streams" has had its 3 log groups .* midnight UTC/ } })
+      t.ok(refused.retryAfter > 0 && refused.retryAfter <= DAY_SECONDS)
+      for (const name of ['old', 'a', 'b', 'c']) t.match(await send('streams', to(name)), { status: 201 }, name)
+      t.match(await send('streams', metrics('/')), { status: 201 }, 'data points need no log stream')
+      t.match(await send('free', to('d')), { status: 201 }, 'others go on')
+
+      const lines = ['a', 'e'].map(name => JSON.stringify(to(name))).join('\n')
+      const headers = { authorization: `Bearer ${await tokenOf(gateway, 'streams')}`, 'content-type': 'application/x-ndjson' }
+      const answer = await gateway.post('/logEvents', lines, headers)
+      t.match([answer.status, await answer.json()], [201, { accepted: 1, rejected: [{ index: 1, message: /^The application "streams" has had/ }] }])
+    })
+
     t.test('are shown as metrics', async t => {
       const text = await (await fetch(`${gateway.url}/metrics`, { headers: ADMIN })).text()
       t.match(text, /cloudwatch_postman_budget_used_ratio\{application="items",budget="items"\} 1\.3/)
       t.match(text, /cloudwatch_postman_budget_warnings_total\{application="items",budget="items"\} 2/)
       t.match(text, /cloudwatch_postman_budget_refused_total\{application="bytes",budget="bytes"\} 1/)
+      t.match(text, /cloudwatch_postman_budget_refused_total\{application="streams",budget="newLogStreams"\} 2/)
     })
 
     t.test('are as spent after a restart', async t => {
       await gateway.app.close()
       gateway = await startGateway(t, { ...environment, ...redis })
       for (const id of ['items', 'bytes', 'dollars']) t.match(await send(id, logs(1)), { status: 429, error: { code: 151 } }, id)
+      t.match(await send('streams', { ...logs(1), logStreamName: 'another' }), { status: 429, error: { code: 151 } })
       t.match(await send('free', logs(1)), { status: 201 })
     })
   })

@@ -24,7 +24,7 @@ function die (): Promise<never> {
   return new Promise(() => {})
 }
 
-async function deliver (lease: Lease, context: DeliverContext, rateLimiter: RateLimiter, retentionDaysFor: ServedOptions<never>['retentionDaysFor']): Promise<Delivery> {
+async function deliver (lease: Lease, context: DeliverContext, rateLimiter: RateLimiter, { retentionDaysFor, mayCreateFor }: Omit<ServedOptions<never>, 'rateLimiters'>): Promise<Delivery> {
   const [what] = lease.destination.split(':', 1) as [string]
   switch (what) {
     case 'throws': throw new Error('a sink that throws')
@@ -34,10 +34,11 @@ async function deliver (lease: Lease, context: DeliverContext, rateLimiter: Rate
     case 'extends': return await context.extend() ? delivered(lease) : kept(lease, 'not held')
     case 'reads-late': return await context.extend().then(() => kept(lease, lease.records.map(({ line }) => line).join('\n')))
     case 'retention': return kept(lease, String(retentionDaysFor(what)))
+    case 'creates': return kept(lease, String(mayCreateFor(lease.application!)))
   }
   return await rateLimiter.acquire(context.signal).then(() => delivered(lease), (error: Error) => kept(lease, error.name))
 }
 
-serveSinks(parentPort!, ['PutLogEvents'], ({ rateLimiters, retentionDaysFor }) => (['logs', 'metrics'] as const).map(kind => (
-  { kind, deliver: (lease, context) => deliver(lease, context, rateLimiters.PutLogEvents, retentionDaysFor) }
+serveSinks(parentPort!, ['PutLogEvents'], ({ rateLimiters, ...answers }) => (['logs', 'metrics'] as const).map(kind => (
+  { kind, deliver: (lease, context) => deliver(lease, context, rateLimiters.PutLogEvents, answers) }
 )))

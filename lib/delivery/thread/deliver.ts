@@ -29,7 +29,7 @@ if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
 const options = awsClientOptions(clientSettings)
 const createBuffer = () => logEventBuffer === 'decoded' ? new DecodedLogEventBuffer() : new TextLogEventBuffer()
 
-serveSinks(parentPort!, Object.keys(API_TPS) as RateLimitedApi[], ({ rateLimiters, retentionDaysFor }) => [
+serveSinks(parentPort!, Object.keys(API_TPS) as RateLimitedApi[], ({ rateLimiters, ...answers }) => [
   createMetricsSink({ cloudwatch: new CloudWatchClient(options), rateLimiter: rateLimiters.PutMetricData }),
-  createLogEventsSink({ logs: new CloudWatchLogsClient(options), rateLimiters, retentionDaysFor, createBuffer })
+  createLogEventsSink({ logs: new CloudWatchLogsClient(options), rateLimiters, ...answers, createBuffer })
 ])

@@ -19,7 +19,7 @@ export interface PackedLease {
 
 /** From the thread that forwards to the one that delivers. */
 export type ToSinks =
-  | { type: 'deliver', delivery: number, lease: PackedLease, retentionDays: number | undefined }
+  | { type: 'deliver', delivery: number, lease: PackedLease, retentionDays: number | undefined, mayCreate: boolean }
   | { type: 'abort', delivery: number }
   /** The answer to `extend` and to `acquire`: whether the lease is held. */
   | { type: 'answer', question: number, held: boolean }

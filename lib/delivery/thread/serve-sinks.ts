@@ -1,12 +1,13 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, Sink } from '../sinks/sink.js'
-import { isUntouched, unpackRecords, type FromSinks, type PackedLease, type ToSinks } from './messages.js'
+import { isUntouched, unpackRecords, type FromSinks, type ToSinks } from './messages.js'
 
-/** The rate limiters and retentions of the sinks; both ask the thread that forwards. */
+/** What the sinks learn from the thread that forwards. */
 export interface ServedOptions<Api extends string> {
   rateLimiters: Record<Api, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
+  mayCreateFor: (application: string) => boolean
 }
 
 /** The side of a SinkThread that runs in the thread that delivers. */
@@ -21,6 +22,8 @@ interface UnderWay {
   /** Log group; null for a lease that holds no log events. */
   group: string | null
   retentionDays: number | undefined
+  application: string | undefined
+  mayCreate: boolean
   abort: AbortController
   /** Whether the lease was held when the rate limiter let a call through; null once a call has read it. */
   held: boolean | null
@@ -37,20 +40,25 @@ class SinkServer<Api extends string> {
   constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
     this.#send = send
     const rateLimiters = Object.fromEntries(apis.map(api => [api, this.#rateLimiter(api)])) as unknown as Record<Api, RateLimiter>
-    const sinks = createSinks({ rateLimiters, retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays })
+    const sinks = createSinks({
+      rateLimiters,
+      retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays,
+      mayCreateFor: application => this.#find(underWay => underWay.application === application)?.[1].mayCreate ?? true
+    })
     this.#sinks = new Map(sinks.map(sink => [sink.kind, sink]))
   }
 
   receive (message: ToSinks): void {
-    if (message.type === 'deliver') this.#deliver(message.delivery, message.lease, message.retentionDays)
+    if (message.type === 'deliver') this.#deliver(message)
     else if (message.type === 'abort') this.#underWay.get(message.delivery)?.abort.abort()
     else this.#answered(message.question, message.held)
   }
 
-  async #deliver (delivery: number, lease: PackedLease, retentionDays: number | undefined): Promise<void> {
+  async #deliver ({ delivery, lease, retentionDays, mayCreate }: Extract<ToSinks, { type: 'deliver' }>): Promise<void> {
     const { id, kind, destination, application, attempt } = lease
     const abort = new AbortController()
-    const underWay: UnderWay = { group: kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null, retentionDays, abort, held: null }
+    const group = kind === 'logs' ? destination.slice(0, destination.indexOf(':')) : null
+    const underWay: UnderWay = { group, retentionDays, application, mayCreate, abort, held: null }
     this.#underWay.set(delivery, underWay)
     const context: DeliverContext = {
       signal: abort.signal,

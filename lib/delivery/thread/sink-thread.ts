@@ -15,6 +15,8 @@ export interface SinkThreadOptions {
   /** By the name of the API. */
   rateLimiters: Record<string, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
+  /** Whether log groups and log streams are made for this application; asked when a delivery starts. */
+  mayCreateFor: (application: string) => boolean
   /** Deliveries of each kind under way at once; bounds the memory of the thread. */
   concurrency: number
   log: Log
@@ -82,10 +84,12 @@ export class SinkThread {
       return await new Promise<Delivery>((resolve, reject) => {
         this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
         const { id, kind, destination, application, attempt } = lease
+        const mayCreate = kind !== 'logs' || application === undefined || this.#options.mayCreateFor(application)
         const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
         const packed = packRecords(lease.records, bytes => this.#buffers.take(bytes))
         buffer = packed.lines.buffer
-        this.#post(worker, { type: 'deliver', delivery, retentionDays, lease: { id, kind, destination, application, attempt, ...packed } })
+        const packedLease = { id, kind, destination, application, attempt, ...packed }
+        this.#post(worker, { type: 'deliver', delivery, retentionDays, mayCreate, lease: packedLease })
         if (context.signal.aborted) abort()
       })
     } finally {

@@ -47,8 +47,11 @@ for (const backend of BACKENDS) {
     })
 
     t.test('another process, or the next, knows it after a sync', async t => {
+      one.recordCreated('shop')
+      one.recordCreated('shop')
       await one.sync()
       const two = await open()
+      t.same([two.createdFor('shop'), two.createdFor('blog')], [2, 0])
       t.match(two.budgetOf(shop), { share: 0.5 })
       two.record('shop', 'logs', 50, 5_000)
       t.match(two.budgetOf(shop), { share: 1 })

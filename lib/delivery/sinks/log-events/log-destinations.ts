@@ -10,6 +10,8 @@ type Api = keyof typeof LOG_DESTINATION_TPS
 
 /** A creation that finds no room comes back when those before it may be over. */
 const MS_PER_CREATION = 1_000 / LOG_DESTINATION_TPS.CreateLogStream
+/** How often deliveries look whether log streams are made for their application again. */
+const LIMIT_RETRY_MS = 300_000
 /** How often a retention policy is tried before the creation counts as failed. */
 const RETENTION_ATTEMPTS = 5
 
@@ -21,6 +23,8 @@ export interface LogDestinationsOptions {
   rateLimiters: Record<Api, RateLimiter>
   /** One of RETENTION_DAYS, for a group that is made here; undefined: it keeps its events for ever. */
   retentionDaysFor?: (group: string) => number | undefined
+  /** Whether log groups and log streams are still made for this application today. */
+  mayCreateFor?: (application: string) => boolean
 }
 
 /**
@@ -42,6 +46,9 @@ export class LogDestinations {
    * @returns the failure that stopped it; null when the stream exists
    */
   async create (group: string, stream: string, application: string, context: DeliverContext): Promise<Failure | null> {
+    if (this.#options.mayCreateFor?.(application) === false) {
+      return { class: 'throttle', message: 'its application has had the log streams of the day', retryAfterMs: LIMIT_RETRY_MS }
+    }
     if (!this.#lane.hasRoom(application)) {
       const waiting = this.#lane.waiting(application)
       return { class: 'throttle', message: 'other log streams are made first', retryAfterMs: Math.ceil((waiting + 1) * MS_PER_CREATION) }

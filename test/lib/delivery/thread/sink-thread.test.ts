@@ -34,6 +34,7 @@ async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, setti
     data,
     rateLimiters: Object.fromEntries(Object.keys(API_TPS).map(api => [api, rateLimiter])),
     retentionDaysFor: group => group === '/app/web' ? 7 : undefined,
+    mayCreateFor: () => true,
     concurrency: 2,
     log: { info: log, warn: log, error: log }
   })
@@ -42,7 +43,7 @@ async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, setti
 }
 
 /** A thread whose sink does what the destination says; and what it has logged. */
-function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext) => Promise<Delivery> } {
+function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext, application?: string) => Promise<Delivery> } {
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
   const thread = new SinkThread({
@@ -50,12 +51,15 @@ function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentio
     data: new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)),
     rateLimiters: { PutLogEvents: rateLimiter },
     retentionDaysFor,
+    mayCreateFor: application => application !== 'spent',
     concurrency: 2,
     log: { info: log, warn: log, error: log }
   })
   t.teardown(() => thread.close())
-  const lease = (what: string) => leaseOf('logs', `${what}:stream`, logRecords([[1, 'a'], [2, 'b']]))
-  return { thread, logged, deliver: (what, context = watchedContext()) => thread.sink('logs').deliver(lease(what), context) }
+  const lease = (what: string, application: string) => ({ ...leaseOf('logs', `${what}:stream`, logRecords([[1, 'a'], [2, 'b']])), application })
+  return {
+    thread, logged, deliver: (what, context = watchedContext(), application = 'shop') => thread.sink('logs').deliver(lease(what, application), context)
+  }
 }
 
 /** Lets nothing through, and notes who waits and who has given up. */
@@ -231,6 +235,12 @@ t.test('what a delivery reads stays as it is until the delivery is over, whateve
   for (let i = 0; i < 3; i++) t.match(await deliver('limited'), { failure: null })
   extend(true)
   t.match(await late, { failure: { message: records.map(({ line }) => line).join('\n') } })
+})
+
+t.test('a sink asks whether log streams are made for the application of a lease', async t => {
+  const { deliver } = startOddThread(t)
+  t.match(await deliver('creates'), { failure: { message: 'true' } })
+  t.match(await deliver('creates', watchedContext(), 'spent'), { failure: { message: 'false' } })
 })
 
 t.test('retention is asked for anew with every lease', async t => {

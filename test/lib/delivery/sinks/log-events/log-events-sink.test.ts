@@ -69,6 +69,18 @@ for (const [kind, createBuffer] of LOG_EVENT_BUFFERS) {
     t.equal(logGroups?.[0]?.retentionInDays, 7)
   })
 
+  t.test(`for an application that has had its log streams of the day none is made, and its items wait, ${kind}`, async t => {
+    const cloud = await startCloud(t)
+    await createStream(cloud)
+    const sink = createLogEventsSink({ createBuffer, logs: cloud.logs, rateLimiters: unlimitedLogs, mayCreateFor: application => application !== 'spent' })
+    const deliver = (application: string, destination: string) =>
+      sink.deliver({ ...leaseOf('logs', destination, logRecords(eventsOf([application]))), application }, watchedContext())
+    t.match(await deliver('spent', '/app/web:new'), { failure: { class: 'throttle', retryAfterMs: 300_000 }, settlement: { delivered: 0, remainder: [{ items: 1 }] } })
+    t.match(await deliver('spent', DESTINATION), { failure: null, settlement: { delivered: 1 } })
+    t.match(await deliver('shop', '/app/web:new'), { failure: null, settlement: { delivered: 1 } })
+    t.match(await deliver('spent', '/app/web:new'), { failure: null, settlement: { delivered: 1 } })
+  })
+
   t.test(`a group that is deleted later is made again, ${kind}`, async t => {
     const cloud = await startCloud(t)
     const sink = createLogEventsSink({ createBuffer, logs: cloud.logs, rateLimiters: unlimitedLogs })
