@@ -70,7 +70,6 @@ class PlatformEntitlement implements Entitlement {
     this.#breaker = new CircuitBreaker({ ...BREAKER, now: options.monotonicNow })
     this.#verdicts = new Verdicts({
       maxClients: options.maxClients ?? DEFAULT_MAX_CLIENTS,
-      maxAgeMs: this.#ages.staleIfErrorMs,
       store: options.store,
       onStoreError: options.onStoreError ?? (() => {})
     })

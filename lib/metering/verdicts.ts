@@ -13,15 +13,12 @@ export interface KnownVerdict {
 /** Verdicts that several processes share. */
 export interface VerdictStore {
   get (clientId: string): Promise<KnownVerdict | null>
-  /** @param ttlMs after which the verdict may be forgotten */
-  set (clientId: string, known: KnownVerdict, ttlMs: number): Promise<void>
+  set (clientId: string, known: KnownVerdict): Promise<void>
 }
 
 export interface VerdictsOptions {
   /** Clients remembered at most; those not seen for longest are forgotten first. */
   maxClients: number
-  /** Milliseconds after which a verdict counts for nothing, not even while the platform does not answer. */
-  maxAgeMs: number
   /** Absent: this process remembers for itself. */
   store?: VerdictStore | undefined
   /** The store has failed; the platform is asked instead. */
@@ -53,8 +50,8 @@ export class Verdicts {
   }
 
   async set (clientId: string, known: KnownVerdict): Promise<void> {
-    const { store, maxAgeMs, onStoreError } = this.#options
+    const { store, onStoreError } = this.#options
     this.#memory.set(clientId, known)
-    await store?.set(clientId, known, maxAgeMs).catch(onStoreError)
+    await store?.set(clientId, known).catch(onStoreError)
   }
 }

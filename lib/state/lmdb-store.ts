@@ -2,8 +2,8 @@ import { open, type Database, type RootDatabase } from 'lmdb'
 import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import {
   CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError, dayOf,
-  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement,
-  type WindowTotal
+  type BoundedTexts, type BoundedTextsOptions, type DailyCounters, type DailyRegisters, type SetEntry,
+  type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
 } from './store.js'
 
 const SWEEP_MS = 60_000
@@ -14,6 +14,17 @@ export interface LmdbStateStoreOptions {
   path: string
   now: () => UnixMs
 }
+
+/** The generation that texts are put into, and how many it holds. */
+interface Generation {
+  number: number
+  size: number
+}
+
+/** The key of the Generation in a database of bounded texts, whose other keys are `[generation, key]`. */
+const GENERATION_KEY: [number, string] = [-1, '']
+/** Texts of older generations that are removed for each text that is put. */
+const REMOVED_EACH = 2
 
 /** Removes the expired entries of one database, within a transaction. */
 type Sweep = (now: UnixMs) => void
@@ -76,6 +87,34 @@ export class LmdbStateStore implements StateStore {
       const [endsAt, text] = this.#texts.get(key) ?? [0, '']
       return endsAt > now ? [[key, text]] : []
     }))
+  }
+
+  /** What is kept stays until it is too much: on a disk it takes no memory. */
+  boundedTexts (name: string, { max }: BoundedTextsOptions): BoundedTexts {
+    const texts: Database<string | Generation, [number, string]> = this.#root.openDB(name, { encoding: 'json' })
+    const current = (): Generation => (texts.get(GENERATION_KEY) ?? { number: 0, size: 0 }) as Generation
+    return {
+      setMany: async given => await this.#write(() => {
+        const generation = current()
+        for (const [key, text] of Object.entries(given)) {
+          if (texts.get([generation.number, key]) === undefined) generation.size++
+          texts.put([generation.number, key], text)
+          if (generation.size < max / 3) continue
+          generation.number++
+          generation.size = 0
+        }
+        texts.put(GENERATION_KEY, generation)
+        const limit = REMOVED_EACH * Object.keys(given).length
+        for (const key of [...texts.getKeys({ start: [0, ''], end: [generation.number - 1, ''], limit })]) texts.remove(key)
+      }),
+      getMany: async keys => {
+        const { number } = current()
+        return new Map(keys.flatMap(key => {
+          const text = texts.get([number, key]) ?? texts.get([number - 1, key])
+          return text === undefined ? [] : [[key, text as string]]
+        }))
+      }
+    }
   }
 
   dailyCounters (name: string): DailyCounters {

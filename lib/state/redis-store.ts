@@ -1,11 +1,12 @@
+import { crc32 } from 'node:zlib'
 import type { ChainableCommander, Redis } from 'ioredis'
 import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import { answerWithin } from '../redis/ask.js'
 import { subscribe, type Subscription } from '../redis/subscribe.js'
 import {
   CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError,
-  type DailyCounters, type DailyRegisters, type SetEntry, type StateStore, type VersionedSet, type WindowIncrement,
-  type WindowTotal
+  type BoundedTexts, type BoundedTextsOptions, type DailyCounters, type DailyRegisters, type SetEntry,
+  type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
 } from './store.js'
 
 const TIMEOUT_MS = 2_000
@@ -26,6 +27,24 @@ return { total, left }
 
 const COUNT_COMMAND = 'postmanCount'
 type CountingPipeline = ChainableCommander & { [COUNT_COMMAND]: (key: string, by: number, windowMs: number) => unknown }
+
+/** Hashes over which bounded texts are spread, so that to forget one of them takes Redis no noticeable time. */
+const BOUNDED_HASHES = 32
+
+/**
+ * KEYS[1] hash of the texts that were set last, by key; KEYS[2] hash of those before; ARGV texts that a hash holds,
+ * milliseconds to live, then key and text by turns. A hash that is full takes the place of the older one.
+ */
+const PUT_BOUNDED = `
+for i = 3, #ARGV, 2 do
+  redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1])
+  if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[1]) then
+    redis.call('UNLINK', KEYS[2])
+    redis.call('RENAME', KEYS[1], KEYS[2])
+  end
+end
+for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
+`
 
 /** KEYS[1] string of one byte a register; ARGV seconds to live, then index and value by turns. Returns the string. */
 const MERGE = `
@@ -72,6 +91,16 @@ function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
   })
 }
 
+function groupBy (keys: readonly string[], groupOf: (key: string) => string): Map<string, string[]> {
+  const groups = new Map<string, string[]>()
+  for (const key of keys) {
+    const group = groups.get(groupOf(key))
+    if (group === undefined) groups.set(groupOf(key), [key])
+    else group.push(key)
+  }
+  return groups
+}
+
 /** State that processes share in the Redis that they share. */
 export class RedisStateStore implements StateStore {
   readonly shared = true
@@ -113,6 +142,37 @@ export class RedisStateStore implements StateStore {
     if (keys.length === 0) return new Map()
     const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#textKey(key))))
     return new Map(keys.flatMap((key, i) => texts[i] === null ? [] : [[key, texts[i]!]]))
+  }
+
+  boundedTexts (name: string, { max, ttlMs }: BoundedTextsOptions): BoundedTexts {
+    const hashMax = Math.max(1, Math.floor(max / (2 * BOUNDED_HASHES)))
+    const hashOf = (key: string): string => `${this.#prefix}:bounded:${name}:${crc32(key) % BOUNDED_HASHES}`
+    const olderOf = (hash: string): string => `${hash}:older`
+    return {
+      setMany: async texts => {
+        const pipeline = this.#redis.pipeline()
+        for (const [hash, keys] of groupBy(Object.keys(texts), hashOf)) {
+          const pairs = keys.flatMap(key => [key, texts[key]!])
+          pipeline.eval(PUT_BOUNDED, 2, hash, olderOf(hash), hashMax, Math.ceil(ttlMs), ...pairs)
+        }
+        if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
+      },
+      getMany: async keys => {
+        const known = new Map<string, string>()
+        const groups = groupBy(keys, hashOf)
+        const pipeline = this.#redis.pipeline()
+        for (const [hash, group] of groups) pipeline.hmget(olderOf(hash), ...group).hmget(hash, ...group)
+        const replies = pipeline.length === 0 ? [] : valuesOf(await this.#ask(() => pipeline.exec())) as Array<Array<string | null>>
+        const asked = [...groups.values()].flatMap(group => [group, group])
+        for (const [i, group] of asked.entries()) {
+          for (const [j, key] of group.entries()) {
+            const text = replies[i]![j]!
+            if (text !== null) known.set(key, text)
+          }
+        }
+        return known
+      }
+    }
   }
 
   dailyCounters (name: string): DailyCounters {

@@ -28,6 +28,20 @@ export interface DailyCounters {
   get (day: string): Promise<Counts>
 }
 
+export interface BoundedTextsOptions {
+  /** Texts kept at most. At least a third of them, those that were set last, is kept. */
+  max: number
+  /** A text may be forgotten after this time. */
+  ttlMs: number
+}
+
+/** The texts of keys, of which those that were set longest ago are forgotten beyond a number. */
+export interface BoundedTexts {
+  setMany (texts: Record<string, string>): Promise<void>
+  /** The texts of the keys that are known. */
+  getMany (keys: string[]): Promise<Map<string, string>>
+}
+
 /** Index and value of registers of one byte each. */
 export type Registers = Array<[index: number, value: number]>
 
@@ -83,6 +97,8 @@ export interface StateStore {
   setMany (texts: Record<string, string>, ttlMs: number): Promise<void>
   /** The texts of the keys that are set. */
   getMany (keys: string[]): Promise<Map<string, string>>
+
+  boundedTexts (name: string, options: BoundedTextsOptions): BoundedTexts
 
   /** Counters that are kept for KEPT_DAYS. */
   dailyCounters (name: string): DailyCounters

@@ -31,7 +31,7 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
       staleIfErrorMs: config.STALE_IF_ERROR_SECONDS * 1_000
     },
     // One process alone remembers by itself.
-    store: state.shared ? storedVerdicts(state) : undefined,
+    store: state.shared ? storedVerdicts(state, config.STALE_IF_ERROR_SECONDS * 1_000) : undefined,
     onUnknown (failure) {
       const denied = failure.class === 'denied'
       log[denied ? 'error' : 'warn']({ class: failure.class, reason: strikeSecrets(failure.message) }, denied ? 'the metering platform refuses this gateway: check its key and its address' : 'the metering platform gives no verdict')

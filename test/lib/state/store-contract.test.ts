@@ -1,7 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import { Redis } from 'ioredis'
+import { open } from 'lmdb'
+import { LmdbStateStore } from '../../../lib/state/lmdb-store.js'
+import { RedisStateStore } from '../../../lib/state/redis-store.js'
 import type { SetEntry, StateStore, VersionedSet } from '../../../lib/state/store.js'
-import { BACKENDS, eventually } from '../../helpers/app.js'
+import { BACKENDS, eventually, redisEnvironment } from '../../helpers/app.js'
 import { stateStoreFolder } from '../../helpers/state-stores.js'
 
 const DAY = '2026-11-22'
@@ -35,6 +39,22 @@ for (const backend of BACKENDS) {
       await sleep(60)
       t.same(await store.getMany(['a', 'b', 'c', 'short']), new Map([['a', 'second'], ['b', '']]))
       t.same(await (await folder.open()).getMany(['a']), new Map([['a', 'second']]), 'in another process, too')
+    })
+
+    t.test('of bounded texts those are known that were set last, also in another process', async t => {
+      const bounded = store.boundedTexts('bounded', { max: 3_200, ttlMs: 60_000 })
+      t.same(await bounded.getMany([]), new Map())
+      await bounded.setMany({})
+      const keys = Array.from({ length: 20_000 }, (_, i) => `key ${i}`)
+      for (let i = 0; i < keys.length; i += 100) {
+        await bounded.setMany(Object.fromEntries(keys.slice(i, i + 100).map(key => [key, `text of ${key}`])))
+      }
+      await bounded.setMany({ 'key 19999': 'replaced' })
+      const known = await (await folder.open()).boundedTexts('bounded', { max: 3_200, ttlMs: 60_000 }).getMany(keys)
+      t.ok(known.size <= 3_200 && known.size >= 800, `${known.size} texts`)
+      t.equal(known.get('key 19999'), 'replaced')
+      for (const key of keys.slice(-500, -1)) t.equal(known.get(key), `text of ${key}`)
+      t.same(await bounded.getMany(['key 19999', 'key 0', 'other']), new Map([['key 19999', 'replaced']]))
     })
 
     t.test('an entry of a set is published and kept; one of a higher rank is not replaced by one of a lower', async t => {
@@ -96,3 +116,28 @@ if (BACKENDS.some(backend => backend === 'redis')) {
     t.same(await one.countInWindows([]), [])
   })
 }
+
+t.test('what is forgotten of bounded texts is removed from the disk', async t => {
+  const path = t.testdir()
+  const store = new LmdbStateStore({ path, now: Date.now })
+  const bounded = store.boundedTexts('bounded', { max: 300, ttlMs: 60_000 })
+  for (let i = 0; i < 3_000; i += 10) await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  await store.close()
+  const root = open({ path, noSubdir: false })
+  t.teardown(() => root.close())
+  const count = root.openDB('bounded', { encoding: 'json' }).getKeysCount()
+  t.ok(count <= 301, `${count} keys`)
+})
+
+t.test('what is forgotten of bounded texts is removed from Redis, and all of it when it is not used', async t => {
+  const { REDIS_URL, REDIS_PREFIX: prefix } = await redisEnvironment(t)
+  const redis = new Redis(REDIS_URL)
+  t.teardown(() => redis.disconnect())
+  const bounded = new RedisStateStore({ redis, prefix, now: Date.now }).boundedTexts('bounded', { max: 640, ttlMs: 60_000 })
+  for (let i = 0; i < 3_000; i += 10) await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  const hashes = await redis.keys(`${prefix}:bounded:*`)
+  const counts = await Promise.all(hashes.map(hash => redis.hlen(hash)))
+  const count = counts.reduce((sum, each) => sum + each, 0)
+  t.ok(count <= 640 && count > 300, `${count} texts`)
+  for (const hash of hashes) t.ok(await redis.pttl(hash) > 0)
+})
