@@ -11,11 +11,16 @@ import { findPort } from '../../tools/shared/ports.js'
 import { startRedis } from '../../tools/shared/redis.js'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
+import { ConfigurationError } from '../../lib/configuration.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { eventually, redisUrl } from '../helpers/app.js'
 import { openRaw } from '../helpers/raw.js'
 
+/** What is wrong, the variables that make it so, and what is said. */
+type Case = [name: string, environment: Record<string, string>, message: RegExp]
+
 const SECRET = 'client-secret-of-this-test'
+const ENVIRONMENT = { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1' }
 
 async function folder (): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'postman-start-'))
@@ -29,9 +34,7 @@ function start (environment: Record<string, string | undefined>, options = ['-c'
     cwd,
     env: {
       PATH: process.env.PATH,
-      CLIENT_SECRET_KEY: SECRET,
-      ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test',
-      AWS_REGION: 'eu-west-1',
+      ...ENVIRONMENT,
       AWS_ACCESS_KEY_ID: 'id',
       AWS_SECRET_ACCESS_KEY: 'aws-secret-of-this-test',
       HOST: '127.0.0.1',
@@ -44,6 +47,34 @@ function start (environment: Record<string, string | undefined>, options = ['-c'
   child.stderr.on('data', chunk => { output += chunk })
   const exit = new Promise<number | null>(resolve => child.once('exit', resolve))
   return { child, exit, output: () => output }
+}
+
+async function untilReady (url: string): Promise<void> {
+  await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
+}
+
+/** Why the app cannot start, in this process; a process shows the message of a ConfigurationError and no trace. */
+async function faultOf (environment: Record<string, string>): Promise<unknown> {
+  const instance = Fastify({ pluginTimeout: 60_000 })
+  try {
+    instance.register(app, { environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', ...environment } })
+    await instance.ready()
+    return null
+  } catch (error) {
+    return error
+  } finally {
+    await instance.close()
+  }
+}
+
+/** That a process has said which variables are at fault, in one message and nothing else. */
+function saysFaults (t: Test, output: string, faults: string[]): void {
+  t.same(output.split('\n').map(line => line.split(':')[0]), [
+    'The configuration cannot be used.',
+    ...faults.map(fault => `  ${fault}`),
+    'See .env.example.',
+    ''
+  ])
 }
 
 t.test('what cannot work stops the start with a message that says what and how to mend it', async t => {
@@ -60,19 +91,27 @@ t.test('what cannot work stops the start with a message that says what and how t
   const client = new Redis(guarded.url)
   await client.config('SET', 'requirepass', 'right')
   client.disconnect()
-  const cases: Array<[string, Record<string, string>, RegExp]> = [
-    ['a missing variable', { AWS_REGION: '', DATA_DIR: await folder() }, /AWS_REGION is missing: it must be the Region/],
+  const unknownPassword: Case = ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/]
+  const noApplications: Case = ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/]
+  const rubbishInFolder: Case = ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/]
+  const cases: Case[] = [
     ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
-    ['a REDIS_URL that is none', { REDIS_URL: 'localhost:6379' }, /REDIS_URL is wrong: it must be redis:/],
     ['a database that Redis has not', { REDIS_URL: `${await redisUrl(t)}/99` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/],
-    ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/],
-    ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/],
-    ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/],
+    unknownPassword,
+    noApplications,
+    rubbishInFolder,
     ['a data file that is a folder', { DATA_DIR: folders }, /data\.mdb \(DATA_DIR\) cannot be read/],
-    ...(full === null ? [] : [['a first start on a full disk', { DATA_DIR: join(full.path, 'data') }, /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/] as [string, Record<string, string>, RegExp]]),
+    ...(full === null ? [] : [['a first start on a full disk', { DATA_DIR: join(full.path, 'data') }, /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/] as Case]),
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
   ]
   for (const [name, environment, message] of cases) {
+    const fault = await faultOf(environment) as Error
+    t.ok(fault instanceof ConfigurationError, name)
+    t.match(fault.message, message, name)
+    t.notMatch(fault.message, /hidden-password/, 'no secret')
+  }
+  // One of each part that can refuse.
+  for (const [name, environment, message] of [unknownPassword, noApplications, rubbishInFolder]) {
     const { exit, output } = start({ PORT: String(await findPort()), ...environment })
     t.equal(await exit, 1, `${name}: exit code`)
     t.match(output(), message, name)
@@ -84,57 +123,36 @@ t.test('what cannot work stops the start with a message that says what and how t
 t.test('without a .env, every variable that is missing is named, in one message', async t => {
   const { exit, output } = start({ CLIENT_SECRET_KEY: '', ACCESS_TOKEN_SECRET_KEY: '', AWS_REGION: '' }, undefined, await folder())
   t.equal(await exit, 1)
-  t.same(output().split('\n').map(line => line.split(':')[0]), [
-    'The configuration cannot be used.',
-    '  CLIENT_SECRET_KEY is missing',
-    '  ACCESS_TOKEN_SECRET_KEY is missing',
-    '  AWS_REGION is missing',
-    'See .env.example.',
-    ''
-  ])
-})
-
-t.test('the first variable of a .env with a byte order mark is read, whoever reads it', async t => {
-  const cwd = await folder()
-  const unset = { AWS_REGION: undefined, DATA_DIR: await folder(), FORWARDER: 'off' }
-  await writeFile(join(cwd, '.env'), '\uFEFFAWS_REGION=eu west 1\r\n')
-  const wrong = start(unset, [], cwd)
-  t.equal(await wrong.exit, 1)
-  t.match(wrong.output(), /AWS_REGION is wrong/)
-  const port = await findPort()
-  await writeFile(join(cwd, '.env'), `\uFEFFPORT=${port}\r\nAWS_REGION=eu-west-1\r\n`)
-  const right = start(unset, undefined, cwd)
-  await eventually(() => fetch(`http://127.0.0.1:${port}/health/live`).then(() => true, () => undefined))
-  right.child.kill('SIGTERM')
-  t.equal(await right.exit, 0)
+  saysFaults(t, output(), ['CLIENT_SECRET_KEY is missing', 'ACCESS_TOKEN_SECRET_KEY is missing', 'AWS_REGION is missing'])
 })
 
 t.test('of a wrong configuration the operator sees one message, of every variable, and nothing else', async t => {
+  const cwd = await folder()
+  await writeFile(join(cwd, '.env'), '\uFEFFTRUST_PROXY=hidden-proxy\r\nPORT=hidden-port\r\n')
   for (const options of [undefined, []]) {
-    const { exit, output } = start({ AWS_REGION: '', PORT: 'hidden-port', TRUST_PROXY: 'hidden-proxy', REDIS_URL: 'redis:hidden-password', DATA_DIR: await folder() }, options)
+    const { exit, output } = start({ AWS_REGION: '', REDIS_URL: 'redis:hidden-password', DATA_DIR: await folder() }, options, cwd)
     t.equal(await exit, 1)
-    t.same(output().split('\n').map(line => line.split(':')[0]), [
-      'The configuration cannot be used.',
-      '  PORT is wrong',
-      '  AWS_REGION is missing',
-      '  TRUST_PROXY is wrong',
-      '  REDIS_URL is wrong',
-      'See .env.example.',
-      ''
-    ])
+    saysFaults(t, output(), ['PORT is wrong', 'AWS_REGION is missing', 'TRUST_PROXY is wrong', 'REDIS_URL is wrong'])
+    t.match(output(), /AWS_REGION is missing: it must be the Region/)
+    t.match(output(), /REDIS_URL is wrong: it must be redis:/)
     t.notMatch(output(), /hidden/, 'no value')
   }
 })
 
-t.test('a second process on the same embedded spool is told so', async t => {
+t.test('the first variable of a .env with a byte order mark is read, whoever reads it', async t => {
+  const cwd = await folder()
   const DATA_DIR = await folder()
   const port = await findPort()
-  const first = start({ PORT: String(port), DATA_DIR })
-  await eventually(() => fetch(`http://127.0.0.1:${port}/health/ready`).then(() => true, () => undefined))
-  const second = start({ PORT: String(await findPort()), DATA_DIR })
-  t.equal(await second.exit, 1)
-  t.match(second.output(), /another process/)
-  t.match(second.output(), /REDIS_URL/)
+  await writeFile(join(cwd, '.env'), `\uFEFFPORT=${port}\r\nAWS_REGION=eu-west-1\r\n`)
+  const first = start({ AWS_REGION: undefined, DATA_DIR, FORWARDER: 'off' }, undefined, cwd)
+  await untilReady(`http://127.0.0.1:${port}`)
+  await t.test('a second process on the same embedded spool is told so', async t => {
+    const second = start({ PORT: String(await findPort()), DATA_DIR })
+    t.equal(await second.exit, 1)
+    t.match(second.output(), /another process/)
+    t.match(second.output(), /REDIS_URL/)
+    t.notMatch(second.output(), /^ +at |Node\.js v/m, 'no trace')
+  })
   first.child.kill('SIGTERM')
   t.equal(await first.exit, 0)
 })
@@ -145,7 +163,7 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
   const port = await findPort()
   const url = `http://127.0.0.1:${port}`
   const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), AWS_ENDPOINT_URL: sandbox.url, FLUSH_INTERVAL_MS: '30000', LOG_LEVEL: 'trace' })
-  await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
+  await untilReady(url)
   const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   const clientToken = createClientToken(SECRET, Date.now(), 'salt')
   const { accessToken } = await (await post('/token', { clientToken })).json() as { accessToken: string }
@@ -165,7 +183,7 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
 
 /** What the exported options would have set, and a plugin sets for any other server. */
 async function checkWithoutOptions (t: Test, url: string, output: () => string): Promise<void> {
-  await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
+  await untilReady(url)
   t.equal(output().match(/--options/g)?.length, 1, 'one line says what only options can set')
 
   const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
@@ -207,7 +225,7 @@ t.test('so does the app inside another, whose own routes stay as they are', asyn
   const host = Fastify({ bodyLimit: 50_000_000, pluginTimeout: 60_000, logger: { level: 'trace', stream: { write: (line: string) => { output += line } } } })
   host.get('/own/:n', { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ params }) => params)
   await host.register(app, {
-    environment: { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1', DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
+    environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
   })
   t.teardown(() => host.close())
   const url = await host.listen({ port: 0, host: '127.0.0.1' })

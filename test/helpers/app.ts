@@ -97,12 +97,12 @@ export async function startGateway (t: Teardown, environment: Record<string, str
 }
 
 /** Asks until the answer is not undefined. */
-export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 30_000): Promise<T> {
+export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 30_000, pauseMs = 20): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()
     if (answer !== undefined) return answer
     if (Date.now() > deadline) throw new Error(`nothing came within ${timeoutMs} ms`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await new Promise(resolve => setTimeout(resolve, pauseMs))
   }
 }

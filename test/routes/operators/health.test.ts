@@ -9,6 +9,9 @@ import type { Teardown } from '../../helpers/teardown.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
+const READY_WITHIN_MS = 30_000
+/** Readiness looks no more than twice a second. */
+const PAUSE_MS = 100
 
 async function detail (url: string): Promise<HealthDetail> {
   return await (await fetch(`${url}/admin/health`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).json() as HealthDetail
@@ -30,73 +33,54 @@ function pointLogsTo (t: Teardown, url: string): void {
   t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH_LOGS })
 }
 
-/** The first answer of readiness with a failing part that is wanted. */
-async function untilFailing (url: string, wanted: (part: Health['failing'][number]) => boolean) {
+/** The first answer of readiness that is wanted. */
+async function untilReadiness (url: string, isWanted: (code: number, body: Health) => boolean) {
   return await eventually(async () => {
     const response = await fetch(`${url}/health/ready`)
     const body = await response.json() as Health
-    return body.failing.some(wanted) ? { code: response.status, ...body } : undefined
-  })
+    return isWanted(response.status, body) ? { code: response.status, ...body } : undefined
+  }, READY_WITHIN_MS, PAUSE_MS)
+}
+
+async function untilFailing (url: string, isWanted: (part: Health['failing'][number]) => boolean) {
+  return await untilReadiness(url, (_code, { failing }) => failing.some(isWanted))
+}
+
+async function untilStatus (url: string, wanted: number) {
+  const { code: _code, ...body } = await untilReadiness(url, code => code === wanted)
+  return body
 }
 
 const LOGS = { logGroupName: '/web/shop', logStreamName: 's', logEvents: [{ message: 'm' }] }
 
-t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
-  const { url, sandbox } = await startGateway(t)
-  for (const path of ['/health/live', '/health/ready']) {
-    const response = await fetch(url + path)
-    t.equal(response.status, 200)
-    t.same(await response.json(), { status: 'ok', failing: [] })
-  }
-  t.same(sandbox.ledger().calls, {})
-})
-
-t.test('not ready, and says why, while AWS denies what it is sent', async t => {
+t.test('what is sent to CloudWatch', async t => {
   const { url, post, token, sandbox } = await startGateway(t, { ADMIN_TOKEN })
-  sandbox.faults.set([{ action: 'PutLogEvents', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized to perform: logs:PutLogEvents' }])
-  const body = { logGroupName: '/denied', logStreamName: 's', logEvents: [{ message: 'm' }] }
-  await post('/logEvents', body, { authorization: `Bearer ${await token()}` })
-  const ready = await eventually(async () => {
-    const response = await fetch(`${url}/health/ready`)
-    return response.status === 503 ? response : undefined
-  })
-  t.same(await ready.json(), { status: 'failing', failing: [{ part: 'logs', class: 'denied' }] }, 'nothing that others have written')
-  t.match(await detail(url), { status: 'failing', failing: [{ part: 'logs', class: 'denied', message: /denied:s.*logs:PutLogEvents/, partial: false }] })
-  t.equal((await fetch(`${url}/health/live`)).status, 200)
-})
-
-t.test('not ready while Redis is away, and ready when it is back', async t => {
-  const redis = await startRedis()
-  t.teardown(() => redis.stop())
-  const { url } = await startGateway(t, { REDIS_URL: redis.url })
-  t.equal((await fetch(`${url}/health/ready`)).status, 200)
-  await redis.kill()
-  const ready = await eventually(async () => {
-    const response = await fetch(`${url}/health/ready`)
-    return response.status === 503 ? response : undefined
-  })
-  t.match(await ready.json(), { failing: [{ part: 'spool', class: 'unreachable' }] })
-  await redis.restart()
-  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
-})
-
-t.test('one denied destination among others is told, but does not take the gateway out of service', async t => {
-  const { url, post, token, sandbox } = await startGateway(t)
-  sandbox.faults.set([{ action: 'PutLogEvents', logGroupName: '/denied', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized' }])
   const authorization = `Bearer ${await token()}`
-  const send = (logGroupName: string) => post('/logEvents', { logGroupName, logStreamName: 's', logEvents: [{ message: 'm' }] }, { authorization })
-  const ready = async () => {
-    const response = await fetch(`${url}/health/ready`)
-    return { status: response.status, body: await response.json() as { failing: unknown[] } }
-  }
-  await send('/denied')
-  await eventually(async () => (await ready()).body.failing.length === 1 ? true : undefined)
-  await send('/fine')
-  await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
-  t.match(await eventually(async () => {
-    const answer = await ready()
-    return answer.status === 200 ? answer : undefined
-  }), { body: { status: 'ok', failing: [{ part: 'logs', class: 'denied' }] } })
+  const send = (logGroupName: string) => post('/logEvents', { ...LOGS, logGroupName }, { authorization })
+
+  await t.test('a healthy gateway is live and ready, and asks AWS nothing', async t => {
+    for (const path of ['/health/live', '/health/ready']) {
+      const response = await fetch(url + path)
+      t.equal(response.status, 200)
+      t.same(await response.json(), { status: 'ok', failing: [] })
+    }
+    t.same(sandbox.ledger().calls, {})
+  })
+
+  await t.test('not ready, and says why, while AWS denies what it is sent', async t => {
+    sandbox.faults.set([{ action: 'PutLogEvents', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized to perform: logs:PutLogEvents' }])
+    await send('/denied')
+    t.same(await untilStatus(url, 503), { status: 'failing', failing: [{ part: 'logs', class: 'denied' }] }, 'nothing that others have written')
+    t.match(await detail(url), { status: 'failing', failing: [{ part: 'logs', class: 'denied', message: /denied:s.*logs:PutLogEvents/, partial: false }] })
+    t.equal((await fetch(`${url}/health/live`)).status, 200)
+  })
+
+  await t.test('one denied destination among others is told, but does not take the gateway out of service', async t => {
+    sandbox.faults.set([{ action: 'PutLogEvents', logGroupName: '/denied', kind: 'refuse', code: 'AccessDeniedException', message: 'not authorized' }])
+    await send('/fine')
+    await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
+    t.match(await untilStatus(url, 200), { status: 'ok', failing: [{ part: 'logs', class: 'denied' }] })
+  })
 })
 
 t.test('a process that forwards is not ready without credentials of AWS, and says what the SDK says', async t => {
@@ -123,13 +107,7 @@ for (const backend of BACKENDS) {
     const { app, url, post, token, sandbox } = await startGateway(t, { ADMIN_TOKEN }, backend)
     const later = { line: '{"v":3,"e":[[1,"later"]]}', items: 1, bytes: 31 }
     await app.spool.append({ kind: 'logs', destination: '/later:s', records: [later, later], urgent: true })
-    const body = await eventually(async () => {
-      const response = await fetch(`${url}/health/ready`)
-      t.equal(response.status, 200)
-      const answer = await response.json() as { failing: unknown[] }
-      return answer.failing.length > 0 ? answer : undefined
-    })
-    t.same(body, { status: 'ok', failing: [{ part: 'spool', class: 'newer-version' }] })
+    t.same(await untilReadiness(url, (code, { failing }) => code !== 200 || failing.length > 0), { code: 200, status: 'ok', failing: [{ part: 'spool', class: 'newer-version' }] })
     t.match(await detail(url), { failing: [{ message: '2 records of version 3 (logs) wait for a newer gateway' }] })
     await post('/logEvents', { logGroupName: '/later', logStreamName: 's', logEvents: [{ message: 'beside them' }] }, { authorization: `Bearer ${await token()}` })
     await eventually(() => sandbox.ledger().events === 1 ? true : undefined)
@@ -154,7 +132,7 @@ t.test('an endpoint that is not AWS is named after the first deliveries, and tak
   t.match(await (await fetch(`${url}/health/ready`)).json(), { failing: [] })
   await post('/logEvents', LOGS, { authorization: `Bearer ${await token()}` })
   t.match(await untilFailing(url, ({ part }) => part === 'logs'), { failing: [{ part: 'logs', class: 'not-the-service' }] })
-  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 503 ? true : undefined)
+  await untilStatus(url, 503)
 })
 
 t.test('a Region that there is not is named', async t => {
@@ -165,19 +143,32 @@ t.test('a Region that there is not is named', async t => {
   t.match(await untilFailing(url, ({ part }) => part === 'aws'), { code: 503, failing: [{ part: 'aws', class: /^(unreachable|timeout)$/ }] })
 })
 
-t.test('not ready while Redis takes no writes, and every item is refused', async t => {
+t.test('a Redis of its own', async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
   const { url, post, token } = await startGateway(t, { REDIS_URL: redis.url, ADMIN_TOKEN })
   const authorization = `Bearer ${await token()}`
   const client = new Redis(redis.url)
   t.teardown(() => { client.disconnect() })
-  await client.config('SET', 'min-replicas-to-write', '1')
-  t.equal((await post('/logEvents', LOGS, { authorization })).status, 503)
-  t.match(await untilFailing(url, ({ part }) => part === 'spool'), { code: 503, status: 'failing', failing: [{ part: 'spool', class: 'read-only' }] })
-  t.match((await detail(url)).failing[0], { message: /NOREPLICAS/ })
-  await client.config('SET', 'min-replicas-to-write', '0')
-  await eventually(async () => (await fetch(`${url}/health/ready`)).status === 200 ? true : undefined)
+  // The server is killed below.
+  client.on('error', () => {})
+  t.equal((await fetch(`${url}/health/ready`)).status, 200)
+
+  await t.test('not ready while Redis takes no writes, and every item is refused', async t => {
+    await client.config('SET', 'min-replicas-to-write', '1')
+    t.equal((await post('/logEvents', LOGS, { authorization })).status, 503)
+    t.match(await untilFailing(url, ({ part }) => part === 'spool'), { code: 503, status: 'failing', failing: [{ part: 'spool', class: 'read-only' }] })
+    t.match((await detail(url)).failing[0], { message: /NOREPLICAS/ })
+    await client.config('SET', 'min-replicas-to-write', '0')
+    await untilStatus(url, 200)
+  })
+
+  await t.test('not ready while Redis is away, and ready when it is back', async t => {
+    await redis.kill()
+    t.match(await untilStatus(url, 503), { failing: [{ part: 'spool', class: 'unreachable' }] })
+    await redis.restart()
+    await untilStatus(url, 200)
+  })
 })
 
 t.test('web and worker apart: the web process knows what the worker finds, and that there is none', async t => {
