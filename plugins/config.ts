@@ -1,6 +1,7 @@
 import fastifyEnv, { type FastifyEnvOptions } from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { configuredSecrets } from '../lib/access/secrets.js'
 import { ConfigurationError } from '../lib/configuration.js'
 import { readTrustProxy } from '../lib/http/trust-proxy.js'
 import { CONFIG_FORMATS, ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
@@ -69,23 +70,16 @@ function requiredByOthers ({ APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEME
   ]
 }
 
-/** Secrets that differ from one another: who knows one must not so know another. */
-const SECRETS = ['CLIENT_SECRET_KEY', 'ACCESS_TOKEN_SECRET_KEY', 'ADMIN_TOKEN', 'METERING_ACCESS_KEY', 'REVENIUM_PLATFORM_API_KEY'] as const satisfies Name[]
-
-/** The secret variables that hold the value of one that comes before them. */
-function findEqualSecrets (variables: Variables): Faults {
+/** The secret variables that hold the value of one that comes before them; the key in force may stand among those of before. */
+function findEqualSecrets ({ ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: previous, ...others }: Variables): Faults {
   const faults: Faults = new Map()
-  const names = new Map<string, Name>()
-  for (const name of SECRETS) {
-    const value = variables[name]
-    if (value === undefined) continue
-    const other = names.get(value)
-    if (other === undefined) names.set(value, name)
-    else faults.set(name, `is wrong: it must not equal ${other}`)
-  }
-  for (const value of variables.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS?.split(',') ?? []) {
-    const other = names.get(value)
-    if (other !== undefined && other !== 'ACCESS_TOKEN_SECRET_KEY') faults.set('ACCESS_TOKEN_PREVIOUS_SECRET_KEYS', `is wrong: none of them may equal ${other}`)
+  const holders = new Map<string, Name>()
+  for (const { variable, secret } of configuredSecrets({ ...others, ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: previous?.split(',') })) {
+    const holder = holders.get(secret) ?? variable
+    holders.set(secret, holder)
+    const isPrevious = variable === 'ACCESS_TOKEN_PREVIOUS_SECRET_KEYS'
+    if (holder === variable || (isPrevious && holder === 'ACCESS_TOKEN_SECRET_KEY')) continue
+    faults.set(variable, `is wrong: ${isPrevious ? 'none of them may' : 'it must not'} equal ${holder}`)
   }
   return faults
 }

@@ -19,7 +19,7 @@ function address (url: string): string {
 }
 
 /** @throws ConfigurationError when the server cannot be reached, refuses the password, or has no such database */
-async function connect (url: string): Promise<Redis> {
+async function connect (url: string, strikeSecrets: (text: string) => string): Promise<Redis> {
   const { Redis } = await import('ioredis')
   const redis = new Redis(url, {
     lazyConnect: true,
@@ -40,7 +40,7 @@ async function connect (url: string): Promise<Redis> {
     if (db > 0) await redis.select(db)
   } catch (error) {
     redis.disconnect()
-    throw new ConfigurationError(`Redis at ${address(url)} cannot be used: ${((cause ?? error) as Error).message}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
+    throw new ConfigurationError(`Redis at ${address(url)} cannot be used: ${strikeSecrets(((cause ?? error) as Error).message)}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
   }
   redis.removeAllListeners('error')
   return redis
@@ -56,7 +56,7 @@ async function redis (fastify: FastifyInstance): Promise<void> {
   const { REDIS_URL } = fastify.config
   if (REDIS_URL === undefined) return
   // Loaded here, as it is of no use without Redis.
-  const [client, { default: fastifyRedis }] = await Promise.all([connect(REDIS_URL), import('@fastify/redis')])
+  const [client, { default: fastifyRedis }] = await Promise.all([connect(REDIS_URL, fastify.strikeSecrets), import('@fastify/redis')])
   let away = false
   client.on('error', error => {
     if (!away) fastify.log.error({ err: error }, 'Redis is away')
@@ -70,4 +70,4 @@ async function redis (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => disconnect(client))
 }
 
-export default fp(redis, { name: 'redis', dependencies: ['config'] })
+export default fp(redis, { name: 'redis', dependencies: ['config', 'secrets'] })

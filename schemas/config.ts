@@ -162,3 +162,9 @@ export const ConfigSchema = Type.Object({
   ADMIN_TOKEN: Type.Optional(headerSecret({ description: `the bearer token of GET /metrics and /admin, ${MIN_SECRET_LENGTH} characters or more of ASCII without spaces; absent: they do not exist` }))
 }, { $id: 'Config', additionalProperties: false })
 export type Config = Static<typeof ConfigSchema>
+
+/** The variables that hold secrets, each others: who knows one must not so know another. */
+export const SECRET_VARIABLES = [
+  'CLIENT_SECRET_KEY', 'ACCESS_TOKEN_SECRET_KEY', 'ADMIN_TOKEN', 'METERING_ACCESS_KEY', 'REVENIUM_PLATFORM_API_KEY', 'ACCESS_TOKEN_PREVIOUS_SECRET_KEYS'
+] as const satisfies Array<keyof Config>
+export type SecretVariable = typeof SECRET_VARIABLES[number]

@@ -38,6 +38,7 @@ export function findFault (applications: readonly Application[], taken: Readonly
 export class Applications {
   #byId = new Map<string, Application>()
   #origins = new Set<string>()
+  #clientSecrets: readonly string[] = []
 
   constructor (applications: readonly Application[]) {
     this.replace(applications)
@@ -46,6 +47,7 @@ export class Applications {
   replace (applications: readonly Application[]): void {
     this.#byId = new Map(applications.map(application => [application.id, application]))
     this.#origins = new Set(applications.flatMap(({ allowedOrigins }) => allowedOrigins))
+    this.#clientSecrets = applications.flatMap(({ clientSecrets }) => clientSecrets)
   }
 
   get (id: string): Application | undefined {
@@ -59,6 +61,11 @@ export class Applications {
   /** In the order of the file. */
   list (): Application[] {
     return [...this.#byId.values()]
+  }
+
+  /** Those of all applications; another array once they have changed. */
+  get clientSecrets (): readonly string[] {
+    return this.#clientSecrets
   }
 
   /** Whether some application allows every origin. */

@@ -17,18 +17,26 @@ const STRUCK = '[secret]'
 /** A shorter text may be a word of any message. */
 const MIN_SECRET_LENGTH = 6
 
+/** The forms in which a text may hold a secret: as it is, and as a URL, a header or JSON holds it. */
+function formsOf (secret: string): string[] {
+  if (secret.length < MIN_SECRET_LENGTH) return []
+  return [...new Set([secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64'), JSON.stringify(secret).slice(1, -1)])]
+}
+
 /**
  * Strikes secrets out of texts that others have written: an error of a platform or of a server may repeat what it was
- * sent, also as a URL or a header holds it.
- * @param secrets the secrets in force
+ * sent.
+ * @param secrets the secrets in force; another array once they have changed
  */
-export function createSecretFilter (secrets: () => Iterable<string>): (text: string) => string {
+export function createSecretFilter (secrets: () => readonly string[]): (text: string) => string {
+  let known: readonly string[] = []
+  let forms: string[] = []
   return text => {
-    let struck = text
-    for (const secret of secrets()) {
-      if (secret.length < MIN_SECRET_LENGTH) continue
-      for (const form of new Set([secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64')])) struck = struck.replaceAll(form, STRUCK)
+    const inForce = secrets()
+    if (inForce !== known) {
+      known = inForce
+      forms = inForce.flatMap(formsOf)
     }
-    return struck
+    return forms.reduce((struck, form) => struck.replaceAll(form, STRUCK), text)
   }
 }

@@ -4,6 +4,7 @@ import { Value, type ValueError } from '@sinclair/typebox/value'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Applications, findFault } from '../../lib/access/applications.js'
+import { configuredSecrets } from '../../lib/access/secrets.js'
 import { ConfigurationError, withoutByteOrderMark } from '../../lib/configuration.js'
 import { ApplicationsFileSchema, type Application, type ApplicationsFile } from '../../schemas/applications.js'
 import type { Config } from '../../schemas/config.js'
@@ -67,12 +68,8 @@ function explain ({ path, message, schema }: ValueError): string {
 
 /** The secrets that no client secret may equal, by the variable that holds each. */
 function secretsOf (config: Config): Map<string, string> {
-  const { ACCESS_TOKEN_SECRET_KEY, ACCESS_TOKEN_PREVIOUS_SECRET_KEYS = [], ADMIN_TOKEN, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY } = config
-  const secrets = new Map(ACCESS_TOKEN_PREVIOUS_SECRET_KEYS.map(secret => [secret, 'one of ACCESS_TOKEN_PREVIOUS_SECRET_KEYS']))
-  for (const [name, secret] of Object.entries({ ACCESS_TOKEN_SECRET_KEY, ADMIN_TOKEN, METERING_ACCESS_KEY, REVENIUM_PLATFORM_API_KEY })) {
-    if (secret !== undefined) secrets.set(secret, name)
-  }
-  return secrets
+  const { CLIENT_SECRET_KEY: _client, ...others } = config
+  return new Map(configuredSecrets(others).map(({ secret, name }) => [secret, name]))
 }
 
 /** @throws Error that says where the fault is */

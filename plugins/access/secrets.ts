@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { configuredSecrets } from '../../lib/access/secrets.js'
 import { createSecretFilter } from '../../lib/http/secrets.js'
+import { filterLog } from '../../lib/logger.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,26 +13,31 @@ declare module 'fastify' {
 
 /** Variables with secrets that the SDK itself reads. */
 const AWS_SECRETS = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
+const NONE: readonly string[] = []
 
 function passwordOf (url: string | undefined): string[] {
-  if (url === undefined || !URL.canParse(url)) return []
+  if (url === undefined) return []
   const { password } = new URL(url)
   return [password, decodeURIComponent(password)]
 }
 
-function secretsOf ({ config, applications }: FastifyInstance): string[] {
+function ownSecrets ({ config }: FastifyInstance): string[] {
   return [
-    config.ACCESS_TOKEN_SECRET_KEY, ...config.ACCESS_TOKEN_PREVIOUS_SECRET_KEYS ?? [],
-    config.ADMIN_TOKEN, config.REVENIUM_PLATFORM_API_KEY, config.METERING_ACCESS_KEY,
+    ...configuredSecrets(config).map(({ secret }) => secret),
     ...passwordOf(config.REDIS_URL),
-    ...applications.list().flatMap(({ clientSecrets }) => clientSecrets),
-    ...AWS_SECRETS.map(name => process.env[name])
-  ].filter(secret => secret !== undefined)
+    ...AWS_SECRETS.flatMap(name => process.env[name] ?? [])
+  ]
 }
 
-/** Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written. */
+/** Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written, and out of the log. */
 async function secrets (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('strikeSecrets', createSecretFilter(() => secretsOf(fastify)))
+  const own = ownSecrets(fastify)
+  const strikeOwn = createSecretFilter(() => own)
+  // Those of applications are known later than the first texts, and change.
+  const strikeClients = createSecretFilter(() => fastify.hasDecorator('applications') ? fastify.applications.clientSecrets : NONE)
+  const strike = (text: string): string => strikeClients(strikeOwn(text))
+  fastify.decorate('strikeSecrets', strike)
+  filterLog(fastify.log, strike)
 }
 
-export default fp(secrets, { name: 'secrets', dependencies: ['config', 'applications'] })
+export default fp(secrets, { name: 'secrets', dependencies: ['config'] })
