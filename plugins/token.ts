@@ -50,8 +50,9 @@ function createTokens (fastify: FastifyInstance) {
   function authenticate (token: string | typeof NOT_A_TOKEN, request: FastifyRequest): Principal | ApiError {
     const claims = token === NOT_A_TOKEN ? null : accessTokens.verify(token)
     const application = claims === null ? undefined : applications.get(claims.applicationId)
-    if (claims === null || application === undefined || revocations.hasAccessToken(claims)) return failures.refusal(request) ?? INVALID
-    if (isBoundElsewhere(claims, request.headers.origin, application)) return failures.refusal(request) ?? INVALID
+    if (claims === null || application === undefined || revocations.hasAccessToken(claims) || isBoundElsewhere(claims, request.headers.origin, application)) {
+      return failures.answer(request, INVALID)
+    }
     requireOrigin(application, request)
     return { application, grant: claims.grant, scope: claims.scope }
   }
@@ -88,7 +89,6 @@ function createTokens (fastify: FastifyInstance) {
      * @throws ApiError
      */
     async issue (clientToken: string, request: FastifyRequest, reply: FastifyReply): Promise<string> {
-      failures.require(request)
       const grant = readGrant(clientToken, applications, unixNow())
       if (grant === null || revocations.hasClientToken(grant)) throw new ApiError('clientTokenInvalid')
       const { application, scope, jti } = grant
@@ -121,7 +121,7 @@ function createTokens (fastify: FastifyInstance) {
           if (principal instanceof ApiError) return done(principal)
           if (request.principal === null) admit(request, reply, principal)
         }
-        if (request.principal === null) throw failures.refusal(request) ?? new ApiError('accessTokenMissing')
+        if (request.principal === null) throw failures.answer(request, new ApiError('accessTokenMissing'))
         done()
       }
     }
@@ -135,4 +135,4 @@ async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'body', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'usage', 'entitlement'] })
+export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'body', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'failures', 'usage', 'entitlement'] })

@@ -15,11 +15,10 @@ function createAdmin ({ config: { ADMIN_TOKEN: adminToken }, failures }: Fastify
 
     /** Spread into the options of an operator route. */
     required: {
-      onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
-        failures.require(request)
-        if (isAuthorized?.(request.headers.authorization ?? '') !== true) throw new ApiError('adminTokenInvalid')
+      onRequest: [failures.guard, function requireAdminToken ({ headers }: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+        if (isAuthorized?.(headers.authorization ?? '') !== true) throw new ApiError('adminTokenInvalid')
         done()
-      }
+      }]
     }
   }
 }
@@ -29,4 +28,4 @@ async function admin (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('admin', createAdmin(fastify))
 }
 
-export default fp(admin, { name: 'admin', dependencies: ['config', 'errors', 'rate-limit'] })
+export default fp(admin, { name: 'admin', dependencies: ['config', 'errors', 'failures'] })

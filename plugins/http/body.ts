@@ -143,4 +143,4 @@ async function body (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(body, { name: 'body', dependencies: ['errors', 'cors', 'server-limits', 'rate-limit'] })
+export default fp(body, { name: 'body', dependencies: ['errors', 'cors', 'server-limits', 'rate-limit', 'failures'] })

@@ -5,16 +5,12 @@ import { LRUCache } from 'lru-cache'
 import { monotonicNow } from '../../lib/clock.js'
 import { readAddress } from '../../lib/http/address.js'
 import { ApiError } from '../../lib/http/api-error.js'
-import { WindowCounters } from '../../lib/state/window-counters.js'
+import { WindowCounters, type WindowCount } from '../../lib/state/window-counters.js'
 import type { Principal } from '../../lib/access/access-tokens.js'
 import type { Grant } from '../../lib/access/client-tokens.js'
-import { API_ERRORS, type ApiErrorName } from '../../schemas/error-table.js'
 
 declare module 'fastify' {
-  interface FastifyInstance {
-    quotas: ReturnType<typeof createQuotas>
-    failures: ReturnType<typeof createFailures>
-  }
+  interface FastifyInstance { quotas: ReturnType<typeof createQuotas> }
   interface FastifyRequest {
     /** The client's IP; null when what a proxy has written is none. */
     readonly address: string | null
@@ -25,10 +21,6 @@ const MINUTE_MS = 60_000
 const ADDRESS_PREFIX = 'ip:'
 /** Bytes of bodies without a token, as inflated, that count as one request. */
 const CHARGED_BYTES = 16_384
-/** The errors that a client meets when it guesses tokens, keys or paths. */
-const FAILURES: ReadonlySet<unknown> = new Set(([
-  'clientTokenMissing', 'clientTokenInvalid', 'accessTokenMissing', 'accessTokenInvalid', 'adminTokenInvalid', 'accessKeyInvalid'
-] satisfies ApiErrorName[]).map(name => API_ERRORS[name].code))
 /** A network of this size is one client: providers give it to a single household. */
 const IPV6_PREFIX = 64
 /** The network of all clients whose proxy writes no address. */
@@ -99,6 +91,15 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
       if (count > addressLimit) throw new ApiError('tooManyRequests', { retryAfter: Math.ceil(endsInMs / 1000) })
     },
 
+    /** What was counted under a name for the address of a request, in the last minute. */
+    addressHits (name: string, { ip }: FastifyRequest): WindowCount {
+      return counters.look(`${name}:${networkOf(ip)}`)
+    },
+
+    hitAddress (name: string, { ip }: FastifyRequest): void {
+      counters.hit(`${name}:${networkOf(ip)}`, MINUTE_MS)
+    },
+
     /**
      * Counts a request of this token and of its application.
      * @throws ApiError tooManyRequests
@@ -121,52 +122,14 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
   }
 }
 
-/** Limits how often one IP may fail in a minute. Requests with a valid access token are not asked. */
-function createFailures (counters: WindowCounters, limit: number, networkOf: (ip: string) => string) {
-  function keyOf ({ ip }: FastifyRequest): string {
-    return `failures:${networkOf(ip)}`
-  }
-
-  /** The answer to an IP that has failed too often; null for any other. */
-  function refusal (request: FastifyRequest): ApiError | null {
-    if (limit === 0) return null
-    const { count, endsInMs } = counters.look(keyOf(request))
-    if (count < limit) return null
-    const seconds = Math.ceil(endsInMs / 1000)
-    return new ApiError('tooManyRequests', { message: 'Too many requests of this IP have failed: wait for as many seconds as "Retry-After" says.', retryAfter: seconds })
-  }
-
-  return {
-    refusal,
-
-    /**
-     * Before a secret is looked at, so that no more guesses are answered.
-     * @throws ApiError tooManyRequests
-     */
-    require (request: FastifyRequest): void {
-      const error = refusal(request)
-      if (error !== null) throw error
-    },
-
-    count (request: FastifyRequest): void {
-      if (limit > 0) counters.hit(keyOf(request), MINUTE_MS)
-    }
-  }
-}
-
-/**
- * Owns `fastify.quotas` and `fastify.failures`, and limits what one IP may ask for in a minute; over all processes when
- * they share a Redis.
- */
+/** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
-  const { RATE_LIMIT_PER_MINUTE, FAILURES_PER_MINUTE } = fastify.config
+  const { RATE_LIMIT_PER_MINUTE } = fastify.config
   const counters = new WindowCounters(fastify.state, monotonicNow)
   const networks = new LRUCache<string, string>({ max: MAX_ADDRESSES, memoMethod: readNetwork })
   fastify.addHook('onClose', async () => counters.close())
   const networkOf = (ip: string): string => networks.memo(ip)
-  const failures = createFailures(counters, FAILURES_PER_MINUTE, networkOf)
   fastify.decorate('quotas', createQuotas(counters, RATE_LIMIT_PER_MINUTE, networkOf))
-  fastify.decorate('failures', failures)
   fastify.decorateRequest('address', { getter () { return readAddress(this.ip) } })
 
   await fastify.register(fastifyRateLimit, {
@@ -176,16 +139,6 @@ async function rateLimit (fastify: FastifyInstance): Promise<void> {
     store: createStore(counters),
     keyGenerator: ({ ip }) => networkOf(ip),
     errorResponseBuilder: (_request, { ttl }) => new ApiError('tooManyRequests', { retryAfter: Math.ceil(ttl / 1000) })
-  })
-  fastify.addHook('onError', async (request, _reply, error) => {
-    if (FAILURES.has(error.code)) failures.count(request)
-  })
-  fastify.addHook('onRequest', (request, _reply, done) => {
-    if (request.is404) {
-      failures.require(request)
-      failures.count(request)
-    }
-    done()
   })
   if (RATE_LIMIT_PER_MINUTE === 0) return
   // A hook of the app comes before those of its routes, and so before any look at a token.

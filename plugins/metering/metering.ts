@@ -126,12 +126,11 @@ function createMetering (fastify: FastifyInstance) {
 
     /** Spread into the options of a route for access logs. */
     required: {
-      onRequest (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
-        failures.require(request)
+      onRequest: [failures.guard, function requireAccessKey (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
         const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
         if (isAccessKey?.(given) !== true) throw new ApiError('accessKeyInvalid')
         done()
-      }
+      }]
     },
 
     /**
@@ -188,4 +187,4 @@ async function metering (fastify: FastifyInstance): Promise<void> {
   if (platform !== null) addSink(fastify, platform.metering)
 }
 
-export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors', 'rate-limit'] })
+export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors', 'failures'] })

@@ -20,7 +20,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         503: errorAnswer('Nobody can say now whether the client token was used before, or whether the application is entitled.')
       }
     },
-    onRequest: async (request, reply) => { request.expectUnauthenticatedBody(reply) },
+    onRequest: [fastify.failures.guard, async (request, reply) => { request.expectUnauthenticatedBody(reply) }],
     // Before the schema, so that a missing or malformed token keeps its own code.
     preValidation: async request => { fastify.tokens.requireClientToken(request.body) }
   }, async function createToken (request, reply) {

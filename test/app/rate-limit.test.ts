@@ -149,7 +149,7 @@ t.test('failures are limited for each IP, wherever they are', async t => {
   for (const [name, request] of Object.entries(wrong)) {
     const found = await statuses(request, request, request, request, ['/admin/usage', bearer(ADMIN_TOKEN)], ['/metering/access-logs', post({}, bearer(METERING_ACCESS_KEY))], ['/token', post({ clientToken })], ['/metric', post(metric, bearer(accessToken))], ['/health/live', {}])
     t.notOk(found.slice(0, 3).includes(429), name)
-    if (name !== 'no client token') t.equal(found[3], 429, `${name}: the fourth`)
+    t.equal(found[3], 429, `${name}: the fourth`)
     t.same(found.slice(4), [429, 429, 429, 201, 200], `${name}: no more guesses are answered, and who has a token may go on`)
   }
   t.same(await statuses(['/admin/usage', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/dead-letters/none', bearer(ADMIN_TOKEN)], ['/admin/usage', bearer(ADMIN_TOKEN)]), [200, 404, 404, 404, 200], 'what an operator does not find is no failure')
@@ -165,7 +165,7 @@ t.test('health has a limit of its own', async t => {
 })
 
 t.test('two gateways on one Redis share a limit', { skip: BACKENDS.length === 1 }, async t => {
-  const environment = { RATE_LIMIT_PER_MINUTE: '40', ...await redisEnvironment(t) }
+  const environment = { RATE_LIMIT_PER_MINUTE: '40', FAILURES_PER_MINUTE: '40', ...await redisEnvironment(t) }
   const [one, two] = [await startGateway(t, environment), await startGateway(t, environment)]
   const status = async (url: string) => (await fetch(`${url}/documentation/json`)).status
   for (let i = 0; i < 39; i++) await status(one.url)
@@ -177,4 +177,14 @@ t.test('two gateways on one Redis share a limit', { skip: BACKENDS.length === 1 
   })
   t.ok(taken < 40, `${taken} let through by the other`)
   t.equal(await eventually(async () => await status(one.url) === 429 ? 429 : undefined), 429)
+
+  const fail = async (url: string) => (await fetch(`${url}/nothing`)).status
+  for (let i = 0; i < 39; i++) await fail(one.url)
+  const failed: number[] = []
+  await eventually(async () => {
+    failed.push(await fail(two.url))
+    return failed.at(-1) === 429 ? true : undefined
+  })
+  t.ok(failed.length < 40, `${failed.length - 1} failures let through by the other`)
+  t.equal(await eventually(async () => await fail(one.url) === 429 ? 429 : undefined), 429)
 })
