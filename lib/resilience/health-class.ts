@@ -12,7 +12,7 @@ const NOT_THE_SERVICE = /^(HTTP-[1-4]\d\d|SyntaxError|UnknownOperation|InvalidAc
 const SERVER_ERROR = /^HTTP[ -]5\d\d/
 /** The errors of Redis, LMDB and the disk when they are full. */
 const FULL = /\bOOM\b|maxmemory|ENOSPC|No space left|MDB_MAP_FULL/i
-const READ_ONLY = /NOPERM|NOREPLICAS|READONLY|MISCONF|EACCES|EROFS|EPERM|Permission denied|Read-only/i
+const READ_ONLY = /NOPERM|can't run this command|NOREPLICAS|to confirm appends|READONLY|MISCONF|EACCES|EROFS|EPERM|Permission denied|Read-only/i
 
 /** The class of a failed call to AWS or to the metering platform, as readiness tells it. */
 export function healthClassOf ({ class: failure, name = '', message }: Pick<Failure, 'class' | 'name' | 'message'>): HealthClass {

@@ -244,8 +244,11 @@ export interface Spool {
   onDue (listener: (kind: Kind) => void): () => void
   /** Unread records that are set aside, leased ones too. @throws SpoolUnavailableError */
   unread (): Promise<UnreadCount[]>
-  /** Resolves when the store answers. @throws SpoolUnavailableError */
-  ping (): Promise<void>
+  /**
+   * Resolves when every part of the store takes what appends write; leaves nothing behind.
+   * @throws SpoolFullError, SpoolUnavailableError as `append` does
+   */
+  probe (): Promise<void>
   /** Finishes the appends that have begun, then closes the store. May be called twice. */
   close (): Promise<void>
 }

@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { monotonicNow, unixNow } from '../../lib/clock.js'
 import { AwsAccess } from '../../lib/delivery/aws-access.js'
 import { reachEndpoints } from '../../lib/delivery/aws-endpoint.js'
+import { answerWithin } from '../../lib/redis/ask.js'
 import { healthClassOf, healthClassOfStore } from '../../lib/resilience/health-class.js'
 import type { SetEntry, VersionedSet } from '../../lib/state/store.js'
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
@@ -28,7 +29,8 @@ const TELL_MS = 10_000
 const REPORT_LIFE_MS = 30_000
 /** Whoever asks more often gets the last answer. */
 const ANSWER_LIFE_MS = 500
-/** Written to see whether the store takes writes. */
+const STORE_TIMEOUT_MS = 2_000
+/** Written to see whether the state store takes writes. */
 const PROBE = 'health:probe'
 const PROBE_LIFE_MS = 60_000
 
@@ -58,8 +60,8 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
   /** Records that wait for a newer gateway are named; the others are stored and delivered meanwhile. */
   async function checkSpool (): Promise<FailingPart[]> {
     try {
-      const unread = await spool.unread()
-      await state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS)
+      const writes = state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS)
+      const [unread] = await answerWithin(STORE_TIMEOUT_MS, Promise.all([spool.unread(), spool.probe(), writes]))
       return unread.map(({ kind, version, records }) => ({
         part: 'spool', class: 'newer-version', message: `${records} records of version ${version} (${kind}) wait for a newer gateway`, partial: true
       }))

@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { monotonicNow, onMonotonicClock, unixNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
@@ -14,6 +16,10 @@ import type { Frame, Journal } from './journal.js'
 import type { MemTable } from './mem-table.js'
 import { writeError, type Tables } from './tables.js'
 
+/** Written and removed to see whether the disk takes it. */
+const PROBE_FILE = 'probe'
+const PROBE = '.'
+const FILE_MODE = 0o600
 const MAX_GROUP_OPS = 2_000
 const MAX_GROUP_BYTES = 8 * 2 ** 20
 /** Appends wait while more than this is on its way from the journal to the tables. */
@@ -108,6 +114,20 @@ export class Appender {
     const application = appends[0]?.application ?? ''
     capacity.reserve(lineBytes, application)
     await this.#commits.push({ appends, answer, lineBytes, application })
+  }
+
+  /** @throws SpoolFullError, SpoolUnavailableError as `append` does */
+  async probe (): Promise<void> {
+    const { capacity, dataDir } = this.#options
+    capacity.reserve(PROBE.length)
+    capacity.release(PROBE.length)
+    const path = join(dataDir, PROBE_FILE)
+    try {
+      await writeFile(path, PROBE, { mode: FILE_MODE })
+      await rm(path, { force: true })
+    } catch (error) {
+      throw writeError(dataDir, error as Error)
+    }
   }
 
   idle (): Promise<void> {

@@ -261,8 +261,9 @@ class EmbeddedSpool implements Spool {
     return this.#scheduler.unread()
   }
 
-  async ping (): Promise<void> {
+  async probe (): Promise<void> {
     this.#assertOpen()
+    await this.#appender.probe()
   }
 
   close (): Promise<void> {

@@ -1,4 +1,4 @@
-import { SpoolConfigurationError } from '../spool.js'
+import { SpoolConfigurationError, SpoolUnavailableError } from '../spool.js'
 import type { Connection } from './connection.js'
 
 /** The first version with the IDLE filter of XPENDING and LT of ZADD. */
@@ -38,6 +38,17 @@ export async function checkServer (connection: Connection, sync: 'commit' | 'alw
     onWarning(`Redis ${version} (REDIS_URL) delivers nothing while it is above its maxmemory: keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`)
   }
   return { durability: sync === 'commit' ? 'none' : await chooseDurability(connection, info, version), allowOom }
+}
+
+/**
+ * Whether the server can still confirm appends as they ask for; an append that nobody confirms would hold the connection.
+ * @throws SpoolUnavailableError
+ */
+export async function checkDurability (connection: Connection, durability: Durability): Promise<void> {
+  if (durability === 'none') return
+  const { connected_slaves: replicas, aof_last_write_status: status } = parseInfo(await connection.run(client => client.info()))
+  if (durability === 'wait' && !(Number(replicas) > 0)) throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
+  if (durability === 'waitaof' && status !== 'ok') throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
 }
 
 async function chooseDurability (connection: Connection, info: Info, version: string): Promise<Durability> {

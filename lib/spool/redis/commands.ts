@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { UnixMs } from '../../../schemas/common.js'
 import { APPEND } from './append.lua.js'
 import { EXTEND } from './extend.lua.js'
+import { PROBE } from './probe.lua.js'
 import { RAISE_SHARDS } from './raise-shards.lua.js'
 import { REDRIVE } from './redrive.lua.js'
 import { RELEASE } from './release.lua.js'
@@ -32,6 +33,7 @@ export interface SpoolCommands {
   postmanRaiseShards (key: string, shards: number): Promise<null>
   postmanClaimKey (base: string, ...args: Argument[]): Promise<ClaimReply>
   postmanEndKey (base: string, ...args: Argument[]): Promise<number>
+  postmanProbe (base: string): Promise<null>
 }
 
 export type SpoolClient = (Redis | Cluster) & SpoolCommands
@@ -43,7 +45,8 @@ export type SpoolClient = (Redis | Cluster) & SpoolCommands
 const SCRIPTS_IN = {
   postmanAppend: APPEND,
   postmanRedrive: REDRIVE,
-  postmanClaimKey: CLAIM_KEY
+  postmanClaimKey: CLAIM_KEY,
+  postmanProbe: PROBE
 }
 
 /** Scripts that lead items out of the spool, which takes a little memory, and frees more. */

@@ -11,7 +11,7 @@ import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
 import { Budget } from './budget.js'
-import { checkServer, type Durability } from './checks.js'
+import { checkDurability, checkServer, type Durability } from './checks.js'
 import { withSpoolCommands } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
@@ -29,6 +29,8 @@ import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 const PREFIX = 'cloudwatch-postman'
 const COMMAND_TIMEOUT_MS = 5_000
+/** A spool without room for as much is full. */
+const PROBE_BYTES = 1
 /** Counters of unread records, each followed by their version. */
 const UNREAD = 'unread:'
 
@@ -288,9 +290,15 @@ class RedisSpool implements Spool {
     return [...counts].flatMap(([version, records]) => records > 0 ? { kind, version, records } : [])
   }
 
-  async ping (): Promise<void> {
+  async probe (): Promise<void> {
     this.#assertOpen()
-    await this.#connection.run(client => client.ping())
+    await this.#budget.reserve(PROBE_BYTES)
+    this.#budget.release(PROBE_BYTES)
+    const bases = [...this.#keys.all(), ...this.#requestKeys.bases]
+    await Promise.all([
+      checkDurability(this.#connection, this.#durability),
+      ...bases.map(base => this.#connection.run(client => client.postmanProbe(base)))
+    ])
   }
 
   close (): Promise<void> {

@@ -29,9 +29,14 @@ export class RequestKeys {
     this.#limits = keyLimits(maxBytes, KEY_SHARDS)
   }
 
+  /** The base names of the shards. */
+  get bases (): string[] {
+    return Array.from({ length: KEY_SHARDS }, (_, shard) => this.#base(shard))
+  }
+
   /** Bytes that are kept, of each shard. */
   async bytes (report: (shard: string, bytes: number) => void = () => {}): Promise<number> {
-    const shards = Array.from({ length: KEY_SHARDS }, (_, shard) => this.#base(shard))
+    const shards = this.bases
     const bytes = await Promise.all(shards.map(base =>
       this.#connection.run(client => client.hget(`${base}:bytes`, ''))))
     bytes.forEach((count, i) => report(shards[i]!, Number(count ?? 0)))

@@ -176,7 +176,7 @@ export function spoolContract (open: OpenSpool): void {
     const { spool } = await open(t, spoolOptions())
     for (const kind of KINDS) t.same(await spool.take(kind), { lease: null, nextDueMs: null })
     t.same(await spool.depth(), { records: 0, items: 0, bytes: 0, oldestAgeMs: 0 })
-    await spool.ping()
+    await spool.probe()
   })
 
   t.test('keeps the order of appends and of the records in them', async t => {
@@ -553,6 +553,17 @@ export function spoolContract (open: OpenSpool): void {
     t.same(await drain(spool), ['yes'])
   })
 
+  t.test('a probe tells whether it takes appends, and leaves nothing behind', async t => {
+    const { spool } = await open(t, spoolOptions({ maxBytes: Buffer.byteLength(record(0).line) }))
+    await t.resolves(spool.probe())
+    t.match(await spool.depth(), { records: 0, bytes: 0 })
+    await append(spool, 'd', record(0))
+    await t.rejects(spool.probe(), SpoolFullError)
+    t.same(await drain(spool), [0])
+    await t.resolves(spool.probe())
+    await balanced(t, spool)
+  })
+
   t.test('a repeated request gets the first answer and stores nothing', async t => {
     const { spool, reopen } = await open(t, spoolOptions())
     await storedOnce(t, spool, keyed(KEY, 'first'))
@@ -752,7 +763,7 @@ export function spoolContract (open: OpenSpool): void {
     await spool.close()
     await t.rejects(append(spool, 'd', record('c')), SpoolUnavailableError)
     await t.rejects(spool.take('logs'), SpoolUnavailableError)
-    await t.rejects(spool.ping(), SpoolUnavailableError)
+    await t.rejects(spool.probe(), SpoolUnavailableError)
     t.same(await drain(await reopen()), ['a', 'b'])
   })
 }

@@ -163,6 +163,17 @@ t.test('a Redis of its own', async t => {
     await untilStatus(url, 200)
   })
 
+  await t.test('not ready while Redis forbids the commands of the spool alone', async t => {
+    for (const command of ['evalsha', 'xadd']) {
+      await client.call('ACL', 'SETUSER', 'default', `-${command}`)
+      t.match(await untilFailing(url, ({ part }) => part === 'spool'), { code: 503, status: 'failing', failing: [{ part: 'spool', class: 'read-only' }] }, command)
+      t.equal((await post('/logEvents', LOGS, { authorization })).status, 503)
+      t.match((await detail(url)).failing[0], { message: /NOPERM|can't run this command/ })
+      await client.call('ACL', 'SETUSER', 'default', `+${command}`)
+      await untilStatus(url, 200)
+    }
+  })
+
   await t.test('not ready while Redis is away, and ready when it is back', async t => {
     await redis.kill()
     t.match(await untilStatus(url, 503), { failing: [{ part: 'spool', class: 'unreachable' }] })

@@ -3,7 +3,7 @@ import t from 'tap'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -118,6 +118,23 @@ t.test('waits for the disk when configured so', async t => {
   await Promise.all([append(spool, 'd', record('a')), append(spool, 'd', record('b'))])
   t.same(await drain(spool), ['a', 'b'])
   await spool.close()
+})
+
+t.test('a probe writes to the disk', async t => {
+  let free = 2 ** 40
+  const dataDir = t.testdir()
+  const spool = await openEmbeddedSpool({ ...spoolOptions(), dataDir, sync: 'commit', diskFree: () => free })
+  t.teardown(() => spool.close())
+  const files = readdirSync(dataDir)
+  await t.resolves(spool.probe())
+  t.same(readdirSync(dataDir), files)
+  // Where its file should be nothing can be written.
+  mkdirSync(join(dataDir, 'probe'))
+  await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /cannot write to the spool in .*EISDIR/ })
+  rmdirSync(join(dataDir, 'probe'))
+  free = 0
+  await sleep(300)
+  await t.rejects(spool.probe(), { name: 'SpoolFullError', message: /the disk under .* is full/ })
 })
 
 t.test('appends end before the disk is full, deliveries go on, and the pages that they free are used again', async t => {

@@ -79,11 +79,24 @@ t.test('hears across the nodes of a cluster what becomes due', async t => {
   }
 })
 
+t.test('a probe finds each node that takes no writes', async t => {
+  const spool = await open('probed')
+  t.teardown(() => spool.close())
+  await t.resolves(spool.probe())
+  for (const node of cluster.nodes('master')) {
+    await node.config('SET', 'min-replicas-to-write', '1')
+    await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /NOREPLICAS/ })
+    await node.config('SET', 'min-replicas-to-write', '0')
+    await t.resolves(spool.probe())
+  }
+})
+
 t.test('each node that is gone takes only its own part away', async t => {
   const spool = await open('outage')
   t.teardown(() => spool.close())
   for (let i = 0; i < 12; i++) await append(spool, `d${i}`, record(i))
   await nodes[2]!.kill()
+  await t.rejects(spool.probe(), { name: 'SpoolUnavailableError' })
   const results = await Promise.allSettled(Array.from({ length: 12 }, (_, i) => append(spool, `d${i}`, record(i))))
   t.ok(results.every(result => result.status === 'fulfilled' || result.reason.name === 'SpoolUnavailableError'))
 })

@@ -63,9 +63,9 @@ t.test('has all that it acknowledged after the server was killed, where the serv
   await started.kill()
   await appending
   t.type(failed, SpoolUnavailableError)
-  await Promise.all([append(spool, 'd', record('while away')), spool.ping(), spool.take('logs')].map(call => t.rejects(call as Promise<unknown>, SpoolUnavailableError)))
+  await Promise.all([append(spool, 'd', record('while away')), spool.probe(), spool.take('logs')].map(call => t.rejects(call as Promise<unknown>, SpoolUnavailableError)))
   await started.restart()
-  await spool.ping()
+  await spool.probe()
   const found = new Set(await drain(spool))
   t.same(acknowledged.filter(name => !found.has(name)), [])
   t.notOk(found.has('while away'), 'what was refused is not stored later')
@@ -327,6 +327,13 @@ t.test('always durable means a disk or a replica, or no start', async t => {
   const copy = connect(t, replica)
   t.equal((await copy.keys('*:q:d')).length, 1, 'the replica has it')
   await t.rejects(open(t, connect(t, replica)).then(spool => append(spool, 'd', record('b'))), SpoolUnavailableError, 'a replica itself takes nothing')
+
+  await t.test('with SPOOL_SYNC=always a probe asks whether a replica is there', async t => {
+    await t.resolves(spool.probe())
+    await replica.kill()
+    for (let i = 0; i < 200 && !(await redis.info('replication')).includes('connected_slaves:0'); i++) await sleep(50)
+    await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /no replica/ })
+  })
 })
 
 t.test('an address where nothing answers is unavailable', async t => {
