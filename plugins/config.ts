@@ -2,7 +2,8 @@ import fastifyEnv, { type FastifyEnvOptions } from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { configuredSecrets } from '../lib/access/secrets.js'
-import { ConfigurationError } from '../lib/configuration.js'
+import { ConfigurationError } from '../lib/configuration/configuration-error.js'
+import { checkDotEnv } from '../lib/configuration/dot-env.js'
 import { readTrustProxy } from '../lib/http/trust-proxy.js'
 import { CONFIG_FORMATS, ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
 
@@ -112,8 +113,9 @@ function customOptions (created: Ajv): Ajv {
 }
 
 /** Owns `fastify.config`: the environment, checked and typed. */
-async function config (fastify: FastifyInstance, { environment = process.env }: ConfigOptions): Promise<void> {
-  const variables = readEnvironment(environment)
+async function config (fastify: FastifyInstance, { environment }: ConfigOptions): Promise<void> {
+  if (environment === undefined) checkDotEnv()
+  const variables = readEnvironment(environment ?? process.env)
   let schemaErrors: SchemaError[] = []
   try {
     await fastify.register(fastifyEnv, { schema: SCHEMA, data: variables, env: false, ajv: { customOptions } })

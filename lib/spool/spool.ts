@@ -1,4 +1,4 @@
-import { ConfigurationError } from '../configuration.js'
+import { ConfigurationError } from '../configuration/configuration-error.js'
 import type { UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'

@@ -5,7 +5,8 @@ import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Applications, findFault } from '../../lib/access/applications.js'
 import { configuredSecrets } from '../../lib/access/secrets.js'
-import { ConfigurationError, withoutByteOrderMark } from '../../lib/configuration.js'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
+import { decodeText } from '../../lib/configuration/text-encoding.js'
 import { ApplicationsFileSchema, type Application, type ApplicationsFile } from '../../schemas/applications.js'
 import type { Config } from '../../schemas/config.js'
 
@@ -74,7 +75,7 @@ function secretsOf (config: Config): Map<string, string> {
 
 /** @throws Error that says where the fault is */
 async function load (file: string, config: Config): Promise<Application[]> {
-  const given = Value.Default(ApplicationsFileSchema, parse(withoutByteOrderMark(await readFile(file, 'utf8'))))
+  const given = Value.Default(ApplicationsFileSchema, parse(decodeText(await readFile(file))))
   const error = Value.Errors(ApplicationsFileSchema, given).First()
   if (error !== undefined) throw new Error(explain(error))
   const { applications } = given as ApplicationsFile

@@ -182,6 +182,7 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
   const secret = 'a-very-secret-secret'
   const shop = { id: 'shop', clientSecrets: [secret], allowedOrigins: ['*'] }
   const cases: Array<[unknown, RegExp]> = [
+    [Buffer.from('\uFEFF{"applications":[]}', 'utf16le'), /it is in UTF-16, and has to be saved as UTF-8/],
     [{ applications: [{ ...shop, namespaces: 'shop' }] }, /applications\[0\]\.namespaces: Expected array/],
     [{ applications: [shop, { ...shop, id: 'blog', clientSecrets: [] }] }, /applications\[1\]\.clientSecrets: /],
     [{ applications: [shop, { ...shop, id: 'blog' }] }, /applications\[1\]\.clientSecrets\[0\]: is given twice/],
@@ -197,7 +198,7 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
   ]
   const file = await applicationsFile(t, '')
   for (const [content, message] of cases) {
-    await file.write(typeof content === 'string' ? content : JSON.stringify(content))
+    await file.write(typeof content === 'string' || Buffer.isBuffer(content) ? content : JSON.stringify(content))
     const error = await startGateway({ teardown: handler => t.teardown(handler) }, { APPS_FILE: file.path }).then(() => null, (error: Error) => error)
     t.match(error?.message, /APPS_FILE/)
     t.match(error?.message, message)

@@ -11,7 +11,7 @@ import { findPort } from '../../tools/shared/ports.js'
 import { startRedis } from '../../tools/shared/redis.js'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
-import { ConfigurationError } from '../../lib/configuration.js'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { eventually, redisUrl } from '../helpers/app.js'
 import { openRaw } from '../helpers/raw.js'
@@ -139,6 +139,16 @@ t.test('of a wrong configuration the operator sees one message, of every variabl
   }
 })
 
+t.test('a .env in UTF-16 is refused by its name', async t => {
+  const cwd = await folder()
+  const text = 'AWS_REGION=eu-west-1\r\nADMIN_TOKEN=hidden-token-of-this-test\r\n'
+  await writeFile(join(cwd, '.env'), Buffer.from(`\uFEFF${text}`, 'utf16le'))
+  const { exit, output } = start({ AWS_REGION: undefined }, undefined, cwd)
+  t.equal(await exit, 1)
+  t.match(output(), /^The variables in .*\.env cannot be read\.\n {2}it is in UTF-16, and has to be saved as UTF-8/)
+  t.equal(output().split('\n').length, 3, 'nothing else')
+})
+
 t.test('the first variable of a .env with a byte order mark is read, whoever reads it', async t => {
   const cwd = await folder()
   const DATA_DIR = await folder()
@@ -146,6 +156,12 @@ t.test('the first variable of a .env with a byte order mark is read, whoever rea
   await writeFile(join(cwd, '.env'), `\uFEFFPORT=${port}\r\nAWS_REGION=eu-west-1\r\n`)
   const first = start({ AWS_REGION: undefined, DATA_DIR, FORWARDER: 'off' }, undefined, cwd)
   await untilReady(`http://127.0.0.1:${port}`)
+  await t.test('a port that is taken is named, without a trace', async t => {
+    const { exit, output } = start({ DATA_DIR: await folder(), FORWARDER: 'off', PORT: undefined }, ['-p', String(port), '-a', '127.0.0.1', '-l', 'error'])
+    t.equal(await exit, 1)
+    t.match(output(), `The gateway cannot listen on 127.0.0.1:${port} (HOST, PORT): another process listens there`)
+    t.notMatch(output(), /\s+at .*:\d+:\d+/)
+  })
   await t.test('a second process on the same embedded spool is told so', async t => {
     const second = start({ PORT: String(await findPort()), DATA_DIR })
     t.equal(await second.exit, 1)

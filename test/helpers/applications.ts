@@ -38,7 +38,7 @@ export type GivenApplication = Pick<Application, 'id'> & Partial<Omit<Applicatio
 
 export interface ApplicationsFile {
   path: string
-  write (content: string | GivenApplication[]): Promise<void>
+  write (content: string | Buffer | GivenApplication[]): Promise<void>
 }
 
 /** A file for APPS_FILE; each application has SECRET with its id before it and may be used from everywhere, unless given. */
@@ -49,7 +49,7 @@ export async function applicationsFile (t: Teardown, content: string | GivenAppl
   const file: ApplicationsFile = {
     path,
     async write (content) {
-      const text = typeof content === 'string'
+      const text = typeof content === 'string' || Buffer.isBuffer(content)
         ? content
         : JSON.stringify({ applications: content.map(given => ({ clientSecrets: [secretOf(given.id)], allowedOrigins: ['*'], ...given })) })
       await writeFile(`${path}.new`, text)

@@ -1,5 +1,6 @@
 /** Lists, shows, redrives and deletes the dead letters of a running gateway. */
 import { parseArgs } from 'node:util'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import type { DeadLetterSummary } from '../../schemas/admin.js'
 import { loadEnvFile } from './env-file.js'
 import { printable, printableLines } from './printable.js'
@@ -106,7 +107,7 @@ async function main (): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  if (!(error instanceof UsageError)) throw error
+  if (!(error instanceof UsageError || error instanceof ConfigurationError)) throw error
   console.error(printableLines(error.message))
   process.exitCode = 1
 })

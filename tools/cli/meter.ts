@@ -6,6 +6,8 @@ import { concurrencyOf, openClient, openFilter, profileOf } from '../../lambda/m
 import { BURIAL_REASONS } from '../../lambda/parking.js'
 import { SettingsError } from '../../lambda/settings.js'
 import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/work.js'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
+import { withoutByteOrderMark } from '../../lib/configuration/text-encoding.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
 import type { CallFilter } from '../../lib/metering/call-filter.js'
@@ -91,8 +93,8 @@ async function meterLines (metering: Metering, files: string[]): Promise<void> {
     const input = file === '-' ? process.stdin : createReadStream(file)
     const lines: object[] = []
     let number = 0
-    for await (const text of createInterface({ input })) {
-      number++
+    for await (const line of createInterface({ input })) {
+      const text = number++ === 0 ? withoutByteOrderMark(line) : line
       if (text.trim() !== '') lines.push({ text, origin: { key: `${file}:${number}`, timestamp: Date.now() } })
       if (lines.length >= BATCH) await metering.message(JSON.stringify({ v: 1, lines: lines.splice(0) }))
     }
@@ -158,7 +160,7 @@ async function main (): Promise<void> {
 }
 
 main().catch((error: Error & { code?: string }) => {
-  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof TypeError || error.code === 'ENOENT'
+  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof ConfigurationError || error instanceof TypeError || error.code === 'ENOENT'
   process.stderr.write(`${plain ? error.message : String(error)}\n`)
   process.exitCode = 1
 })

@@ -51,7 +51,7 @@ t.test('shows what would be metered, skipped and buried, and sends nothing', asy
 t.test('sends when asked, from a file, once however often it is asked', async t => {
   const { platform, meter } = await open(t)
   const file = join(t.testdir({}), 'access.log')
-  await writeFile(file, LINES)
+  await writeFile(file, `\uFEFF${LINES}`)
   for (let time = 0; time < 2; time++) t.match(await meter(['--send', file]), { code: 0, stdout: /3 of 3 events sent, 0 refused, 0 left, 1 duplicates, 1 skipped, 1 unreadable/ })
   t.match(platform.ledger(), { metered: 3, duplicates: 3 })
   platform.faults.set([{ kind: 'answer', status: 422, message: 'no such product' }])
