@@ -11,12 +11,17 @@ declare module 'fastify' {
 const FOLDER = 'shared'
 
 /** Only the backend that is used is loaded. */
-async function openStore ({ config, redis }: FastifyInstance): Promise<StateStore> {
+async function openStore (fastify: FastifyInstance): Promise<StateStore> {
+  const { config, redis } = fastify
   if (redis === undefined) {
     const { LmdbStateStore } = await import('../../lib/state/lmdb-store.js')
-    const { keepPrivate, prepareDirectory } = await import('../../lib/spool/embedded/directory.js')
+    const { keepPrivate, noteOpening, prepareDirectory } = await import('../../lib/spool/embedded/directory.js')
     const path = join(config.DATA_DIR, FOLDER)
     prepareDirectory(path)
+    // Plugins read it while they are loaded.
+    const opened = noteOpening(path)
+    fastify.addHook('onReady', async () => opened())
+    fastify.addHook('onClose', async () => opened())
     const store = new LmdbStateStore({ path, now: unixNow })
     keepPrivate(path)
     return store

@@ -1,28 +1,47 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, statfsSync } from 'node:fs'
+import { accessSync, chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { SpoolConfigurationError } from '../spool.js'
 
 const DATA_FILE = 'data.mdb'
+/** Is there while the data file is opened. */
+const OPENING_FILE = 'opening'
 const DIRECTORY_MODE = 0o700
 const FILE_MODE = 0o600
 /** To create empty files, which LMDB maps into memory: it does not survive a disk that has no room for them. */
 const FIRST_START_BYTES = 4 * 2 ** 20
 
-/** The first two pages of a data file, as this version of LMDB writes them on a little-endian machine. */
-const HEADER = { BYTES: 8_192, MAGIC_OFFSET: 24, MAGIC: 0xBEEFC0DE, VERSION_OFFSET: 28, VERSION: 2, PAGE_SIZE_OFFSET: 48 }
-/** In each of the two: the last page that its transaction knows, and its transaction. */
-const META = { LAST_PAGE_OFFSET: 144, TRANSACTION_OFFSET: 152 }
+/** The first two pages of a data file, which LMDB maps at once. */
+const HEADER_BYTES = 8_192
+/**
+ * What each of the two holds, as this version of LMDB writes it on a little-endian machine. In the middle of the first
+ * page stands the same of what has reached the disk, without its beginning, or zeros.
+ */
+const META = {
+  BYTES: 160,
+  FLAGS_OFFSET: 18,
+  IS_META: 0x08,
+  MAGIC_OFFSET: 24,
+  MAGIC: 0xBEEFC0DE,
+  VERSION_OFFSET: 28,
+  VERSION: 2,
+  PAGE_SIZE_OFFSET: 48,
+  LAST_PAGE_OFFSET: 144,
+  TRANSACTION_OFFSET: 152
+}
+/** Errors of LMDB about pages: not found, of a wrong kind, of another version, or none of its own. */
+const DAMAGE_CODES: ReadonlySet<unknown> = new Set([-30797, -30796, -30794, -30793])
+const PAGE_SIZES: ReadonlySet<number> = new Set([512, 1_024, 2_048, 4_096, 8_192, 16_384, 32_768, 65_536])
 /** Reads every entry of the folder that it is given. */
 const PROBE = `import(process.argv[1]).then(({ open }) => {
   const root = open({ path: process.argv[2], noSubdir: false, readOnly: true })
-  for (const name of root.getKeys()) for (const _ of root.openDB(String(name), { encoding: 'binary', keyEncoding: 'binary' }).getRange()) ;
+  for (const name of [...root.getKeys()]) for (const _ of root.openDB(String(name), { encoding: 'binary', keyEncoding: 'binary' }).getRange()) ;
 })`
 const PROBE_TIMEOUT_MS = 120_000
 
 /**
  * Creates the directory when it is missing, and lets nobody else read it.
- * @throws SpoolConfigurationError when it cannot be written, or its data file is none of LMDB, or damaged
+ * @throws SpoolConfigurationError when it cannot be written, or its data file is none of LMDB, or seen to be damaged
  */
 export function prepareDirectory (directory: string): void {
   try {
@@ -36,7 +55,32 @@ export function prepareDirectory (directory: string): void {
   if (!existsSync(path)) return checkSpace(directory)
   // LMDB ends the process when it opens a file that it has not written, or of which a part is missing.
   const fault = faultOf(path, directory)
-  if (fault !== null) throw new SpoolConfigurationError(`${path} (DATA_DIR) ${fault}: move it away, or set DATA_DIR to another directory`)
+  if (fault !== null) throw faultError(path, fault)
+}
+
+function faultError (path: string, fault: string, cause?: unknown): SpoolConfigurationError {
+  return new SpoolConfigurationError(`${path} (DATA_DIR) ${fault}: move it away, or set DATA_DIR to another directory`, { cause })
+}
+
+/** An error of LMDB about a damaged page as one that names the file; any other as it is. */
+export function nameDamage (directory: string, error: unknown): unknown {
+  const { code, message } = (error instanceof SpoolConfigurationError ? error.cause ?? error : error) as NodeJS.ErrnoException
+  return DAMAGE_CODES.has(code) ? faultError(join(directory, DATA_FILE), `is damaged: ${message}`, error) : error
+}
+
+/**
+ * Leaves a note while the data file is opened: LMDB may end the process when a page of it is damaged, and the next
+ * process then looks before it opens it.
+ * @returns takes the note away
+ */
+export function noteOpening (directory: string): () => void {
+  const path = join(directory, OPENING_FILE)
+  try {
+    writeFileSync(path, '', { mode: FILE_MODE })
+  } catch {
+    // A disk without room for a name must not keep what is stored from being delivered.
+  }
+  return () => rmSync(path, { force: true })
 }
 
 /** Takes the rights of others away. A file of another user is left as it is. */
@@ -63,7 +107,7 @@ function checkSpace (directory: string): void {
 
 /** Null for a data file that LMDB can open. */
 function faultOf (path: string, directory: string): string | null {
-  const header = Buffer.alloc(HEADER.BYTES)
+  const header = Buffer.alloc(HEADER_BYTES)
   let size
   try {
     const file = openSync(path, 'r')
@@ -74,24 +118,38 @@ function faultOf (path: string, directory: string): string | null {
   } catch (error) {
     return `cannot be read (${(error as Error).message})`
   }
-  const isDataFile = size >= HEADER.BYTES &&
-    header.readUInt32LE(HEADER.MAGIC_OFFSET) === HEADER.MAGIC &&
-    header.readUInt32LE(HEADER.VERSION_OFFSET) === HEADER.VERSION
-  if (!isDataFile) return 'is not a spool, or it is damaged'
-  const needed = neededBytes(header)
+  const needed = size < HEADER_BYTES ? null : neededBytes(header)
+  if (needed === null) return 'is not a spool, or it is damaged'
   // The last pages may never have been written, and then nothing reads them.
-  return size >= needed || isReadable(directory) ? null : `is damaged: ${size} of ${needed} bytes are there`
+  const isWhole = size >= needed
+  if (isWhole && !existsSync(join(directory, OPENING_FILE))) return null
+  if (isReadable(directory)) return null
+  return isWhole ? 'is damaged: a process that reads it ends' : `is damaged: ${size} of ${needed} bytes are there`
 }
 
-/** The bytes of all pages that the last transaction knows. */
-function neededBytes (header: Buffer): number {
-  const pageSize = header.readUInt32LE(HEADER.PAGE_SIZE_OFFSET)
-  const metas = [0, pageSize].filter(at => at + META.TRANSACTION_OFFSET + 8 <= header.length).map(at => ({
-    lastPage: Number(header.readBigUInt64LE(at + META.LAST_PAGE_OFFSET)),
-    transaction: header.readBigUInt64LE(at + META.TRANSACTION_OFFSET)
-  }))
-  const { lastPage } = metas.reduce((newest, meta) => meta.transaction > newest.transaction ? meta : newest)
+/** The bytes of all pages that the last transaction knows; null when this is the beginning of no data file. */
+function neededBytes (header: Buffer): number | null {
+  const pageSize = header.readUInt32LE(META.PAGE_SIZE_OFFSET)
+  if (!PAGE_SIZES.has(pageSize)) return null
+  const isThere = (at: number): boolean => at + META.BYTES <= header.length
+  const metas = [0, pageSize].filter(isThere).map(at => readMeta(header.subarray(at)))
+  const synced = isThere(pageSize / 2) ? header.readUInt32LE(pageSize / 2 + META.PAGE_SIZE_OFFSET) : 0
+  if (metas.some(meta => meta?.pageSize !== pageSize) || (synced !== 0 && synced !== pageSize)) return null
+  const { lastPage } = metas.reduce((newest, meta) => meta!.transaction > newest!.transaction ? meta : newest)!
   return (lastPage + 1) * pageSize
+}
+
+/** Null when it is none. */
+function readMeta (page: Buffer): { pageSize: number, lastPage: number, transaction: bigint } | null {
+  const isMeta = (page.readUInt16LE(META.FLAGS_OFFSET) & META.IS_META) !== 0 &&
+    page.readUInt32LE(META.MAGIC_OFFSET) === META.MAGIC &&
+    page.readUInt32LE(META.VERSION_OFFSET) === META.VERSION
+  if (!isMeta) return null
+  return {
+    pageSize: page.readUInt32LE(META.PAGE_SIZE_OFFSET),
+    lastPage: Number(page.readBigUInt64LE(META.LAST_PAGE_OFFSET)),
+    transaction: page.readBigUInt64LE(META.TRANSACTION_OFFSET)
+  }
 }
 
 /** Whether a process of its own survives to read all entries. */

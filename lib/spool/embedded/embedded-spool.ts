@@ -19,7 +19,7 @@ import { Appender } from './appender.js'
 import { Capacity } from './capacity.js'
 import { createDeadLetterStore, deadLetterId } from './dead-letter-store.js'
 import type { HeldLease } from './destination.js'
-import { keepPrivate, prepareDirectory } from './directory.js'
+import { keepPrivate, nameDamage, noteOpening, prepareDirectory } from './directory.js'
 import { Disk } from './disk.js'
 import type { FrameContent } from './frame.js'
 import { Journal, type Frame } from './journal.js'
@@ -63,6 +63,7 @@ const CORRUPT_FRAME = {
 export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise<Spool> {
   prepareDirectory(options.dataDir)
   const unlock = await lockDirectory(options.dataDir)
+  const opened = noteOpening(options.dataDir)
   try {
     const tables = new Tables(options.dataDir, options.maxBytes + options.deadLetterMaxBytes, options.sync)
     keepPrivate(options.dataDir)
@@ -71,7 +72,9 @@ export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise
     return spool
   } catch (error) {
     await unlock()
-    throw error
+    throw nameDamage(options.dataDir, error)
+  } finally {
+    opened()
   }
 }
 

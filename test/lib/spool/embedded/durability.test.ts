@@ -1,7 +1,7 @@
 import { open } from 'lmdb'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -91,13 +91,54 @@ for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that w
 }
 
 t.test('a data file of which a part is missing stops the start', async t => {
+  const { dataDir, path } = await filled(t)
+  truncateSync(path, Math.floor(statSync(path).size / 3 / 4_096) * 4_096)
+  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: \d+ of \d+ bytes are there/ })
+})
+
+/** A directory with the data file of a spool that holds a record each of 200 destinations. */
+async function filled (t: Test): Promise<{ dataDir: string, path: string, content: Buffer }> {
   const dataDir = t.testdir()
   const spool = await launch(dataDir)
   for (let i = 0; i < 200; i++) await append(spool, `destination ${i}`, record('a'.repeat(500)))
   await spool.close()
   const path = join(dataDir, 'data.mdb')
-  truncateSync(path, Math.floor(statSync(path).size / 3 / 4_096) * 4_096)
-  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: \d+ of \d+ bytes are there/ })
+  return { dataDir, path, content: readFileSync(path) }
+}
+
+t.test('a data file whose head is damaged stops the start', async t => {
+  const { dataDir, path, content } = await filled(t)
+  const damages: Record<string, (bytes: Buffer) => void> = {
+    'random bytes everywhere': bytes => { randomFillSync(bytes) },
+    'zeros everywhere': bytes => { bytes.fill(0) },
+    'the first page': bytes => { randomFillSync(bytes, 0, 4_096) },
+    'the second page': bytes => { randomFillSync(bytes, 4_096, 4_096) },
+    'zeros in the second page': bytes => { bytes.fill(0, 4_096, 8_192) },
+    'what has reached the disk': bytes => { randomFillSync(bytes, 2_048, 160) },
+    'the size of a page': bytes => { bytes.writeUInt32LE(3_000, 48) }
+  }
+  for (const [name, damage] of Object.entries(damages)) {
+    const bytes = Buffer.from(content)
+    damage(bytes)
+    writeFileSync(path, bytes)
+    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/ }, name)
+  }
+  writeFileSync(path, content)
+  const spool = await launch(dataDir)
+  t.equal((await spool.depth()).records, 200)
+  await spool.close()
+})
+
+t.test('after a start that has ended while it opened the data file, it is read by another process first', async t => {
+  const { dataDir, path, content } = await filled(t)
+  const note = join(dataDir, 'opening')
+  writeFileSync(note, '')
+  const spool = await launch(dataDir)
+  t.notOk(existsSync(note))
+  await spool.close()
+  writeFileSync(note, '')
+  writeFileSync(path, randomFillSync(Buffer.from(content), 8_192))
+  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: a process that reads it ends: move it away/ })
 })
 
 t.test('nobody else may read what is stored, also of an earlier version', async t => {
