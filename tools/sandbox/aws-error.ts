@@ -25,6 +25,7 @@ const QUERY_CODES: Record<string, string> = {
   AccessDeniedException: 'AccessDenied',
   ExpiredTokenException: 'ExpiredToken',
   UnrecognizedClientException: 'InvalidClientTokenId',
+  InvalidSignatureException: 'SignatureDoesNotMatch',
   MissingAuthenticationTokenException: 'MissingAuthenticationToken',
   ServiceUnavailableException: 'ServiceUnavailable'
 }
@@ -45,6 +46,11 @@ export function unknownOperation (target: string): AwsError {
 
 export function entityTooLarge (limit: number): AwsError {
   return new AwsError(413, 'RequestEntityTooLarge', `The request body is larger than ${limit} bytes`)
+}
+
+/** The signature is of another time than that of AWS. CloudWatch says 403, as its query protocol did, and Logs 400. */
+export function wrongTime (service: Service, message: string): AwsError {
+  return new AwsError(service === 'cloudwatch' ? 403 : 400, 'InvalidSignatureException', message)
 }
 
 /** Errors of CloudWatch. */

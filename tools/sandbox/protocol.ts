@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { AwsError, entityTooLarge, queryError, serializationError, unknownOperation, type Service } from './aws-error.js'
+import { AwsError, entityTooLarge, queryError, serializationError, unknownOperation, wrongTime, type Service } from './aws-error.js'
 import { structureOf, type Input } from './input.js'
 
 /** The most bytes of a body, compressed or not: room for 1 MB of messages in which every character is escaped. */
@@ -17,6 +17,11 @@ const CONTENT_TYPES: Record<Service, string> = {
   cloudwatch: 'application/x-amz-json-1.0',
   logs: 'application/x-amz-json-1.1'
 }
+
+/** As X-Amz-Date has it. */
+const AMZ_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
+/** How far the time of a signature may be from the time of AWS. */
+const MAX_SIGNATURE_SKEW_MS = 5 * 60_000
 
 const inflate = promisify(gunzip)
 
@@ -75,6 +80,26 @@ export function requireAuthorization (request: IncomingMessage): void {
   if (request.headers.authorization === undefined) {
     throw new AwsError(403, 'MissingAuthenticationTokenException', 'Missing Authentication Token')
   }
+}
+
+/**
+ * By the clock that the Date header of the answer shows, which a client can set its own by; a request without
+ * X-Amz-Date passes.
+ * @throws AwsError when the signature is of another time
+ */
+export function requireTimelySignature ({ headers }: IncomingMessage, service: Service): void {
+  const signedAt = Date.parse(String(headers['x-amz-date']).replace(AMZ_DATE, '$1-$2-$3T$4:$5:$6Z'))
+  const now = Date.now()
+  const sign = Math.sign(signedAt - now)
+  if (!(Math.abs(signedAt - now) > MAX_SIGNATURE_SKEW_MS)) return
+  const limit = toAmzDate(now + sign * MAX_SIGNATURE_SKEW_MS)
+  throw wrongTime(service, sign < 0
+    ? `Signature expired: ${toAmzDate(signedAt)} is now earlier than ${limit} (${toAmzDate(now)} - 5 min.)`
+    : `Signature not yet current: ${toAmzDate(signedAt)} is still later than ${limit} (${toAmzDate(now)} + 5 min.)`)
+}
+
+function toAmzDate (at: number): string {
+  return new Date(at).toISOString().replaceAll(/[-:]|\.\d+/g, '')
 }
 
 /** @throws AwsError */

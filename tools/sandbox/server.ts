@@ -13,7 +13,7 @@ import { LogStore } from './logs/log-store.js'
 import { Subscriptions, type SubscriptionsOptions } from './logs/subscriptions.js'
 import { createMetricActions } from './metrics/metric-actions.js'
 import { MetricStore } from './metrics/metric-store.js'
-import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, sendAnswer, sendError, sendGarbage } from './protocol.js'
+import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, requireTimelySignature, sendAnswer, sendError, sendGarbage } from './protocol.js'
 import type { Sandbox, SandboxState } from './sandbox.js'
 
 const KEEP_ALIVE_MS = 60_000
@@ -25,6 +25,8 @@ export interface SandboxOptions {
   host?: string
   /** The clock in Unix milliseconds against which the time limits of AWS are measured. */
   now?: () => number
+  /** False: a signature may be of any time, as where the clock of this very process is set. Absent: true. */
+  timelySignatures?: boolean
   /** Whether log events and data points are kept; false: they are only checked and counted. Absent: true. */
   keepItems?: boolean
   /** Options for the functions that are subscribed to log groups. */
@@ -33,12 +35,12 @@ export interface SandboxOptions {
 
 /** Starts a sandbox. @throws Error when the port is taken */
 export async function startSandbox (options: SandboxOptions = {}): Promise<Sandbox> {
-  const { port = 0, host = '127.0.0.1', now = Date.now, keepItems = true } = options
+  const { port = 0, host = '127.0.0.1', now = Date.now, keepItems = true, timelySignatures = true } = options
   const subscriptions = new Subscriptions(options.subscriptions)
   const core = createCore({ now, keepItems, subscriptions })
   const control = createControl(core)
   const closing = new AbortController()
-  const gateway = createGateway(core, closing.signal)
+  const gateway = createGateway(core, timelySignatures, closing.signal)
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
     const handle = request.url!.startsWith(CONTROL_PREFIX) ? control : gateway
     // The client sees for itself that its connection has broken.
@@ -105,7 +107,7 @@ function createCore (options: { now: () => number, keepItems: boolean, subscript
 }
 
 /** Takes a call through its faults and its action to its answer, and writes it into the ledger. */
-function createGateway ({ actions, faults, recorder, now }: Core, closing: AbortSignal) {
+function createGateway ({ actions, faults, recorder, now }: Core, timelySignatures: boolean, closing: AbortSignal) {
   return async function gateway (request: IncomingMessage, response: ServerResponse): Promise<void> {
     const target = readTarget(request)
     const record: CallRecord = { action: target.action, destination: '', items: 0, bytes: 0, at: now(), status: 200 }
@@ -115,6 +117,7 @@ function createGateway ({ actions, faults, recorder, now }: Core, closing: Abort
       wireBytes = raw.length
       const action = requireAction(actions, target)
       requireAuthorization(request)
+      if (timelySignatures) requireTimelySignature(request, target.service)
       const body = await decompress(raw, request.headers['content-encoding'])
       record.bytes = body.length
       const input = parseInput(body)

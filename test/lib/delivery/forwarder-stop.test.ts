@@ -20,7 +20,7 @@ t.test('a stop delivers what still lingers', async t => {
 
 t.test('a stop delivers what was stored before the clock was set back', async t => {
   const wallClock = useWallClock(t)
-  const cloud = await startCloud(t)
+  const cloud = await startCloud(t, { timelySignatures: false })
   const spool = await openSpool(t, { lingerMs: 60_000 })
   const { forwarder } = watchForwarder(t, spool, logsSink(cloud))
   forwarder.start()

@@ -241,7 +241,7 @@ t.test('a sink that throws stops nothing', async t => {
 
 t.test('a wall clock that is set in the middle of a delivery does not end its lease', async t => {
   const wallClock = useWallClock(t)
-  const cloud = await startCloud(t)
+  const cloud = await startCloud(t, { timelySignatures: false })
   const spool = await openSpool(t, { lingerMs: 20 })
   const real = logsSink(cloud)
   const setBy = [3_600_000, -7_200_000]

@@ -1,9 +1,10 @@
-import { PutDashboardCommand } from '@aws-sdk/client-cloudwatch'
-import { StartQueryCommand } from '@aws-sdk/client-cloudwatch-logs'
+import { ListMetricsCommand, PutDashboardCommand } from '@aws-sdk/client-cloudwatch'
+import { DescribeLogGroupsCommand, StartQueryCommand } from '@aws-sdk/client-cloudwatch-logs'
 import { connect } from 'node:net'
 import { once } from 'node:events'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { classifyFailure } from '../../../lib/resilience/failure.js'
 import { startSandbox } from '../../../tools/sandbox/server.js'
 import { openSandbox } from '../../helpers/sandbox.js'
 
@@ -39,6 +40,27 @@ t.test('a call without Authorization is refused', async t => {
   const { url } = await openSandbox(t)
   const { authorization, ...anonymous } = LIST_METRICS
   t.match(await post(url, anonymous), { status: 403, body: { __type: /MissingAuthenticationTokenException$/, message: 'Missing Authentication Token' } })
+})
+
+t.test('a signature of more than five minutes before or after now is refused, and the SDK sets its clock by the answer', async t => {
+  const sandbox = await openSandbox(t)
+  const list = { 'x-amz-target': 'Logs_20140328.DescribeLogGroups', authorization: 'AWS4-HMAC-SHA256 test' }
+  const at = (ms: number): string => new Date(Date.now() + ms).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+  for (const byMs of [-290_000, 0, 290_000]) t.equal((await post(sandbox.url, { ...list, 'x-amz-date': at(byMs) })).status, 200)
+  const early = { __type: 'InvalidSignatureException', message: /^Signature expired: \d{8}T\d{6}Z is now earlier than \d{8}T\d{6}Z \(\d{8}T\d{6}Z - 5 min\.\)$/ }
+  const late = { __type: /#InvalidSignatureException$/, message: /^Signature not yet current: \d{8}T\d{6}Z is still later than \d{8}T\d{6}Z \(\d{8}T\d{6}Z \+ 5 min\.\)$/ }
+  t.match(await post(sandbox.url, { ...list, 'x-amz-date': at(-310_000) }), { status: 400, body: early })
+  const refused = await post(sandbox.url, { ...LIST_METRICS, 'x-amz-date': at(310_000), 'x-amzn-query-mode': 'true' })
+  t.match(refused, { status: 403, body: late })
+  t.equal(refused.headers.get('x-amzn-query-error'), 'SignatureDoesNotMatch;Sender')
+
+  const { cloudwatch, logs } = sandbox
+  for (const { config } of [cloudwatch, logs]) config.systemClockOffset = 3_600_000
+  for (const send of [() => cloudwatch.send(new ListMetricsCommand()), () => logs.send(new DescribeLogGroupsCommand())]) {
+    const failure = await (send() as Promise<unknown>).catch(classifyFailure)
+    t.match(failure, { class: 'unavailable', message: /Signature not yet current/ })
+    await t.resolves(send())
+  }
 })
 
 t.test('an unknown action is refused', async t => {
