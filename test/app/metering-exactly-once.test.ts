@@ -6,9 +6,6 @@ import { accessLogLine, failuresOf, subscriptionEvent } from '../helpers/meterin
 import { startPlatform } from '../../tools/sandbox/platform/platform-server.js'
 import type { PlatformFaultRule } from '../../tools/sandbox/platform/platform-fault-plan.js'
 
-// Each scenario starts the gateway anew several times.
-t.setTimeout(240_000)
-
 for (const backend of BACKENDS) {
   t.test(`each call is metered exactly once, whatever is repeated, fails or starts anew, ${backend}`, async t => {
     const scenario = fc.record({

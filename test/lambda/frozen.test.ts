@@ -8,7 +8,6 @@ import { recordedEvent } from '../helpers/lambda.js'
 import { accessLogLines, subscriptionEvent } from '../helpers/metering.js'
 import type { Teardown } from '../helpers/teardown.js'
 
-t.setTimeout(120_000)
 const SECRET = 'arn:aws:secretsmanager:us-east-1:123456789012:secret:platform'
 
 interface World {

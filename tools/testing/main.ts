@@ -9,7 +9,7 @@ import { ROOT } from '../shared/root.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BUILD_FOLDER, compile } from './compile.js'
 import { ensureChromium, ensurePackages, ensureRedis } from './ensure.js'
-import { runFiles, type TestFile } from './run-files.js'
+import { runGroups, type TestGroup } from './run-groups.js'
 
 const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
 
@@ -18,7 +18,9 @@ Compiles what has changed of sources and tests, and runs every test/**/*.test.ts
   --slow     runs test/**/*.slow.ts instead, and sums up which lines of the sources they have run
   --browser  runs test/**/*.browser.ts instead, which need Chromium
   --compile  runs nothing
-  --jobs n   runs so many files at the same time
+  --jobs n   runs so many processes at the same time
+
+Each slow or browser test, and each file that is named, has a process of its own; the others share one in groups.
 `
 /** Where tap finds the reports. */
 const REPORTS = '.tap/reports'
@@ -26,9 +28,11 @@ const REPORTS = '.tap/reports'
 const COVERAGE = '.tap/coverage'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
-/** The time limit of a test file that does not set its own. */
+/** The files of a group share what the first of them loads and warms up. With more files the last group would run alone at the end. */
+const FILES_OF_A_GROUP = 8
+/** The time limit of a test that does not set its own. */
 const TEST_TIMEOUT_SECONDS = 240
-const FILE_TIMEOUT_MS = 600_000
+const GROUP_TIMEOUT_MS = 600_000
 const INTERRUPTED = 130
 /** A test ends before the threads of the garbage collector would repay their cost. */
 const SHORT_RUN_ARGS = ['--single-threaded-gc', '--max-semi-space-size=32']
@@ -38,6 +42,8 @@ const screen = createScreen(process.stdout)
 interface Options {
   suffix: string
   jobs: number
+  /** Whether each file has a process of its own. */
+  alone: boolean
   /** Whether the coverage of the tests and their child processes is summed up, too. */
   coverage: boolean
   /** The files to run; empty: all. */
@@ -52,13 +58,19 @@ function findTests ({ suffix, named }: Options): string[] {
     .sort()
 }
 
-function testFile (name: string): TestFile {
-  if (!existsSync(join(ROOT, name))) throw new Error(`There is no ${name}.`)
+function groupOf (files: string[]): TestGroup {
+  for (const file of files) if (!existsSync(join(ROOT, file))) throw new Error(`There is no ${file}.`)
+  const [first, ...others] = files as [string, ...string[]]
+  const name = others.length === 0 ? first : `${first} and ${others.length} more`
   return {
     name,
-    path: join(ROOT, BUILD_FOLDER, name.replace(/\.ts$/, '.js')),
-    report: join(ROOT, REPORTS, `${name}.tap`)
+    paths: files.map(file => join(ROOT, BUILD_FOLDER, file.replace(/\.ts$/, '.js'))),
+    report: join(ROOT, REPORTS, `${first}.tap`)
   }
+}
+
+function chunk<T> (items: T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
 }
 
 /** @returns the exit code */
@@ -71,20 +83,22 @@ async function runTap (args: string[]): Promise<number> {
 }
 
 /** Shows the failed tests, and sums up. @returns the exit code */
-function judge (files: TestFile[]): Promise<number> {
-  return runTap(['--reporter=terse', ...files.map(({ report }) => report)])
+function judge (groups: TestGroup[]): Promise<number> {
+  return runTap(['--reporter=terse', ...groups.map(({ report }) => report)])
 }
 
 async function runTests (options: Options): Promise<number> {
-  const files = findTests(options).map(testFile)
+  const files = findTests(options)
+  const groups = chunk(files, options.alone ? 1 : FILES_OF_A_GROUP).map(groupOf)
   ensureRedis()
-  if (files.some(({ name }) => name.endsWith('.browser.ts'))) ensureChromium()
-  if (files.some(({ name }) => name.endsWith('.slow.ts'))) ensurePackages()
+  if (files.some(name => name.endsWith('.browser.ts'))) ensureChromium()
+  if (files.some(name => name.endsWith('.slow.ts'))) ensurePackages()
   for (const folder of [REPORTS, COVERAGE]) rmSync(join(ROOT, folder), { recursive: true, force: true })
   const redis = await startRedis()
-  await runFiles(files, {
+  await runGroups(groups, {
+    runner: join(ROOT, BUILD_FOLDER, 'tools/testing/run-group.js'),
     jobs: options.jobs,
-    timeoutMs: FILE_TIMEOUT_MS,
+    timeoutMs: GROUP_TIMEOUT_MS,
     env: {
       ...process.env,
       AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true',
@@ -101,7 +115,7 @@ async function runTests (options: Options): Promise<number> {
   await redis.stop()
   // Before tap judges, as that removes the coverage.
   if (options.coverage) await runTap(['report', 'text-summary'])
-  return await judge(files)
+  return await judge(groups)
 }
 
 const { values: { slow, browser, jobs, help, compile: compileOnly }, positionals: named } = parseArgs({
@@ -120,5 +134,5 @@ if (help) {
   process.stdout.write(USAGE)
 } else {
   compile(ROOT)
-  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), coverage: slow, named })
+  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), alone: slow || browser || named.length > 0, coverage: slow, named })
 }

@@ -7,8 +7,6 @@ import { ACCESS_KEY, checkBalance, drained, idsOf, startMeteredGateway, type Met
 import { accessLogLine, accessLogLines, envelope, pack, subscriptionEvent } from '../../helpers/metering.js'
 
 const MIB = 1_048_576
-// Each suite starts a gateway of its own, on either backend.
-t.setTimeout(120_000)
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const GZIP = { authorization: `Bearer ${ACCESS_KEY}`, 'content-type': 'application/gzip' }

@@ -10,7 +10,6 @@ import { startMotoProcess, stopAllProcesses } from '../../../tools/shared/proces
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 
 const MAIN = fileURLToPath(new URL('../../../tools/cli/meter.js', import.meta.url))
-t.setTimeout(180_000)
 
 async function open (t: Test) {
   const platform = await startPlatform()

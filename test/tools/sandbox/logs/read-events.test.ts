@@ -20,16 +20,14 @@ async function filter (input: Partial<FilterLogEventsCommandInput>) {
   return { messages: events!.map(({ message }) => message), events: events!, nextToken }
 }
 
-t.before(async () => {
-  await createStream(sandbox.logs, 'get', 's')
-  await put('get', 's', [[0, 'c'], [1, 'd'], [2, 'e']])
-  await put('get', 's', [[-2, 'a'], [-1, 'b'], [2, 'f']])
-  await createStream(sandbox.logs, 'filter', 'web-1')
-  for (const logStreamName of ['web-2', 'worker']) await sandbox.logs.send(new CreateLogStreamCommand({ logGroupName: 'filter', logStreamName }))
-  await put('filter', 'web-1', [[0, 'ERROR first-one'], [2, 'INFO third'], [4, 'ERROR fifth timeout']])
-  await put('filter', 'web-2', [[1, 'WARN second'], [3, 'ERROR fourth']])
-  await put('filter', 'worker', [[5, 'INFO sixth']])
-})
+await createStream(sandbox.logs, 'get', 's')
+await put('get', 's', [[0, 'c'], [1, 'd'], [2, 'e']])
+await put('get', 's', [[-2, 'a'], [-1, 'b'], [2, 'f']])
+await createStream(sandbox.logs, 'filter', 'web-1')
+for (const logStreamName of ['web-2', 'worker']) await sandbox.logs.send(new CreateLogStreamCommand({ logGroupName: 'filter', logStreamName }))
+await put('filter', 'web-1', [[0, 'ERROR first-one'], [2, 'INFO third'], [4, 'ERROR fifth timeout']])
+await put('filter', 'web-2', [[1, 'WARN second'], [3, 'ERROR fourth']])
+await put('filter', 'worker', [[5, 'INFO sixth']])
 
 t.test('GetLogEvents gives events by time, then as they came', async t => {
   t.same((await get({})).messages, ['a', 'b', 'c', 'd', 'e', 'f'])

@@ -1,46 +1,53 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { delimiter, dirname } from 'node:path'
 
-export interface TestFile {
+/** Test files that share a process. */
+export interface TestGroup {
   name: string
-  /** Path of the compiled file. */
-  path: string
-  /** Path of the file's report in TAP. */
+  /** Paths of the compiled files. */
+  paths: string[]
+  /** Path of the group's report in TAP. */
   report: string
 }
 
 export interface RunOptions {
-  /** How many files run at the same time. */
+  /** The compiled script that runs test files: run-group. */
+  runner: string
+  /** How many groups run at the same time. */
   jobs: number
-  /** A file that has not ended by then is killed. */
+  /** A group that has not ended by then is killed. */
   timeoutMs: number
   env: NodeJS.ProcessEnv
   nodeArgs: string[]
-  onEnd (file: TestFile, result: FileResult): void
+  onEnd (group: TestGroup, result: GroupResult): void
 }
 
-export interface FileResult {
+export interface GroupResult {
   ok: boolean
   assertions: number
   seconds: number
 }
 
 /**
- * Runs each file in a process of its own. tap's command would give each process loader hooks, which its threads
+ * Runs each group in a process of its own. tap's command would give each process loader hooks, which its threads
  * inherit, and which cost more than most tests: so the processes are plain, and tap judges their reports.
  */
-export async function runFiles (files: TestFile[], options: RunOptions): Promise<void> {
-  const waiting = files.values()
+export async function runGroups (groups: TestGroup[], options: RunOptions): Promise<void> {
+  const waiting = groups.values()
   await Promise.all(Array.from({ length: options.jobs }, async () => {
-    for (const file of waiting) options.onEnd(file, await runFile(file, options))
+    for (const group of waiting) options.onEnd(group, await runGroup(group, options))
   }))
 }
 
-async function runFile ({ path, report }: TestFile, { timeoutMs, env, nodeArgs }: RunOptions): Promise<FileResult> {
+async function runGroup ({ name, paths, report }: TestGroup, { runner, timeoutMs, env, nodeArgs }: RunOptions): Promise<GroupResult> {
   const startedAt = performance.now()
-  const child = spawn(process.execPath, [...nodeArgs, path], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  // tap names the folders of a test after the command line, which must tell groups apart and may not be long.
+  const child = spawn(process.execPath, [...nodeArgs, runner, name], {
+    env: { ...env, TEST_FILES: paths.join(delimiter) },
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   const kill = (): void => { child.kill('SIGKILL') }
   process.once('exit', kill)
   let timedOut = false
