@@ -80,7 +80,8 @@ function showFailure ({ details: { error } }: Finished): void {
 
 /** Runs every file of the folder, one after the other, and prints a line per test. */
 async function runTests (signal: AbortSignal): Promise<{ passed: number, failed: string[], skipped: number }> {
-  const files = readdirSync(FOLDER).filter(name => name.endsWith('.acceptance.js')).sort().map(name => join(FOLDER, name))
+  const files = readdirSync(FOLDER).filter(name => name.endsWith('.acceptance.js')).sort().map(name =>
+    join(FOLDER, name))
   const result = { passed: 0, failed: [] as string[], skipped: 0 }
   const events = run({ files, concurrency: false, signal })
   events.on('test:start', ({ name }) => screen.progress(() => basename(name)))

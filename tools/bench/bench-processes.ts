@@ -59,11 +59,17 @@ export class BenchProcesses {
   async start ({ name, command, args, env = {}, cwd = ROOT, readyUrl }: StartOptions): Promise<Running> {
     const logFile = join(this.#dir, `${this.#count++}.log`)
     const log = openSync(logFile, 'w')
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', log, log], detached: true })
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', log, log],
+      detached: true
+    })
     closeSync(log)
     await this.adopt(child, name)
     if (readyUrl !== undefined) {
-      const explain = (): Error => new Error(`${name} does not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`)
+      const explain = (): Error =>
+        new Error(`${name} does not start:\n${readFileSync(logFile, 'utf8').slice(-LOG_TAIL_CHARACTERS)}`)
       await waitUntilReady(child, readyUrl, explain)
     }
     return {

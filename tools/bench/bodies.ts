@@ -25,11 +25,21 @@ function valueOf (index: number): number {
 }
 
 function datum (series: number, index: number) {
-  return { MetricName: 'PageLoad', Value: valueOf(index), Unit: 'Milliseconds', Dimensions: [{ Name: 'Page', Value: `/page/${series}` }] }
+  return {
+    MetricName: 'PageLoad',
+    Value: valueOf(index),
+    Unit: 'Milliseconds',
+    Dimensions: [{ Name: 'Page', Value: `/page/${series}` }]
+  }
 }
 
 export function metricBody (points: number): string {
-  return JSON.stringify({ params: { Namespace: NAMESPACE, MetricData: Array.from({ length: points }, (_point, index) => datum(index % SERIES, index)) } })
+  return JSON.stringify({
+    params: {
+      Namespace: NAMESPACE,
+      MetricData: Array.from({ length: points }, (_point, index) => datum(index % SERIES, index))
+    }
+  })
 }
 
 /** Bodies of one point each over 100 series of one namespace, to be sent in turn. */

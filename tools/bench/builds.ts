@@ -19,14 +19,17 @@ export const THIS_BUILD: Build = { root: ROOT, label: labelOf(ROOT) }
 export function openBuild (folder: string): Build {
   const root = resolve(folder)
   for (const file of NEEDED_FILES) {
-    if (!existsSync(join(root, file))) throw new Error(`${folder} is no built checkout: ${file} is missing. Run npm install and npm run build there.`)
+    if (!existsSync(join(root, file))) {
+      throw new Error(`${folder} is no built checkout: ${file} is missing. Run npm install and npm run build there.`)
+    }
   }
   return { root, label: labelOf(root) }
 }
 
 function labelOf (root: string): string {
   try {
-    const git = (...args: string[]): string => execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
+    const git = (...args: string[]): string =>
+      execFileSync('git', ['-C', root, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim()
     return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain', '--untracked-files=no') === '' ? '' : ' with changes')
   } catch {
     return basename(root)

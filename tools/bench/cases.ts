@@ -10,8 +10,18 @@ export interface Case {
   body: string
 }
 
-export const LOG_CASES: Case[] = [1, 10, 50].map(items => ({ path: '/logEvents', items, label: `${items} event${items === 1 ? '' : 's'}`, body: logBody(items) }))
-export const METRIC_CASES: Case[] = [1, 20].map(items => ({ path: '/metric', items, label: `${items} point${items === 1 ? '' : 's'}`, body: metricBody(items) }))
+export const LOG_CASES: Case[] = [1, 10, 50].map(items => ({
+  path: '/logEvents',
+  items,
+  label: `${items} event${items === 1 ? '' : 's'}`,
+  body: logBody(items)
+}))
+export const METRIC_CASES: Case[] = [1, 20].map(items => ({
+  path: '/metric',
+  items,
+  label: `${items} point${items === 1 ? '' : 's'}`,
+  body: metricBody(items)
+}))
 export const CASES = [...LOG_CASES, ...METRIC_CASES]
 
 /** @param token undefined for requests without a token */

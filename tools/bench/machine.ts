@@ -7,7 +7,9 @@ import { ROOT } from '../shared/root.js'
 const GIB = 2 ** 30
 
 function versionOf (name: string): string {
-  const { version } = JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8')) as {
+    version: string
+  }
   return version
 }
 

@@ -30,7 +30,8 @@ const COMPARED_ROUNDS = 8
 const QUICK = { rounds: 1, seconds: 1, items: 50_000 }
 const SIGINT_EXIT_CODE = 130
 
-const describe = (rows: Array<{ name: string, title: string }>): string => rows.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')
+const describe = (rows: Array<{ name: string, title: string }>): string =>
+  rows.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')
 
 const USAGE = `Usage: npm run bench -- [row ...] [--quick] [--rounds N] [--json FILE]
        npm run bench -- [row ...] --against FOLDER [--quick] [--rounds N] [--json FILE]
@@ -82,8 +83,12 @@ function planRows (): { about: Record<string, string>, rows: Array<Pick<Row, 'ru
 
 /** @throws Error unless a number of rounds that was given can be run */
 function rounds (): number {
-  if (options.rounds === undefined) return options.quick ? QUICK.rounds : options.against === undefined ? FULL.rounds : COMPARED_ROUNDS
-  if (!/^[1-9]\d{0,2}$/.test(options.rounds)) throw new Error(`--rounds must be an integer from 1 to 999, not ${options.rounds}`)
+  if (options.rounds === undefined) {
+    return options.quick ? QUICK.rounds : options.against === undefined ? FULL.rounds : COMPARED_ROUNDS
+  }
+  if (!/^[1-9]\d{0,2}$/.test(options.rounds)) {
+    throw new Error(`--rounds must be an integer from 1 to 999, not ${options.rounds}`)
+  }
   return Number(options.rounds)
 }
 
@@ -92,10 +97,16 @@ async function main (): Promise<void> {
   const size = { ...(options.quick ? QUICK : FULL), rounds: rounds() }
   requireRedis()
   const processes = new BenchProcesses()
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  for (const signal of [
+    'SIGINT', 'SIGTERM', 'SIGHUP'
+  ] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
   const progress = createProgress()
   const load = createLoad(processes)
-  const about = { command: ['npm run bench --', ...process.argv.slice(2)].join(' '), ...plan.about, ...describeMachine(load.generator) }
+  const about = {
+    command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+    ...plan.about,
+    ...describeMachine(load.generator)
+  }
   for (const [name, value] of Object.entries(about)) console.log(`${name}: ${value}`)
   console.log('Ratios are medians of the rounds\' own ratios.')
   if (options.against !== undefined) {
@@ -104,7 +115,14 @@ async function main (): Promise<void> {
   if (options.quick) console.log('Short rounds: they show that everything runs, and are too little to judge by.')
   console.log()
 
-  const bench: Bench = { processes, load, quick: options.quick, ...size, progress: progress.show, reportRound: progress.keep }
+  const bench: Bench = {
+    processes,
+    load,
+    quick: options.quick,
+    ...size,
+    progress: progress.show,
+    reportRound: progress.keep
+  }
   const tables: Table[] = []
   for (const row of plan.rows) {
     for (const table of await row.run(bench)) {
@@ -113,7 +131,13 @@ async function main (): Promise<void> {
       tables.push(table)
     }
     // After each row, so that the figures are kept when the run is ended early.
-    if (options.json !== undefined) writeFileSync(options.json, JSON.stringify({ ...about, quick: options.quick, tables: tables.map(describeTable) }, null, 2))
+    if (options.json !== undefined) {
+      writeFileSync(options.json, JSON.stringify({
+        ...about,
+        quick: options.quick,
+        tables: tables.map(describeTable)
+      }, null, 2))
+    }
   }
   processes.close()
 }

@@ -120,7 +120,9 @@ export function awsEnv (sandbox: Server): Record<string, string> {
 }
 
 /** The environment of a gateway. It sets every variable, as the caller's environment and `.env` must not count. */
-export function gatewayEnv (port: number, { sandbox, store, forwarder }: Omit<GatewayOptions, 'build'>): Record<string, string> {
+export function gatewayEnv (
+  port: number, { sandbox, store, forwarder }: Omit<GatewayOptions, 'build'>
+): Record<string, string> {
   const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
   return {
     ...unset,

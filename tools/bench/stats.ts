@@ -46,6 +46,7 @@ const BOOTSTRAP_SEED = 1
  */
 export function medianInterval (values: number[]): Interval {
   const random = new Random(BOOTSTRAP_SEED)
-  const medians = Float64Array.from({ length: RESAMPLES }, () => spreadOf(values.map(() => random.pick(values))).median).sort()
+  const medians = Float64Array.from({ length: RESAMPLES }, () =>
+    spreadOf(values.map(() => random.pick(values))).median).sort()
   return { low: percentile(medians, 0.025), high: percentile(medians, 0.975) }
 }

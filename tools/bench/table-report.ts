@@ -18,7 +18,10 @@ export function judge (line: Line): Verdict | null {
   const met = target.bound === 'at least' ? figure >= target.limit : figure <= target.limit
   if (met) return { met, text: 'met' }
   const missing = Math.abs(figure - target.limit)
-  return { met, text: `missed by ${target.limit === 0 ? formatNumber(missing) : `${(100 * missing / target.limit).toFixed(1)} %`}` }
+  return {
+    met,
+    text: `missed by ${target.limit === 0 ? formatNumber(missing) : `${(100 * missing / target.limit).toFixed(1)} %`}`
+  }
 }
 
 /** The median, or the end of the interval that is nearer to the target. */
@@ -58,7 +61,9 @@ export function formatTable ({ title, lines, notes }: Table): string {
     .map((cell, column) => cell.padEnd(widths[column]!))
     .filter((_cell, column) => used[column])
     .join('  ').trimEnd()
-  return [title, ...[HEADINGS, ...rows].map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''].join('\n')
+  return [
+    title, ...[HEADINGS, ...rows].map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''
+  ].join('\n')
 }
 
 /** A table for `--json`: the figures, the rounds that they are made of, and the verdicts. */

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { appendFileSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findPort } from '../shared/ports.js'
-import { bareEnvironment, startGatewayProcess, startSandboxProcess, type Environment, type ServerProcess } from '../shared/processes.js'
+import {
+  bareEnvironment, startGatewayProcess, startSandboxProcess, type Environment, type ServerProcess
+} from '../shared/processes.js'
 import { startRedisProcess } from '../shared/redis.js'
 import { Disk } from './disk.js'
 import { Link } from './link.js'
@@ -80,7 +82,10 @@ export class Cluster {
 
   /** The gateways as an operator reaches them: without a link. */
   get gateways (): Web[] {
-    return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}` }))
+    return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({
+      name,
+      url: `http://127.0.0.1:${port}`
+    }))
   }
 
   /** Null without a Redis. */
@@ -145,7 +150,12 @@ export class Cluster {
     const cloudwatch = this.links.get(`${name} cloudwatch`)
     const store = this.backend === 'embedded'
       ? { DATA_DIR: join(folder, 'data'), FORWARDER: 'on' }
-      : { REDIS_URL: `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`, FORWARDER: cloudwatch === undefined ? 'off' : 'only' }
+      : {
+          REDIS_URL: `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`,
+          FORWARDER: cloudwatch === undefined
+            ? 'off'
+            : 'only'
+        }
     return {
       ...bareEnvironment(),
       CLIENT_SECRET_KEY: this.clientSecret,

@@ -24,7 +24,12 @@ const PAGE = 500
 
 /** Reads CloudWatch and the dead letters. */
 export async function gather (cluster: Cluster, items: number): Promise<Evidence> {
-  const evidence = { stored: new Uint16Array(items + 1), letters: new Uint8Array(items + 1), deadLetteredItems: 0, strangers: 0 }
+  const evidence = {
+    stored: new Uint16Array(items + 1),
+    letters: new Uint8Array(items + 1),
+    deadLetteredItems: 0,
+    strangers: 0
+  }
   const store = (number: number, count: number): void => {
     if (number >= 1 && number <= items) evidence.stored[number]! += count
     else evidence.strangers += count
@@ -52,14 +57,18 @@ async function * storedMessages (cluster: Cluster): AsyncGenerator<string> {
 async function * deadLetters (cluster: Cluster): AsyncGenerator<DeadLetterSummary & { record: string }> {
   let cursor: string | null = ''
   while (cursor !== null) {
-    const page: { deadLetters: DeadLetterSummary[], next: string | null } = await ask(cluster, `dead-letters?limit=${PAGE}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`)
+    const page: { deadLetters: DeadLetterSummary[], next: string | null } = await ask(
+      cluster, `dead-letters?limit=${PAGE}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
+    )
     for (const { id } of page.deadLetters) yield await ask(cluster, `dead-letters/${encodeURIComponent(id)}`)
     cursor = page.next
   }
 }
 
 async function ask<T> (cluster: Cluster, path: string): Promise<T> {
-  const answer = await fetch(`${cluster.gateways[0]!.url}/admin/${path}`, { headers: { authorization: `Bearer ${cluster.adminToken}` } })
+  const answer = await fetch(`${cluster.gateways[0]!.url}/admin/${path}`, {
+    headers: { authorization: `Bearer ${cluster.adminToken}` }
+  })
   if (!answer.ok) throw new Error(`GET /admin/${path} was answered ${answer.status}: ${await answer.text()}`)
   return await answer.json() as T
 }

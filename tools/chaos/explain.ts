@@ -45,7 +45,9 @@ export class Explainer {
   readonly #chains = new Map<string, Call[]>()
 
   /** @param isFull whether the spool held nearly all it may at any time from start to end, in Unix milliseconds */
-  constructor (windows: readonly FaultWindow[], calls: readonly Call[], isFull: (start: number, end: number) => boolean) {
+  constructor (
+    windows: readonly FaultWindow[], calls: readonly Call[], isFull: (start: number, end: number) => boolean
+  ) {
     this.#windows = windows
     this.#isFull = isFull
     for (const call of [...calls].sort((a, b) => a.startedAt - b.startedAt)) {
@@ -82,15 +84,19 @@ export class Explainer {
     if (status !== 503) return false
     // The web process reports a late event loop, which a busy machine can cause, too.
     if (error === OVERLOADED) return true
-    const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true && touches(window, startedAt, endedAt, RECONNECT_MS))
+    const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true &&
+      touches(window, startedAt, endedAt, RECONNECT_MS))
     if (error === SPOOL_UNAVAILABLE) return storeAway
     // A web that was cut off from a full spool does not know that there is room again.
-    return error === SPOOL_FULL && (storeAway || found(({ effects }) => effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
+    return error === SPOOL_FULL &&
+      (storeAway || found(({ effects }) =>
+        effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
   }
 
   /** Whether a process that could not start had a reason to. */
   explainsStart (name: string, startedAt: number, endedAt: number): boolean {
-    return this.#find(startedAt - RECONNECT_MS, endedAt, ({ effects }) => effects.full === true || effects.storeOf?.includes(name) === true) !== undefined
+    return this.#find(startedAt - RECONNECT_MS, endedAt, ({ effects }) => effects.full === true ||
+      effects.storeOf?.includes(name) === true) !== undefined
   }
 
   #find (start: number, end: number, matches: (window: FaultWindow) => boolean): FaultWindow | undefined {
@@ -101,7 +107,9 @@ export class Explainer {
     let settledAt = this.#endOfChain(call) + SETTLE_MS
     for (const window of this.#windows) {
       const away = window.effects.storeOf?.includes(call.forwarder) === true
-      if (away && touches(window, call.endedAt, settledAt)) settledAt = Math.max(settledAt, window.endedAt + RECONNECT_MS + SETTLE_MS)
+      if (away && touches(window, call.endedAt, settledAt)) {
+        settledAt = Math.max(settledAt, window.endedAt + RECONNECT_MS + SETTLE_MS)
+      }
     }
     return settledAt
   }

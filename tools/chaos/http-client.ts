@@ -16,12 +16,23 @@ export class HttpClient {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, timeout: MAX_IDLE_MS })
 
   /** @throws Error when there is no whole answer in time */
-  async send (method: string, url: string, { headers = {}, body, timeoutMs }: { headers?: Record<string, string>, body?: string, timeoutMs: number }): Promise<Answer> {
+  async send (
+    method: string, url: string,
+    { headers = {}, body, timeoutMs }: { headers?: Record<string, string>, body?: string, timeoutMs: number }
+  ): Promise<Answer> {
     return await new Promise((resolve, reject) => {
       const sent = request(url, {
         method,
         agent: this.#agent,
-        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': String(Buffer.byteLength(body)) }) }
+        headers: {
+          ...headers,
+          ...(body === undefined
+            ? {}
+            : {
+                'content-type': 'application/json',
+                'content-length': String(Buffer.byteLength(body))
+              })
+        }
       })
       const timer = setTimeout(() => sent.destroy(new Error(`no answer in ${timeoutMs} ms`)), timeoutMs)
       const fail = (error: Error): void => {

@@ -149,7 +149,9 @@ export class Load {
     request.verdict ??= request.failures.every(saysNothingStored) ? 'refused' : 'unknown'
     if (request.key === null || request.verdict !== 'accepted' || !this.#random.chance(ECHO_SHARE)) return
     const echo = await this.#attempt(request, body)
-    if (echo?.status === 201 && echo.headers['idempotency-replayed'] !== 'true') this.surprises.push(`item ${request.first}: a repeated request was not answered as a repeated one`)
+    if (echo?.status === 201 && echo.headers['idempotency-replayed'] !== 'true') {
+      this.surprises.push(`item ${request.first}: a repeated request was not answered as a repeated one`)
+    }
   }
 
   async #untilAnswered (request: SentRequest, body: string): Promise<void> {
@@ -175,7 +177,9 @@ export class Load {
   async #attempt (request: SentRequest, body: string): Promise<Answer | null> {
     const web = this.#nextWeb()
     const startedAt = Date.now()
-    const fail = (status: number, error: string): void => { request.failures.push({ web: web.name, startedAt, endedAt: Date.now(), status, error }) }
+    const fail = (status: number, error: string): void => {
+      request.failures.push({ web: web.name, startedAt, endedAt: Date.now(), status, error })
+    }
     try {
       const token = this.#token ??= this.#askToken(web)
       const authorization = `Bearer ${await this.#textOf(token)}`
@@ -221,9 +225,18 @@ export class Load {
 
   async #createToken ({ name, url }: Web): Promise<string> {
     const startedAt = Date.now()
-    const fail = (status: number, error: string): TokenError => new TokenError({ web: name, startedAt, endedAt: Date.now(), status, error })
+    const fail = (status: number, error: string): TokenError => new TokenError({
+      web: name,
+      startedAt,
+      endedAt: Date.now(),
+      status,
+      error
+    })
     const clientToken = createClientToken(this.#options.clientSecret, Date.now(), 'chaos')
-    const answer = await this.#client.send('POST', `${url}/token`, { body: JSON.stringify({ clientToken }), timeoutMs: REQUEST_TIMEOUT_MS })
+    const answer = await this.#client.send('POST', `${url}/token`, {
+      body: JSON.stringify({ clientToken }),
+      timeoutMs: REQUEST_TIMEOUT_MS
+    })
       .catch((error: Error) => { throw fail(0, `no token: ${error.message}`) })
     if (answer.status !== 201) throw fail(answer.status, errorCode(answer))
     return (JSON.parse(answer.body) as { accessToken: string }).accessToken

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { UsageError } from '../cli/usage-error.js'
+import { positiveInteger } from '../shared/options.js'
 import { createScreen } from '../shared/screen.js'
 import { stopAllProcesses } from '../shared/processes.js'
 import { runOutage, type OutageResult } from './outage.js'
@@ -28,12 +29,6 @@ const PLAIN_EVERY_MS = 5_000
 
 const screen = createScreen(process.stdout)
 
-function positive (name: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value <= 0) throw new UsageError(`--${name} must be a positive integer, not ${text}`)
-  return value
-}
-
 function readOptions () {
   const { values } = parseArgs({
     options: {
@@ -49,18 +44,20 @@ function readOptions () {
     }
   })
   if (values.help) return null
-  if (!(BACKENDS as readonly string[]).includes(values.backend)) throw new UsageError(`--backend must be ${BACKENDS.join(' or ')}, not ${values.backend}`)
+  if (!(BACKENDS as readonly string[]).includes(values.backend)) {
+    throw new UsageError(`--backend must be ${BACKENDS.join(' or ')}, not ${values.backend}`)
+  }
   const options: RunOptions = {
     backend: values.backend as Backend,
     keep: values.keep,
-    seed: positive('seed', values.seed),
-    rate: positive('rate', values.rate),
-    faultsPerMinute: positive('faults-per-minute', values['faults-per-minute'])
+    seed: positiveInteger('seed', values.seed),
+    rate: positiveInteger('rate', values.rate),
+    faultsPerMinute: positiveInteger('faults-per-minute', values['faults-per-minute'])
   }
   return {
     options,
-    seconds: positive('seconds', values.seconds),
-    outageSeconds: values.outage === undefined ? null : positive('outage', values.outage),
+    seconds: positiveInteger('seconds', values.seconds),
+    outageSeconds: values.outage === undefined ? null : positiveInteger('outage', values.outage),
     json: values.json
   }
 }

@@ -72,7 +72,10 @@ export class Monitor {
 
   async #ask (url: string): Promise<Reading> {
     const at = Date.now()
-    const { status, body } = await this.#client.send('GET', `${url}/metrics`, { headers: { authorization: `Bearer ${this.#cluster.adminToken}` }, timeoutMs: TIMEOUT_MS })
+    const { status, body } = await this.#client.send('GET', `${url}/metrics`, {
+      headers: { authorization: `Bearer ${this.#cluster.adminToken}` },
+      timeoutMs: TIMEOUT_MS
+    })
     const gauges = status === 200 ? readGauges(body) : null
     if (gauges === null || !gauges(`${PREFIX}spool_up`).includes(1)) throw new Error('the gateway does not know')
     const ledger = (outcome: string): number => gauges(`${PREFIX}ledger_items{outcome="${outcome}"}`)[0] ?? NaN
@@ -96,7 +99,9 @@ export class Monitor {
     for (const [name, pid] of this.#cluster.pids()) {
       try {
         const { rss, file } = memoryOf(pid)
-        if (rss > (this.memory.get(name)?.rss ?? 0)) this.memory.set(name, { rss, own: file === null ? null : rss - file })
+        if (rss > (this.memory.get(name)?.rss ?? 0)) {
+          this.memory.set(name, { rss, own: file === null ? null : rss - file })
+        }
       } catch {
         // The process has just ended.
       }
@@ -107,5 +112,6 @@ export class Monitor {
 /** A function that gives the values of the samples whose line has a given start. */
 function readGauges (text: string): (start: string) => number[] {
   const lines = text.split('\n').filter(line => line.startsWith(PREFIX))
-  return start => lines.filter(line => line.startsWith(start)).map(line => Number(line.slice(line.lastIndexOf(' ') + 1)))
+  return start =>
+    lines.filter(line => line.startsWith(start)).map(line => Number(line.slice(line.lastIndexOf(' ') + 1)))
 }

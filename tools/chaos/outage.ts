@@ -38,7 +38,8 @@ export async function runOutage (options: OutageOptions, screen: Screen, signal:
     await pause(WARM_UP_MS, signal)
     const halfMs = options.outageSeconds * 500
     const backAt = Date.now() + 2 * halfMs
-    screen.progress(() => describeProgress(run, `CloudWatch is back in ${Math.max(0, Math.round((backAt - Date.now()) / 1_000))} s`))
+    screen.progress(() =>
+      describeProgress(run, `CloudWatch is back in ${Math.max(0, Math.round((backAt - Date.now()) / 1_000))} s`))
     await run.injector.outage('refusing', halfMs)
     await run.injector.outage('failing', halfMs)
     screen.progress(() => describeProgress(run, 'CloudWatch is back'))

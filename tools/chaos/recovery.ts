@@ -16,14 +16,17 @@ export interface Recovery {
  * The longest recovery after each kind of fault. A fault that met another fault before the gateway had recovered does
  * not count; the other fault does.
  */
-export function measureRecovery (windows: readonly FaultWindow[], calls: readonly Call[], readings: readonly Reading[]): Map<string, Partial<Recovery>> {
+export function measureRecovery (
+  windows: readonly FaultWindow[], calls: readonly Call[], readings: readonly Reading[]
+): Map<string, Partial<Recovery>> {
   const taken = calls.filter(({ outcome }) => outcome === 'taken').map(({ endedAt }) => endedAt).sort((a, b) => a - b)
   const fresh = readings.filter(({ oldestMs }) => oldestMs < FRESH_MS).map(({ at }) => at)
   const longest = new Map<string, Partial<Recovery>>()
   for (const { id, kind, endedAt } of windows) {
     const recovery = longest.get(kind) ?? {}
     longest.set(kind, recovery)
-    const undisturbed = (at: number): boolean => !windows.some(other => other.id !== id && other.startedAt <= at && other.endedAt > endedAt)
+    const undisturbed = (at: number): boolean =>
+      !windows.some(other => other.id !== id && other.startedAt <= at && other.endedAt > endedAt)
     const measure = (figure: keyof Recovery, times: number[]): void => {
       const at = times.find(time => time >= endedAt)
       if (at !== undefined && undisturbed(at)) recovery[figure] = Math.max(recovery[figure] ?? 0, at - endedAt)

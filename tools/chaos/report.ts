@@ -27,15 +27,26 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
     ['lost', number(verdict.findings.lost.count)],
     ['duplicated', number(verdict.duplicated)],
     ['unexplained duplicates', number(verdict.findings.unexplained.count)],
-    ['calls with items; taken; of those, left open by a fault', [verdict.calls.total, verdict.calls.taken, verdict.calls.open].map(number).join('; ')],
-    ['requests repeated, sent twice at once, answered as repeated', [counts.repeated, counts.twins, counts.replayed].map(number).join(', ')],
+    [
+      'calls with items; taken; of those, left open by a fault',
+      [verdict.calls.total, verdict.calls.taken, verdict.calls.open].map(number).join('; ')
+    ],
+    [
+      'requests repeated, sent twice at once, answered as repeated',
+      [counts.repeated, counts.twins, counts.replayed].map(number).join(', ')
+    ],
     ['access tokens', number(counts.tokens)],
-    ['longest until the next delivery', seconds(max(Object.values(recovery).map(({ firstDeliveryMs }) => firstDeliveryMs)))],
+    [
+      'longest until the next delivery',
+      seconds(max(Object.values(recovery).map(({ firstDeliveryMs }) => firstDeliveryMs)))
+    ],
     ['longest until nothing was older than 2 s', seconds(max(Object.values(recovery).map(({ freshMs }) => freshMs)))],
     ['drained after the load', result.drainMs === null ? 'never' : seconds(result.drainMs)]
   ])
   print.line()
-  print.table([['Failed attempts', ''], ...Object.entries(verdict.refusals).map(([name, count]): Row => [name, number(count)])])
+  print.table(
+    [['Failed attempts', ''], ...Object.entries(verdict.refusals).map(([name, count]): Row => [name, number(count)])]
+  )
   print.line()
   print.table([
     ['Largest memory', 'resident', 'without mapped files'],
@@ -48,7 +59,9 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
     : `FAILED: ${result.failed.join(', ')}.`
   print.line(verdictLine)
   if (result.folder !== null) print.line(`Logs, timeline and spool are in ${result.folder}`)
-  print.line(`backend ${backend}, seed ${seed}, ${rate} items/s${backend === 'embedded' ? `, disk ${result.disk}` : ''}`)
+  print.line(
+    `backend ${backend}, seed ${seed}, ${rate} items/s${backend === 'embedded' ? `, disk ${result.disk}` : ''}`
+  )
 }
 
 /** Prints how an outage ended. */

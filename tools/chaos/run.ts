@@ -109,7 +109,9 @@ export interface ClusterSettings extends RunOptions {
 }
 
 /** @param work ends with no fault under way and the load finished */
-export async function withCluster (options: ClusterSettings, screen: Screen, signal: AbortSignal, work: (run: Run) => Promise<void>): Promise<Result> {
+export async function withCluster (
+  options: ClusterSettings, screen: Screen, signal: AbortSignal, work: (run: Run) => Promise<void>
+): Promise<Result> {
   const { backend, settings, ownDisk, rate, seed } = options
   setMaxListeners(0, signal)
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-chaos-'))
@@ -134,7 +136,18 @@ export async function withCluster (options: ClusterSettings, screen: Screen, sig
   const cluster = await Cluster.start({ backend, folder, settings, ownDisk, observer })
   const load = new Load({ webs: cluster.linkedWebs, clientSecret: cluster.clientSecret, rate, seed })
   const monitor = new Monitor(cluster)
-  const run: Run = { cluster, load, monitor, timeline, crashes, failedStarts, folder, signal, maxBytes: Number(settings.SPOOL_MAX_BYTES), injector: new Injector(cluster, load, timeline, seed, signal) }
+  const run: Run = {
+    cluster,
+    load,
+    monitor,
+    timeline,
+    crashes,
+    failedStarts,
+    folder,
+    signal,
+    maxBytes: Number(settings.SPOOL_MAX_BYTES),
+    injector: new Injector(cluster, load, timeline, seed, signal)
+  }
   try {
     await run.injector.prepare()
     monitor.start()
@@ -179,8 +192,10 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
   screen.progress(() => 'comparing the accepted items with the delivered ones')
   timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
   const evidence = await gather(cluster, load.traffic.items)
-  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) => wasFull(monitor.readings, start, end, run.maxBytes))
-  const unexplainedStarts = failedStarts.filter(({ name, startedAt, endedAt }) => !explainer.explainsStart(name, startedAt, endedAt))
+  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) =>
+    wasFull(monitor.readings, start, end, run.maxBytes))
+  const unexplainedStarts = failedStarts.filter(({ name, startedAt, endedAt }) =>
+    !explainer.explainsStart(name, startedAt, endedAt))
   const verdict = judge({
     requests: load.requests,
     items: load.traffic.items,
@@ -189,7 +204,11 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
     ledger: drain.reading?.ledger ?? null,
     explainer,
     surprises: load.surprises,
-    crashes: [...crashes, ...injector.failures, ...unexplainedStarts.map(({ name, error, startedAt }) => `${name} did not start at ${timeline.seconds(startedAt)} s: ${describeError(error)}`)],
+    crashes: [
+      ...crashes, ...injector.failures,
+      ...unexplainedStarts.map(({ name, error, startedAt }) =>
+        `${name} did not start at ${timeline.seconds(startedAt)} s: ${describeError(error)}`)
+    ],
     seconds: at => timeline.seconds(at)
   })
   const faults: Record<string, number> = {}

@@ -40,7 +40,16 @@ export class Timeline {
 
   begin (place: Place, blow: Blow, target: string, detail: string, effects: Effects): FaultWindow {
     const kind: FaultKind = `${place} ${blow}`
-    const window: FaultWindow = { id: this.windows.length, kind, blow, target, detail, effects, startedAt: Date.now(), endedAt: Infinity }
+    const window: FaultWindow = {
+      id: this.windows.length,
+      kind,
+      blow,
+      target,
+      detail,
+      effects,
+      startedAt: Date.now(),
+      endedAt: Infinity
+    }
     this.windows.push(window)
     this.note(`#${window.id} ${kind} ${target}${detail === '' ? '' : ` (${detail})`}`)
     return window

@@ -66,7 +66,12 @@ export class Traffic {
     const text = (poison ? `${POISON_TEXT} ` : '') + EVENT_TEXT.repeat(Math.ceil(this.messageBytes / EVENT_TEXT.length)).slice(0, this.messageBytes)
     const timestamp = Date.now()
     const logEvents = numbers.map(number => ({ message: `item ${number} ${text}`, timestamp }))
-    return { kind: 'logs' as const, path: '/logEvents', destination: `${logGroupName}:${logStreamName}`, body: JSON.stringify({ logGroupName, logStreamName, logEvents }) }
+    return {
+      kind: 'logs' as const,
+      path: '/logEvents',
+      destination: `${logGroupName}:${logStreamName}`,
+      body: JSON.stringify({ logGroupName, logStreamName, logEvents })
+    }
   }
 
   #metrics (numbers: number[], poison: boolean) {
@@ -77,7 +82,12 @@ export class Traffic {
       Value: number,
       StorageResolution: this.#random.pick([1, 60])
     }))
-    return { kind: 'metrics' as const, path: '/metric', destination: Namespace, body: JSON.stringify({ params: { Namespace, MetricData } }) }
+    return {
+      kind: 'metrics' as const,
+      path: '/metric',
+      destination: Namespace,
+      body: JSON.stringify({ params: { Namespace, MetricData } })
+    }
   }
 }
 

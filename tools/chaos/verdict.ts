@@ -7,7 +7,9 @@ import type { FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
 /** Blows after which CloudWatch has not stored the items of a call, so that they duplicate none by themselves. */
-const NEVER_STORE: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full', 'memory-full'])
+const NEVER_STORE: ReadonlySet<Blow> = new Set(
+  ['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full', 'memory-full']
+)
 /** Examples kept of each kind of failure. */
 const MAX_EXAMPLES = 20
 
@@ -64,7 +66,10 @@ type Note = (name: FindingName, count: number, example: () => string) => void
 
 /** Compares the answers to clients with the items in CloudWatch and in the dead letters. */
 export function judge (facts: Case): Verdict {
-  const findings = Object.fromEntries(Object.keys(FINDINGS).map(name => [name, { count: 0, examples: [] }])) as unknown as Verdict['findings']
+  const findings = Object.fromEntries(Object.keys(FINDINGS).map(name => [name, {
+    count: 0,
+    examples: []
+  }])) as unknown as Verdict['findings']
   const note: Note = (name, count, example) => {
     findings[name].count += count
     if (findings[name].examples.length < MAX_EXAMPLES) findings[name].examples.push(example())
@@ -74,14 +79,20 @@ export function judge (facts: Case): Verdict {
     unknownStored: 0,
     duplicated: 0,
     duplicatedBy: {},
-    calls: { total: facts.calls.length, taken: facts.calls.filter(({ outcome }) => outcome === 'taken').length, open: 0 },
+    calls: {
+      total: facts.calls.length,
+      taken: facts.calls.filter(({ outcome }) => outcome === 'taken').length,
+      open: 0
+    },
     refusals: {},
     findings
   }
   for (const request of facts.requests) judgeRequest(request, facts, verdict, note)
   judgeDuplicates(facts, verdict, note)
   judgeLedger(facts, note)
-  if (facts.evidence.strangers > 0) note('strangers', facts.evidence.strangers, () => `${facts.evidence.strangers} items`)
+  if (facts.evidence.strangers > 0) {
+    note('strangers', facts.evidence.strangers, () => `${facts.evidence.strangers} items`)
+  }
   for (const surprise of facts.surprises) note('surprises', 1, () => surprise)
   for (const crash of facts.crashes) note('crashes', 1, () => crash)
   return verdict
@@ -91,7 +102,9 @@ export function failed ({ findings }: Verdict): FindingName[] {
   return (Object.keys(findings) as FindingName[]).filter(name => findings[name].count > 0)
 }
 
-function judgeRequest (request: SentRequest, { evidence, explainer, seconds }: Case, verdict: Verdict, note: Note): void {
+function judgeRequest (
+  request: SentRequest, { evidence, explainer, seconds }: Case, verdict: Verdict, note: Note
+): void {
   const { first, count, poison, failures } = request
   const answer = request.verdict ?? 'unknown'
   verdict.items[answer] += count
@@ -99,7 +112,8 @@ function judgeRequest (request: SentRequest, { evidence, explainer, seconds }: C
   for (let number = first; number < first + count; number++) {
     const stored = evidence.stored[number]!
     const letters = evidence.letters[number]!
-    const about = (): string => `item ${number}: ${describeRequest(request, seconds)}; delivered ${stored} times, in ${letters} dead letters`
+    const about = (): string =>
+      `item ${number}: ${describeRequest(request, seconds)}; delivered ${stored} times, in ${letters} dead letters`
     if (answer === 'accepted' && stored === 0 && letters === 0) note('lost', 1, about)
     if (answer === 'refused' && stored + letters > 0) note('ghosts', 1, about)
     if (answer === 'unknown' && stored + letters > 0) verdict.unknownStored++
@@ -110,12 +124,16 @@ function judgeRequest (request: SentRequest, { evidence, explainer, seconds }: C
   for (const failure of failures) {
     const name = nameOf(failure)
     verdict.refusals[name] = (verdict.refusals[name] ?? 0) + 1
-    if (!explainer.explains(failure)) note('unexplainedAnswers', 1, () => `item ${first}: ${describeAttempt(failure, seconds)}`)
+    if (!explainer.explains(failure)) {
+      note('unexplainedAnswers', 1, () => `item ${first}: ${describeAttempt(failure, seconds)}`)
+    }
   }
 }
 
 /** An item may be sent by any number of open calls, and by one closed call. */
-function judgeDuplicates ({ calls, evidence, explainer, items, requests, seconds }: Case, verdict: Verdict, note: Note): void {
+function judgeDuplicates (
+  { calls, evidence, explainer, items, requests, seconds }: Case, verdict: Verdict, note: Note
+): void {
   const closed = new Uint16Array(items + 1)
   const cause = new Map<number, FaultWindow>()
   const open = new Uint16Array(items + 1)
@@ -139,7 +157,9 @@ function judgeDuplicates ({ calls, evidence, explainer, items, requests, seconds
     const unexplained = Math.max(closed[number]! - 1, extra - open[number]!, 0)
     const by = cause.get(number)?.kind ?? 'none'
     verdict.duplicatedBy[by] = (verdict.duplicatedBy[by] ?? 0) + extra
-    if (unexplained > 0) note('unexplained', unexplained, () => describeDuplicate(number, requests, calls, explainer, seconds))
+    if (unexplained > 0) {
+      note('unexplained', unexplained, () => describeDuplicate(number, requests, calls, explainer, seconds))
+    }
   }
 }
 
@@ -152,9 +172,19 @@ function judgeLedger ({ ledger, evidence }: Case, note: Note): void {
       `${label}: ${is}, should be ${should} (ledger ${JSON.stringify(ledger)})`)
   }
   let known = 0
-  for (let number = 1; number < evidence.stored.length; number++) if (evidence.stored[number]! + evidence.letters[number]! > 0) known++
-  expect('accepted, against delivered + rejected + dead-lettered + in spool', accepted, delivered + rejected + deadLettered + inSpool)
-  expect('accepted, against the different items that were delivered or dead-lettered', accepted, known + inSpool + rejected)
+  for (let number =
+    1; number < evidence.stored.length; number++) {
+    if (evidence.stored[number]! + evidence.letters[number]! > 0) {
+      known++
+    }
+  }
+  expect(
+    'accepted, against delivered + rejected + dead-lettered + in spool', accepted,
+    delivered + rejected + deadLettered + inSpool
+  )
+  expect(
+    'accepted, against the different items that were delivered or dead-lettered', accepted, known + inSpool + rejected
+  )
   expect('dead-lettered, against the items in the dead letters', deadLettered, evidence.deadLetteredItems)
   expect('in the spool', inSpool, 0)
 }
@@ -173,11 +203,18 @@ function describeRequest (request: SentRequest, seconds: Case['seconds']): strin
   return `${kind} ${destination}${key === null ? '' : ` key ${key}`} ${verdict}${answeredAt > 0 ? ` at ${seconds(answeredAt)} s` : ''}${tries === '' ? '' : ` after ${tries}`}`
 }
 
-function describeDuplicate (number: number, requests: readonly SentRequest[], calls: readonly Call[], explainer: Explainer, seconds: Case['seconds']): string {
+function describeDuplicate (
+  number: number, requests: readonly SentRequest[], calls: readonly Call[], explainer: Explainer,
+  seconds: Case['seconds']
+): string {
   const request = requests.findLast(({ first }) => first <= number)!
   const sent = calls.filter(({ items }) => items.includes(number)).map(call => {
     const fault = explainer.openedBy(call)
-    const why = fault === null ? 'closed' : fault === 'unexplained' ? 'open by nothing' : `open by #${fault.id} ${fault.kind}`
+    const why = fault === null
+      ? 'closed'
+      : fault === 'unexplained'
+        ? 'open by nothing'
+        : `open by #${fault.id} ${fault.kind}`
     return `    ${call.forwarder} ${call.action} ${call.outcome}, ${seconds(call.startedAt)} to ${seconds(call.endedAt)} s, ${call.items.length} items, ${why}`
   })
   return [`item ${number}: ${describeRequest(request, seconds)}`, ...sent].join('\n')

@@ -82,7 +82,13 @@ export class Witness {
   /** Passes the call on, on a connection of its own, so that no call meets a connection that was closed meanwhile. */
   async #ask (request: IncomingMessage, response: ServerResponse, body: Buffer, call: Call): Promise<void> {
     const { method, url, headers } = request
-    const asked = httpRequest({ ...this.#target, method, path: url, headers: { ...headers, connection: 'close' }, agent: false })
+    const asked = httpRequest({
+      ...this.#target,
+      method,
+      path: url,
+      headers: { ...headers, connection: 'close' },
+      agent: false
+    })
     const giveUp = (): void => { asked.destroy() }
     response.once('close', giveUp)
     asked.end(body)
@@ -121,12 +127,20 @@ function readCall (request: IncomingMessage, body: Buffer): Pick<Call, 'action' 
   const action = String(request.headers['x-amz-target']).split('.')[1]!
   if (action !== 'PutLogEvents' && action !== 'PutMetricData') return { action, destination: '', items: [] }
   const json = request.headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body
-  const { Namespace, MetricData = [], logGroupName, logStreamName, logEvents = [] } = JSON.parse(json.toString()) as Input
+  const {
+    Namespace, MetricData = [], logGroupName, logStreamName, logEvents = []
+  } = JSON.parse(json.toString()) as Input
   return action === 'PutLogEvents'
-    ? { action, destination: `${logGroupName}:${logStreamName}`, items: logEvents.map(({ message }) => itemOfMessage(message)) }
+    ? {
+        action,
+        destination: `${logGroupName}:${logStreamName}`,
+        items: logEvents.map(({ message }) => itemOfMessage(message))
+      }
     : { action, destination: Namespace!, items: MetricData.flatMap(pointsOf) }
 }
 
-function pointsOf ({ Value, Values = Value === undefined ? [] : [Value], Counts }: NonNullable<Input['MetricData']>[number]): number[] {
+function pointsOf (
+  { Value, Values = Value === undefined ? [] : [Value], Counts }: NonNullable<Input['MetricData']>[number]
+): number[] {
   return Values.flatMap((value, i) => Array.from<number>({ length: Counts?.[i] ?? 1 }).fill(value))
 }

@@ -8,7 +8,11 @@ import { loadEnvFile } from './env-file.js'
 function readSecret (): string {
   loadEnvFile()
   const secret = process.env.CLIENT_SECRET_KEY
-  if (secret === undefined || secret === '') throw new ConfigurationError('CLIENT_SECRET_KEY is not set: set it in the environment or in .env to the secret of the gateway.')
+  if (secret === undefined || secret === '') {
+    throw new ConfigurationError(
+      'CLIENT_SECRET_KEY is not set: set it in the environment or in .env to the secret of the gateway.'
+    )
+  }
   return secret
 }
 

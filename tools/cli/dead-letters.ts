@@ -44,19 +44,30 @@ const { positionals, values } = parseArgs({
 
 function filter (): Record<string, string> {
   const { kind, destination, reason } = values
-  return Object.fromEntries(Object.entries({ kind, destination, reason }).filter(([, value]) => value !== undefined)) as Record<string, string>
+  return Object.fromEntries(Object.entries({
+    kind,
+    destination,
+    reason
+  }).filter(([, value]) => value !== undefined)) as Record<string, string>
 }
 
 async function call<T> (method: string, path: string, body?: object): Promise<T> {
   const { ADMIN_TOKEN, POSTMAN_URL, PORT } = process.env
-  if (ADMIN_TOKEN === undefined || ADMIN_TOKEN === '') throw new UsageError('ADMIN_TOKEN is not set: set it in the environment or in .env to that of the gateway.')
+  if (ADMIN_TOKEN === undefined || ADMIN_TOKEN === '') {
+    throw new UsageError('ADMIN_TOKEN is not set: set it in the environment or in .env to that of the gateway.')
+  }
   const url = values.url ?? POSTMAN_URL ?? `http://localhost:${PORT ?? 8080}`
   const response = await fetch(url + path, {
     method,
-    headers: { Authorization: `Bearer ${ADMIN_TOKEN}`, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }) },
+    headers: {
+      Authorization: `Bearer ${ADMIN_TOKEN}`,
+      ...(body === undefined ? {} : { 'Content-Type': 'application/json' })
+    },
     ...(body === undefined ? {} : { body: JSON.stringify(body) })
   }).catch((error: Error) => {
-    throw new UsageError(`The gateway at ${url} cannot be reached (${String(error.cause ?? error)}): start it, or say --url.`)
+    throw new UsageError(
+      `The gateway at ${url} cannot be reached (${String(error.cause ?? error)}): start it, or say --url.`
+    )
   })
   const answer = await response.json() as T & { error?: { message: string } }
   if (!response.ok) throw new UsageError(answer.error?.message ?? `The gateway answered ${response.status}.`)
@@ -66,7 +77,11 @@ async function call<T> (method: string, path: string, body?: object): Promise<T>
 async function * letters (): AsyncGenerator<DeadLetterSummary> {
   let cursor: string | null = null
   do {
-    const query: URLSearchParams = new URLSearchParams({ ...filter(), limit: String(PAGE), ...(cursor === null ? {} : { cursor }) })
+    const query: URLSearchParams = new URLSearchParams({
+      ...filter(),
+      limit: String(PAGE),
+      ...(cursor === null ? {} : { cursor })
+    })
     const page: Page = await call<Page>('GET', `/admin/dead-letters?${query}`)
     yield * page.deadLetters
     cursor = page.next
@@ -80,7 +95,9 @@ async function list (): Promise<void> {
     if (values.json === true) console.log(printable(JSON.stringify(letter)))
     else console.log(`${letter.id}  ${letter.at}  ${letter.kind.padEnd(8)} ${letter.reason.padEnd(8)} ${letter.items} item${letter.items === 1 ? '' : 's'}  ${printable(letter.destination)}\n    ${printable(letter.message)}`)
   }
-  if (values.json !== true) console.log(count === 0 ? 'No dead letters.' : `${count} dead letter${count === 1 ? '' : 's'}.`)
+  if (values.json !== true) {
+    console.log(count === 0 ? 'No dead letters.' : `${count} dead letter${count === 1 ? '' : 's'}.`)
+  }
 }
 
 async function show (id: string | undefined): Promise<void> {
@@ -89,10 +106,18 @@ async function show (id: string | undefined): Promise<void> {
 }
 
 async function change (method: string, path: string, done: string): Promise<void> {
-  const selection = { ...filter(), ...(values.id === undefined ? {} : { ids: values.id }), ...(values.all === true ? { all: true } : {}) }
-  if (Object.keys(selection).length === 0) throw new UsageError('Say which: --kind, --destination, --reason, --id or --all.')
+  const selection = {
+    ...filter(),
+    ...(values.id === undefined ? {} : { ids: values.id }),
+    ...(values.all === true ? { all: true } : {})
+  }
+  if (Object.keys(selection).length === 0) {
+    throw new UsageError('Say which: --kind, --destination, --reason, --id or --all.')
+  }
   const { count } = await call<{ count: number }>(method, path, selection)
-  console.log(values.json === true ? JSON.stringify({ count }) : `${count} dead letter${count === 1 ? '' : 's'} ${done}.`)
+  console.log(
+    values.json === true ? JSON.stringify({ count }) : `${count} dead letter${count === 1 ? '' : 's'} ${done}.`
+  )
 }
 
 async function main (): Promise<void> {

@@ -1,4 +1,6 @@
-import { ChangeMessageVisibilityCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import {
+  ChangeMessageVisibilityCommand, DeleteMessageCommand, ReceiveMessageCommand, SQSClient
+} from '@aws-sdk/client-sqs'
 import { awsClientOptions } from '../../lib/delivery/aws-client-options.js'
 
 export interface QueuedMessage {
@@ -23,17 +25,27 @@ export interface Queue {
 }
 
 export function openQueue (QueueUrl: string): Queue {
-  const client = new SQSClient({ ...awsClientOptions({ requestTimeoutMs: REQUEST_TIMEOUT_MS }), maxAttempts: MAX_ATTEMPTS })
+  const client = new SQSClient({
+    ...awsClientOptions({ requestTimeoutMs: REQUEST_TIMEOUT_MS }),
+    maxAttempts: MAX_ATTEMPTS
+  })
   return {
     async * messages () {
       for (;;) {
-        const { Messages = [] } = await client.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: MAX_MESSAGES, VisibilityTimeout: HIDDEN_SECONDS, WaitTimeSeconds: 1 }))
+        const { Messages = [] } = await client.send(new ReceiveMessageCommand({
+          QueueUrl,
+          MaxNumberOfMessages: MAX_MESSAGES,
+          VisibilityTimeout: HIDDEN_SECONDS,
+          WaitTimeSeconds: 1
+        }))
         if (Messages.length === 0) return
         for (const { Body, ReceiptHandle } of Messages) yield { body: Body!, handle: ReceiptHandle! }
       }
     },
     delete: async ({ handle }) => { await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle: handle })) },
-    giveBack: async ({ handle }) => { await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: handle, VisibilityTimeout: 0 })) },
+    giveBack: async ({ handle }) => {
+      await client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle: handle, VisibilityTimeout: 0 }))
+    },
     close: () => client.destroy()
   }
 }

@@ -71,11 +71,16 @@ class Metering {
   }
 
   async #send (client: MeteringClient, calls: MeteredCall[]): Promise<boolean> {
-    const outcomes = await client.sendAll(calls, { concurrency: concurrencyOf(process.env), deadline: Date.now() + TIME_MS })
+    const outcomes = await client.sendAll(calls, {
+      concurrency: concurrencyOf(process.env),
+      deadline: Date.now() + TIME_MS
+    })
     for (const outcome of outcomes) {
       this.tally[outcome.result === 'delivered' ? 'sent' : outcome.result]++
       if (outcome.result === 'refused') write(`refused  ${outcome.message}: ${outcome.call.id}`)
-      if (outcome.result === 'left') write(`left   ${outcome.failure?.message ?? 'the time was over'}: ${outcome.call.id}`)
+      if (outcome.result === 'left') {
+        write(`left   ${outcome.failure?.message ?? 'the time was over'}: ${outcome.call.id}`)
+      }
     }
     return outcomes.every(({ result }) => result === 'delivered')
   }
@@ -83,7 +88,11 @@ class Metering {
 
 function show (calls: MeteredCall[]): true {
   for (const call of calls) {
-    for (const { path, body } of profileOf(process.env).posts(call)) write(`event  ${path === '' ? '' : `${path} `}${JSON.stringify(body)}`)
+    for (const { path, body } of profileOf(process.env).posts(call)) {
+      write(
+      `event  ${path === '' ? '' : `${path} `}${JSON.stringify(body)}`
+      )
+    }
   }
   return true
 }
@@ -142,7 +151,12 @@ async function main (): Promise<void> {
   loadEnvFile()
   const { positionals, values } = parseArgs({
     allowPositionals: true,
-    options: { send: { type: 'boolean', default: false }, queue: { type: 'string' }, reason: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+    options: {
+      send: { type: 'boolean', default: false },
+      queue: { type: 'string' },
+      reason: { type: 'string' },
+      help: { type: 'boolean', short: 'h' }
+    }
   })
   if (values.help === true) {
     process.stdout.write(`${USAGE}\n`)
@@ -150,7 +164,9 @@ async function main (): Promise<void> {
   }
   const { send, queue, reason } = values
   if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
-  if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)
+  if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) {
+    throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)
+  }
   const metering = new Metering(send ? openClient(process.env) : null)
   if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
   else await meterQueue(metering, queue, reason, send)
@@ -160,7 +176,8 @@ async function main (): Promise<void> {
 }
 
 main().catch((error: Error & { code?: string }) => {
-  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof ConfigurationError || error instanceof TypeError || error.code === 'ENOENT'
+  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof ConfigurationError ||
+    error instanceof TypeError || error.code === 'ENOENT'
   process.stderr.write(`${plain ? error.message : String(error)}\n`)
   process.exitCode = 1
 })

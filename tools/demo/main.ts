@@ -78,7 +78,8 @@ async function whenDelivered (sandbox: ServerProcess, items: number): Promise<Le
 }
 
 async function sendTraffic (shop: Shop) {
-  screen.progress(() => `${BROWSERS} browsers in a small shop: ${count(shop.sent.requests)} requests, ${count(shop.items())} items`)
+  screen.progress(() =>
+    `${BROWSERS} browsers in a small shop: ${count(shop.sent.requests)} requests, ${count(shop.items())} items`)
   await shop.open()
   const badItem = await shop.sendBadItem()
   const waited = await shop.sendAndWait(WAIT_SECONDS)
@@ -93,7 +94,11 @@ async function show (gateway: ServerProcess, sandbox: ServerProcess, clientSecre
 
   screen.progress(() => 'Waiting for the last delivery')
   const ledger = await whenDelivered(sandbox, shop.items())
-  const reader = createReader({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' } })
+  const reader = createReader({
+    endpoint: sandbox.url,
+    region: REGION,
+    credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' }
+  })
   const stored = await reader.read(NAMESPACE, LOG_GROUP, start).finally(() => reader.close())
   const comparisons = compare(shop.sent, stored)
   reportComparison(screen, comparisons, ledger)
@@ -106,10 +111,13 @@ async function watchDeliveries (sandbox: ServerProcess): Promise<never> {
   let seen = Date.now()
   for (;;) {
     await sleep(POLL_MS)
-    const calls = (await askSandbox<CallRecord[]>(sandbox, 'calls')).filter(({ at, items, error }) => at > seen && items > 0 && error === undefined)
+    const calls = (await askSandbox<CallRecord[]>(sandbox, 'calls')).filter(({ at, items, error }) => at > seen &&
+      items > 0 && error === undefined)
     for (const { action, destination, items, at } of calls) {
       seen = at
-      screen.line(`${screen.style('green', '→')} ${action}  ${destination}  ${items === 1 ? '1 item' : `${count(items)} items`}`)
+      screen.line(
+        `${screen.style('green', '→')} ${action}  ${destination}  ${items === 1 ? '1 item' : `${count(items)} items`}`
+      )
     }
   }
 }
@@ -129,7 +137,9 @@ async function demo (folder: string, once: boolean): Promise<void> {
   screen.progress(() => 'Starting a CloudWatch sandbox and the gateway')
   const clientSecret = secret()
   const sandbox = await startSandboxProcess()
-  const gateway = await startGatewayProcess(gatewayEnvironment(sandbox.url, folder, clientSecret), await findPort(PREFERRED_PORT), folder)
+  const gateway = await startGatewayProcess(
+    gatewayEnvironment(sandbox.url, folder, clientSecret), await findPort(PREFERRED_PORT), folder
+  )
   screen.done('A CloudWatch sandbox and the gateway are up: no Redis, no AWS account, nothing to configure')
 
   const ended = Promise.race([gateway.ended, sandbox.ended])
@@ -153,7 +163,11 @@ async function demoMetering (folder: string, once: boolean): Promise<void> {
     screen.done('A CloudWatch sandbox, a metering platform and the gateway are up')
     await unlessEnded(metering.show(screen, gateway.url, clientSecret), gateway.ended)
     if (once) return
-    inviteToMetering(screen, { gatewayUrl: gateway.url, platformUrl: metering.platformUrl, environment: metering.environment })
+    inviteToMetering(screen, {
+      gatewayUrl: gateway.url,
+      platformUrl: metering.platformUrl,
+      environment: metering.environment
+    })
     await gateway.ended
   } finally {
     await metering.close()

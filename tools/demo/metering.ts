@@ -1,7 +1,9 @@
 /** The metering of API Gateway, on loopback: access logs, subscriptions, gateway, Lambda functions and platform. */
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand, PutSubscriptionFilterCommand } from '@aws-sdk/client-cloudwatch-logs'
+import {
+  CloudWatchLogsClient, CreateLogGroupCommand, CreateLogStreamCommand, PutLogEventsCommand, PutSubscriptionFilterCommand
+} from '@aws-sdk/client-cloudwatch-logs'
 import { gzipSync } from 'node:zlib'
 import { createAuthorizer, type PolicyAnswer, type SimpleAnswer } from '../../lambda/authorizer-handler.js'
 import { concurrencyOf, openClient, openFilter } from '../../lambda/metering-client.js'
@@ -30,10 +32,16 @@ const POLL_MS = 100
 const APPLICATION = 'default'
 
 /** Calls of each client, and whether the platform entitles it. */
-const CLIENTS = { acme: { calls: 120, entitled: true }, globex: { calls: 45, entitled: true }, initech: { calls: 12, entitled: false } }
+const CLIENTS = {
+  acme: { calls: 120, entitled: true },
+  globex: { calls: 45, entitled: true },
+  initech: { calls: 12, entitled: false }
+}
 type ClientId = keyof typeof CLIENTS
 const IDS = Object.keys(CLIENTS) as ClientId[]
-const CLIENT_VERDICTS = Object.fromEntries(IDS.map(id => [id, CLIENTS[id].entitled ? 'entitled' as const : 'denied' as const]))
+const CLIENT_VERDICTS = Object.fromEntries(
+  IDS.map(id => [id, CLIENTS[id].entitled ? 'entitled' as const : 'denied' as const])
+)
 
 export interface MeteringDemo {
   sandboxUrl: string
@@ -50,7 +58,11 @@ export async function startMeteringDemo (): Promise<MeteringDemo> {
   const [sandbox, platform] = await Promise.all([startSandbox(), startPlatform({ apiKey: PLATFORM_KEY })])
   platform.setClients(CLIENT_VERDICTS)
   const accessKey = randomBytes(24).toString('base64url')
-  const logs = new CloudWatchLogsClient({ endpoint: sandbox.url, region: REGION, credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' } })
+  const logs = new CloudWatchLogsClient({
+    endpoint: sandbox.url,
+    region: REGION,
+    credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' }
+  })
   const functions = openFunctions(platform)
   return {
     sandboxUrl: sandbox.url,
@@ -103,7 +115,12 @@ function openFunctions (platform: PlatformSandbox): Functions {
   })
   const authorize = createAuthorizer({
     entitlement: createEntitlement({
-      platform: createPlatform({ baseUrl: platform.urls['v1-meter'], apiKey: fixedKey(PLATFORM_KEY), timeoutMs: 3_000, maxConnections: 4 }),
+      platform: createPlatform({
+        baseUrl: platform.urls['v1-meter'],
+        apiKey: fixedKey(PLATFORM_KEY),
+        timeoutMs: 3_000,
+        maxConnections: 4
+      }),
       failMode: 'closed',
       now: unixNow,
       monotonicNow,
@@ -117,14 +134,21 @@ function openFunctions (platform: PlatformSandbox): Functions {
   })
   return {
     async meter (event) {
-      await meter(event, { functionName: 'metering', logGroupName: '/aws/lambda/metering', getRemainingTimeInMillis: () => 60_000 })
+      await meter(event, {
+        functionName: 'metering',
+        logGroupName: '/aws/lambda/metering',
+        getRemainingTimeInMillis: () => 60_000
+      })
     },
     authorize: async event => await authorize(event, { functionName: 'authorizer' })
   }
 }
 
 /** Shows the calls of an API, its access log, the log's subscription, and the calls that are metered in the end. */
-async function showStage (screen: Screen, sandbox: Sandbox, platform: PlatformSandbox, logs: CloudWatchLogsClient, way: Way, target: string, receive: (event: unknown) => Promise<void>): Promise<void> {
+async function showStage (
+  screen: Screen, sandbox: Sandbox, platform: PlatformSandbox, logs: CloudWatchLogsClient, way: Way, target: string,
+  receive: (event: unknown) => Promise<void>
+): Promise<void> {
   const stage = { logGroupName: `/aws/apigateway/${APIS[way]}/prod`, logStreamName: 'access' }
   sandbox.setFunction(way, receive)
   await logs.send(new CreateLogGroupCommand({ logGroupName: stage.logGroupName }))
@@ -165,10 +189,16 @@ function accessLogLine (clientId: ClientId, index: number, apiId: string): strin
 }
 
 /** Stores all lines twice, as a log that is delivered again, and a line that nobody can read. */
-async function call (logs: CloudWatchLogsClient, stage: { logGroupName: string, logStreamName: string }, apiId: string): Promise<void> {
-  const lines = IDS.flatMap(id => Array.from({ length: CLIENTS[id].calls }, (_, index) => accessLogLine(id, index, apiId)))
+async function call (
+  logs: CloudWatchLogsClient, stage: { logGroupName: string, logStreamName: string }, apiId: string
+): Promise<void> {
+  const lines = IDS.flatMap(id => Array.from({ length: CLIENTS[id].calls }, (_, index) =>
+    accessLogLine(id, index, apiId)))
   for (const messages of [lines, lines, ['{ this is no line']]) {
-    await logs.send(new PutLogEventsCommand({ ...stage, logEvents: messages.map(message => ({ timestamp: unixNow(), message })) }))
+    await logs.send(new PutLogEventsCommand({
+      ...stage,
+      logEvents: messages.map(message => ({ timestamp: unixNow(), message }))
+    }))
   }
 }
 
@@ -180,9 +210,12 @@ function meteredSince (platform: PlatformSandbox, before: Metered, id: string): 
 
 async function whenMetered (platform: PlatformSandbox, before: Metered): Promise<void> {
   const deadline = monotonicNow() + TIMEOUT_MS
-  const missing = (): number => IDS.reduce((sum, id) => sum + Math.max(0, expectedOf(id) - meteredSince(platform, before, id)), 0)
+  const missing = (): number =>
+    IDS.reduce((sum, id) => sum + Math.max(0, expectedOf(id) - meteredSince(platform, before, id)), 0)
   while (missing() > 0) {
-    if (monotonicNow() > deadline) throw new Error(`${count(missing())} calls are not metered after ${TIMEOUT_MS / 1000} s.`)
+    if (monotonicNow() > deadline) {
+      throw new Error(`${count(missing())} calls are not metered after ${TIMEOUT_MS / 1000} s.`)
+    }
     await sleep(POLL_MS)
   }
 }
@@ -193,7 +226,9 @@ function expectedOf (id: ClientId): number {
 
 function report (screen: Screen, platform: PlatformSandbox, before: Metered): void {
   screen.line()
-  screen.line(screen.style('bold', 'Each line was delivered twice, and one could not be read; each call is metered once'))
+  screen.line(
+    screen.style('bold', 'Each line was delivered twice, and one could not be read; each call is metered once')
+  )
   screen.line()
   const isRight = (id: ClientId): boolean => meteredSince(platform, before, id) === expectedOf(id)
   screen.table([
@@ -221,7 +256,12 @@ async function showAuthorizer (screen: Screen, authorize: Functions['authorize']
   screen.line()
   screen.line(screen.style('bold', 'The authorizer of Lambda, for an HTTP API: may this client call?'))
   for (const clientid of IDS) {
-    const answer = await authorize({ version: '2.0', type: 'REQUEST', routeArn: `arn:aws:execute-api:${REGION}:000000000000:${APIS.lambda}/prod/GET/${APIS.lambda}`, headers: { clientid } })
+    const answer = await authorize({
+      version: '2.0',
+      type: 'REQUEST',
+      routeArn: `arn:aws:execute-api:${REGION}:000000000000:${APIS.lambda}/prod/GET/${APIS.lambda}`,
+      headers: { clientid }
+    })
     const effect = 'policyDocument' in answer ? answer.policyDocument.Statement[0].Effect : null
     screen.line(`${clientid}: ${effect} (${answer.context.entitlement})`)
     if ((effect === 'Allow') !== CLIENTS[clientid].entitled) throw new Error('The answer contradicts the platform.')
@@ -229,28 +269,49 @@ async function showAuthorizer (screen: Screen, authorize: Functions['authorize']
 }
 
 /** Shows ENTITLEMENT=on and METERING=on: the calls of the gateway's own clients. */
-async function showOwnCalls (screen: Screen, platform: PlatformSandbox, gatewayUrl: string, clientSecret: string): Promise<void> {
+async function showOwnCalls (
+  screen: Screen, platform: PlatformSandbox, gatewayUrl: string, clientSecret: string
+): Promise<void> {
   screen.line()
   screen.line(screen.style('bold', `ENTITLEMENT=on: may the application ${APPLICATION} have tokens? METERING=on: its calls are metered`))
   for (const [verdict, expected] of [['denied', 402], ['entitled', 201]] as const) {
     platform.setClients({ ...CLIENT_VERDICTS, [APPLICATION]: verdict })
     const clientToken = createClientToken(clientSecret, unixNow(), randomBytes(4).toString('hex'))
-    const { status } = await fetch(`${gatewayUrl}/token`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ clientToken }) })
+    const { status } = await fetch(`${gatewayUrl}/token`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ clientToken })
+    })
     screen.line(`${verdict}: POST /token answers ${status}`)
     if (status !== expected) throw new Error('The answer contradicts the platform.')
   }
   const deadline = monotonicNow() + TIMEOUT_MS
   while (meteredSince(platform, {}, APPLICATION) < 1) {
-    if (monotonicNow() > deadline) throw new Error(`The call of ${APPLICATION} is not metered after ${TIMEOUT_MS / 1000} s.`)
+    if (monotonicNow() > deadline) {
+      throw new Error(`The call of ${APPLICATION} is not metered after ${TIMEOUT_MS / 1000} s.`)
+    }
     await sleep(POLL_MS)
   }
   screen.line(`metered: ${meteredSince(platform, {}, APPLICATION)} call of ${APPLICATION}, the one with the token`)
 }
 
 /** Prints the commands that a visitor may try while the demo stays up. */
-export function inviteToMetering (screen: Screen, { gatewayUrl, platformUrl, environment }: { gatewayUrl: string, platformUrl: string, environment: Record<string, string> }): void {
+export function inviteToMetering (
+  screen: Screen,
+  { gatewayUrl, platformUrl, environment }: {
+    gatewayUrl: string
+    platformUrl: string
+    environment: Record<string, string>
+  }
+): void {
   const line = accessLogLine('acme', CLIENTS.acme.calls, APIS.gateway)
-  const envelope = { messageType: 'DATA_MESSAGE', owner: '000000000000', logGroup: 'mine', logStream: 'access', logEvents: [{ id: '1', timestamp: unixNow(), message: line }] }
+  const envelope = {
+    messageType: 'DATA_MESSAGE',
+    owner: '000000000000',
+    logGroup: 'mine',
+    logStream: 'access',
+    logEvents: [{ id: '1', timestamp: unixNow(), message: line }]
+  }
   const commands: Array<[string, ...string[]]> = [
     ['May a client call?', `curl -i ${gatewayUrl}/authorize -H 'clientId: globex'`],
     [
@@ -259,7 +320,11 @@ export function inviteToMetering (screen: Screen, { gatewayUrl, platformUrl, env
       `  -H 'Content-Type: application/json' -d '${JSON.stringify({ awslogs: { data: gzipSync(JSON.stringify(envelope)).toString('base64') } })}'`
     ],
     ['What the platform has', `curl ${platformUrl}${PLATFORM_CONTROL_PREFIX}/ledger`],
-    ['An outage of the platform, and its end', `curl -X PUT ${platformUrl}${PLATFORM_CONTROL_PREFIX}/faults -d '[{"kind":"answer","status":503}]'`, `curl -X PUT ${platformUrl}${PLATFORM_CONTROL_PREFIX}/faults -d '[]'`]
+    [
+      'An outage of the platform, and its end',
+      `curl -X PUT ${platformUrl}${PLATFORM_CONTROL_PREFIX}/faults -d '[{"kind":"answer","status":503}]'`,
+      `curl -X PUT ${platformUrl}${PLATFORM_CONTROL_PREFIX}/faults -d '[]'`
+    ]
   ]
   screen.line()
   screen.line(screen.style('bold', 'Your turn'))

@@ -1,5 +1,9 @@
-import { CloudWatchClient, GetMetricDataCommand, paginateListMetrics, type Metric, type MetricDataQuery } from '@aws-sdk/client-cloudwatch'
-import { CloudWatchLogsClient, paginateDescribeLogStreams, paginateFilterLogEvents } from '@aws-sdk/client-cloudwatch-logs'
+import {
+  CloudWatchClient, GetMetricDataCommand, paginateListMetrics, type Metric, type MetricDataQuery
+} from '@aws-sdk/client-cloudwatch'
+import {
+  CloudWatchLogsClient, paginateDescribeLogStreams, paginateFilterLogEvents
+} from '@aws-sdk/client-cloudwatch-logs'
 import { nameOf, type Dimension, type Sent } from './shop.js'
 
 /** Minutes of the period in which everything is read: no moment is a boundary of all of these periods. */
@@ -28,13 +32,17 @@ export interface Reader {
 }
 
 /** Reads through the AWS SDK, as a dashboard would. */
-export function createReader (config: { endpoint: string, region: string, credentials: { accessKeyId: string, secretAccessKey: string } }): Reader {
+export function createReader (
+  config: { endpoint: string, region: string, credentials: { accessKeyId: string, secretAccessKey: string } }
+): Reader {
   const cloudwatch = new CloudWatchClient(config)
   const logs = new CloudWatchLogsClient(config)
 
   async function listMetrics (Namespace: string): Promise<Metric[]> {
     const found: Metric[] = []
-    for await (const { Metrics } of paginateListMetrics({ client: cloudwatch }, { Namespace })) found.push(...Metrics ?? [])
+    for await (const { Metrics } of paginateListMetrics({
+      client: cloudwatch
+    }, { Namespace })) found.push(...Metrics ?? [])
     return found
   }
 
@@ -92,7 +100,12 @@ export function percentile (values: number[], p: number): number {
 }
 
 function distributionOf (values: number[]): Distribution {
-  return { count: values.length, sum: values.reduce((sum, value) => sum + value, 0), p50: percentile(values, 50), p99: percentile(values, 99) }
+  return {
+    count: values.length,
+    sum: values.reduce((sum, value) => sum + value, 0),
+    p50: percentile(values, 50),
+    p99: percentile(values, 99)
+  }
 }
 
 export interface Comparison {

@@ -85,7 +85,9 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     else values.push(value)
   }
 
-  async function post (path: string, body: unknown, headers: Record<string, string> = {}): Promise<{ status: number, headers: Headers, body: unknown, ms: number }> {
+  async function post (
+    path: string, body: unknown, headers: Record<string, string> = {}
+  ): Promise<{ status: number, headers: Headers, body: unknown, ms: number }> {
     const start = performance.now()
     const response = await fetch(gatewayUrl + path, {
       method: 'POST',
@@ -105,8 +107,12 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     return `Bearer ${(body as { accessToken: string }).accessToken}`
   }
 
-  async function sendMetrics (Authorization: string, MetricData: Datum[], headers: Record<string, string> = {}): Promise<Shown> {
-    const answer = await post('/metric', { params: { Namespace: NAMESPACE, MetricData } }, { Authorization, ...headers }) as Shown
+  async function sendMetrics (
+    Authorization: string, MetricData: Datum[], headers: Record<string, string> = {}
+  ): Promise<Shown> {
+    const answer = await post('/metric', {
+      params: { Namespace: NAMESPACE, MetricData }
+    }, { Authorization, ...headers }) as Shown
     const rejected = new Set(answer.body.rejected.map(({ index }) => index))
     MetricData.forEach(({ MetricName, Dimensions, Value }, index) => {
       if (!rejected.has(index)) note(sent.values, nameOf(MetricName, Dimensions[0]!), Value)
@@ -125,10 +131,14 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     const clicks = randomInt(MAX_CLICKS + 1)
     const event = { session, visit: visitNumber, page: path }
     const requests: Promise<unknown>[] = [
-      sendMetrics(authorization, [datum('PageLoad', path, loadTime(loadMs), 'Milliseconds'), datum('Clicks', path, clicks, 'Count')]),
+      sendMetrics(authorization, [
+        datum('PageLoad', path, loadTime(loadMs), 'Milliseconds'), datum('Clicks', path, clicks, 'Count')
+      ]),
       sendLogEvents(authorization, 'visits', [{ ...event, did: 'arrive' }, { ...event, did: 'leave', clicks }])
     ]
-    if (randomInt(ERROR_RATE) === 0) requests.push(sendLogEvents(authorization, 'errors', [{ ...event, error: 'carte refusée · 決済エラー' }]))
+    if (randomInt(ERROR_RATE) === 0) {
+      requests.push(sendLogEvents(authorization, 'errors', [{ ...event, error: 'carte refusée · 決済エラー' }]))
+    }
     await Promise.all(requests)
   }
 
@@ -155,7 +165,9 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     },
 
     async sendAndWait (seconds) {
-      return await sendMetrics(await openSession('wait'), [datum('Clicks', '/checkout', 1, 'Count')], { Prefer: `wait=${seconds}` })
+      return await sendMetrics(await openSession('wait'), [datum('Clicks', '/checkout', 1, 'Count')], {
+        Prefer: `wait=${seconds}`
+      })
     }
   }
 }

@@ -65,7 +65,8 @@ export function operationsOf (document: Document): Operation[] {
     path,
     parameters: raw.parameters ?? [],
     bodies: schemasOf(raw.requestBody?.content),
-    answers: Object.fromEntries(Object.entries(raw.responses).map(([status, { content }]) => [status, schemasOf(content)])),
+    answers: Object.fromEntries(Object.entries(raw.responses).map(([status, { content }]) =>
+      [status, schemasOf(content)])),
     security: (raw.security ?? []).flatMap(scheme => Object.keys(scheme))
   })))
 }

@@ -19,7 +19,9 @@ const metric = fc.record({
 
 const directive = fc.record({
   Namespace: fc.constantFrom('fuzz', 'fuzz/a', 'other', '', 'AWS/EC2'),
-  Dimensions: fc.constantFrom([[]], [['page']], [['page', 'page']], [['absent']], [Array.from({ length: 31 }, (_none, n) => `d${n}`)], 'page'),
+  Dimensions: fc.constantFrom(
+    [[]], [['page']], [['page', 'page']], [['absent']], [Array.from({ length: 31 }, (_none, n) => `d${n}`)], 'page'
+  ),
   Metrics: fc.array(metric, { maxLength: 3 })
 }, { requiredKeys: [] })
 
@@ -28,7 +30,10 @@ export const embeddedMetric: Arbitrary<string> = fc.tuple(
   fc.record({
     _aws: fc.record({
       Timestamp: fc.oneof(fc.constant(Date.now()), fc.constantFrom(0, -1, 1e300, '1')),
-      CloudWatchMetrics: fc.oneof({ arbitrary: fc.array(directive, { maxLength: 3 }), weight: 4 }, fc.jsonValue({ maxDepth: 1 }))
+      CloudWatchMetrics: fc.oneof({
+        arbitrary: fc.array(directive, { maxLength: 3 }),
+        weight: 4
+      }, fc.jsonValue({ maxDepth: 1 }))
     }, { requiredKeys: [] }),
     page: fc.constantFrom('/', '/checkout', '', 'x'.repeat(1_100), 5, null),
     a: fc.oneof(fc.double(), fc.constantFrom([1, 2], [], 'text', 1e-120, Array(101).fill(1))),

@@ -22,7 +22,11 @@ export function createClient (url: string, connections: number): Client {
         // A server that refuses a request before it reads the method may answer a HEAD with a body, which nobody reads.
         if (method === 'HEAD') resolve({ status: answer.statusCode!, headers: answer.headers, body: '' })
         answer.on('data', (chunk: Buffer) => chunks.push(chunk))
-        answer.on('end', () => resolve({ status: answer.statusCode!, headers: answer.headers, body: Buffer.concat(chunks).toString() }))
+        answer.on('end', () => resolve({
+          status: answer.statusCode!,
+          headers: answer.headers,
+          body: Buffer.concat(chunks).toString()
+        }))
         answer.on('error', reject)
       })
       request.on('timeout', () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)))

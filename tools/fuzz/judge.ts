@@ -67,10 +67,14 @@ export function createJudge (document: Document, operations: Operation[]): Judge
   function documentedFault (operation: Operation, answer: Answer): string | null {
     const content = operation.answers[answer.status]
     if (content === undefined) {
-      return BEFORE_ROUTES.has(answer.status) ? bodyFault(ERROR, answer) : `status ${answer.status} is not in the document`
+      return BEFORE_ROUTES.has(answer.status)
+        ? bodyFault(ERROR, answer)
+        : `status ${answer.status} is not in the document`
     }
     // A request that cannot be read as HTTP has met no route, whatever its path says.
-    if (answer.status === UNREADABLE.statusCode && answer.body.includes(`"code":${UNREADABLE.code},`)) return bodyFault(ERROR, answer)
+    if (answer.status === UNREADABLE.statusCode && answer.body.includes(`"code":${UNREADABLE.code},`)) {
+      return bodyFault(ERROR, answer)
+    }
     const schema = content[typeOf(answer)]
     return schema === undefined ? `content type ${typeOf(answer)} is not in the document` : bodyFault(schema, answer)
   }
@@ -79,11 +83,15 @@ export function createJudge (document: Document, operations: Operation[]): Judge
     fault (request, answer) {
       if (answer === null) return (request.body?.length ?? 0) > CUT_OFF_BYTES ? null : 'no answer'
       const operation = operationOf(request)
-      if (answer.status >= 500 && !(answer.status === 503 && operation?.path === '/health/ready')) return `status ${answer.status}`
+      if (answer.status >= 500 && !(answer.status === 503 && operation?.path === '/health/ready')) {
+        return `status ${answer.status}`
+      }
       if (operation !== undefined) return documentedFault(operation, answer)
       if (request.method === 'HEAD') return null
       if (answer.status === 204) return answer.body === '' ? null : 'a body where there must be none'
-      return answer.status < 400 ? `status ${answer.status}, and no such operation in the document` : bodyFault(ERROR, answer)
+      return answer.status < 400
+        ? `status ${answer.status}, and no such operation in the document`
+        : bodyFault(ERROR, answer)
     }
   }
 }

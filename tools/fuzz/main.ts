@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { positiveInteger } from '../shared/options.js'
 import { findPort } from '../shared/ports.js'
 import { bareEnvironment, startGatewayProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
 import { createScreen } from '../shared/screen.js'
@@ -23,12 +24,6 @@ const SHOWN_EVERY_MS = 5_000
 const SHOWN_FAULTS = 10
 
 const screen = createScreen(process.stdout)
-
-function positive (name: string, text: string): number {
-  const value = Number(text)
-  if (!Number.isInteger(value) || value <= 0) throw new Error(`--${name} must be a positive integer, not ${text}`)
-  return value
-}
 
 function report (result: FuzzResult, memory: MemoryVerdict): boolean {
   for (const { description, request, answer } of result.faults.slice(0, SHOWN_FAULTS)) {
@@ -52,7 +47,8 @@ function report (result: FuzzResult, memory: MemoryVerdict): boolean {
 
 async function run (requests: number, seed: number): Promise<boolean> {
   const folder = await mkdtemp(join(tmpdir(), 'postman-fuzz-'))
-  const [clientSecret, accessSecret, adminToken] = Array.from({ length: 3 }, () => randomBytes(24).toString('hex')) as [string, string, string]
+  const [clientSecret, accessSecret, adminToken] = Array.from({ length: 3 }, () =>
+    randomBytes(24).toString('hex')) as [string, string, string]
   try {
     const sandbox = await startSandboxProcess()
     const gateway = await startGatewayProcess({
@@ -78,7 +74,9 @@ async function run (requests: number, seed: number): Promise<boolean> {
     }
     screen.line(`${requests} requests, seed ${seed}`)
     // A gateway that ends by itself ends the run, and its output is shown.
-    const result = await Promise.race([fuzz({ url: gateway.url, clientSecret, adminToken, requests, seed, onProgress }), gateway.ended])
+    const result = await Promise.race(
+      [fuzz({ url: gateway.url, clientSecret, adminToken, requests, seed, onProgress }), gateway.ended]
+    )
     return report(result, memory.verdict(requests))
   } finally {
     await stopAllProcesses()
@@ -101,7 +99,7 @@ async function main (): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => { stopAllProcesses().finally(() => process.exit(INTERRUPTED)) })
   }
-  if (!await run(positive('requests', values.requests), positive('seed', values.seed))) process.exitCode = 1
+  if (!await run(positiveInteger('requests', values.requests), positiveInteger('seed', values.seed))) process.exitCode = 1
 }
 
 main().catch((error: Error & { output?: string }) => {

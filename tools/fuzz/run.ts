@@ -48,7 +48,9 @@ export const FUZZ_ENVIRONMENT = {
   MAX_EVENT_LOOP_DELAY_MS: '0'
 }
 
-const shown = (text: string): string => text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}… (${text.length} characters)` : text
+const shown = (text: string): string => text.length > SHOWN_CHARACTERS
+  ? `${text.slice(0, SHOWN_CHARACTERS)}… (${text.length} characters)`
+  : text
 
 function describe ({ method, path, headers, body }: FuzzRequest): string {
   return shown(`${method} ${path} ${JSON.stringify({ ...headers, authorization: headers.authorization?.slice(0, 12) })} ${body === null ? '' : JSON.stringify(body.toString('latin1'))}`)
@@ -61,9 +63,18 @@ const seedOf = (seed: number, round: number): number => (Math.imul(seed, 0x9e377
 async function trade (client: Client, { clientSecret, adminToken }: FuzzOptions, salt: string): Promise<Credentials> {
   const clientToken = createClientToken(clientSecret, Date.now(), salt)
   const body = Buffer.from(JSON.stringify({ clientToken }))
-  const answer = await client.send({ method: 'POST', path: '/token', headers: { 'content-type': 'application/json', 'content-length': String(body.length) }, body })
+  const answer = await client.send({
+    method: 'POST',
+    path: '/token',
+    headers: { 'content-type': 'application/json', 'content-length': String(body.length) },
+    body
+  })
   if (answer?.status !== 201) throw new Error(`no token: ${answer?.status ?? 'no answer'} ${answer?.body ?? ''}`)
-  return { access: (JSON.parse(answer.body) as { accessToken: string }).accessToken, client: clientToken, admin: adminToken }
+  return {
+    access: (JSON.parse(answer.body) as { accessToken: string }).accessToken,
+    client: clientToken,
+    admin: adminToken
+  }
 }
 
 /**
@@ -104,7 +115,10 @@ export async function fuzz (options: FuzzOptions): Promise<FuzzResult> {
     for (let round = 0; result.requests < options.requests; round++) {
       const credentials = await trade(client, options, String(round))
       const numRuns = Math.min(ROUND, options.requests - result.requests)
-      await sendAll(fc.sample(requests(document, operations, credentials), { numRuns, seed: seedOf(options.seed, round) }))
+      await sendAll(fc.sample(requests(document, operations, credentials), {
+        numRuns,
+        seed: seedOf(options.seed, round)
+      }))
       await options.onProgress?.(result.requests, result)
     }
   } finally {

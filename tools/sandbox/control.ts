@@ -21,9 +21,12 @@ function sendJson (response: ServerResponse, status: number, body: unknown): voi
 export function createControl (sandbox: SandboxState) {
   const routes: Record<string, Route> = {
     'GET /ledger': (_request, response) => sendJson(response, 200, sandbox.ledger()),
-    'GET /calls': (_request, response, query) => sendJson(response, 200, sandbox.calls(Number(query.get('limit') ?? 100))),
-    'GET /series': (_request, response, query) => sendJson(response, 200, sandbox.series(query.get('namespace') ?? undefined)),
-    'GET /items': (_request, response, query) => sendItems(response, sandbox.items(query.get('logGroupName') ?? undefined)),
+    'GET /calls': (_request, response, query) =>
+      sendJson(response, 200, sandbox.calls(Number(query.get('limit') ?? 100))),
+    'GET /series': (_request, response, query) =>
+      sendJson(response, 200, sandbox.series(query.get('namespace') ?? undefined)),
+    'GET /items': (_request, response, query) =>
+      sendItems(response, sandbox.items(query.get('logGroupName') ?? undefined)),
     'GET /faults': (_request, response) => sendJson(response, 200, sandbox.faults.list()),
     'PUT /faults': async (request, response) => {
       try {
@@ -62,7 +65,9 @@ export function createControl (sandbox: SandboxState) {
 /** @throws TypeError naming the function that has no URL */
 function readFunctions (json: unknown): Array<[name: string, url: string]> {
   return Object.entries(json as object).map(([name, url]) => {
-    if (typeof url !== 'string' || !URL.canParse(url)) throw new TypeError(`${name} must be the URL that its events are posted to`)
+    if (typeof url !== 'string' || !URL.canParse(url)) {
+      throw new TypeError(`${name} must be the URL that its events are posted to`)
+    }
     return [name, url]
   })
 }

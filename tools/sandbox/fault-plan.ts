@@ -72,11 +72,17 @@ const RULE_FIELDS: Record<keyof FaultRule, [Check, string]> = {
 }
 
 /** @throws TypeError naming the member that is not known or not what it has to be */
-export function requireFields (value: unknown, fields: Record<string, [Check, string]>, path: string): Record<string, unknown> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new TypeError(`${path} must be an object`)
+export function requireFields (
+  value: unknown, fields: Record<string, [Check, string]>, path: string
+): Record<string, unknown> {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    throw new TypeError(`${path} must be an object`)
+  }
   for (const [name, member] of Object.entries(value)) {
     const field = fields[name]
-    if (field === undefined) throw new TypeError(`${path}.${name} is not known; known are ${Object.keys(fields).join(', ')}`)
+    if (field === undefined) {
+      throw new TypeError(`${path}.${name} is not known; known are ${Object.keys(fields).join(', ')}`)
+    }
     if (!field[0](member)) throw new TypeError(`${path}.${name} must be ${field[1]}`)
   }
   return value as Record<string, unknown>
@@ -85,12 +91,19 @@ export function requireFields (value: unknown, fields: Record<string, [Check, st
 function requireRule (value: unknown, index: number): void {
   const rule = requireFields(value, RULE_FIELDS, `rules[${index}]`)
   if (rule.kind === undefined) throw new TypeError(`rules[${index}].kind must be ${RULE_FIELDS.kind[1]}`)
-  if (rule.kind === 'delay' && rule.delayMs === undefined) throw new TypeError(`rules[${index}].delayMs must be ${RULE_FIELDS.delayMs[1]}`)
+  if (rule.kind === 'delay' && rule.delayMs === undefined) {
+    throw new TypeError(`rules[${index}].delayMs must be ${RULE_FIELDS.delayMs[1]}`)
+  }
 }
 
 function requireRateLimit (value: unknown): void {
-  const limit = requireFields(value, { action: RULE_FIELDS.action, perSecond: [isPositive, 'a positive number'] }, 'rateLimit')
-  if (limit.action === undefined || limit.perSecond === undefined) throw new TypeError('rateLimit must have action and perSecond')
+  const limit = requireFields(value, {
+    action: RULE_FIELDS.action,
+    perSecond: [isPositive, 'a positive number']
+  }, 'rateLimit')
+  if (limit.action === undefined || limit.perSecond === undefined) {
+    throw new TypeError('rateLimit must have action and perSecond')
+  }
 }
 
 /**

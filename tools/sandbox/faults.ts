@@ -74,12 +74,14 @@ function matches (rule: FaultRule, { action, input }: FaultTarget): boolean {
   return (rule.action === undefined || rule.action === action) &&
     (rule.logGroupName === undefined || rule.logGroupName === input.logGroupName) &&
     (rule.namespace === undefined || rule.namespace === input.Namespace) &&
-    (rule.messageIncludes === undefined || some(input.logEvents, ({ message }) => typeof message === 'string' && message.includes(rule.messageIncludes!))) &&
+    (rule.messageIncludes === undefined || some(input.logEvents, ({ message }) => typeof message === 'string' &&
+      message.includes(rule.messageIncludes!))) &&
     (rule.metricName === undefined || some(input.MetricData, ({ MetricName }) => MetricName === rule.metricName))
 }
 
 function some (members: unknown, test: (member: Input) => boolean): boolean {
-  return Array.isArray(members) && members.some(member => member !== null && typeof member === 'object' && test(member as Input))
+  return Array.isArray(members) &&
+    members.some(member => member !== null && typeof member === 'object' && test(member as Input))
 }
 
 const STATUS_CODES: Record<number, string> = {
@@ -94,7 +96,11 @@ export function faultError (rule: FaultRule): AwsError {
   if (rule.kind === 'throttle') return new AwsError(400, 'ThrottlingException', rule.message ?? 'Rate exceeded')
   if (rule.kind === 'error') {
     const status = rule.status ?? 500
-    return new AwsError(status, rule.code ?? STATUS_CODES[status]!, rule.message ?? 'The service failed to answer the request.')
+    return new AwsError(
+      status, rule.code ?? STATUS_CODES[status]!, rule.message ?? 'The service failed to answer the request.'
+    )
   }
-  return new AwsError(400, rule.code ?? 'AccessDeniedException', rule.message ?? 'User is not authorized to perform this action.')
+  return new AwsError(
+    400, rule.code ?? 'AccessDeniedException', rule.message ?? 'User is not authorized to perform this action.'
+  )
 }

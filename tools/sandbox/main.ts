@@ -21,7 +21,9 @@ const { values } = parseArgs({
 
 async function main (): Promise<void> {
   const port = Number(values.port)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`--port must be an integer from 0 to 65535, not ${values.port}`)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new Error(`--port must be an integer from 0 to 65535, not ${values.port}`)
+  }
   const sandbox = await startSandbox({ port, host: values.host, keepItems: !values['no-items'] })
   process.stdout.write(`${sandbox.url}\n`)
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => { sandbox.close() })

@@ -1,5 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CONTROL_PREFIX, createControl } from './control.js'
 import { AwsError, type Service } from './aws-error.js'
@@ -13,10 +12,11 @@ import { LogStore } from './logs/log-store.js'
 import { Subscriptions, type SubscriptionsOptions } from './logs/subscriptions.js'
 import { createMetricActions } from './metrics/metric-actions.js'
 import { MetricStore } from './metrics/metric-store.js'
-import { decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, requireTimelySignature, sendAnswer, sendError, sendGarbage } from './protocol.js'
+import {
+  decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, requireTimelySignature, sendAnswer,
+  sendError, sendGarbage
+} from './protocol.js'
 import type { Sandbox, SandboxState } from './sandbox.js'
-
-const KEEP_ALIVE_MS = 60_000
 
 export interface SandboxOptions {
   /** 0 or absent: a free port. */
@@ -41,28 +41,16 @@ export async function startSandbox (options: SandboxOptions = {}): Promise<Sandb
   const control = createControl(core)
   const closing = new AbortController()
   const gateway = createGateway(core, timelySignatures, closing.signal)
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    const handle = request.url!.startsWith(CONTROL_PREFIX) ? control : gateway
-    // The client sees for itself that its connection has broken.
-    handle(request, response).catch(() => response.destroy())
-  })
-  await listen(server, port, host)
-  const { port: bound } = server.address() as AddressInfo
-  let closed: Promise<void> | null = null
-  return {
-    ...core,
-    url: `http://${host}:${bound}`,
-    port: bound,
-    close () {
-      closed ??= new Promise(resolve => {
-        closing.abort()
-        subscriptions.stop()
-        server.close(() => resolve())
-        server.closeAllConnections()
-      })
-      return closed
+  const listening = await listen({
+    port,
+    host,
+    handlerOf: path => path.startsWith(CONTROL_PREFIX) ? control : gateway,
+    onClose () {
+      closing.abort()
+      subscriptions.stop()
     }
-  }
+  })
+  return { ...core, ...listening }
 }
 
 interface Core extends SandboxState {

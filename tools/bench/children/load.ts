@@ -6,6 +6,8 @@ import type { LoadEnd, LoadJob, LoadResult } from '../load/job.js'
 export type LoadMessage = { result: LoadResult } | { error: string }
 
 process.once('message', async ([job, end]: [LoadJob, LoadEnd]) => {
-  const message: LoadMessage = await runLoad(job, end).then(result => ({ result }), (error: Error) => ({ error: error.message }))
+  const message: LoadMessage = await runLoad(job, end).then(
+    result => ({ result }), (error: Error) => ({ error: error.message })
+  )
   process.send!(message, () => process.disconnect())
 })

@@ -48,7 +48,9 @@ interface Counted {
   lost: number
 }
 
-async function measure (bench: Bench, build: Build, sandbox: Server, backend: Backend, traffic: Traffic): Promise<Counted> {
+async function measure (
+  bench: Bench, build: Build, sandbox: Server, backend: Backend, traffic: Traffic
+): Promise<Counted> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { build, sandbox, store, forwarder: 'on' })
   const items = await traffic.send(bench, gateway)
@@ -67,7 +69,12 @@ export const awsCalls: Comparison = {
   async run (bench, builds) {
     const sandbox = await startSandbox(bench.processes)
     const rows = TRAFFICS.flatMap(traffic => BACKENDS.map(backend =>
-      ({ traffic, backend, figure: new PairedFigure(`${traffic.label}, ${backend}`, 'calls/million', atMost(LIMIT)), lost: { old: 0, new: 0 } })))
+      ({
+        traffic,
+        backend,
+        figure: new PairedFigure(`${traffic.label}, ${backend}`, 'calls/million', atMost(LIMIT)),
+        lost: { old: 0, new: 0 }
+      })))
     for (let round = 0; round < bench.rounds; round++) {
       for (const { traffic, backend, figure, lost } of rows) {
         for (const side of sidesInTurn(round)) {

@@ -10,7 +10,10 @@ export const deliveryCost: Comparison = {
   title: 'CPU of a worker for each log event of a backlog',
   async run (bench, builds) {
     const sandbox = await startSandbox(bench.processes)
-    const figures = BACKENDS.map(backend => ({ backend, figure: new PairedFigure(`worker, ${backend}`, 'µs/event', atMost(CPU_LIMIT)) }))
+    const figures = BACKENDS.map(backend => ({
+      backend,
+      figure: new PairedFigure(`worker, ${backend}`, 'µs/event', atMost(CPU_LIMIT))
+    }))
     for (let round = 0; round < bench.rounds; round++) {
       for (const { backend, figure } of figures) {
         for (const side of sidesInTurn(round)) {

@@ -11,7 +11,9 @@ import { memoryOf } from '../process-usage.js'
 import { PairedFigure, sidesInTurn, type Comparison, type Pair } from './comparison.js'
 
 /** Megabytes of a gateway that has started and has taken in so many events. */
-async function measureMemory (bench: Bench, build: Build, sandbox: Server, backend: Backend, forwarder: 'on' | 'off', items: number): Promise<number> {
+async function measureMemory (
+  bench: Bench, build: Build, sandbox: Server, backend: Backend, forwarder: 'on' | 'off', items: number
+): Promise<number> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { build, sandbox, store, forwarder })
   if (items > 0) await sendLogEvents(bench, gateway, items)
@@ -23,7 +25,10 @@ async function measureMemory (bench: Bench, build: Build, sandbox: Server, backe
 }
 
 /** Measures both builds in turn, round by round. */
-async function compare (bench: Bench, builds: Pair<Build>, name: string, rows: Array<{ figure: PairedFigure, measure (build: Build): Promise<number> }>): Promise<void> {
+async function compare (
+  bench: Bench, builds: Pair<Build>, name: string,
+  rows: Array<{ figure: PairedFigure, measure (build: Build): Promise<number> }>
+): Promise<void> {
   for (let round = 0; round < bench.rounds; round++) {
     for (const { figure, measure } of rows) {
       for (const side of sidesInTurn(round)) {

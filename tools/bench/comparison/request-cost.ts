@@ -3,7 +3,9 @@ import { CONNECTIONS, type Bench } from '../bench.js'
 import type { Build } from '../builds.js'
 import { CASES, jobOf, type Case } from '../cases.js'
 import { readLedger, storedItems, watchDrain } from '../sandbox-ledger.js'
-import { BACKENDS, openStore, startGateway, startSandbox, type Backend, type Gateway, type Server, type Store } from '../sides.js'
+import {
+  BACKENDS, openStore, startGateway, startSandbox, type Backend, type Gateway, type Server, type Store
+} from '../sides.js'
 import { atMost } from '../table.js'
 import { cpuSeconds } from '../process-usage.js'
 import { CPU_LIMIT, PairedFigure, sidesInTurn, type Comparison, type Pair } from './comparison.js'
@@ -33,14 +35,18 @@ interface Opened {
   store: Store
 }
 
-async function open ({ processes }: Bench, build: Build, sandbox: Server, { backend, forwarder }: Arrangement): Promise<Opened> {
+async function open (
+  { processes }: Bench, build: Build, sandbox: Server, { backend, forwarder }: Arrangement
+): Promise<Opened> {
   const store = await openStore(processes, backend)
   const gateway = await startGateway(processes, { build, sandbox, store, forwarder })
   return { gateway, token: await gateway.token(), store }
 }
 
 /** Microseconds of CPU for each request, until the work of all of them is done. */
-async function measure (bench: Bench, sandbox: Server, { forwarder }: Arrangement, opened: Opened, each: Case, requests: number): Promise<number> {
+async function measure (
+  bench: Bench, sandbox: Server, { forwarder }: Arrangement, opened: Opened, each: Case, requests: number
+): Promise<number> {
   const { gateway: { pid, port }, token } = opened
   const before = { cpu: cpuSeconds(pid), stored: storedItems(await readLedger(sandbox)) }
   await bench.load.all(jobOf(port, token, each), requests)
@@ -50,16 +56,27 @@ async function measure (bench: Bench, sandbox: Server, { forwarder }: Arrangemen
 }
 
 /** Both builds run at once and are measured one after the other, case by case, so that a slow minute falls on both. */
-async function measureRound (bench: Bench, builds: Pair<Build>, sandbox: Server, arrangement: Arrangement, round: number, figures: Map<Case, PairedFigure>): Promise<void> {
+async function measureRound (
+  bench: Bench, builds: Pair<Build>, sandbox: Server, arrangement: Arrangement, round: number,
+  figures: Map<Case, PairedFigure>
+): Promise<void> {
   const requests = bench.quick ? QUICK_REQUESTS : REQUESTS
   const opened = {} as Pair<Opened>
   for (const side of sidesInTurn(round)) opened[side] = await open(bench, builds[side], sandbox, arrangement)
   for (const each of CASES) {
-    for (const side of sidesInTurn(round)) await measure(bench, sandbox, arrangement, opened[side], each, requests.warmUp)
+    for (const side of sidesInTurn(round)) {
+      await measure(
+        bench, sandbox, arrangement, opened[side], each, requests.warmUp
+      )
+    }
   }
   for (const [index, each] of CASES.entries()) {
     const figure = figures.get(each)!
-    for (const side of sidesInTurn(round + index)) figure.add(side, await measure(bench, sandbox, arrangement, opened[side], each, requests.measured))
+    for (const side of sidesInTurn(round + index)) {
+      figure.add(
+        side, await measure(bench, sandbox, arrangement, opened[side], each, requests.measured)
+      )
+    }
     bench.reportRound(`intake: round ${round + 1} of ${bench.rounds}: ${figure.describeRound()}`)
   }
   for (const { gateway, store } of Object.values(opened)) {

@@ -40,7 +40,9 @@ export function createLoad (processes: BenchProcesses): Load {
 async function runOwnClient (processes: BenchProcesses, job: LoadJob, end: LoadEnd): Promise<LoadResult> {
   const child = fork(join(BUILD, 'tools/bench/children/load.js'), { detached: true })
   const answer = once(child, 'message') as Promise<[LoadMessage]>
-  const ended = once(child, 'exit').then((): never => { throw new Error('the load generator has ended without a result') })
+  const ended = once(child, 'exit').then((): never => {
+    throw new Error('the load generator has ended without a result')
+  })
   await processes.adopt(child, 'the load generator')
   child.send([job, end])
   const [message] = await Promise.race([answer, ended])

@@ -71,7 +71,9 @@ class Load {
   }
 
   get #isOver (): boolean {
-    return 'amount' in this.#end ? this.#sent >= this.#end.amount : performance.now() - this.#startedAt >= this.#end.seconds * 1_000
+    return 'amount' in this.#end
+      ? this.#sent >= this.#end.amount
+      : performance.now() - this.#startedAt >= this.#end.seconds * 1_000
   }
 
   #send (lane: Lane, dueAt: number): void {

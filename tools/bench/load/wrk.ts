@@ -41,7 +41,10 @@ export async function runWrk (processes: BenchProcesses, job: LoadJob, seconds: 
   const file = join(folder, 'post.lua')
   writeFileSync(file, script(job))
   const url = `http://127.0.0.1:${job.port}${job.path}`
-  const child = spawn('wrk', ['-t', '1', '-c', String(job.connections), '-d', `${seconds}s`, '-s', file, url], { stdio: ['ignore', 'pipe', 'inherit'], detached: true })
+  const child = spawn('wrk', ['-t', '1', '-c', String(job.connections), '-d', `${seconds}s`, '-s', file, url], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true
+  })
   const exited = once(child, 'exit')
   await processes.adopt(child, 'wrk')
   let cpu = 0

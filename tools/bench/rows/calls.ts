@@ -55,17 +55,24 @@ const LOGS: Traffic = {
   api: 'PutLogEvents',
   target: LOGS_TARGET,
   send: async (bench, gateway) => await sendLogEvents(bench, gateway, bench.items),
-  forced: items => Math.ceil(items / Math.min(LIMIT.MAX_EVENTS, Math.floor(LIMIT.MAX_BYTES / (MESSAGE_BYTES + LIMIT.EVENT_OVERHEAD_BYTES)))),
+  forced: items =>
+    Math.ceil(
+      items / Math.min(LIMIT.MAX_EVENTS, Math.floor(LIMIT.MAX_BYTES / (MESSAGE_BYTES + LIMIT.EVENT_OVERHEAD_BYTES)))
+    ),
   note: `Sent as fast as they were taken, ${EVENTS_IN_REQUEST} in a request.`
 }
 
-async function startAll (bench: Bench, sandbox: Server, store: Store, forwarders: Arrangement['forwarders']): Promise<Gateway[]> {
+async function startAll (
+  bench: Bench, sandbox: Server, store: Store, forwarders: Arrangement['forwarders']
+): Promise<Gateway[]> {
   const gateways: Gateway[] = []
   for (const forwarder of forwarders) gateways.push(await startGateway(bench.processes, { sandbox, store, forwarder }))
   return gateways
 }
 
-async function measure (bench: Bench, sandbox: Server, { api, send, forced, target }: Traffic, { label, backend, forwarders }: Arrangement): Promise<Line[]> {
+async function measure (
+  bench: Bench, sandbox: Server, { api, send, forced, target }: Traffic, { label, backend, forwarders }: Arrangement
+): Promise<Line[]> {
   const store = await openStore(bench.processes, backend)
   const gateways = await startAll(bench, sandbox, store, forwarders)
   const { seconds } = await send(bench, gateways[0]!)
@@ -89,7 +96,13 @@ async function measure (bench: Bench, sandbox: Server, { api, send, forced, targ
       target: atMost(target),
       note: `${describeErrors(ledger.errors[api])}least possible ${least} (${intervals} intervals, ${forced(bench.items)} forced by the limits); ${Math.round(bench.items / seconds).toLocaleString('en')} items/s; mean fill ${(100 * ledger.fill[api]!.mean).toFixed(1)} %`
     },
-    { label: `${label}: accepted − stored`, unit: 'items', values: [lost], target: atMost(0, 'value'), ...(lost < 0 && { note: `${-lost} stored twice` }) }
+    {
+      label: `${label}: accepted − stored`,
+      unit: 'items',
+      values: [lost],
+      target: atMost(0, 'value'),
+      ...(lost < 0 && { note: `${-lost} stored twice` })
+    }
   ]
 }
 

@@ -34,10 +34,22 @@ function logBodies (events: number, messageBytes: number): string[] {
   }))
 }
 
-const logs = (items: number, bytes: number): Case => ({ label: `logs, ${items} × ${bytes} bytes`, path: '/logEvents', items, bodies: logBodies(items, bytes) })
-const metrics = (items: number): Case => ({ label: `metrics, ${items} of 100 series`, path: '/metric', items, bodies: items === 1 ? singlePointBodies() : [metricBody(items)] })
+const logs = (items: number, bytes: number): Case => ({
+  label: `logs, ${items} × ${bytes} bytes`,
+  path: '/logEvents',
+  items,
+  bodies: logBodies(items, bytes)
+})
+const metrics = (items: number): Case => ({
+  label: `metrics, ${items} of 100 series`,
+  path: '/metric',
+  items,
+  bodies: items === 1 ? singlePointBodies() : [metricBody(items)]
+})
 
-const CASES: Case[] = [logs(1, MESSAGE_BYTES), logs(10, MESSAGE_BYTES), logs(10, LARGE_MESSAGE_BYTES), metrics(1), metrics(20)]
+const CASES: Case[] = [
+  logs(1, MESSAGE_BYTES), logs(10, MESSAGE_BYTES), logs(10, LARGE_MESSAGE_BYTES), metrics(1), metrics(20)
+]
 
 /** The figures that are measured of each case. */
 const FIGURES = {

@@ -17,7 +17,9 @@ const LOOP = 'SDK loop'
 type Side = Backend | typeof LOOP
 
 /** Has a web process of the build take in a backlog, and a worker of it deliver the backlog. */
-export async function drainWorker (bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD): Promise<Drain> {
+export async function drainWorker (
+  bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD
+): Promise<Drain> {
   const store = await openStore(bench.processes, backend)
   const web = await startGateway(bench.processes, { build, sandbox, store, forwarder: 'off' })
   await sendLogEvents(bench, web, bench.items)
@@ -67,7 +69,9 @@ export const delivery: Row = {
     for (let round = 0; round < bench.rounds; round++) {
       for (const side of alternate(sides, round)) {
         bench.progress(`delivery: round ${round + 1} of ${bench.rounds}, ${side}`)
-        drains.get(side)!.push(side === LOOP ? await drainLoop(bench, sandbox) : await drainWorker(bench, sandbox, side))
+        drains.get(side)!.push(
+          side === LOOP ? await drainLoop(bench, sandbox) : await drainWorker(bench, sandbox, side)
+        )
         await resetSandbox(sandbox)
       }
     }

@@ -80,10 +80,14 @@ type Samples = Map<Side, Map<Case, Sample[]>>
 async function measure (bench: Bench, sandbox: Server, side: Side, opened: Opened, each: Case): Promise<Sample> {
   const { pid } = opened.server
   const before = { cpu: cpuSeconds(pid), stored: storedItems(await readLedger(sandbox)) }
-  const { requests, accepted, seconds, cpuSeconds: generatorCpu, latency } = await bench.load.peak(jobOf(opened.server.port, opened.token, each), bench.seconds)
+  const { requests, accepted, seconds, cpuSeconds: generatorCpu, latency } = await bench.load.peak(
+    jobOf(opened.server.port, opened.token, each), bench.seconds
+  )
   const cpu = cpuSeconds(pid) - before.cpu
   const stored = storedItems(await readLedger(sandbox)) - before.stored
-  if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to ${each.path} were refused`)
+  if (accepted < requests) {
+    throw new Error(`${requests - accepted} of ${requests} requests to ${each.path} were refused`)
+  }
   const items = requests * each.items
   // The items of this load must not be delivered while the next load is measured.
   if (side.delivers) await watchDrain(sandbox, before.stored + items)
@@ -116,7 +120,11 @@ function linesOf (samples: Samples, each: Case, limit: number): Line[] {
     note: [
       `p99 ${spreadOf(of(side, ({ p99 }) => p99)).median.toFixed(1)} ms`,
       `${Math.round(1_000_000 / spreadOf(of(side, ({ cpuRate }) => cpuRate)).median)} µs of CPU`,
-      ...(side.delivers ? [`${Math.round(100 * spreadOf(of(side, ({ deliveredShare }) => deliveredShare)).median)} % delivered meanwhile`] : [])
+      ...(side.delivers
+        ? [
+        `${Math.round(100 * spreadOf(of(side, ({ deliveredShare }) => deliveredShare)).median)} % delivered meanwhile`
+          ]
+        : [])
     ].join(', '),
     ...(side.isGateway && {
       ratios: ratiosOf(of(side, ({ rate }) => rate), of(BARE, ({ rate }) => rate)),
@@ -139,14 +147,20 @@ export const intake: Row = {
       }
     }
     await sandbox.kill()
-    const cores = spreadOf([...samples.values()].flatMap(cases => [...cases.values()].flat()).map(({ generatorCores }) => generatorCores))
+    const cores = spreadOf(
+      [...samples.values()].flatMap(cases => [...cases.values()].flat()).map(({ generatorCores }) => generatorCores)
+    )
     const notes = [
       `${CONNECTIONS} connections, ${bench.seconds} s a round after ${WARM_UP_CASES.length * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, what a load leaves behind delivered before the next, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
       'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. FORWARDER=off is web alone.',
       'The ratio per CPU-s counts the CPU of the Node process only; deliveries are in it, Redis is not.',
       `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core (${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`
     ]
-    const table = (title: string, cases: Case[], limit: number): Table => ({ title, lines: cases.flatMap(each => linesOf(samples, each, limit)), notes })
+    const table = (title: string, cases: Case[], limit: number): Table => ({
+      title,
+      lines: cases.flatMap(each => linesOf(samples, each, limit)),
+      notes
+    })
     return [
       table('Intake: POST /logEvents, messages of 100 bytes', LOG_CASES, LOGS_TARGET),
       table('Intake: POST /metric', METRIC_CASES, METRICS_TARGET)

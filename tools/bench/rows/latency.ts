@@ -25,10 +25,18 @@ interface Measured {
   generatorCores: number
 }
 
-async function withGateway<T> (bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, measure: (job: LoadJob) => Promise<T>): Promise<T> {
+async function withGateway<T> (
+  bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, measure: (job: LoadJob) => Promise<T>
+): Promise<T> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder })
-  const job = { port: gateway.port, path: '/logEvents', token: await gateway.token(), bodies: [logBody(EVENTS)], connections: CONNECTIONS }
+  const job = {
+    port: gateway.port,
+    path: '/logEvents',
+    token: await gateway.token(),
+    bodies: [logBody(EVENTS)],
+    connections: CONNECTIONS
+  }
   const { accepted } = await bench.load.peak(job, WARM_UP_SECONDS.peak)
   // The items of the warm-up would be delivered while the load is measured.
   if (forwarder === 'on') await watchDrain(sandbox, accepted * EVENTS)
@@ -47,7 +55,9 @@ async function findPeak (bench: Bench, sandbox: Server, backend: Backend): Promi
   })
 }
 
-async function measure (bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, due: number): Promise<Measured> {
+async function measure (
+  bench: Bench, sandbox: Server, backend: Backend, forwarder: Forwarder, due: number
+): Promise<Measured> {
   return await withGateway(bench, sandbox, backend, forwarder, async job => {
     await bench.load.paced(job, due, WARM_UP_SECONDS.paced)
     const { latency, requests, seconds, cpuSeconds } = await bench.load.paced(job, due, TIMES_AS_LONG * bench.seconds)
@@ -74,11 +84,20 @@ export const latency: Row = {
       }
       cores.push(...[...measured.on, ...measured.off].map(({ generatorCores }) => generatorCores))
       const p99 = (forwarder: Forwarder): number[] => measured[forwarder].map(({ p99 }) => p99)
-      const medianOf = (forwarder: Forwarder, figure: 'due' | 'rate'): string => Math.round(spreadOf(measured[forwarder].map(each => each[figure])).median).toLocaleString('en')
-      const note = (forwarder: Forwarder): string => `${medianOf(forwarder, 'rate')} of ${medianOf(forwarder, 'due')} requests/s`
+      const medianOf = (forwarder: Forwarder, figure: 'due' | 'rate'): string =>
+        Math.round(spreadOf(measured[forwarder].map(each => each[figure])).median).toLocaleString('en')
+      const note = (forwarder: Forwarder): string =>
+        `${medianOf(forwarder, 'rate')} of ${medianOf(forwarder, 'due')} requests/s`
       lines.push(
         { label: `${backend}, FORWARDER=off`, unit: 'ms', values: p99('off'), note: note('off') },
-        { label: `${backend}, forwarder on`, unit: 'ms', values: p99('on'), ratios: ratiosOf(p99('on'), p99('off')), target: atMost(TARGET), note: note('on') }
+        {
+          label: `${backend}, forwarder on`,
+          unit: 'ms',
+          values: p99('on'),
+          ratios: ratiosOf(p99('on'), p99('off')),
+          target: atMost(TARGET),
+          note: note('on')
+        }
       )
     }
     await sandbox.kill()

@@ -52,7 +52,8 @@ export const memory: Row = {
       }
       lines.push(
         lineOf(`${backend}: idle`, measured.map(({ idle }) => idle), IDLE_TARGET_MB),
-        lineOf(`${backend}: ${bench.items.toLocaleString('en')} events wait`, measured.map(({ filled }) => filled), FILLED_TARGET_MB)
+        lineOf(`${backend}: ${bench.items.toLocaleString('en')} events wait`, measured.map(({ filled }) =>
+          filled), FILLED_TARGET_MB)
       )
     }
     await sandbox.kill()

@@ -22,20 +22,30 @@ function forge (token: string): string {
   return `${head}.${claims}.${[...signature].reverse().join('')}`
 }
 
-async function measureRound (bench: Bench, sandbox: Server, backend: Backend, round: number, rates: Rates): Promise<void> {
+async function measureRound (
+  bench: Bench, sandbox: Server, backend: Backend, round: number, rates: Rates
+): Promise<void> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder: 'on' })
   const token = await gateway.token()
   const tokens = { accepted: token, refused: forge(token) }
   const load = (side: keyof typeof tokens, seconds: number): Promise<LoadResult> =>
-    bench.load.peak({ port: gateway.port, path: '/logEvents', token: tokens[side], bodies: [logBody(1)], connections: CONNECTIONS }, seconds)
+    bench.load.peak({
+      port: gateway.port,
+      path: '/logEvents',
+      token: tokens[side],
+      bodies: [logBody(1)],
+      connections: CONNECTIONS
+    }, seconds)
   await load('refused', WARM_UP_SECONDS)
   let items = (await load('accepted', WARM_UP_SECONDS)).accepted
   await watchDrain(sandbox, items)
   for (const side of alternate(['accepted', 'refused'] as const, round)) {
     const result = await load(side, bench.seconds)
     const expected = side === 'accepted' ? result.requests : 0
-    if (result.accepted !== expected) throw new Error(`${result.accepted} of ${result.requests} requests were accepted, not ${expected}`)
+    if (result.accepted !== expected) {
+      throw new Error(`${result.accepted} of ${result.requests} requests were accepted, not ${expected}`)
+    }
     // The items of this load must not be delivered while the next load is measured.
     items += result.accepted
     await watchDrain(sandbox, items)
@@ -62,7 +72,13 @@ export const refused: Row = {
       }
       lines.push(
         { label: `${backend}: accepted`, unit: 'requests/s', values: rates.accepted },
-        { label: `${backend}: refused`, unit: 'requests/s', values: rates.refused, ratios: ratiosOf(rates.refused, rates.accepted), target: atLeast(TARGET) }
+        {
+          label: `${backend}: refused`,
+          unit: 'requests/s',
+          values: rates.refused,
+          ratios: ratiosOf(rates.refused, rates.accepted),
+          target: atLeast(TARGET)
+        }
       )
     }
     await sandbox.kill()

@@ -32,7 +32,13 @@ async function sendAndDeliver (bench: Bench, sandbox: Server, webs: Gateway[], i
   const bodies = Array.from({ length: STREAMS }, (_body, stream) => logBody(EVENTS, `stream-${stream}`))
   const tokens = await Promise.all(webs.map(web => web.token()))
   await Promise.all(webs.map(({ port }, web) =>
-    bench.load.all({ port, path: '/logEvents', token: tokens[web]!, bodies, connections: CONNECTIONS_OF_EACH }, items / EVENTS / webs.length)))
+    bench.load.all({
+      port,
+      path: '/logEvents',
+      token: tokens[web]!,
+      bodies,
+      connections: CONNECTIONS_OF_EACH
+    }, items / EVENTS / webs.length)))
   await watchDrain(sandbox, items)
   await resetSandbox(sandbox)
 }
@@ -75,14 +81,22 @@ export const scaling: Row = {
     await sandbox.kill()
     const capacity = (size: Size): number[] => measured[size].map(({ capacity }) => capacity)
     const note = (size: Size): string => {
-      const median = (name: 'rate' | 'redisRate'): string => Math.round(spreadOf(measured[size].map(each => each[name])).median).toLocaleString('en')
+      const median = (name: 'rate' | 'redisRate'): string =>
+        Math.round(spreadOf(measured[size].map(each => each[name])).median).toLocaleString('en')
       return `${median('rate')}/s by the clock of this machine, ${median('redisRate')} per CPU-second of Redis`
     }
     return [{
       title: `Scaling: log events taken in and delivered, ${EVENTS} in a request, ${STREAMS} streams, one Redis`,
       lines: [
         { label: '1 web + 1 forwarder', unit: 'events/s and core', values: capacity(1), note: note(1) },
-        { label: '2 web + 2 forwarders', unit: 'events/s and core', values: capacity(2), ratios: ratiosOf(capacity(2), capacity(1)), target: atLeast(TARGET), note: note(2) }
+        {
+          label: '2 web + 2 forwarders',
+          unit: 'events/s and core',
+          values: capacity(2),
+          ratios: ratiosOf(capacity(2), capacity(1)),
+          target: atLeast(TARGET),
+          note: note(2)
+        }
       ],
       notes: [
         'So that the cores of this machine are not what is measured: events per CPU-second of the web and forwarder processes, times the pairs of them. Twice would be perfect.',

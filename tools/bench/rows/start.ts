@@ -9,7 +9,9 @@ export const START_TARGET_SECONDS = 2
 const SETTLE_MS = 200
 
 /** Seconds from spawning `npm start` to its first 200. */
-export async function measureStart (bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD): Promise<number> {
+export async function measureStart (
+  bench: Bench, sandbox: Server, backend: Backend, build = THIS_BUILD
+): Promise<number> {
   const store = await openStore(bench.processes, backend)
   const port = await findPort()
   const startedAt = performance.now()
@@ -43,6 +45,10 @@ export const start: Row = {
       lines.push({ label: backend, unit: 's', values, target: atMost(START_TARGET_SECONDS, 'value') })
     }
     await sandbox.kill()
-    return [{ title: 'Start: from spawning `npm start` to the first 200 of GET /health/ready', lines, notes: ['npm itself is in it; asked every 10 ms.'] }]
+    return [{
+      title: 'Start: from spawning `npm start` to the first 200 of GET /health/ready',
+      lines,
+      notes: ['npm itself is in it; asked every 10 ms.']
+    }]
   }
 }

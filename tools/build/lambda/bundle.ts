@@ -28,7 +28,9 @@ export async function bundleFunctions (outDir: string): Promise<Bundle[]> {
   await mkdir(outDir, { recursive: true })
   return await Promise.all(FUNCTIONS.map(async name => {
     const files = await bundle(name)
-    const zipped = zipSync(Object.fromEntries(files.map(({ name, code }) => [name, [code, { mtime: MODIFIED }]])), { level: 9 })
+    const zipped = zipSync(Object.fromEntries(files.map(({ name, code }) => [name, [code, { mtime: MODIFIED }]])), {
+      level: 9
+    })
     const zip = join(outDir, `${name}.zip`)
     await writeFile(zip, zipped)
     return { name, zip, zipBytes: zipped.length, codeBytes: files.reduce((sum, { code }) => sum + code.length, 0) }
@@ -43,7 +45,12 @@ async function bundle (name: FunctionName): Promise<Array<{ name: string, code: 
     resolve: { extensionAlias: { '.js': ['.ts', '.js'] }, mainFields: ['module', 'main'] },
     transform: { target: OLDEST_NODE }
   })
-  const { output } = await modules.generate({ entryFileNames: '[name].mjs', chunkFileNames: '[name]-[hash].mjs', minify: true, comments: false })
+  const { output } = await modules.generate({
+    entryFileNames: '[name].mjs',
+    chunkFileNames: '[name]-[hash].mjs',
+    minify: true,
+    comments: false
+  })
   await modules.close()
   return output
     .map(file => ({ name: file.fileName, code: Buffer.from(file.type === 'chunk' ? file.code : file.source) }))

@@ -26,7 +26,9 @@ export interface ColdStart {
  * Starts Node anew for each round, as a cold start does, and loads the function from its zip.
  * @param node path of the Node that is measured
  */
-export async function measureColdStart (zip: string, { node = process.execPath, rounds = DEFAULT_ROUNDS }: { node?: string | undefined, rounds?: number } = {}): Promise<ColdStart> {
+export async function measureColdStart (
+  zip: string, { node = process.execPath, rounds = DEFAULT_ROUNDS }: { node?: string | undefined, rounds?: number } = {}
+): Promise<ColdStart> {
   const folder = await mkdtemp(join(tmpdir(), 'cold-start-'))
   try {
     for (const [name, content] of Object.entries(unzipSync(await readFile(zip)))) await writeFile(join(folder, name), content)

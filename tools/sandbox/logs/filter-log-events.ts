@@ -3,7 +3,9 @@ import { decodeToken, encodeToken, flagOf, integerOf, textOf, textsOf, type Answ
 import { compileFilterPattern } from './filter-pattern.js'
 import { MAX_PAGE_EVENTS } from './get-log-events.js'
 import { pageLimitOf, requireIdentifiedGroup } from './log-names.js'
-import { compare, encodePosition, lowerBound, type LogEvent, type LogGroup, type LogStore, type LogStream, type Position } from './log-store.js'
+import {
+  compare, encodePosition, lowerBound, type LogEvent, type LogGroup, type LogStore, type LogStream, type Position
+} from './log-store.js'
 
 interface Cursor extends Position {
   ascending: boolean
@@ -49,7 +51,9 @@ function selectStreams (group: LogGroup, input: Input): LogStream[] {
   const names = textsOf(input, 'logStreamNames')
   const prefix = textOf(input, 'logStreamNamePrefix')
   if (names === undefined) return [...group.streams.values()].filter(({ name }) => name.startsWith(prefix ?? ''))
-  if (prefix !== undefined) throw logs.invalidParameter('logStreamNames and logStreamNamePrefix are mutually exclusive parameters.')
+  if (prefix !== undefined) {
+    throw logs.invalidParameter('logStreamNames and logStreamNamePrefix are mutually exclusive parameters.')
+  }
   return [...new Set(names)].map(name => {
     const stream = group.streams.get(name)
     if (stream === undefined) throw logs.noStream()
@@ -61,11 +65,16 @@ function selectStreams (group: LogGroup, input: Input): LogStream[] {
  * The first `limit` matches of one stream in the given direction, from the cursor on. The end of the range is
  * inclusive.
  */
-function search (stream: LogStream, range: { start: number, end: number }, cursor: Cursor | null, ascending: boolean, matches: (message: string) => boolean, limit: number): Found[] {
+function search (
+  stream: LogStream, range: { start: number, end: number }, cursor: Cursor | null, ascending: boolean,
+  matches: (message: string) => boolean, limit: number
+): Found[] {
   const events = stream.events()
   let first = lowerBound(events, { timestamp: range.start, sequence: 0 })
   let last = lowerBound(events, { timestamp: range.end, sequence: Infinity })
-  if (cursor !== null && ascending) first = Math.max(first, lowerBound(events, { ...cursor, sequence: cursor.sequence + 1 }))
+  if (cursor !== null && ascending) {
+    first = Math.max(first, lowerBound(events, { ...cursor, sequence: cursor.sequence + 1 }))
+  }
   if (cursor !== null && !ascending) last = Math.min(last, lowerBound(events, cursor))
   const found: Found[] = []
   const step = ascending ? 1 : -1
@@ -83,7 +92,8 @@ function tokenAfter ({ timestamp, sequence }: LogEvent, ascending: boolean): str
 function readCursor (token: string | undefined): Cursor | null {
   if (token === undefined) return null
   const content = decodeToken(token)
-  if (!Number.isInteger(content?.timestamp) || !Number.isInteger(content?.sequence) || typeof content?.ascending !== 'boolean') {
+  if (!Number.isInteger(content?.timestamp) || !Number.isInteger(content?.sequence) ||
+    typeof content?.ascending !== 'boolean') {
     throw logs.invalidParameter('The specified nextToken is invalid.')
   }
   return content as unknown as Cursor

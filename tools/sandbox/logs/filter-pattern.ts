@@ -20,7 +20,9 @@ export function compileFilterPattern (pattern: string): (message: string) => boo
     const match = TERM.exec(text)
     if (match === null) throw logs.invalidParameter('Invalid filter pattern')
     const [, sign, quoted, plain] = match
-    if (plain !== undefined && !UNQUOTED.test(plain)) throw logs.invalidParameter(`Invalid character(s) in term '${plain}'`)
+    if (plain !== undefined && !UNQUOTED.test(plain)) {
+      throw logs.invalidParameter(`Invalid character(s) in term '${plain}'`)
+    }
     const term = plain ?? quoted!.replaceAll(/\\(.)/g, '$1')
     const terms = sign === '-' ? excluded : sign === '?' ? optional : required
     terms.push(term)

@@ -26,16 +26,27 @@ export function createGetLogEvents (store: LogStore) {
     const limit = pageLimitOf(input, MAX_PAGE_EVENTS)
     const events = stream.events()
     const first = lowerBound(events, { timestamp: integerOf(input, 'startTime') ?? 0, sequence: 0 })
-    const last = Math.max(first, lowerBound(events, { timestamp: integerOf(input, 'endTime') ?? Infinity, sequence: 0 }))
+    const last = Math.max(first, lowerBound(events, {
+      timestamp: integerOf(input, 'endTime') ?? Infinity,
+      sequence: 0
+    }))
 
     const token = readToken(textOf(input, 'nextToken'))
     const forward = token?.forward ?? flagOf(input, 'startFromHead') ?? false
-    const gap = token === null ? (forward ? first : last) : Math.min(Math.max(lowerBound(events, token.position), first), last)
+    const gap = token === null
+      ? (forward ? first : last)
+      : Math.min(Math.max(lowerBound(events, token.position), first), last)
     const [start, end] = forward ? forwardPage(events, gap, last, limit) : backwardPage(events, first, gap, limit)
-    const positionOf = (index: number): Position => token !== null && start === end ? token.position : before(events, index)
+    const positionOf = (index: number): Position => token !== null && start === end
+      ? token.position
+      : before(events, index)
     return {
       body: {
-        events: events.slice(start, end).map(({ timestamp, message, ingestionTime }) => ({ timestamp, message, ingestionTime })),
+        events: events.slice(start, end).map(({ timestamp, message, ingestionTime }) => ({
+          timestamp,
+          message,
+          ingestionTime
+        })),
         nextForwardToken: `f/${encodePosition(positionOf(end))}/s`,
         nextBackwardToken: `b/${encodePosition(positionOf(start))}/s`
       }

@@ -16,9 +16,15 @@ export function createGroupActions (store: LogStore, now: () => number): Record<
   return {
     CreateLogGroup (input) {
       const name = groupNameOf(input)
-      if (name.startsWith(LOG_GROUP_NAME.RESERVED_PREFIX)) throw logs.invalidParameter(`Log groups starting with ${LOG_GROUP_NAME.RESERVED_PREFIX} are reserved for AWS.`)
+      if (name.startsWith(LOG_GROUP_NAME.RESERVED_PREFIX)) {
+        throw logs.invalidParameter(`Log groups starting with ${LOG_GROUP_NAME.RESERVED_PREFIX} are reserved for AWS.`)
+      }
       const logGroupClass = textOf(input, 'logGroupClass') ?? 'STANDARD'
-      if (!LOG_GROUP_CLASSES.includes(logGroupClass)) throw logs.constraint(logGroupClass, 'logGroupClass', `Member must satisfy enum value set: [${LOG_GROUP_CLASSES.join(', ')}]`)
+      if (!LOG_GROUP_CLASSES.includes(logGroupClass)) {
+        throw logs.constraint(
+          logGroupClass, 'logGroupClass', `Member must satisfy enum value set: [${LOG_GROUP_CLASSES.join(', ')}]`
+        )
+      }
       if (store.groups.has(name)) throw logs.groupExists()
       store.groups.set(name, new LogGroup(name, logGroupClass, now()))
       return { body: {} }
@@ -36,7 +42,9 @@ export function createGroupActions (store: LogStore, now: () => number): Record<
       const days = integerOf(input, 'retentionInDays')
       if (days === undefined) throw logs.constraint(null, 'retentionInDays', 'Member must not be null')
       if (!(RETENTION_DAYS as readonly number[]).includes(days)) {
-        throw logs.constraint(days, 'retentionInDays', `Member must satisfy enum value set: [${RETENTION_DAYS.join(', ')}]`)
+        throw logs.constraint(
+          days, 'retentionInDays', `Member must satisfy enum value set: [${RETENTION_DAYS.join(', ')}]`
+        )
       }
       requireGroup(store, input).retentionInDays = days
       return { body: {} }
@@ -97,9 +105,16 @@ function describeLogStreams (store: LogStore, input: Input): Answer {
   if (orderBy !== 'LogStreamName' && orderBy !== 'LastEventTime') {
     throw logs.constraint(orderBy, 'orderBy', 'Member must satisfy enum value set: [LogStreamName, LastEventTime]')
   }
-  if (orderBy === 'LastEventTime' && prefix !== undefined) throw logs.invalidParameter('Cannot order by LastEventTime with a logStreamNamePrefix.')
+  if (orderBy === 'LastEventTime' && prefix !== undefined) {
+    throw logs.invalidParameter('Cannot order by LastEventTime with a logStreamNamePrefix.')
+  }
   const found = [...group.streams.values()].filter(({ name }) => name.startsWith(prefix ?? ''))
-  found.sort(orderBy === 'LogStreamName' ? byName : (a, b) => (a.lastEventTimestamp ?? 0) - (b.lastEventTimestamp ?? 0) || byName(a, b))
+  found.sort(
+    orderBy === 'LogStreamName'
+      ? byName
+      : (a, b) => (a.lastEventTimestamp ?? 0) - (b.lastEventTimestamp ?? 0) ||
+      byName(a, b)
+  )
   if (flagOf(input, 'descending') === true) found.reverse()
   const { shown, nextToken } = page(found, input)
   return {

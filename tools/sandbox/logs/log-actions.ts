@@ -8,7 +8,9 @@ import { createSubscriptionActions } from './subscription-filters.js'
 import type { Subscriptions } from './subscriptions.js'
 
 /** The actions of CloudWatch Logs, by name. */
-export function createLogActions (store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }): Record<string, Action> {
+export function createLogActions (
+  store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }
+): Record<string, Action> {
   return {
     ...createGroupActions(store, options.now),
     ...createSubscriptionActions(store, options.subscriptions, options.now),

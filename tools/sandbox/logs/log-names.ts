@@ -10,8 +10,12 @@ const GROUP_ARN = /^arn:[^:]*:logs:[^:]*:[^:]*:log-group:([^:]+)(?::\*)?$/
 function requireName (name: string | undefined, path: string, maxLength: number, pattern: RegExp): string {
   if (name === undefined) throw logs.constraint(null, path, 'Member must not be null')
   if (name.length < 1) throw logs.constraint(name, path, 'Member must have length greater than or equal to 1')
-  if (name.length > maxLength) throw logs.constraint(name, path, `Member must have length less than or equal to ${maxLength}`)
-  if (!pattern.test(name)) throw logs.constraint(name, path, `Member must satisfy regular expression pattern: ${pattern.source}`)
+  if (name.length > maxLength) {
+    throw logs.constraint(name, path, `Member must have length less than or equal to ${maxLength}`)
+  }
+  if (!pattern.test(name)) {
+    throw logs.constraint(name, path, `Member must satisfy regular expression pattern: ${pattern.source}`)
+  }
   return name
 }
 

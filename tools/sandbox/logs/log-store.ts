@@ -79,7 +79,12 @@ export class LogStream {
   events (): readonly LogEvent[] {
     if (this.#sortedBatches < this.#batches.length) {
       for (const { events, ingestionTime, firstSequence } of this.#batches.slice(this.#sortedBatches)) {
-        events.forEach(({ timestamp, message }, index) => this.#sorted.push({ timestamp, message, ingestionTime, sequence: firstSequence + index }))
+        events.forEach(({ timestamp, message }, index) => this.#sorted.push({
+          timestamp,
+          message,
+          ingestionTime,
+          sequence: firstSequence + index
+        }))
       }
       this.#sortedBatches = this.#batches.length
       this.#sorted.sort(compare)

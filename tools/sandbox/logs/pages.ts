@@ -15,5 +15,8 @@ export function page<T> (found: T[], input: Input): { shown: T[], nextToken: str
   const offset = token === undefined ? 0 : decodeToken(token)?.offset
   if (!Number.isInteger(offset)) throw logs.invalidParameter('The specified nextToken is invalid.')
   const end = offset as number + limit
-  return { shown: found.slice(offset as number, end), nextToken: end < found.length ? encodeToken({ offset: end }) : undefined }
+  return {
+    shown: found.slice(offset as number, end),
+    nextToken: end < found.length ? encodeToken({ offset: end }) : undefined
+  }
 }

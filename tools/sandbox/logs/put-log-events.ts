@@ -18,7 +18,9 @@ interface Verdict {
 }
 
 /** Stores the events of a batch that are neither too old, nor expired, nor too new, or refuses the batch. */
-export function createPutLogEvents (store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }) {
+export function createPutLogEvents (
+  store: LogStore, options: { now: () => number, keepItems: boolean, subscriptions: Subscriptions }
+) {
   return function putLogEvents (input: Input): Answer {
     const { events, bytes } = readBatch(listOf(input, 'logEvents'))
     const group = requireGroup(store, input)
@@ -28,7 +30,9 @@ export function createPutLogEvents (store: LogStore, options: { now: () => numbe
     const verdict = judge(events, now, group.retentionInDays)
     const validStart = Math.max(verdict.tooOldEnd, verdict.expiredEnd)
     requireShortSpan(events, validStart, verdict.tooNewStart)
-    const valid = validStart === 0 && verdict.tooNewStart === events.length ? events : events.slice(validStart, verdict.tooNewStart)
+    const valid = validStart === 0 && verdict.tooNewStart === events.length
+      ? events
+      : events.slice(validStart, verdict.tooNewStart)
     const firstSequence = store.takeSequence(valid.length)
     if (valid.length > 0) {
       stream.append(valid, now, firstSequence, options.keepItems)
@@ -36,7 +40,10 @@ export function createPutLogEvents (store: LogStore, options: { now: () => numbe
       group.storedBytes += valid === events ? bytes : valid.reduce((sum, event) => sum + countBytes(event), 0)
     }
     return {
-      body: { nextSequenceToken: String(firstSequence + valid.length).padStart(56, '0'), ...rejectedInfo(verdict, events.length) },
+      body: {
+        nextSequenceToken: String(firstSequence + valid.length).padStart(56, '0'),
+        ...rejectedInfo(verdict, events.length)
+      },
       delivered: {
         items: events.length,
         stored: valid.length,
@@ -57,7 +64,10 @@ function readBatch (events: unknown[] | undefined): { events: InputLogEvent[], b
   if (events === undefined) throw logs.constraint(null, 'logEvents', 'Member must not be null')
   if (events.length < 1) throw logs.constraint('[]', 'logEvents', 'Member must have length greater than or equal to 1')
   if (events.length > PUT_LOG_EVENTS.MAX_EVENTS) {
-    throw logs.constraint(`[${events.length} events]`, 'logEvents', `Member must have length less than or equal to ${PUT_LOG_EVENTS.MAX_EVENTS}`)
+    throw logs.constraint(
+      `[${events.length} events]`, 'logEvents',
+      `Member must have length less than or equal to ${PUT_LOG_EVENTS.MAX_EVENTS}`
+    )
   }
   let bytes = 0
   let previous = -Infinity
@@ -65,13 +75,19 @@ function readBatch (events: unknown[] | undefined): { events: InputLogEvent[], b
   for (let i = 0; i < events.length; i++) {
     const event = requireEvent(events[i], i)
     const size = countBytes(event)
-    if (size > MAX_COUNTED_EVENT_BYTES) throw logs.invalidParameter(`Log event too large: ${size} bytes exceeds limit of ${MAX_COUNTED_EVENT_BYTES}`)
+    if (size > MAX_COUNTED_EVENT_BYTES) {
+      throw logs.invalidParameter(`Log event too large: ${size} bytes exceeds limit of ${MAX_COUNTED_EVENT_BYTES}`)
+    }
     bytes += size
     if (event.timestamp < previous) ordered = false
     previous = event.timestamp
   }
-  if (bytes > PUT_LOG_EVENTS.MAX_BYTES) throw logs.invalidParameter(`Upload too large: ${bytes} bytes exceeds limit of ${PUT_LOG_EVENTS.MAX_BYTES}`)
-  if (!ordered) throw logs.invalidParameter('Log events in a single PutLogEvents request must be in chronological order.')
+  if (bytes > PUT_LOG_EVENTS.MAX_BYTES) {
+    throw logs.invalidParameter(`Upload too large: ${bytes} bytes exceeds limit of ${PUT_LOG_EVENTS.MAX_BYTES}`)
+  }
+  if (!ordered) {
+    throw logs.invalidParameter('Log events in a single PutLogEvents request must be in chronological order.')
+  }
   return { events: events as InputLogEvent[], bytes }
 }
 
@@ -79,13 +95,25 @@ function requireEvent (event: unknown, index: number): InputLogEvent {
   const path = `logEvents.${index + 1}.member`
   const { timestamp, message } = (event ?? {}) as Partial<InputLogEvent>
   if (typeof timestamp !== 'number' || typeof message !== 'string') {
-    if (timestamp === undefined || timestamp === null) throw logs.constraint(null, `${path}.timestamp`, 'Member must not be null')
-    if (message === undefined || message === null) throw logs.constraint(null, `${path}.message`, 'Member must not be null')
-    throw serializationError(`${typeof timestamp !== 'number' ? 'timestamp' : 'message'} of event ${index + 1} has the wrong type`)
+    if (timestamp === undefined || timestamp === null) {
+      throw logs.constraint(null, `${path}.timestamp`, 'Member must not be null')
+    }
+    if (message === undefined || message === null) {
+      throw logs.constraint(null, `${path}.message`, 'Member must not be null')
+    }
+    throw serializationError(
+      `${typeof timestamp !== 'number' ? 'timestamp' : 'message'} of event ${index + 1} has the wrong type`
+    )
   }
-  if (!Number.isInteger(timestamp)) throw serializationError(`timestamp of event ${index + 1} can not be converted to a Long`)
-  if (timestamp < 0) throw logs.constraint(timestamp, `${path}.timestamp`, 'Member must have value greater than or equal to 0')
-  if (message.length < 1) throw logs.constraint(message, `${path}.message`, 'Member must have length greater than or equal to 1')
+  if (!Number.isInteger(timestamp)) {
+    throw serializationError(`timestamp of event ${index + 1} can not be converted to a Long`)
+  }
+  if (timestamp < 0) {
+    throw logs.constraint(timestamp, `${path}.timestamp`, 'Member must have value greater than or equal to 0')
+  }
+  if (message.length < 1) {
+    throw logs.constraint(message, `${path}.message`, 'Member must have length greater than or equal to 1')
+  }
   return event as InputLogEvent
 }
 
@@ -112,7 +140,9 @@ function judge (events: InputLogEvent[], now: number, retentionInDays: number | 
 
 function requireShortSpan (events: InputLogEvent[], start: number, end: number): void {
   if (end > start && events[end - 1]!.timestamp - events[start]!.timestamp > PUT_LOG_EVENTS.MAX_SPAN_MS) {
-    throw logs.invalidParameter('The batch of log events in a single PutLogEvents request cannot span more than 24 hours.')
+    throw logs.invalidParameter(
+      'The batch of log events in a single PutLogEvents request cannot span more than 24 hours.'
+    )
   }
 }
 

@@ -53,7 +53,11 @@ export class Subscriptions {
       logGroup: '',
       logStream: '',
       subscriptionFilters: [],
-      logEvents: [{ id: '', timestamp: group.creationTime, message: 'CWL CONTROL MESSAGE: Checking health of destination' }]
+      logEvents: [{
+        id: '',
+        timestamp: group.creationTime,
+        message: 'CWL CONTROL MESSAGE: Checking health of destination'
+      }]
     })
   }
 
@@ -62,10 +66,21 @@ export class Subscriptions {
     for (const filter of group.subscriptionFilters.values()) {
       const matches = compileFilterPattern(filter.filterPattern)
       const logEvents = events
-        .map(({ timestamp, message }, index) => ({ id: encodePosition({ timestamp, sequence: firstSequence + index }), timestamp, message }))
+        .map(({ timestamp, message }, index) => ({
+          id: encodePosition({ timestamp, sequence: firstSequence + index }),
+          timestamp,
+          message
+        }))
         .filter(({ message }) => matches(message))
       if (logEvents.length === 0) continue
-      this.#send(filter, { messageType: 'DATA_MESSAGE', owner: OWNER, logGroup: group.name, logStream, subscriptionFilters: [filter.filterName], logEvents })
+      this.#send(filter, {
+        messageType: 'DATA_MESSAGE',
+        owner: OWNER,
+        logGroup: group.name,
+        logStream,
+        subscriptionFilters: [filter.filterName],
+        logEvents
+      })
     }
   }
 
@@ -85,7 +100,8 @@ export class Subscriptions {
   }
 
   #send (filter: SubscriptionFilter, envelope: object): void {
-    const sending = this.#invoke(filter.destinationArn, envelope, this.#closing.signal).finally(() => this.#underWay.delete(sending))
+    const sending = this.#invoke(filter.destinationArn, envelope, this.#closing.signal).finally(() =>
+      this.#underWay.delete(sending))
     this.#underWay.add(sending)
   }
 
@@ -112,5 +128,7 @@ async function call (target: LambdaFunction | undefined, event: SubscriptionEven
   if (target === undefined) throw new Error('the function is gone')
   const response = await fetch(target, { method: 'POST', body: JSON.stringify(event), signal })
   await response.arrayBuffer()
-  if (!response.ok || response.headers.has('x-amz-function-error')) throw new Error(`the function has failed with status ${response.status}`)
+  if (!response.ok || response.headers.has('x-amz-function-error')) {
+    throw new Error(`the function has failed with status ${response.status}`)
+  }
 }

@@ -18,7 +18,9 @@ export function requireAtMost (members: unknown[] | undefined, max: number, path
 export function requireText (text: string | undefined, max: number, path: string): string {
   if (text === undefined) throw cloudwatch.missing(`The parameter ${path} is required.`)
   if (text.length === 0) throw cloudwatch.invalidValue(`The parameter ${path} must be longer than 0 characters.`)
-  if (text.length > max) throw cloudwatch.invalidValue(`The parameter ${path} must be shorter than ${max + 1} characters.`)
+  if (text.length > max) {
+    throw cloudwatch.invalidValue(`The parameter ${path} must be shorter than ${max + 1} characters.`)
+  }
   return text
 }
 
@@ -33,7 +35,9 @@ export function requireNamespace (text: string | undefined): string {
 
 /** @throws AwsError unless it is one of UNITS */
 export function requireUnit (unit: string, path: string): string {
-  if (!UNIT_SET.has(unit)) throw cloudwatch.invalidValue(`The parameter ${path} must be a value in the set [ ${UNITS.join(', ')} ].`)
+  if (!UNIT_SET.has(unit)) {
+    throw cloudwatch.invalidValue(`The parameter ${path} must be a value in the set [ ${UNITS.join(', ')} ].`)
+  }
   return unit
 }
 
@@ -41,8 +45,12 @@ export function requireUnit (unit: string, path: string): string {
 export function requireDimensions (members: Input[], path: string): Dimension[] {
   requireAtMost(members, PUT_METRIC_DATA.MAX_DIMENSIONS, path)
   return members.map((member, index) => {
-    const name = requireText(textOf(member, 'Name'), PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH, `${path}.member.${index + 1}.Name`)
-    const value = requireText(textOf(member, 'Value'), PUT_METRIC_DATA.MAX_DIMENSION_VALUE_LENGTH, `${path}.member.${index + 1}.Value`)
+    const name = requireText(
+      textOf(member, 'Name'), PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH, `${path}.member.${index + 1}.Name`
+    )
+    const value = requireText(
+      textOf(member, 'Value'), PUT_METRIC_DATA.MAX_DIMENSION_VALUE_LENGTH, `${path}.member.${index + 1}.Value`
+    )
     if (name.startsWith(':') || name.trim() === '' || !PRINTABLE_ASCII.test(name)) {
       throw cloudwatch.invalidValue(`The value ${name} for parameter ${path}.member.${index + 1}.Name is invalid.`)
     }
@@ -79,7 +87,9 @@ function readTimestamp (input: Input, path: string, now: number): number {
     throw cloudwatch.invalidValue(`The parameter ${path}.Timestamp must specify a time within the past two weeks.`)
   }
   if (timestamp > now + PUT_METRIC_DATA.MAX_FUTURE_MS) {
-    throw cloudwatch.invalidValue(`The parameter ${path}.Timestamp must specify a time no more than two hours in the future.`)
+    throw cloudwatch.invalidValue(
+      `The parameter ${path}.Timestamp must specify a time no more than two hours in the future.`
+    )
   }
   return timestamp
 }
@@ -101,7 +111,9 @@ function readPoints (input: Input, path: string): Pick<Datum, 'values' | 'counts
   if (counts !== undefined && values === undefined) {
     throw cloudwatch.invalidCombination(`The parameter ${path}.Counts can only be specified with ${path}.Values.`)
   }
-  if (set !== undefined) return { values: [], counts: [], set: readSet(structureOf(set, 'StatisticValues'), `${path}.StatisticValues`) }
+  if (set !== undefined) {
+    return { values: [], counts: [], set: readSet(structureOf(set, 'StatisticValues'), `${path}.StatisticValues`) }
+  }
   if (values === undefined) return { values: [requireInRange(value, `${path}.Value`)], counts: [1], set: null }
   return { ...readValues(values, counts, path), set: null }
 }
@@ -127,7 +139,9 @@ function readValues (values: unknown[], counts: unknown[] | undefined, path: str
     values: values.map((value, index) => requireInRange(value, `${path}.Values.member.${index + 1}`)),
     counts: values.map((_, index) => {
       const count = counts === undefined ? 1 : requireInRange(counts[index], `${path}.Counts.member.${index + 1}`)
-      if (count < 0) throw cloudwatch.invalidValue(`The value ${count} for parameter ${path}.Counts.member.${index + 1} is invalid.`)
+      if (count < 0) {
+        throw cloudwatch.invalidValue(`The value ${count} for parameter ${path}.Counts.member.${index + 1} is invalid.`)
+      }
       return count
     })
   }
@@ -135,11 +149,15 @@ function readValues (values: unknown[], counts: unknown[] | undefined, path: str
 
 function readSet (input: Input, path: string): StatisticSet {
   const read = (name: string): number => {
-    if (input[name] === undefined || input[name] === null) throw cloudwatch.missing(`The parameter ${path}.${name} is required.`)
+    if (input[name] === undefined || input[name] === null) {
+      throw cloudwatch.missing(`The parameter ${path}.${name} is required.`)
+    }
     return requireInRange(input[name], `${path}.${name}`)
   }
   const set = { SampleCount: read('SampleCount'), Sum: read('Sum'), Minimum: read('Minimum'), Maximum: read('Maximum') }
-  if (set.SampleCount <= 0) throw cloudwatch.invalidValue(`The value ${set.SampleCount} for parameter ${path}.SampleCount is invalid.`)
+  if (set.SampleCount <= 0) {
+    throw cloudwatch.invalidValue(`The value ${set.SampleCount} for parameter ${path}.SampleCount is invalid.`)
+  }
   if (set.Minimum > set.Maximum) {
     throw cloudwatch.invalidValue(`The parameter ${path}.Maximum must be greater than or equal to ${path}.Minimum.`)
   }
@@ -149,7 +167,8 @@ function readSet (input: Input, path: string): StatisticSet {
 function requireInRange (given: unknown, path: string): number {
   const value = numberOf({ value: given }, 'value')
   // NaN must fail the comparisons.
-  if (value === undefined || !(value === 0 || Math.abs(value) >= PUT_METRIC_DATA.MIN_ABSOLUTE_VALUE) || !(Math.abs(value) <= PUT_METRIC_DATA.MAX_ABSOLUTE_VALUE)) {
+  if (value === undefined || !(value === 0 || Math.abs(value) >= PUT_METRIC_DATA.MIN_ABSOLUTE_VALUE) ||
+    !(Math.abs(value) <= PUT_METRIC_DATA.MAX_ABSOLUTE_VALUE)) {
     throw cloudwatch.invalidValue(`The value ${String(value)} for parameter ${path} is invalid.`)
   }
   return value

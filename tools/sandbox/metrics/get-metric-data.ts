@@ -1,5 +1,7 @@
 import { cloudwatch } from '../aws-error.js'
-import { decodeToken, encodeToken, flagOf, integerOf, numberOf, structureOf, structuresOf, textOf, type Answer, type Input } from '../input.js'
+import {
+  decodeToken, encodeToken, flagOf, integerOf, numberOf, structureOf, structuresOf, textOf, type Answer, type Input
+} from '../input.js'
 import { requireDimensions, requireNamespace, requireText, requireUnit } from './datum.js'
 import { alignStart, oldestReadable, requirePeriod, requireTimeRange } from './period.js'
 import { isStatistic, parsePercentile, statistic } from './statistics.js'
@@ -34,7 +36,9 @@ export function createGetMetricData (store: MetricStore, now: () => number) {
     if (start >= end) throw cloudwatch.validation('The parameter StartTime must be less than the parameter EndTime.')
     const ascending = readScanBy(textOf(input, 'ScanBy'))
     const max = integerOf(input, 'MaxDatapoints') ?? MAX_DATAPOINTS
-    if (max < 1 || max > MAX_DATAPOINTS) throw cloudwatch.validation(`The parameter MaxDatapoints must be between 1 and ${MAX_DATAPOINTS}.`)
+    if (max < 1 || max > MAX_DATAPOINTS) {
+      throw cloudwatch.validation(`The parameter MaxDatapoints must be between 1 and ${MAX_DATAPOINTS}.`)
+    }
 
     const series = queries.filter(query => query.returned).map(query => {
       const points = readPoints(query, start, end)
@@ -97,9 +101,13 @@ function readScanBy (scanBy: string = 'TimestampDescending'): boolean {
 
 function readQueries (members: Input[]): Query[] {
   if (members.length === 0) throw cloudwatch.missing('The parameter MetricDataQueries is required.')
-  if (members.length > MAX_QUERIES) throw cloudwatch.validation(`The collection MetricDataQueries must not have a size greater than ${MAX_QUERIES}.`)
+  if (members.length > MAX_QUERIES) {
+    throw cloudwatch.validation(`The collection MetricDataQueries must not have a size greater than ${MAX_QUERIES}.`)
+  }
   const queries = members.map(readQuery)
-  if (new Set(queries.map(({ id }) => id)).size < queries.length) throw cloudwatch.validation('The values for parameter id in MetricDataQueries are not unique.')
+  if (new Set(queries.map(({ id }) => id)).size < queries.length) {
+    throw cloudwatch.validation('The values for parameter id in MetricDataQueries are not unique.')
+  }
   return queries
 }
 
@@ -107,14 +115,22 @@ function readQuery (input: Input, index: number): Query {
   const path = `MetricDataQueries.member.${index + 1}`
   const id = textOf(input, 'Id')
   if (id === undefined) throw cloudwatch.missing(`The parameter ${path}.Id is required.`)
-  if (!QUERY_ID.test(id)) throw cloudwatch.validation(`The value ${id} for parameter ${path}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.`)
-  if (textOf(input, 'Expression') !== undefined) throw cloudwatch.validation(`The sandbox does not evaluate ${path}.Expression.`)
+  if (!QUERY_ID.test(id)) {
+    throw cloudwatch.validation(
+      `The value ${id} for parameter ${path}.Id is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.`
+    )
+  }
+  if (textOf(input, 'Expression') !== undefined) {
+    throw cloudwatch.validation(`The sandbox does not evaluate ${path}.Expression.`)
+  }
   if (input.MetricStat === undefined) throw cloudwatch.missing(`The parameter ${path}.MetricStat is required.`)
 
   const metricStat = structureOf(input.MetricStat, 'MetricStat')
   const metric = structureOf(metricStat.Metric, 'Metric')
   const stat = requireText(textOf(metricStat, 'Stat'), 255, `${path}.MetricStat.Stat`)
-  if (!isStatistic(stat) && parsePercentile(stat) === null) throw cloudwatch.validation(`The value ${stat} for parameter ${path}.MetricStat.Stat is not supported.`)
+  if (!isStatistic(stat) && parsePercentile(stat) === null) {
+    throw cloudwatch.validation(`The value ${stat} for parameter ${path}.MetricStat.Stat is not supported.`)
+  }
   const unit = textOf(metricStat, 'Unit')
   const metricName = requireText(textOf(metric, 'MetricName'), 255, `${path}.MetricStat.Metric.MetricName`)
   return {

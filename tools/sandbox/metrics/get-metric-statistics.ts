@@ -14,7 +14,9 @@ export function createGetMetricStatistics (store: MetricStore, now: () => number
     const metricName = requireText(textOf(input, 'MetricName'), 255, 'MetricName')
     const dimensions = requireDimensions(structuresOf(input, 'Dimensions') ?? [], 'Dimensions')
     const { start, end } = requireTimeRange(input)
-    if (start >= end) throw cloudwatch.invalidCombination('The parameter StartTime must be less than the parameter EndTime.')
+    if (start >= end) {
+      throw cloudwatch.invalidCombination('The parameter StartTime must be less than the parameter EndTime.')
+    }
     const period = requirePeriod(numberOf(input, 'Period'), 'Period')
     requireFewPoints((end - start) / (period * 1_000))
     const unit = textOf(input, 'Unit')
@@ -45,18 +47,31 @@ function requireFewPoints (points: number): void {
 function readStatistics (input: Input): { statistics: string[], extended: string[] } {
   const statistics = textsOf(input, 'Statistics') ?? []
   const extended = textsOf(input, 'ExtendedStatistics') ?? []
-  if (statistics.length === 0 && extended.length === 0) throw cloudwatch.missing('At least one of the parameters Statistics, ExtendedStatistics must be specified.')
-  if (statistics.length > 0 && extended.length > 0) throw cloudwatch.invalidCombination('The parameters Statistics and ExtendedStatistics are mutually exclusive and you have specified both.')
+  if (statistics.length === 0 && extended.length === 0) {
+    throw cloudwatch.missing('At least one of the parameters Statistics, ExtendedStatistics must be specified.')
+  }
+  if (statistics.length > 0 && extended.length > 0) {
+    throw cloudwatch.invalidCombination(
+      'The parameters Statistics and ExtendedStatistics are mutually exclusive and you have specified both.'
+    )
+  }
   const invalid = statistics.find(name => !isStatistic(name)) ?? extended.find(name => parsePercentile(name) === null)
-  if (invalid !== undefined) throw cloudwatch.invalidValue(`The value ${invalid} for parameter ${statistics.length > 0 ? 'Statistics' : 'ExtendedStatistics'} is invalid.`)
+  if (invalid !== undefined) {
+    throw cloudwatch.invalidValue(
+      `The value ${invalid} for parameter ${statistics.length > 0 ? 'Statistics' : 'ExtendedStatistics'} is invalid.`
+    )
+  }
   return { statistics, extended }
 }
 
-function toDatapoint ({ timestamp, unit, distribution }: PeriodPoints, statistics: string[], extended: string[]): object {
+function toDatapoint (
+  { timestamp, unit, distribution }: PeriodPoints, statistics: string[], extended: string[]
+): object {
   const datapoint: Record<string, unknown> = { Timestamp: timestamp / 1_000, Unit: unit }
   for (const name of statistics) datapoint[name] = statistic(distribution, name)
   if (extended.length > 0) {
-    const known = extended.map(name => [name, statistic(distribution, name)] as const).filter(([, value]) => value !== null)
+    const known = extended.map(name => [name, statistic(distribution, name)] as const).filter(([, value]) =>
+      value !== null)
     datapoint.ExtendedStatistics = Object.fromEntries(known)
   }
   return datapoint

@@ -39,7 +39,8 @@ function createMatcher (input: Input, now: number): (series: Series) => boolean 
     (metricName === undefined || series.metricName === metricName) &&
     (recentlyActive === undefined || series.newest >= now - RECENTLY_ACTIVE_MS) &&
     filters.every(({ name, value }) =>
-      series.dimensions.some(dimension => dimension.Name === name && (value === undefined || dimension.Value === value)))
+      series.dimensions.some(dimension => dimension.Name === name &&
+        (value === undefined || dimension.Value === value)))
 }
 
 function readOffset (token: string | undefined): number {

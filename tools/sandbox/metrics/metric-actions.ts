@@ -6,7 +6,9 @@ import { createPutMetricData } from './put-metric-data.js'
 import type { MetricStore } from './metric-store.js'
 
 /** The actions of CloudWatch, by name. */
-export function createMetricActions (store: MetricStore, options: { now: () => number, keepItems: boolean }): Record<string, Action> {
+export function createMetricActions (
+  store: MetricStore, options: { now: () => number, keepItems: boolean }
+): Record<string, Action> {
   return {
     PutMetricData: createPutMetricData({ now: options.now, store: options.keepItems ? store : null }),
     GetMetricData: createGetMetricData(store, options.now),

@@ -19,8 +19,12 @@ export function createPutMetricData ({ now, store }: PutMetricDataOptions) {
   return function putMetricData (input: Input, bytes: number): Answer {
     if (bytes > PUT_METRIC_DATA.HARD_MAX_BYTES) throw entityTooLarge(PUT_METRIC_DATA.HARD_MAX_BYTES)
     const namespace = requireNamespace(textOf(input, 'Namespace'))
-    if (namespace.startsWith('AWS/')) throw cloudwatch.invalidValue('The value AWS/ for parameter Namespace is invalid.')
-    if (listOf(input, 'EntityMetricData') !== undefined) throw cloudwatch.invalidValue('The sandbox does not take EntityMetricData.')
+    if (namespace.startsWith('AWS/')) {
+      throw cloudwatch.invalidValue('The value AWS/ for parameter Namespace is invalid.')
+    }
+    if (listOf(input, 'EntityMetricData') !== undefined) {
+      throw cloudwatch.invalidValue('The sandbox does not take EntityMetricData.')
+    }
     const members = listOf(input, 'MetricData') ?? []
     if (members.length === 0) throw cloudwatch.missing('The parameter MetricData is required.')
     requireAtMost(members, PUT_METRIC_DATA.MAX_DATUMS, 'MetricData')

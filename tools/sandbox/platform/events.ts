@@ -15,7 +15,8 @@ interface Schema {
 
 /** @param names the names of the members of each type, separated by spaces */
 function schema (required: string[], names: Record<Type, string>): Schema {
-  const types = Object.entries(names).flatMap(([type, list]) => list.split(' ').map(name => [name, type as Type] as const))
+  const types = Object.entries(names).flatMap(([type, list]) =>
+    list.split(' ').map(name => [name, type as Type] as const))
   return { required, types: new Map(types) }
 }
 

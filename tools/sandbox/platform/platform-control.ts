@@ -17,7 +17,8 @@ export function createPlatformControl (platform: PlatformSandboxState) {
       return platform.faults.list()
     },
     'DELETE /faults': () => platform.faults.clear(),
-    'PUT /clients': async request => platform.setClients(requireStandings(JSON.parse((await readBody(request)).toString()))),
+    'PUT /clients': async request =>
+      platform.setClients(requireStandings(JSON.parse((await readBody(request)).toString()))),
     'DELETE ': () => platform.reset()
   }
 

@@ -45,12 +45,16 @@ export interface PlatformTarget {
 }
 
 const FIELDS: Record<keyof PlatformFaultRule, [Check, string]> = {
-  kind: [value => (PLATFORM_FAULT_KINDS as readonly unknown[]).includes(value), `one of ${PLATFORM_FAULT_KINDS.join(', ')}`],
+  kind: [
+    value => (PLATFORM_FAULT_KINDS as readonly unknown[]).includes(value), `one of ${PLATFORM_FAULT_KINDS.join(', ')}`
+  ],
   route: [value => (PLATFORM_ROUTES as readonly unknown[]).includes(value), `one of ${PLATFORM_ROUTES.join(', ')}`],
   application: [isText, 'a client id'],
   share: [value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1'],
   count: [isCount, 'a positive integer'],
-  status: [value => Number.isInteger(value) && (value as number) >= 300 && (value as number) <= 599, 'a status from 300 to 599'],
+  status: [
+    value => Number.isInteger(value) && (value as number) >= 300 && (value as number) <= 599, 'a status from 300 to 599'
+  ],
   retryAfterSeconds: [isPositive, 'a positive number'],
   message: [isText, 'a text'],
   delayMs: [isPositive, 'a positive number'],
@@ -70,12 +74,17 @@ export function parsePlatformFaults (json: unknown): PlatformFaultPlan {
   rules.forEach((value, index) => {
     const rule = requireFields(value, FIELDS, `rules[${index}]`)
     if (rule.kind === undefined) throw new TypeError(`rules[${index}].kind must be ${FIELDS.kind[1]}`)
-    if (rule.kind === 'answer' && rule.status === undefined) throw new TypeError(`rules[${index}].status must be ${FIELDS.status[1]}`)
-    if (rule.kind === 'delay' && rule.delayMs === undefined) throw new TypeError(`rules[${index}].delayMs must be ${FIELDS.delayMs[1]}`)
+    if (rule.kind === 'answer' && rule.status === undefined) {
+      throw new TypeError(`rules[${index}].status must be ${FIELDS.status[1]}`)
+    }
+    if (rule.kind === 'delay' && rule.delayMs === undefined) {
+      throw new TypeError(`rules[${index}].delayMs must be ${FIELDS.delayMs[1]}`)
+    }
   })
   return { ...plan, rules: rules as PlatformFaultRule[] }
 }
 
 export function matchesTarget (rule: PlatformFaultRule, { route, application }: PlatformTarget): boolean {
-  return (rule.route === undefined || rule.route === route) && (rule.application === undefined || rule.application === application)
+  return (rule.route === undefined || rule.route === route) &&
+    (rule.application === undefined || rule.application === application)
 }

@@ -87,7 +87,11 @@ export class PlatformRecorder {
   }
 
   snapshot (): PlatformLedger {
-    return { ...structuredClone(this.#ledger), byApplication: this.#byApplication.toObject(), asked: this.#asked.toObject() }
+    return {
+      ...structuredClone(this.#ledger),
+      byApplication: this.#byApplication.toObject(),
+      asked: this.#asked.toObject()
+    }
   }
 
   reset (): void {

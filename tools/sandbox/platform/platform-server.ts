@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { UnixMs } from '../../../schemas/common.js'
 import { listen } from '../listen.js'
@@ -12,7 +11,6 @@ import { matchesTarget, parsePlatformFaults, type PlatformFaultRule, type Platfo
 import { PlatformRecorder } from './platform-ledger.js'
 import type { ClientStanding, PlatformSandbox, PlatformSandboxState } from './platform-sandbox.js'
 
-const KEEP_ALIVE_MS = 60_000
 const DEFAULT_KEY = 'hak_sandbox'
 
 /** Method and path of each route, and the status of a good answer. */
@@ -126,28 +124,21 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
     }
   }
   const control = createPlatformControl(core)
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    const serveRequest = request.url!.startsWith(PLATFORM_CONTROL_PREFIX) ? control : handle
-    // The client sees for itself that its connection has broken.
-    serveRequest(request, response).catch(() => response.destroy())
+  const listening = await listen({
+    port,
+    host,
+    handlerOf: path => path.startsWith(PLATFORM_CONTROL_PREFIX) ? control : handle,
+    onConnection: () => recorder.connection(),
+    onClose () {
+      closing.abort()
+      rules.clear()
+    }
   })
-  server.on('connection', () => recorder.connection())
-  await listen(server, port, host)
-  const url = `http://${host}:${(server.address() as AddressInfo).port}`
-  let closed: Promise<void> | null = null
+  const { url } = listening
   return {
     ...core,
-    url,
-    urls: { 'v1-meter': `${url}/meter/v1/api/meter`, 'v1-event': `${url}/meter/v1/api/event`, v2: `${url}/meter` },
-    close () {
-      closed ??= new Promise(resolve => {
-        closing.abort()
-        rules.clear()
-        server.close(() => resolve())
-        server.closeAllConnections()
-      })
-      return closed
-    }
+    ...listening,
+    urls: { 'v1-meter': `${url}/meter/v1/api/meter`, 'v1-event': `${url}/meter/v1/api/event`, v2: `${url}/meter` }
   }
 }
 
