@@ -93,13 +93,12 @@ t.test('what cannot work stops the start with a message that says what and how t
   client.disconnect()
   const unknownPassword: Case = ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/]
   const noApplications: Case = ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/]
-  const rubbishInFolder: Case = ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/]
   const cases: Case[] = [
     ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
     ['a database that Redis has not', { REDIS_URL: `${await redisUrl(t)}/99` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/],
     unknownPassword,
     noApplications,
-    rubbishInFolder,
+    ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/],
     ['a data file that is a folder', { DATA_DIR: folders }, /data\.mdb \(DATA_DIR\) cannot be read/],
     ...(full === null ? [] : [['a first start on a full disk', { DATA_DIR: join(full.path, 'data') }, /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/] as Case]),
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
@@ -110,8 +109,8 @@ t.test('what cannot work stops the start with a message that says what and how t
     t.match(fault.message, message, name)
     t.notMatch(fault.message, /hidden-password/, 'no secret')
   }
-  // One of each part that can refuse.
-  for (const [name, environment, message] of [unknownPassword, noApplications, rubbishInFolder]) {
+  // That of the spool is told to a second process below.
+  for (const [name, environment, message] of [unknownPassword, noApplications]) {
     const { exit, output } = start({ PORT: String(await findPort()), ...environment })
     t.equal(await exit, 1, `${name}: exit code`)
     t.match(output(), message, name)

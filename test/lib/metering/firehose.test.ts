@@ -75,6 +75,8 @@ t.test('a delivery inflates to so much, and holds so many lines, whatever its re
   const startedAt = process.memoryUsage().rss
   await t.rejects(read(...Array(40).fill(member)), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
   t.ok(process.memoryUsage().rss - startedAt < 300 * 1_048_576)
+  const plain = base64(' '.repeat(30 * 1_048_576))
+  await t.rejects(read(plain, plain, plain), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
   await t.rejects(read(base64('a\n'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
   await t.rejects(read(base64('{}'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
   await t.rejects(read(...Array(3).fill(base64('a\n'.repeat(200_000)))), { name: 'DeliveryTooLargeError', message: /500000 lines/ })
