@@ -14,9 +14,10 @@ import { TAKE } from './take.lua.js'
 export type Argument = string | number | Buffer
 
 /**
- * `[milliseconds until a destination is due or -1, now]` or `[0, destination, attempt, application or '', entries]`.
+ * `[milliseconds until a destination is due or -1, now]` or
+ * `[0, destination, attempt, application or '', entries, now]`.
  */
-export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer, Buffer[]]
+export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer, Buffer[], UnixMs]
 
 /** `[state, bytes of all keys of the shard, answer or name of the claim]` */
 export type ClaimReply = ['claimed' | 'resumed' | 'answered' | 'under-way' | 'reused', number, string?]

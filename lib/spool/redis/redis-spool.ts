@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
 import type { Cluster, Redis } from 'ioredis'
-import { unixNow } from '../../clock.js'
-import type { UnixMs } from '../../../schemas/common.js'
+import { monotonicNow, unixNow } from '../../clock.js'
+import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { subscribe, type Subscription } from '../../redis/subscribe.js'
 import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
@@ -94,6 +94,8 @@ class RedisSpool implements Spool {
   readonly #requestKeys: RequestKeys
   readonly #appenders = new Map<string, Appender>()
   readonly #leases = new Map<string, Held>()
+  /** What the wall clock of the server said at the last take, by kind and shard. */
+  readonly #serverClocks = new Map<string, { said: UnixMs, at: MonotonicMs }>()
   readonly #leasePrefix: string
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
@@ -369,9 +371,13 @@ class RedisSpool implements Spool {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
     const { items: maxItems, bytes: maxBytes } = limits[kind]
+    const clock = this.#serverClocks.get(base)
+    const expected = clock === undefined ? 0 : Math.round(clock.said + monotonicNow() - clock.at)
     const reply = await this.#connection.run(client =>
-      client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0))
-    if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
+      client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0, expected))
+    const said = reply.length === 2 ? reply[1] : reply[5]
+    this.#serverClocks.set(base, { said, at: monotonicNow() })
+    if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: said }
     const [, name, attempt, application, entries] = reply
     const queue = name.toString()
     const { destination, version } = parseQueueName(queue)

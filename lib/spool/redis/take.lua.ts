@@ -9,14 +9,20 @@ import { COMMON } from './common.lua.js'
  * ARGV[2] ARGV[3] lease and linger in milliseconds
  * ARGV[4] ARGV[5] items and bytes that a lease may hold
  * ARGV[6] 1 to lease entries that only linger, too
+ * ARGV[7] what the wall clock of the server says if nobody has set it since the last call of this process, in Unix
+ *   milliseconds; 0 at its first call
  *
  * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now], or
- * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value]].
+ * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value], Unix
+ * milliseconds now].
  */
 export const TAKE = `${COMMON}
 local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local limitItems, limitBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
+local expected = tonumber(ARGV[7])
 local now, wall = clock()
+-- The wall clock was set forward, which would end leases whose holders live.
+if expected > 0 and wall - expected > leaseMs / 4 then restartLeases() end
 
 local function pick(dest)
   local key = stream(dest)
@@ -154,7 +160,7 @@ for _ = 1, 100 do
     reschedule(dest, last, true, expiredLeft)
     local application = applicationOf(dest)
     if application then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
-    return {0, dest, get('attempt', dest), application or '', picked}
+    return {0, dest, get('attempt', dest), application or '', picked, wall}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { openRedisSpool, type RedisSpoolOptions } from '../../../../lib/spool/redis/redis-spool.js'
 import { SpoolFullError, SpoolUnavailableError, type Spool } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
+import { canStepClocks, createSteppedClock, NO_STEPS } from '../../../helpers/stepped-clock.js'
 import { startRedis, type RedisOptions as ServerOptions, type RedisServer } from '../../../../tools/shared/redis.js'
 import { append, drain, itemsOf, names, record, records, spoolOptions, takeSoon } from '../contract.js'
 
@@ -187,6 +188,28 @@ t.test('a server whose clock is set back delays nothing, and ends the leases of 
   t.same(names(await takeSoon(spool)), ['new'])
   t.same(names(await takeSoon(spool)), ['leased'], 'its lease has expired')
   t.ok((await spool.depth()).oldestAgeMs < 60_000)
+})
+
+t.test('a server whose clock is set forward ends no lease before its time', { skip: canStepClocks() ? false : NO_STEPS }, async t => {
+  const clock = createSteppedClock(t)
+  const started = await server(t, { environment: clock.environment })
+  const holder = await open(t, connect(t, started), { leaseMs: 1_000 })
+  const other = await open(t, connect(t, started), { leaseMs: 1_000 })
+  for (const name of ['a', 'b', 'c', 'd']) await append(holder, name, record(name))
+  const leases = [await takeSoon(holder), await takeSoon(holder), await takeSoon(holder)]
+  const rest = await takeSoon(other)
+  // Each of them has asked both shards, as a forwarder does all the time.
+  for (const spool of [holder, other, holder, other]) t.equal((await spool.take('logs')).lease, null)
+  for (const byMs of [600_000, 0, 10_800_000]) {
+    for (const lease of leases) await holder.extend(lease)
+    await other.extend(rest)
+    clock.set(byMs)
+    for (const spool of [other, holder, other, holder]) t.equal((await spool.take('logs')).lease, null, `set by ${byMs} ms`)
+  }
+  await Promise.all([...leases.map(lease => holder.settle(lease, { delivered: itemsOf(lease) })), other.release(rest, 0)])
+  t.match(await other.ledger(), { delivered: 3, inSpool: 1 })
+  await takeSoon(other)
+  t.same(names(await takeSoon(holder)), names(rest), 'the lease of a process that has ended expires all the same')
 })
 
 t.test('two processes never lease a record both, and see what the other does', async t => {
