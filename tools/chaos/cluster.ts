@@ -6,6 +6,7 @@ import {
   bareEnvironment, startGatewayProcess, startSandboxProcess, type Environment, type ServerProcess
 } from '../shared/processes.js'
 import { startRedisProcess } from '../shared/redis.js'
+import { canStepClocks, createSteppedClock, type SteppedClock } from '../shared/stepped-clock.js'
 import { Disk } from './disk.js'
 import { Link } from './link.js'
 import { Member, type MemberObserver } from './member.js'
@@ -29,6 +30,8 @@ export interface ClusterOptions {
   settings: Record<string, string>
   /** Whether the embedded spool gets a disk of its own, where that is possible. */
   ownDisk: boolean
+  /** Gateways and Redis get clocks that can be set, where that is possible. */
+  ownClocks: boolean
   observer: MemberObserver
 }
 
@@ -47,10 +50,13 @@ export class Cluster {
   sandbox!: ServerProcess
   witness!: Witness
   disk: Disk | null = null
+  /** Of the gateways and of Redis, by name; null where they cannot be set. */
+  readonly clocks: Map<string, SteppedClock> | null
 
   private constructor (options: ClusterOptions) {
     this.backend = options.backend
     this.#options = options
+    this.clocks = options.ownClocks && canStepClocks() ? new Map() : null
   }
 
   /** @throws ProcessError */
@@ -123,7 +129,8 @@ export class Cluster {
   async #startRedis (): Promise<void> {
     const port = await this.#port('redis')
     const folder = this.#folder('redis')
-    const redis = this.#add('redis', onOutput => startRedisProcess({ port, folder, appendfsync: 'always', onOutput }))
+    const environment = this.#clock('redis')
+    const redis = this.#add('redis', onOutput => startRedisProcess({ port, folder, appendfsync: 'always', onOutput, environment }))
     await redis.up()
     for (const name of [...WEBS, ...WORKERS]) await this.#link(`${name} redis`, port)
   }
@@ -134,7 +141,7 @@ export class Cluster {
     const forwards = this.forwarders.includes(name)
     if (forwards) await this.#link(`${name} cloudwatch`, await this.witness.listen(name))
     const folder = this.#folder(name)
-    const environment = this.#environment(name, port)
+    const environment = { ...this.#environment(name, port), ...this.#clock(name) }
     this.#add(name, onOutput => startGatewayProcess(environment, port, folder, { readyPath: '/health/live', onOutput }))
   }
 
@@ -194,6 +201,14 @@ export class Cluster {
       this.#taken.add(port)
       return port
     }
+  }
+
+  /** The environment in which a process has a clock of its own. */
+  #clock (name: string): Record<string, string> {
+    if (this.clocks === null) return {}
+    const clock = createSteppedClock(this.#options.folder, name)
+    this.clocks.set(name, clock)
+    return clock.environment
   }
 
   #folder (name: string): string {

@@ -14,6 +14,10 @@ export interface Evidence {
   stored: Uint16Array
   /** How often each item is in the dead letters. */
   letters: Uint8Array
+  /** 1 when CloudWatch has rejected it for its time, or has refused it for its time and it is in the dead letters. */
+  outOfTime: Uint8Array
+  /** Items that CloudWatch has rejected for their time, each counted once. */
+  rejected: number
   /** Items in the dead letters, as the dead letters count them. */
   deadLetteredItems: number
   /** Items that CloudWatch has stored and nobody has sent. */
@@ -21,12 +25,16 @@ export interface Evidence {
 }
 
 const PAGE = 500
+/** How CloudWatch refuses a data point for its time. */
+const NAMES_THE_TIME = /\.Timestamp must specify a time/
 
 /** Reads CloudWatch and the dead letters. */
 export async function gather (cluster: Cluster, items: number): Promise<Evidence> {
   const evidence = {
     stored: new Uint16Array(items + 1),
     letters: new Uint8Array(items + 1),
+    outOfTime: new Uint8Array(items + 1),
+    rejected: 0,
     deadLetteredItems: 0,
     strangers: 0
   }
@@ -41,8 +49,14 @@ export async function gather (cluster: Cluster, items: number): Promise<Evidence
   }
   for await (const letter of deadLetters(cluster)) {
     evidence.deadLetteredItems += letter.items
-    for (const number of numbersOf(letter)) evidence.letters[number]!++
+    for (const number of numbersOf(letter)) {
+      evidence.letters[number]!++
+      if (NAMES_THE_TIME.test(letter.message)) evidence.outOfTime[number] = 1
+    }
   }
+  const rejected = new Set(cluster.witness.calls.flatMap(call => call.rejected))
+  evidence.rejected = rejected.size
+  for (const number of rejected) evidence.outOfTime[number] = 1
   return evidence
 }
 

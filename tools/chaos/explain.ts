@@ -1,4 +1,4 @@
-import { OVERLOADED, SPOOL_FULL, SPOOL_UNAVAILABLE, type Attempt } from './load.js'
+import { ALL_OUT_OF_TIME, OVERLOADED, SPOOL_FULL, SPOOL_UNAVAILABLE, type Attempt, type SentRequest } from './load.js'
 import { touches, type FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
@@ -81,6 +81,7 @@ export class Explainer {
     // A request with the same key is under way elsewhere, or its process has gone and still holds the key.
     if (status === 401 || status === 409) return true
     if (status === 0) return found(touchesWeb)
+    if (ALL_OUT_OF_TIME.has(error)) return found(({ effects }) => effects.clockOf?.includes(web) === true)
     if (status !== 503) return false
     // The web process reports a late event loop, which a busy machine can cause, too.
     if (error === OVERLOADED) return true
@@ -91,6 +92,12 @@ export class Explainer {
     return error === SPOOL_FULL &&
       (storeAway || found(({ effects }) =>
         effects.full === true) || this.#isFull(startedAt - REQUEST_GRACE_MS, endedAt + REQUEST_GRACE_MS))
+  }
+
+  /** Whether items may have a time that CloudWatch does not take: their gateway has dated them by a wrong clock. */
+  explainsTime ({ sentAt, answeredAt, failures }: SentRequest): boolean {
+    const endedAt = Math.max(answeredAt, ...failures.map(failure => failure.endedAt))
+    return this.#find(sentAt, endedAt, ({ place, effects }) => place === 'web' && effects.clockOf !== undefined) !== undefined
   }
 
   /** Whether a process that could not start had a reason to. */

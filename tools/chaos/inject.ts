@@ -116,6 +116,7 @@ export class Injector {
   async #strike (fault: PlannedFault, target: string): Promise<void> {
     const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), this.#effects(fault, target))
     if (fault.blow === 'memory-full') await this.#fillMemory(fault)
+    else if (fault.blow === 'clock') await this.#setClock(fault, target)
     else if (fault.blow === 'term-unfinished') await this.#endUnfinished(fault, target, window)
     else if (this.#cluster.members.has(target)) await this.#strikeProcess(fault, target)
     else if (this.#cluster.links.has(target)) await this.#strikeLink(fault, target)
@@ -127,6 +128,7 @@ export class Injector {
   #effects ({ place, blow }: PlannedFault, target: string): Effects {
     const { webs, forwarders, members } = this.#cluster
     const [process] = target.split(' ') as [string]
+    if (blow === 'clock') return { clockOf: [target] }
     if (blow === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
     if (blow === 'memory-full') return { full: true }
     if (blow === 'spool-full') return { full: true, answersOf: forwarders }
@@ -150,6 +152,13 @@ export class Injector {
     await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
     await this.#last(durationMs)
     await member.up()
+  }
+
+  async #setClock ({ stepMs, durationMs }: PlannedFault, target: string): Promise<void> {
+    const clock = this.#cluster.clocks!.get(target)!
+    clock.set(stepMs)
+    await this.#last(durationMs)
+    clock.set(0)
   }
 
   /** Redis has less memory than it uses: it takes no new items, and waiting items are delivered. */
@@ -243,10 +252,11 @@ export class Injector {
 const SHARED: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'delay', 'garbage', 'denied', 'lost-answer', 'late-answer'])
 const DELAYED: ReadonlySet<Blow> = new Set(['delay', 'late-answer', 'slow'])
 
-function detailOf ({ blow, durationMs, share, delayMs }: PlannedFault): string {
+function detailOf ({ blow, durationMs, share, delayMs, stepMs }: PlannedFault): string {
   return [
     `${(durationMs / 1_000).toFixed(1)} s`,
     ...(SHARED.has(blow) ? [`${share * 100} % of the calls`] : []),
-    ...(DELAYED.has(blow) ? [`by ${delayMs} ms`] : [])
+    ...(DELAYED.has(blow) ? [`by ${delayMs} ms`] : []),
+    ...(blow === 'clock' ? [`by ${stepMs / 60_000} min`] : [])
   ].join(', ')
 }

@@ -19,7 +19,7 @@ export interface Attempt {
   endedAt: number
   /** HTTP status; 0 without an answer. */
   status: number
-  /** The code of the error answer, or the message of the connection's error. */
+  /** The code of the error answer with the reasons for which items were refused, or the message of the connection's error. */
   error: string
 }
 
@@ -27,6 +27,7 @@ export interface SentRequest extends Omit<PlannedRequest, 'body'> {
   verdict: Verdict | null
   /** The attempts that were not answered 201. */
   failures: Attempt[]
+  sentAt: UnixMs
   answeredAt: number
 }
 
@@ -58,6 +59,8 @@ const ECHO_SHARE = 0.1
 export const SPOOL_FULL = '160'
 export const SPOOL_UNAVAILABLE = '161'
 export const OVERLOADED = '162'
+/** Every item is out of CloudWatch's time, as the clock of the gateway has it. */
+export const ALL_OUT_OF_TIME: ReadonlySet<string> = new Set(['122 too-old', '122 too-new'])
 
 /** Sends numbered items at a steady rate, whatever the answers are, and remembers the answers. */
 export class Load {
@@ -130,7 +133,7 @@ export class Load {
   }
 
   #begin ({ body, ...planned }: PlannedRequest): void {
-    const request: SentRequest = { ...planned, verdict: null, failures: [], answeredAt: 0 }
+    const request: SentRequest = { ...planned, verdict: null, failures: [], sentAt: Date.now(), answeredAt: 0 }
     this.requests.push(request)
     const work = this.#deliver(request, body)
       .catch((error: Error) => { this.surprises.push(`item ${request.first}: ${error.stack}`) })
@@ -266,7 +269,8 @@ export function saysNothingStored ({ status, error }: Attempt): boolean {
 
 function errorCode ({ body }: Answer): string {
   try {
-    return String((JSON.parse(body) as { error: { code: number } }).error.code)
+    const { error, rejected = [] } = JSON.parse(body) as { error: { code: number }, rejected?: Array<{ reason: string }> }
+    return [error.code, ...new Set(rejected.map(({ reason }) => reason))].join(' ')
   } catch {
     return body.slice(0, 100)
   }

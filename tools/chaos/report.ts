@@ -24,6 +24,7 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
     ['refused (nothing stored)', number(items.refused)],
     ['no answer (may be stored)', `${number(items.unknown)}, ${number(verdict.unknownStored)} of them stored`],
     ['refused by CloudWatch (dead letters)', number(items.poison)],
+    ['not taken by CloudWatch, as a wrong clock had dated them', number(verdict.outOfTime)],
     ['lost', number(verdict.findings.lost.count)],
     ['duplicated', number(verdict.duplicated)],
     ['unexplained duplicates', number(verdict.findings.unexplained.count)],
@@ -59,9 +60,8 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
     : `FAILED: ${result.failed.join(', ')}.`
   print.line(verdictLine)
   if (result.folder !== null) print.line(`Logs, timeline and spool are in ${result.folder}`)
-  print.line(
-    `backend ${backend}, seed ${seed}, ${rate} items/s${backend === 'embedded' ? `, disk ${result.disk}` : ''}`
-  )
+  const disk = backend === 'embedded' ? `, disk ${result.disk}` : ''
+  print.line(`backend ${backend}, seed ${seed}, ${rate} items/s${disk}, clocks ${result.clocks}`)
 }
 
 /** Prints how an outage ended. */

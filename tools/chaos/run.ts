@@ -76,6 +76,8 @@ export interface Result {
   drainMs: number | null
   /** How the disk of the embedded spool was filled. */
   disk: 'tmpfs' | 'none'
+  /** Whether the clocks of the processes could be set. */
+  clocks: 'own' | 'none'
   /** Null when nothing was kept. */
   folder: string | null
 }
@@ -87,8 +89,10 @@ export interface Screen {
 
 /** Strikes a cluster under load with the faults of a seed, and judges the outcome. */
 export async function runChaos (options: ChaosOptions, screen: Screen, signal: AbortSignal): Promise<Result> {
-  return await withCluster({ ...options, settings: SETTINGS, ownDisk: true }, screen, signal, async run => {
-    const faults = planFaults({ ...options, canFillDisk: run.cluster.disk !== null })
+  return await withCluster({ ...options, settings: SETTINGS, ownDisk: true, ownClocks: true }, screen, signal, async run => {
+    const { disk, clocks } = run.cluster
+    if (clocks === null) run.timeline.note('there is no C compiler (cc), or no Linux: no clock is set')
+    const faults = planFaults({ ...options, canFillDisk: disk !== null, canStepClocks: clocks !== null })
     const endsAt = Date.now() + WARM_UP_MS + options.seconds * 1_000
     screen.progress(() => describeProgress(run, `${Math.max(0, Math.round((endsAt - Date.now()) / 1_000))} s to go`))
     await pause(WARM_UP_MS, signal)
@@ -106,13 +110,14 @@ export async function runChaos (options: ChaosOptions, screen: Screen, signal: A
 export interface ClusterSettings extends RunOptions {
   settings: { SPOOL_MAX_BYTES: string } & Record<string, string>
   ownDisk: boolean
+  ownClocks: boolean
 }
 
 /** @param work ends with no fault under way and the load finished */
 export async function withCluster (
   options: ClusterSettings, screen: Screen, signal: AbortSignal, work: (run: Run) => Promise<void>
 ): Promise<Result> {
-  const { backend, settings, ownDisk, rate, seed } = options
+  const { backend, settings, ownDisk, ownClocks, rate, seed } = options
   setMaxListeners(0, signal)
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-chaos-'))
   let keep = false
@@ -133,7 +138,7 @@ export async function withCluster (
     onStubborn: name => { crashes.push(`${name} did not end after SIGTERM, at ${timeline.seconds(Date.now())} s`) }
   }
   screen.progress(() => 'starting')
-  const cluster = await Cluster.start({ backend, folder, settings, ownDisk, observer })
+  const cluster = await Cluster.start({ backend, folder, settings, ownDisk, ownClocks, observer })
   const load = new Load({ webs: cluster.linkedWebs, clientSecret: cluster.clientSecret, rate, seed })
   const monitor = new Monitor(cluster)
   const run: Run = {
@@ -221,7 +226,8 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
     memory: Object.fromEntries(monitor.memory),
     counts: load.counts,
     drainMs: drain.ms,
-    disk: cluster.disk === null ? 'none' : 'tmpfs'
+    disk: cluster.disk === null ? 'none' : 'tmpfs',
+    clocks: cluster.clocks === null ? 'none' : 'own'
   }
 }
 

@@ -13,6 +13,7 @@ export type Blow =
   | 'cut' | 'hold' | 'slow'
   | 'throttle' | 'error' | 'hang' | 'reset' | 'delay' | 'garbage' | 'denied' | 'lost-answer' | 'late-answer'
   | 'disk-full' | 'spool-full' | 'memory-full'
+  | 'clock'
 
 export interface FaultDefinition {
   place: Place
@@ -24,6 +25,9 @@ export interface FaultDefinition {
 }
 
 const PROCESS_BLOWS = { kill: [0, 2_000], term: [0, 1_500], pause: [500, 8_000] } as const
+/** From the true time, and back. */
+export const CLOCK_STEPS_MS = [600_000, -600_000, 10_800_000, -10_800_000] as const
+const CLOCK_LASTS = [2_000, 6_000] as const
 const LINK_BLOWS = { cut: [300, 4_000], hold: [500, 7_000], slow: [1_000, 5_000] } as const
 const CLOUDWATCH_BLOWS = {
   throttle: [1_000, 4_000],
@@ -44,7 +48,7 @@ function define (place: Place, blows: Partial<Record<Blow, readonly [number, num
 }
 
 const COMMON = [
-  ...define('web', { ...PROCESS_BLOWS, 'term-unfinished': [0, 1_500] }),
+  ...define('web', { ...PROCESS_BLOWS, 'term-unfinished': [0, 1_500], clock: CLOCK_LASTS }),
   ...define('client-web', LINK_BLOWS),
   ...define('worker-cloudwatch', LINK_BLOWS),
   ...define('cloudwatch', CLOUDWATCH_BLOWS),
@@ -55,8 +59,8 @@ const DEFINITIONS: Record<Backend, FaultDefinition[]> = {
   embedded: [...COMMON, ...define('disk', { 'disk-full': [3_000, 6_000] })],
   redis: [
     ...COMMON,
-    ...define('worker', PROCESS_BLOWS),
-    ...define('redis', { ...PROCESS_BLOWS, 'memory-full': [2_000, 6_000] }),
+    ...define('worker', { ...PROCESS_BLOWS, clock: CLOCK_LASTS }),
+    ...define('redis', { ...PROCESS_BLOWS, 'memory-full': [2_000, 6_000], clock: CLOCK_LASTS }),
     ...define('web-redis', LINK_BLOWS),
     ...define('worker-redis', LINK_BLOWS)
   ]
@@ -76,6 +80,8 @@ export interface PlannedFault {
   share: number
   /** Milliseconds by which each piece or answer is late. */
   delayMs: number
+  /** From the true time, for a clock that is set. */
+  stepMs: number
 }
 
 export interface ScheduleOptions {
@@ -84,6 +90,8 @@ export interface ScheduleOptions {
   backend: Backend
   /** Whether the embedded spool has a disk of its own, which can be filled. */
   canFillDisk: boolean
+  /** Whether the clocks of processes can be set. */
+  canStepClocks: boolean
   /** The mean number of faults a minute; absent: FAULTS_PER_MINUTE. */
   faultsPerMinute?: number
 }
@@ -101,10 +109,10 @@ const ANSWER_DELAYS_MS = [400, 1_200, 5_000]
 const PIECE_DELAYS_MS = [50, 150, 300]
 
 /** The same options give the same faults: every kind is dealt before any comes again. */
-export function planFaults ({ seed, seconds, backend, canFillDisk, faultsPerMinute = FAULTS_PER_MINUTE }: ScheduleOptions): PlannedFault[] {
+export function planFaults ({ seed, seconds, backend, canFillDisk, canStepClocks, faultsPerMinute = FAULTS_PER_MINUTE }: ScheduleOptions): PlannedFault[] {
   const random = new Random(seed)
   const kinds = DEFINITIONS[backend].filter(({ blow, slowRecovery }) =>
-    (canFillDisk || blow !== 'disk-full') && (slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS))
+    (canFillDisk || blow !== 'disk-full') && (canStepClocks || blow !== 'clock') && (slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS))
   const endMs = seconds * 1_000
   const faults: PlannedFault[] = []
   let deck: FaultDefinition[] = []
@@ -124,7 +132,8 @@ export function planFaults ({ seed, seconds, backend, canFillDisk, faultsPerMinu
       blow,
       which: random.int(0, 1),
       share: random.pick([0.3, 0.7, 1]),
-      delayMs: random.pick(blow === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS)
+      delayMs: random.pick(blow === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS),
+      stepMs: random.pick(CLOCK_STEPS_MS)
     }
     if (atMs + fault.durationMs <= endMs) faults.push(fault)
   }

@@ -13,11 +13,14 @@ export interface Effects {
   storeOf?: string[]
   /** Whether the spool takes no more items. */
   full?: boolean
+  /** Their wall clocks are wrong. */
+  clockOf?: string[]
 }
 
 export interface FaultWindow {
   id: number
   kind: FaultKind
+  place: Place
   blow: Blow
   target: string
   detail: string
@@ -43,6 +46,7 @@ export class Timeline {
     const window: FaultWindow = {
       id: this.windows.length,
       kind,
+      place,
       blow,
       target,
       detail,

@@ -11,6 +11,8 @@ export const POISON_METRIC = 'Poison'
 const LOGS_SHARE = 0.6
 const KEYED_SHARE = 0.35
 const POISON_SHARE = 0.004
+/** Of the requests whose items have a time; that of the others is the gateway's. */
+const TIMED_SHARE = 0.7
 const MAX_ITEMS = 20
 const EVENT_TEXT = 'GET /basket 200 12ms visitor=7f3a2b session=91c2d0 '
 
@@ -64,7 +66,7 @@ export class Traffic {
     const logGroupName = this.#random.pick(GROUPS)
     const logStreamName = this.#random.pick(STREAMS)
     const text = (poison ? `${POISON_TEXT} ` : '') + EVENT_TEXT.repeat(Math.ceil(this.messageBytes / EVENT_TEXT.length)).slice(0, this.messageBytes)
-    const timestamp = Date.now()
+    const timestamp = this.#time()
     const logEvents = numbers.map(number => ({ message: `item ${number} ${text}`, timestamp }))
     return {
       kind: 'logs' as const,
@@ -76,7 +78,9 @@ export class Traffic {
 
   #metrics (numbers: number[], poison: boolean) {
     const Namespace = this.#random.pick(NAMESPACES)
+    const Timestamp = this.#time()
     const MetricData = numbers.map(number => ({
+      Timestamp,
       MetricName: poison ? POISON_METRIC : this.#random.pick(METRICS),
       Dimensions: [{ Name: 'Page', Value: this.#random.pick(['basket', 'search']) }],
       Value: number,
@@ -88,6 +92,11 @@ export class Traffic {
       destination: Namespace,
       body: JSON.stringify({ params: { Namespace, MetricData } })
     }
+  }
+
+  /** Absent: that of the gateway. */
+  #time (): number | undefined {
+    return this.#random.chance(TIMED_SHARE) ? Date.now() : undefined
   }
 }
 

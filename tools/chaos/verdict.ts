@@ -23,6 +23,8 @@ export interface Verdict {
   items: { planned: number, accepted: number, refused: number, unknown: number, poison: number }
   /** Items with an unknown answer that were stored. */
   unknownStored: number
+  /** Items that CloudWatch did not take for the time that a wrong clock had given to them: rejected, or dead letters. */
+  outOfTime: number
   /** Copies of items that CloudWatch has stored beyond the first one of each. */
   duplicated: number
   /** These copies by the kind of the fault that has left open the first call that CloudWatch may have taken. */
@@ -35,13 +37,13 @@ export interface Verdict {
 }
 
 export const FINDINGS = {
-  lost: 'accepted, and neither delivered nor dead-lettered',
+  lost: 'accepted, and neither delivered nor rejected nor dead-lettered',
   unexplained: 'delivered again without a fault that explains it',
   ghosts: 'delivered although the client was told that nothing was stored',
   strangers: 'delivered and never sent',
-  wrongLetters: 'dead-lettered although CloudWatch would take it',
+  wrongLetters: 'dead-lettered or rejected although CloudWatch would take it',
   poisonDelivered: 'delivered although CloudWatch refuses it',
-  doubleOutcomes: 'in the dead letters more than once, or there and delivered',
+  doubleOutcomes: 'in the dead letters more than once, or with two outcomes',
   unexplainedAnswers: 'failures that clients saw without a fault that explains them',
   surprises: 'answers that no client must ever see',
   imbalance: 'in the ledger, against the items found',
@@ -77,6 +79,7 @@ export function judge (facts: Case): Verdict {
   const verdict: Verdict = {
     items: { planned: facts.items, accepted: 0, refused: 0, unknown: 0, poison: 0 },
     unknownStored: 0,
+    outOfTime: 0,
     duplicated: 0,
     duplicatedBy: {},
     calls: {
@@ -112,14 +115,18 @@ function judgeRequest (
   for (let number = first; number < first + count; number++) {
     const stored = evidence.stored[number]!
     const letters = evidence.letters[number]!
+    const outOfTime = evidence.outOfTime[number]! > 0
+    const kept = stored > 0 || letters > 0 || outOfTime
     const about = (): string =>
-      `item ${number}: ${describeRequest(request, seconds)}; delivered ${stored} times, in ${letters} dead letters`
-    if (answer === 'accepted' && stored === 0 && letters === 0) note('lost', 1, about)
-    if (answer === 'refused' && stored + letters > 0) note('ghosts', 1, about)
-    if (answer === 'unknown' && stored + letters > 0) verdict.unknownStored++
-    if (!poison && letters > 0) note('wrongLetters', 1, about)
+      `item ${number}: ${describeRequest(request, seconds)}; delivered ${stored} times, in ${letters} dead letters` +
+      (outOfTime ? ', refused for its time' : '')
+    if (answer === 'accepted' && !kept) note('lost', 1, about)
+    if (answer === 'refused' && kept) note('ghosts', 1, about)
+    if (answer === 'unknown' && kept) verdict.unknownStored++
+    if (outOfTime && explainer.explainsTime(request)) verdict.outOfTime++
+    else if (outOfTime || (!poison && letters > 0)) note('wrongLetters', 1, about)
     if (poison && stored > 0) note('poisonDelivered', 1, about)
-    if (letters > 1 || (letters > 0 && stored > 0)) note('doubleOutcomes', 1, about)
+    if (letters > 1 || (stored > 0 && (letters > 0 || outOfTime))) note('doubleOutcomes', 1, about)
   }
   for (const failure of failures) {
     const name = nameOf(failure)
@@ -172,19 +179,18 @@ function judgeLedger ({ ledger, evidence }: Case, note: Note): void {
       `${label}: ${is}, should be ${should} (ledger ${JSON.stringify(ledger)})`)
   }
   let known = 0
-  for (let number =
-    1; number < evidence.stored.length; number++) {
-    if (evidence.stored[number]! + evidence.letters[number]! > 0) {
-      known++
-    }
+  const { stored, letters, outOfTime } = evidence
+  for (let number = 1; number < stored.length; number++) {
+    if (stored[number]! + letters[number]! + outOfTime[number]! > 0) known++
   }
   expect(
     'accepted, against delivered + rejected + dead-lettered + in spool', accepted,
     delivered + rejected + deadLettered + inSpool
   )
   expect(
-    'accepted, against the different items that were delivered or dead-lettered', accepted, known + inSpool + rejected
+    'accepted, against the different items that were delivered, rejected or dead-lettered', accepted, known + inSpool
   )
+  expect('rejected, against the items that CloudWatch has rejected', rejected, evidence.rejected)
   expect('dead-lettered, against the items in the dead letters', deadLettered, evidence.deadLetteredItems)
   expect('in the spool', inSpool, 0)
 }

@@ -15,6 +15,8 @@ export interface Call {
   destination: string
   /** Numbers of the items in the call; an item that it holds twice is listed twice. */
   items: number[]
+  /** Those of the items that CloudWatch has rejected for their time. */
+  rejected: number[]
   startedAt: UnixMs
   endedAt: number
   /**
@@ -68,7 +70,7 @@ export class Witness {
   async #pass (forwarder: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const startedAt = Date.now()
     const body = await buffer(request)
-    const call: Call = { forwarder, ...readCall(request, body), startedAt, endedAt: 0, outcome: 'lost' }
+    const call: Call = { forwarder, ...readCall(request, body), rejected: [], startedAt, endedAt: 0, outcome: 'lost' }
     response.once('close', () => {
       if (!response.writableFinished) call.outcome = 'lost'
       call.endedAt = Date.now()
@@ -96,7 +98,9 @@ export class Witness {
       const [answer] = await once(asked, 'response') as [IncomingMessage]
       const answered = await buffer(answer)
       response.off('close', giveUp)
-      call.outcome = answer.statusCode === 200 && isJson(answered) ? 'taken' : 'failed'
+      const output = answer.statusCode === 200 ? readOutput(answered) : null
+      call.outcome = output === null ? 'failed' : 'taken'
+      call.rejected = rejectedOf(call.items, output?.rejectedLogEventsInfo)
       const { connection, 'keep-alive': _, 'transfer-encoding': __, ...rest } = answer.headers
       response.writeHead(answer.statusCode!, { ...rest, 'content-length': answered.length })
       response.end(answered)
@@ -106,13 +110,21 @@ export class Witness {
   }
 }
 
-function isJson (body: Buffer): boolean {
+interface Output {
+  rejectedLogEventsInfo?: { tooOldLogEventEndIndex?: number, expiredLogEventEndIndex?: number, tooNewLogEventStartIndex?: number }
+}
+
+/** Null when nobody can read it. */
+function readOutput (body: Buffer): Output | null {
   try {
-    JSON.parse(body.toString())
-    return true
+    return JSON.parse(body.toString()) as Output
   } catch {
-    return false
+    return null
   }
+}
+
+function rejectedOf (items: number[], { tooOldLogEventEndIndex = 0, expiredLogEventEndIndex = 0, tooNewLogEventStartIndex = Infinity }: Output['rejectedLogEventsInfo'] = {}): number[] {
+  return items.filter((_item, index) => index < Math.max(tooOldLogEventEndIndex, expiredLogEventEndIndex) || index >= tooNewLogEventStartIndex)
 }
 
 interface Input {
