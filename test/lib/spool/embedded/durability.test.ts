@@ -171,7 +171,7 @@ t.test('a probe writes to the disk', async t => {
   t.same(readdirSync(dataDir), files)
   // Where its file should be nothing can be written.
   mkdirSync(join(dataDir, 'probe'))
-  await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /cannot write to the spool in .*EISDIR/ })
+  await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /cannot write to the spool in .*EISDIR.*, open/ })
   rmdirSync(join(dataDir, 'probe'))
   free = 0
   await sleep(300)
