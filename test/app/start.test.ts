@@ -189,7 +189,8 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
   t.equal(sandbox.ledger().events, 0, 'it waits for company')
   const unfinished = openRaw(url)
   unfinished.write('POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{')
-  await new Promise(resolve => setTimeout(resolve, 200))
+  // Answered behind what has come before.
+  await fetch(`${url}/health/live`)
   child.kill('SIGTERM')
   t.equal(await exit, 0, 'a request that never comes whole does not hold it up')
   t.same([...sandbox.items('/term')].map(({ message }) => message), ['the payload of this test'])
