@@ -96,7 +96,14 @@ export class AccessTokens {
 
   issue ({ applicationId, scope = WHOLE_APPLICATION, origin = null, parent = null, grant }: NewAccessToken): string {
     const { secrets: [secret], ttlSeconds, now, id } = this.#options
-    const sign = createSigner({ key: secret, algorithm: 'HS256', kid: keyId(secret), header: { alg: 'HS256', typ: TYPE }, clockTimestamp: now(), expiresIn: ttlSeconds * 1000 })
+    const sign = createSigner({
+      key: secret,
+      algorithm: 'HS256',
+      kid: keyId(secret),
+      header: { alg: 'HS256', typ: TYPE },
+      clockTimestamp: now(),
+      expiresIn: ttlSeconds * 1000
+    })
     return sign({
       sub: applicationId,
       jti: id(),
@@ -149,13 +156,17 @@ export class AccessTokens {
  * Whether the token was issued to a page of another origin. An application may admit pages whose browser hides their
  * origin, with any of its tokens.
  */
-export function isBoundElsewhere ({ origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Application): boolean {
+export function isBoundElsewhere (
+  { origin: bound }: AccessClaims, origin: string | undefined, { allowedOrigins }: Application
+): boolean {
   if (bound === null || bound === origin) return false
   return !(origin === HIDDEN_ORIGIN && allowedOrigins.includes(HIDDEN_ORIGIN))
 }
 
 function toClaims ({ sub, jti, iat, exp, scp, org, par, grt }: Payload): AccessClaims | null {
-  if (typeof sub !== 'string' || typeof jti !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') return null
+  if (typeof sub !== 'string' || typeof jti !== 'string' || typeof iat !== 'number' || typeof exp !== 'number') {
+    return null
+  }
   const scope = scp === undefined ? WHOLE_APPLICATION : readScope(scp)
   if (scope === null) return null
   return {

@@ -15,7 +15,9 @@ export interface Fault {
  * The first fault that no schema can state; null when there is none.
  * @param taken the secrets of the gateway, by the variable that holds each
  */
-export function findFault (applications: readonly Application[], taken: ReadonlyMap<string, string> = new Map()): Fault | null {
+export function findFault (
+  applications: readonly Application[], taken: ReadonlyMap<string, string> = new Map()
+): Fault | null {
   const ids = new Set<string>()
   const secrets = new Set<string>()
   for (const [index, { id, clientSecrets, dimensions }] of applications.entries()) {
@@ -23,13 +25,27 @@ export function findFault (applications: readonly Application[], taken: Readonly
     if (ids.has(id)) return { path: `${path}.id`, message: 'is the id of another application' }
     ids.add(id)
     for (const [i, secret] of clientSecrets.entries()) {
-      if (secrets.has(secret)) return { path: `${path}.clientSecrets[${i}]`, message: 'is given twice, so it does not tell which application it is' }
-      if (taken.has(secret)) return { path: `${path}.clientSecrets[${i}]`, message: `equals ${taken.get(secret)}: who makes client tokens would know it` }
+      if (secrets.has(secret)) {
+        return {
+          path: `${path}.clientSecrets[${i}]`,
+          message: 'is given twice, so it does not tell which application it is'
+        }
+      }
+      if (taken.has(secret)) {
+        return {
+          path: `${path}.clientSecrets[${i}]`,
+          message: `equals ${taken.get(secret)}: who makes client tokens would know it`
+        }
+      }
       secrets.add(secret)
     }
-    if (secrets.size > MAX_SECRETS) return { path: `${path}.clientSecrets`, message: `makes more than ${MAX_SECRETS} secrets in all` }
+    if (secrets.size > MAX_SECRETS) {
+      return { path: `${path}.clientSecrets`, message: `makes more than ${MAX_SECRETS} secrets in all` }
+    }
     const missing = dimensions.required?.findIndex(name => dimensions.allowed?.includes(name) === false) ?? -1
-    if (missing >= 0) return { path: `${path}.dimensions.required[${missing}]`, message: 'is not among the allowed dimensions' }
+    if (missing >= 0) {
+      return { path: `${path}.dimensions.required[${missing}]`, message: 'is not among the allowed dimensions' }
+    }
   }
   return null
 }

@@ -86,7 +86,8 @@ function claimedApplication (token: string, applications: Applications): Applica
   try {
     if (isAccessToken(token)) return undefined
     const { iss, sub } = JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as Payload
-    return [iss, sub].flatMap(id => typeof id === 'string' ? [applications.get(id)] : []).find(application => application !== undefined)
+    return [iss, sub].flatMap(id => typeof id === 'string' ? [applications.get(id)] : []).find(application =>
+      application !== undefined)
   } catch {
     return undefined
   }
@@ -110,7 +111,9 @@ function toGrant (payload: Payload, token: string, application: Application, now
   if (times === null || scope === null) return null
   const jti = typeof payload.jti === 'string' && payload.jti !== '' ? payload.jti : null
   // The signature can be written in several ways, the signed text cannot.
-  const id = jti === null ? digest(application.id, 'content', token.slice(0, token.lastIndexOf('.'))) : digest(application.id, 'jti', jti)
+  const id = jti === null
+    ? digest(application.id, 'content', token.slice(0, token.lastIndexOf('.')))
+    : digest(application.id, 'jti', jti)
   return { application, scope, jti, id, ...times }
 }
 
@@ -118,7 +121,8 @@ function toGrant (payload: Payload, token: string, application: Application, now
 function readLegacy (token: string, applications: Applications, now: UnixMs): Grant | null {
   const read = readLegacyClientToken(token, now)
   if (read === null) return null
-  const application = applications.list().find(({ clientSecrets }) => clientSecrets.some(secret => read.madeWith(secret)))
+  const application = applications.list().find(({ clientSecrets }) =>
+    clientSecrets.some(secret => read.madeWith(secret)))
   if (application === undefined) return null
   return {
     application,

@@ -24,13 +24,21 @@ export interface Revocation {
 /** @throws ApiError when the request names no tokens, or names them twice */
 export function toRevocation ({ jti, application, issuedBefore }: RevocationRequest, now: UnixMs): Revocation {
   if (jti !== undefined) {
-    if (application !== undefined || issuedBefore !== undefined) throw new ApiError('invalidRequest', { message: 'body.jti must stand alone.' })
+    if (application !== undefined || issuedBefore !== undefined) {
+      throw new ApiError('invalidRequest', { message: 'body.jti must stand alone.' })
+    }
     return { id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + CLIENT_TOKEN_MAX_LIFE_MS }
   }
-  if (application === undefined && issuedBefore === undefined) throw new ApiError('invalidRequest', { message: 'body must name jti, application or issuedBefore.' })
+  if (application === undefined && issuedBefore === undefined) {
+    throw new ApiError('invalidRequest', { message: 'body must name jti, application or issuedBefore.' })
+  }
   const before = issuedBefore === undefined ? now : Date.parse(issuedBefore)
-  if (Number.isNaN(before)) throw new ApiError('invalidRequest', { message: 'body.issuedBefore must be a date and time in ISO 8601.' })
-  if (before > now + MAX_CLOCK_SKEW_MS) throw new ApiError('invalidRequest', { message: 'body.issuedBefore must not be in the future.' })
+  if (Number.isNaN(before)) {
+    throw new ApiError('invalidRequest', { message: 'body.issuedBefore must be a date and time in ISO 8601.' })
+  }
+  if (before > now + MAX_CLOCK_SKEW_MS) {
+    throw new ApiError('invalidRequest', { message: 'body.issuedBefore must not be in the future.' })
+  }
   return {
     id: application === undefined ? 'all' : `application:${application}`,
     ...(application === undefined ? {} : { application }),
@@ -52,7 +60,9 @@ export class Revocations {
   /** Adds a revocation; of two that set a time for the same tokens, the later time counts. */
   add (revocation: Revocation): void {
     const known = this.#byId.get(revocation.id)
-    if (known === undefined || (known.issuedBefore ?? 0) < (revocation.issuedBefore ?? 0)) this.#byId.set(revocation.id, revocation)
+    if (known === undefined || (known.issuedBefore ?? 0) < (revocation.issuedBefore ?? 0)) {
+      this.#byId.set(revocation.id, revocation)
+    }
   }
 
   /** The revocations in force, the latest first. */

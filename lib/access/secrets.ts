@@ -8,7 +8,9 @@ export interface ConfiguredSecret {
 }
 
 /** The secrets of the gateway itself, in the order of SECRET_VARIABLES. */
-export function configuredSecrets (variables: { [Variable in SecretVariable]?: string | string[] | undefined }): ConfiguredSecret[] {
+export function configuredSecrets (
+  variables: { [Variable in SecretVariable]?: string | string[] | undefined }
+): ConfiguredSecret[] {
   return SECRET_VARIABLES.flatMap(variable => {
     const value = variables[variable] ?? []
     const name = Array.isArray(value) ? `one of ${variable}` : variable

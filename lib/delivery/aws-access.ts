@@ -23,7 +23,11 @@ export class AwsAccess {
   #asking: Promise<void> | null = null
   #answeredAt: MonotonicMs = -Infinity
   readonly #reach: () => Promise<void>
-  #failure: Failure | null = { class: 'unavailable', name: 'TimeoutError', message: 'credentials were not found in time' }
+  #failure: Failure | null = {
+    class: 'unavailable',
+    name: 'TimeoutError',
+    message: 'credentials were not found in time'
+  }
 
   /** @param reach whether the endpoints can be reached, for which they need a Region; throws the error of the system */
   constructor ({ client, reach, now }: { client: AwsClient, reach: () => Promise<void>, now: () => MonotonicMs }) {

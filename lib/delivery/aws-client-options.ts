@@ -16,7 +16,12 @@ const ignore = (): void => {}
  * A logger without `info`, for which the SDK would copy the input of every call that succeeds. A call that fails is
  * logged by its caller.
  */
-const LOGGER = { trace: ignore, debug: ignore, warn: ignore, error: ignore } as NonNullable<CloudWatchClientConfig['logger']>
+const LOGGER = {
+  trace: ignore,
+  debug: ignore,
+  warn: ignore,
+  error: ignore
+} as NonNullable<CloudWatchClientConfig['logger']>
 
 /**
  * The options of every AWS client of the gateway: those of `fastify.aws`, and those of the thread that delivers. One
@@ -28,6 +33,10 @@ export function awsClientOptions ({ region, requestTimeoutMs }: AwsClientSetting
     ...(region === undefined ? {} : { region }),
     maxAttempts: 1,
     logger: LOGGER,
-    requestHandler: { requestTimeout: requestTimeoutMs, connectionTimeout: CONNECTION_TIMEOUT_MS, throwOnRequestTimeout: true }
+    requestHandler: {
+      requestTimeout: requestTimeoutMs,
+      connectionTimeout: CONNECTION_TIMEOUT_MS,
+      throwOnRequestTimeout: true
+    }
   }
 }

@@ -20,12 +20,18 @@ class Resolved extends Error {
 }
 
 interface Command {
-  middlewareStack: { add (middleware: () => (args: { request: unknown }) => Promise<never>, options: { step: 'build', name: string }): void }
+  middlewareStack: {
+    add (
+      middleware: () => (args: { request: unknown }) => Promise<never>, options: { step: 'build', name: string }
+    ): void
+  }
 }
 
 function stopAtTarget<Stopped extends object> (command: Stopped): Stopped {
   const { middlewareStack } = command as unknown as Command
-  middlewareStack.add(() => async ({ request }) => { throw new Resolved(request as Target) }, { step: 'build', name: 'stopAtTarget' })
+  middlewareStack.add(() => async ({ request }) => {
+    throw new Resolved(request as Target)
+  }, { step: 'build', name: 'stopAtTarget' })
   return command
 }
 
@@ -51,7 +57,9 @@ async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
     const socket: Socket = isPlain ? connectPlain(options) : connectTls({ ...options, servername: host })
     socket.unref()
     const timer = setTimeout(() => {
-      socket.destroy(Object.assign(new Error(`no connection to ${host} in ${CONNECT_TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' }))
+      socket.destroy(
+        Object.assign(new Error(`no connection to ${host} in ${CONNECT_TIMEOUT_MS} ms`), { code: 'ETIMEDOUT' })
+      )
     }, CONNECT_TIMEOUT_MS).unref()
     socket.once(isPlain ? 'connect' : 'secureConnect', () => {
       clearTimeout(timer)
@@ -69,7 +77,9 @@ async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
  * Whether the endpoints of both APIs, as the SDK finds them, can be reached. Nothing is asked of AWS.
  * @throws Error of the SDK, or of the system
  */
-export async function reachEndpoints (aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient }): Promise<void> {
+export async function reachEndpoints (
+  aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient }
+): Promise<void> {
   const now = new Date()
   const statistics = { Namespace: 'n', MetricName: 'm', StartTime: now, EndTime: now, Period: 60 }
   const targets = await Promise.all([

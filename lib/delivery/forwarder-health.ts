@@ -57,7 +57,14 @@ export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
       failures++
       const confirmedAt = monotonicNow()
       const { since, failedAt } = faults.get(destination) ?? { since: now(), failedAt: confirmedAt }
-      faults.set(destination, { class: healthClassOf(failure), isDenied: failure.class === 'denied', message: failure.message, since, failedAt, confirmedAt })
+      faults.set(destination, {
+        class: healthClassOf(failure),
+        isDenied: failure.class === 'denied',
+        message: failure.message,
+        since,
+        failedAt,
+        confirmedAt
+      })
     },
 
     /** CloudWatch has taken a call for this destination. */
@@ -77,7 +84,16 @@ export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
       if (longest === undefined) return { failing: null }
       const [destination, fault] = longest
       const { message, since } = fault
-      return { failing: { destination, class: fault.class, message, since, destinations: told.length, partial: isPartial(fault) } }
+      return {
+        failing: {
+          destination,
+          class: fault.class,
+          message,
+          since,
+          destinations: told.length,
+          partial: isPartial(fault)
+        }
+      }
     }
   }
 }

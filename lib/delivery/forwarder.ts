@@ -7,7 +7,9 @@ import type { DeadLetterReason, RejectionReason } from '../../schemas/reasons.js
 import { holdLease } from './lease-holder.js'
 import type { ReceiptUpdate } from './receipts.js'
 import type { DeliverContext, Delivery, DeliveryFailure, Sink, SinkCall } from './sinks/sink.js'
-import { SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool, type UnreadRecord } from '../spool/spool.js'
+import {
+  SpoolFullError, SpoolUnavailableError, type Lease, type Settlement, type Spool, type UnreadRecord
+} from '../spool/spool.js'
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
 import type { Kind } from '../../schemas/kinds.js'
 
@@ -90,7 +92,11 @@ class SpoolForwarder implements Forwarder {
   constructor (options: ForwarderOptions) {
     this.#options = options
     this.#kind = options.sink.kind
-    this.#health = createForwarderHealth({ now: options.now, monotonicNow: options.monotonicNow, forgetMs: 3 * options.backoff.denied.capMs })
+    this.#health = createForwarderHealth({
+      now: options.now,
+      monotonicNow: options.monotonicNow,
+      forgetMs: 3 * options.backoff.denied.capMs
+    })
   }
 
   start (): void {
@@ -208,7 +214,11 @@ class SpoolForwarder implements Forwarder {
     try {
       return await sink.deliver(lease, context)
     } catch (error) {
-      log.error({ kind: this.#kind, destination: lease.destination, err: error }, 'the sink has thrown, which it never should')
+      log.error({
+        kind: this.#kind,
+        destination: lease.destination,
+        err: error
+      }, 'the sink has thrown, which it never should')
       return { class: 'unavailable', message: (error as Error).message }
     } finally {
       standAside(false)
@@ -223,7 +233,9 @@ class SpoolForwarder implements Forwarder {
     const unread = delivery?.settlement.unread ?? []
     const unreadDelayMs = unread.length === 0 ? 0 : this.#reportUnread(lease, unread)
 
-    if (this.#itemsLeft !== null) this.#itemsLeft += itemsOf(delivery === null ? lease.records : delivery.settlement.remainder ?? [])
+    if (this.#itemsLeft !== null) {
+      this.#itemsLeft += itemsOf(delivery === null ? lease.records : delivery.settlement.remainder ?? [])
+    }
 
     // Unread records that were set aside already stay where they are.
     const asideOnly = unread.length === 0 || (lease.unread === true && itemsOf(unread) === itemsOf(lease.records))
@@ -265,7 +277,13 @@ class SpoolForwarder implements Forwarder {
     const { backoff, random, log } = this.#options
     const nextTryMs = backoffMs({ class: 'denied' }, lease.attempt, backoff, random)
     const versions = [...new Set(unread.map(({ version }) => version))]
-    log.warn({ kind: this.#kind, destination: lease.destination, versions, records: unread.length, nextTryMs }, 'records of a later version stay in the spool')
+    log.warn({
+      kind: this.#kind,
+      destination: lease.destination,
+      versions,
+      records: unread.length,
+      nextTryMs
+    }, 'records of a later version stay in the spool')
     return nextTryMs
   }
 
@@ -275,11 +293,18 @@ class SpoolForwarder implements Forwarder {
       const oldest = Math.min(...lease.records.map(({ appendedAt }) => appendedAt))
       observer.onDelivered(this.#kind, lease.destination, settlement.delivered, Math.max(0, now() - oldest))
     }
-    if (failure === null || failure.class === 'invalid' || (settlement.delivered > 0 && failure.class !== 'denied')) this.#health.answered(lease.destination)
+    if (failure === null || failure.class === 'invalid' || (settlement.delivered > 0 && failure.class !== 'denied')) {
+      this.#health.answered(lease.destination)
+    }
     for (const reason of new Set(settlement.deadLetters?.map(letter => letter.reason))) {
       const items = itemsOf(settlement.deadLetters!.filter(letter => letter.reason === reason))
       observer.onDeadLettered(this.#kind, reason, items)
-      log.warn({ kind: this.#kind, destination: lease.destination, class: reason, items }, 'items are kept as dead letters')
+      log.warn({
+        kind: this.#kind,
+        destination: lease.destination,
+        class: reason,
+        items
+      }, 'items are kept as dead letters')
     }
     for (const update of receipts) this.#options.receipts.publish(update)
   }
@@ -295,7 +320,9 @@ class SpoolForwarder implements Forwarder {
         this.#spoolWorked()
         return true
       } catch (error) {
-        if (!(error instanceof SpoolUnavailableError || error instanceof SpoolFullError)) return await this.#giveUp(lease, error)
+        if (!(error instanceof SpoolUnavailableError || error instanceof SpoolFullError)) {
+          return await this.#giveUp(lease, error)
+        }
         const sleepMs = this.#spoolFailed(error)
         if (this.#abort.signal.aborted) return false
         await sleep(sleepMs, undefined, { signal: this.#abort.signal }).catch(() => {})

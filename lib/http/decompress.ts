@@ -51,7 +51,12 @@ class InflateEither extends Duplex {
 
 /** Node has zstd from 22.15 on. */
 function zstdDecoder (): Decoder | undefined {
-  const { createZstdDecompress, constants } = zlib as unknown as { createZstdDecompress?: (options: object) => Transform, constants: { ZSTD_d_windowLogMax: number } }
+  const { createZstdDecompress, constants } = zlib as unknown as {
+    createZstdDecompress?: (
+      options: object
+    ) => Transform,
+    constants: { ZSTD_d_windowLogMax: number }
+  }
   if (createZstdDecompress === undefined) return undefined
   return () => createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_ZSTD_WINDOW_LOG } })
 }
@@ -97,9 +102,18 @@ class InflatedBody extends Transform {
       callback(error as ApiError)
       return
     }
-    if (this.#inflated > maxBytes) callback(tooLarge?.() ?? new ApiError('bodyTooLarge', { message: `The body inflates to more than ${maxBytes} bytes: send fewer items in a request.` }))
-    else if (this.#inflated > INFLATE_RATIO_FLOOR_BYTES && this.#inflated > MAX_INFLATE_RATIO * this.receivedEncodedLength) callback(new ApiError('bodyTooLarge', { message: `The body inflates to more than ${MAX_INFLATE_RATIO} times its size.` }))
-    else callback(null, chunk)
+    if (this.#inflated > maxBytes) {
+      callback(
+        tooLarge?.() ?? new ApiError('bodyTooLarge', {
+          message: `The body inflates to more than ${maxBytes} bytes: send fewer items in a request.`
+        })
+      )
+    } else if (this.#inflated > INFLATE_RATIO_FLOOR_BYTES &&
+      this.#inflated > MAX_INFLATE_RATIO * this.receivedEncodedLength) {
+      callback(new ApiError('bodyTooLarge', {
+        message: `The body inflates to more than ${MAX_INFLATE_RATIO} times its size.`
+      }))
+    } else callback(null, chunk)
   }
 }
 
@@ -121,7 +135,11 @@ export function readContentEncoding (header: string | undefined): string | null 
 export function decompress (source: Readable, encoding: string | null, limits: InflateLimits): Readable {
   const { maxBytes, tooLarge } = limits
   const create = encoding === null ? () => new PassThrough() : DECODERS.get(encoding)
-  if (create === undefined) throw new ApiError('unsupportedMediaType', { message: `The content encoding is not supported: send ${ENCODINGS.join(', ')} or none.` })
+  if (create === undefined) {
+    throw new ApiError('unsupportedMediaType', {
+      message: `The content encoding is not supported: send ${ENCODINGS.join(', ')} or none.`
+    })
+  }
   const decoder = create()
   const body = new InflatedBody(limits)
 
@@ -139,7 +157,8 @@ export function decompress (source: Readable, encoding: string | null, limits: I
 
   source.on('data', count)
   source.once('error', stop)
-  decoder.once('error', () => stop(new ApiError('malformedBody', { message: `The body cannot be read as ${encoding}.` })))
+  decoder.once('error', () =>
+    stop(new ApiError('malformedBody', { message: `The body cannot be read as ${encoding}.` })))
   body.once('error', stop)
   source.pipe(decoder).pipe(body)
   return body

@@ -63,7 +63,10 @@ export function answerToClientError (error: Error & { code?: string }, socket: S
     return
   }
   const { statusCode, headers, body } = answer(BY_CODE[error.code ?? ''] ?? 'malformedRequest')
-  const lines = Object.entries({ ...headers, 'Content-Length': Buffer.byteLength(body) }).map(([name, value]) => `${name}: ${value}\r\n`)
+  const lines = Object.entries({
+    ...headers,
+    'Content-Length': Buffer.byteLength(body)
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
   socket.write(`HTTP/1.1 ${statusCode} ${STATUS_CODES[statusCode]}\r\n${lines.join('')}\r\n${body}`)
   // Not end(): a client that does not read must not keep the connection.
   socket.destroySoon()

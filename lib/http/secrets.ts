@@ -20,7 +20,11 @@ const MIN_SECRET_LENGTH = 6
 /** The forms in which a text may hold a secret: as it is, and as a URL, a header or JSON holds it. */
 function formsOf (secret: string): string[] {
   if (secret.length < MIN_SECRET_LENGTH) return []
-  return [...new Set([secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64'), JSON.stringify(secret).slice(1, -1)])]
+  return [
+    ...new Set([
+      secret, encodeURIComponent(secret), Buffer.from(secret).toString('base64'), JSON.stringify(secret).slice(1, -1)
+    ])
+  ]
 }
 
 /**

@@ -82,7 +82,9 @@ export class Intake {
     const collapsing = kind.collapse?.(parsed, context)
     if (collapsing !== undefined) await collapsing
     const prepared = this.#encode(kind, parsed, context, '')
-    if (context.idempotencyKey !== undefined || context.wait > 0) return await this.store([prepared], parsed.invalid, context, digest)
+    if (context.idempotencyKey !== undefined || context.wait > 0) {
+      return await this.store([prepared], parsed.invalid, context, digest)
+    }
     await this.#spool.append(prepared.append)
     prepared.stored()
     return { answer: toAnswer(context, prepared.items, parsed.invalid), delivered: false, replayed: false }

@@ -22,11 +22,19 @@ export function readJsonLines (text: string, parse: (line: string) => unknown): 
     const line = text.slice(start, end).trim()
     start = end + 1
     if (line === '') continue
-    if (documents.length === MAX_JSON_LINES) throw new ApiError('bodyTooLarge', { message: `The body has more than ${MAX_JSON_LINES} lines: send fewer in a request.` })
+    if (documents.length === MAX_JSON_LINES) {
+      throw new ApiError('bodyTooLarge', {
+        message: `The body has more than ${MAX_JSON_LINES} lines: send fewer in a request.`
+      })
+    }
     try {
       documents.push(parse(line))
     } catch {
-      if (++unreadable > MAX_UNREADABLE_LINES) throw new ApiError('malformedBody', { message: `More than ${MAX_UNREADABLE_LINES} lines of the body cannot be read as JSON.` })
+      if (++unreadable > MAX_UNREADABLE_LINES) {
+        throw new ApiError('malformedBody', {
+          message: `More than ${MAX_UNREADABLE_LINES} lines of the body cannot be read as JSON.`
+        })
+      }
       documents.push(UNREADABLE)
     }
   }

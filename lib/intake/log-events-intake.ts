@@ -69,14 +69,19 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
   /** Only log events whose metrics CloudWatch may extract have series. */
   collapse (parsed: ParsedItems<StoredLogEvent>, context: IntakeContext): void | Promise<void> {
     if (context.application.emf !== 'allow') return
-    const embedded = parsed.valid.flatMap(([, message], position) => findEmbeddedMetrics(message) === null ? [] : [position])
+    const embedded = parsed.valid.flatMap(([, message], position) => findEmbeddedMetrics(message) === null
+      ? []
+      : [position])
     if (embedded.length > 0) return this.#collapse(parsed, embedded, context)
   }
 
-  async #collapse (parsed: ParsedItems<StoredLogEvent>, embedded: readonly number[], context: IntakeContext): Promise<void> {
+  async #collapse (
+    parsed: ParsedItems<StoredLogEvent>, embedded: readonly number[], context: IntakeContext
+  ): Promise<void> {
     for (const position of embedded) {
       const [timestamp, message] = parsed.valid[position]!
-      const collapsed = await collapseEmbedded(message, (namespace, datums) => this.#options.collapse(context, namespace, datums))
+      const collapsed = await collapseEmbedded(message, (namespace, datums) =>
+        this.#options.collapse(context, namespace, datums))
       if (collapsed === message) continue
       parsed.valid[position] = [timestamp, collapsed]
       parsed.verbatim = null
@@ -84,7 +89,9 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
   }
 
   encode ({ valid, verbatim }: ParsedItems<StoredLogEvent>, receipt: ReceiptRef | undefined): SpoolRecord[] {
-    const record = verbatim === null || receipt !== undefined ? null : encodeVerbatimLogEvents(verbatim.body, valid, verbatim.receivedAt)
+    const record = verbatim === null || receipt !== undefined
+      ? null
+      : encodeVerbatimLogEvents(verbatim.body, valid, verbatim.receivedAt)
     return record === null ? encodeRecords(valid, countLogEvent, receipt) : [record]
   }
 

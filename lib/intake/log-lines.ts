@@ -20,7 +20,11 @@ type LogStreamRequest = LogEventsRequest & { bodyIndexes: number[] }
  * @throws ApiError when they carry two
  */
 function commonToken (documents: unknown[]): unknown {
-  const tokens = new Set(documents.flatMap(document => isObject(document) && document.accessToken !== undefined ? [document.accessToken] : []))
+  const tokens = new Set(
+    documents.flatMap(document => isObject(document) && document.accessToken !== undefined
+      ? [document.accessToken]
+      : [])
+  )
   if (tokens.size > 1) throw new ApiError('accessTokenInvalid')
   return tokens.values().next().value
 }
@@ -31,7 +35,11 @@ function commonToken (documents: unknown[]): unknown {
  */
 export function readLogLines (lines: unknown[], query: { logGroupName?: unknown, logStreamName?: unknown }): object {
   const { logGroupName, logStreamName } = query
-  if ((logGroupName === undefined) !== (logStreamName === undefined)) throw new ApiError('invalidRequest', { message: 'querystring must have both logGroupName and logStreamName, or neither.' })
+  if ((logGroupName === undefined) !== (logStreamName === undefined)) {
+    throw new ApiError('invalidRequest', {
+      message: 'querystring must have both logGroupName and logStreamName, or neither.'
+    })
+  }
   if (logGroupName !== undefined) return { logGroupName, logStreamName, lines }
   const accessToken = commonToken(lines)
   return accessToken === undefined ? { lines } : { accessToken, lines }
@@ -60,7 +68,9 @@ export class LogLinesIntake {
    */
   async accept ({ logGroupName, logStreamName, lines }: LogLines, context: IntakeContext): Promise<IntakeResult> {
     const { intake, logEvents } = this.#options
-    if (logGroupName !== undefined && logStreamName !== undefined) return await intake.accept(logEvents, { logGroupName, logStreamName, logEvents: lines }, context)
+    if (logGroupName !== undefined && logStreamName !== undefined) {
+      return await intake.accept(logEvents, { logGroupName, logStreamName, logEvents: lines }, context)
+    }
     const { requests, invalid } = this.#split(lines)
     if (invalid.total > 0) logEvents.refused(invalid.total, context)
     const digests = context.idempotencyKey === undefined
@@ -88,7 +98,9 @@ export class LogLinesIntake {
     const invalid = new RejectedItems()
     let index = 0
     for (let n = 0; n < documents.length; n++) {
-      const error = documents[n] === UNREADABLE ? 'cannot be read as JSON' : requestError(documents[n]) ?? sentAtError(documents[n] as LogEventsEnvelope)
+      const error = documents[n] === UNREADABLE
+        ? 'cannot be read as JSON'
+        : requestError(documents[n]) ?? sentAtError(documents[n] as LogEventsEnvelope)
       if (error !== null) {
         invalid.add(index++, 'invalid-item', `document ${n} ${error}.`)
         continue
@@ -97,7 +109,9 @@ export class LogLinesIntake {
       const key = canonicalJson(rest)
       const request = requests.get(key) ?? { ...rest, logEvents: [], bodyIndexes: [] }
       requests.set(key, request)
-      if (requests.size > MAX_LOG_STREAMS) throw new ApiError('invalidRequest', { message: `body must name at most ${MAX_LOG_STREAMS} log streams.` })
+      if (requests.size > MAX_LOG_STREAMS) {
+        throw new ApiError('invalidRequest', { message: `body must name at most ${MAX_LOG_STREAMS} log streams.` })
+      }
       for (const event of logEvents) {
         request.logEvents.push(event)
         request.bodyIndexes.push(index++)
@@ -132,7 +146,9 @@ export class LogLinesIntake {
 
 /** The rule that `sentAt` breaks, checked before it is compared with other documents', as it may be any JSON. */
 function sentAtError ({ sentAt }: LogEventsEnvelope): string | null {
-  return sentAt === undefined || typeof sentAt === 'number' || typeof sentAt === 'string' ? null : 'is wrong at sentAt: expected a number or a string'
+  return sentAt === undefined || typeof sentAt === 'number' || typeof sentAt === 'string'
+    ? null
+    : 'is wrong at sentAt: expected a number or a string'
 }
 
 /** The log events of each log stream together, whatever the clocks of their documents said. */

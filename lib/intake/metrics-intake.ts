@@ -46,7 +46,13 @@ export class MetricsIntake implements ItemIntake<MetricEnvelope, StoredDatum> {
     const { bodyText } = context
     // A token is never stored.
     const isVerbatim = bodyText !== null && receivedAt !== null && accessToken === undefined && invalid.total === 0
-    return { destination: Namespace, valid, indexes, invalid, verbatim: isVerbatim ? { body: bodyText, receivedAt } : null }
+    return {
+      destination: Namespace,
+      valid,
+      indexes,
+      invalid,
+      verbatim: isVerbatim ? { body: bodyText, receivedAt } : null
+    }
   }
 
   collapse (parsed: ParsedItems<StoredDatum>, context: IntakeContext): void | Promise<void> {
@@ -61,7 +67,9 @@ export class MetricsIntake implements ItemIntake<MetricEnvelope, StoredDatum> {
   }
 
   encode ({ valid, verbatim }: ParsedItems<StoredDatum>, receipt: ReceiptRef | undefined): SpoolRecord[] {
-    const record = verbatim === null || receipt !== undefined ? null : encodeVerbatimDatums(verbatim.body, valid.length, verbatim.receivedAt)
+    const record = verbatim === null || receipt !== undefined
+      ? null
+      : encodeVerbatimDatums(verbatim.body, valid.length, verbatim.receivedAt)
     return record === null ? encodeRecords(valid, writeDatum, receipt) : [record]
   }
 

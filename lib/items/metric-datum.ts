@@ -6,7 +6,9 @@ import { isObject, unknownField } from '../guards.js'
 import { textError } from './names.js'
 import { daysOrHours, readMetricTimestamp } from './timestamp.js'
 
-const DATUM_FIELDS = new Set(['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution'])
+const DATUM_FIELDS = new Set(
+  ['MetricName', 'Dimensions', 'Timestamp', 'Value', 'Values', 'Counts', 'StatisticValues', 'Unit', 'StorageResolution']
+)
 const DIMENSION_FIELDS = new Set(['Name', 'Value'])
 const STATISTIC_FIELDS = new Set(['SampleCount', 'Sum', 'Minimum', 'Maximum'])
 const KNOWN_UNITS: ReadonlySet<unknown> = new Set(UNITS)
@@ -38,13 +40,17 @@ function valueError (value: unknown): string | null {
 
 function checkValue (value: unknown, path: string, field: string, index?: number): void {
   const error = valueError(value)
-  if (error !== null) throw new InvalidItem('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${error}.`)
+  if (error !== null) {
+    throw new InvalidItem('invalid-value', `${path}${field}${index === undefined ? '' : `[${index}]`} ${error}.`)
+  }
 }
 
 /** @throws InvalidItem invalid-dimension */
 export function checkDimensions (dimensions: unknown, path: string, field = '.Dimensions'): void {
   if (!Array.isArray(dimensions)) throw new InvalidItem('invalid-dimension', `${path}${field} must be an array.`)
-  if (dimensions.length > LIMIT.MAX_DIMENSIONS) throw new InvalidItem('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
+  if (dimensions.length > LIMIT.MAX_DIMENSIONS) {
+    throw new InvalidItem('invalid-dimension', `${path}${field} must have at most ${LIMIT.MAX_DIMENSIONS} entries.`)
+  }
   for (let i = 0; i < dimensions.length; i++) {
     const error = dimensionError(dimensions[i]) ?? repetitionError(dimensions, i)
     if (error !== null) throw new InvalidItem('invalid-dimension', `${path}${field}[${i}]${error}.`)
@@ -81,7 +87,9 @@ function checkValues (values: unknown, counts: unknown, path: string): void {
   }
   for (let i = 0; i < values.length; i++) checkValue(values[i], path, '.Values', i)
   if (counts === undefined) return
-  if (!Array.isArray(counts) || counts.length !== values.length) throw new InvalidItem('invalid-value', `${path}.Counts must be an array as long as Values.`)
+  if (!Array.isArray(counts) || counts.length !== values.length) {
+    throw new InvalidItem('invalid-value', `${path}.Counts must be an array as long as Values.`)
+  }
   for (let i = 0; i < counts.length; i++) {
     checkValue(counts[i], path, '.Counts', i)
     if (counts[i] < 0) throw new InvalidItem('invalid-value', `${path}.Counts[${i}] must not be negative.`)
@@ -91,17 +99,27 @@ function checkValues (values: unknown, counts: unknown, path: string): void {
 function checkStatistics (statistics: unknown, path: string): void {
   if (!isObject(statistics)) throw new InvalidItem('invalid-value', `${path}.StatisticValues must be an object.`)
   const unknown = unknownField(statistics, STATISTIC_FIELDS)
-  if (unknown !== undefined) throw new InvalidItem('invalid-item', `${path}.StatisticValues has the unknown field "${unknown}".`)
+  if (unknown !== undefined) {
+    throw new InvalidItem('invalid-item', `${path}.StatisticValues has the unknown field "${unknown}".`)
+  }
   for (const field of STATISTIC_FIELDS) checkValue(statistics[field], path, `.StatisticValues.${field}`)
-  if ((statistics.SampleCount as number) <= 0) throw new InvalidItem('invalid-value', `${path}.StatisticValues.SampleCount must be above 0.`)
-  if ((statistics.Minimum as number) > (statistics.Maximum as number)) throw new InvalidItem('invalid-value', `${path}.StatisticValues.Minimum must not be above Maximum.`)
+  if ((statistics.SampleCount as number) <= 0) {
+    throw new InvalidItem('invalid-value', `${path}.StatisticValues.SampleCount must be above 0.`)
+  }
+  if ((statistics.Minimum as number) > (statistics.Maximum as number)) {
+    throw new InvalidItem('invalid-value', `${path}.StatisticValues.Minimum must not be above Maximum.`)
+  }
 }
 
 function checkMeasurement (datum: Record<string, unknown>, path: string): void {
   const { Value, Values, Counts, StatisticValues } = datum
   const given = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
-  if (given !== 1) throw new InvalidItem('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
-  if (Counts !== undefined && Values === undefined) throw new InvalidItem('invalid-value', `${path}.Counts must come with Values.`)
+  if (given !== 1) {
+    throw new InvalidItem('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
+  }
+  if (Counts !== undefined && Values === undefined) {
+    throw new InvalidItem('invalid-value', `${path}.Counts must come with Values.`)
+  }
   if (Value !== undefined) checkValue(Value, path, '.Value')
   else if (Values !== undefined) checkValues(Values, Counts, path)
   else checkStatistics(StatisticValues, path)
@@ -110,9 +128,19 @@ function checkMeasurement (datum: Record<string, unknown>, path: string): void {
 function readTimestamp (value: unknown, path: string, now: UnixMs): UnixMs {
   if (value === undefined) return now
   const timestamp = readMetricTimestamp(value)
-  if (timestamp === null) throw new InvalidItem('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
-  if (timestamp < now - LIMIT.MAX_AGE_MS) throw new InvalidItem('too-old', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`)
-  if (timestamp > now + LIMIT.MAX_FUTURE_MS) throw new InvalidItem('too-new', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`)
+  if (timestamp === null) {
+    throw new InvalidItem('invalid-timestamp', `${path}.Timestamp must be ISO 8601 or Unix seconds.`)
+  }
+  if (timestamp < now - LIMIT.MAX_AGE_MS) {
+    throw new InvalidItem(
+      'too-old', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_AGE_MS)} in the past.`
+    )
+  }
+  if (timestamp > now + LIMIT.MAX_FUTURE_MS) {
+    throw new InvalidItem(
+      'too-new', `${path}.Timestamp must not be more than ${daysOrHours(LIMIT.MAX_FUTURE_MS)} in the future.`
+    )
+  }
   return timestamp
 }
 
@@ -135,8 +163,14 @@ export function readDatumAt (path: string, datum: unknown, now: UnixMs): StoredD
   checkMetricName(datum.MetricName, path)
   if (datum.Dimensions !== undefined) checkDimensions(datum.Dimensions, path)
   checkMeasurement(datum, path)
-  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) throw new InvalidItem('invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`)
-  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) throw new InvalidItem('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
+  if (datum.Unit !== undefined && !KNOWN_UNITS.has(datum.Unit)) {
+    throw new InvalidItem(
+      'invalid-unit', `${path}.Unit must be one of CloudWatch's units, for example Milliseconds or Count.`
+    )
+  }
+  if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) {
+    throw new InvalidItem('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
+  }
   // Not spread into a new object: a hidden class for each data point would cost more than all checks.
   datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
   return datum as StoredDatum

@@ -23,7 +23,9 @@ export function logGroupNameError (name: string): string | null {
   if (name.length === 0) return 'must not be empty'
   if (name.length > LOG_GROUP_NAME.MAX_LENGTH) return `must have at most ${LOG_GROUP_NAME.MAX_LENGTH} characters`
   if (!GROUP_NAME.test(name)) return 'must be made of letters, digits and . - _ / #'
-  if (name.startsWith(LOG_GROUP_NAME.RESERVED_PREFIX)) return `must not start with "${LOG_GROUP_NAME.RESERVED_PREFIX}", which is AWS's own`
+  if (name.startsWith(LOG_GROUP_NAME.RESERVED_PREFIX)) {
+    return `must not start with "${LOG_GROUP_NAME.RESERVED_PREFIX}", which is AWS's own`
+  }
   return null
 }
 

@@ -7,7 +7,9 @@ const SECONDS_BELOW = 1e11
 
 /** Reads ISO 8601 or Unix seconds; a number above 1e11 is read as milliseconds. Null: neither. */
 export function readMetricTimestamp (value: unknown): UnixMs | null {
-  if (typeof value === 'number') return Number.isFinite(value) ? Math.round(value > SECONDS_BELOW ? value : value * 1000) : null
+  if (typeof value === 'number') {
+    return Number.isFinite(value) ? Math.round(value > SECONDS_BELOW ? value : value * 1000) : null
+  }
   if (typeof value !== 'string' || !ISO_8601.test(value)) return null
   const milliseconds = Date.parse(value)
   return Number.isNaN(milliseconds) ? null : milliseconds

@@ -28,12 +28,18 @@ export class UnreadableLineError extends Error {
 }
 
 /** Keys of the JSON formats that the console of API Gateway offers, which count when the others are absent. */
-const OTHER_NAMES = { sourceIp: 'ip', path: 'resourcePath', principalId: 'user' } as const satisfies Partial<Record<AccessLogKey, string>>
+const OTHER_NAMES = {
+  sourceIp: 'ip',
+  path: 'resourcePath',
+  principalId: 'user'
+} as const satisfies Partial<Record<AccessLogKey, string>>
 /** A broken line without these values cannot be metered. */
 const VITAL_KEYS: readonly AccessLogKey[] = ['extendedRequestId', 'status']
 const CLIENT_KEYS = ['clientId', 'principalId', OTHER_NAMES.principalId]
 const CALLERS_KEYS = ['path', 'userAgent']
-const AWS_KEYS: ReadonlySet<string> = new Set([...ACCESS_LOG_KEYS, ...Object.values(OTHER_NAMES)].filter(key => !CALLERS_KEYS.includes(key)))
+const AWS_KEYS: ReadonlySet<string> = new Set(
+  [...ACCESS_LOG_KEYS, ...Object.values(OTHER_NAMES)].filter(key => !CALLERS_KEYS.includes(key))
+)
 
 const PAIR = /\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*(?:("[^"\\]*(?:\\.[^"\\]*)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|-))\s*(?:,|(\}\s*$))/y
 /** The beginning of a pair whose value has a quote in it that is not escaped. */
@@ -55,8 +61,12 @@ export function readAccessLog (line: string): AccessLogLine {
   if (parsed === null) scanned = scan(line, pairAt)
   const { values, sure, isWhole } = scanned
   const breaksOff = parsed === null && !isWhole
-  if (breaksOff && VITAL_KEYS.some(key => values.get(key) === undefined)) throw new UnreadableLineError('the line is not a JSON object')
-  if (breaksOff && !CLIENT_KEYS.some(key => values.has(key))) throw new UnreadableLineError('the line breaks off before the id of the client')
+  if (breaksOff && VITAL_KEYS.some(key => values.get(key) === undefined)) {
+    throw new UnreadableLineError('the line is not a JSON object')
+  }
+  if (breaksOff && !CLIENT_KEYS.some(key => values.has(key))) {
+    throw new UnreadableLineError('the line breaks off before the id of the client')
+  }
   const valueOf = (key: string): string | undefined => values.has(key) ? values.get(key) : asText(parsed?.[key])
   const log: AccessLog = {}
   const empty = new Set<AccessLogKey>()
@@ -124,7 +134,13 @@ function wholePairAt (line: string, at: number): Pair | null {
   const pair = PAIR.exec(line)
   if (pair === null) return null
   const [, key, quoted, bare, end] = pair as unknown as [string, string, string?, string?, string?]
-  return { key, value: quoted === undefined ? asText(bare) : unquote(quoted), isBroken: false, isLast: end !== undefined, end: PAIR.lastIndex }
+  return {
+    key,
+    value: quoted === undefined ? asText(bare) : unquote(quoted),
+    isBroken: false,
+    isLast: end !== undefined,
+    end: PAIR.lastIndex
+  }
 }
 
 function pairAt (line: string, at: number): Pair | null {
@@ -138,7 +154,13 @@ function brokenPairAt (line: string, at: number): Pair | null {
   BROKEN_END.lastIndex = valueAt
   const end = BROKEN_END.exec(line)
   if (end === null) return null
-  return { key: broken?.[1] ?? null, value: line.slice(valueAt, end.index), isBroken: true, isLast: end[1] !== undefined, end: BROKEN_END.lastIndex }
+  return {
+    key: broken?.[1] ?? null,
+    value: line.slice(valueAt, end.index),
+    isBroken: true,
+    isLast: end[1] !== undefined,
+    end: BROKEN_END.lastIndex
+  }
 }
 
 function unquote (quoted: string): string {

@@ -30,7 +30,9 @@ export function fixedKey (key: string): ApiKey {
 
 /** @throws ApiKeyError, which does not show the key */
 function requireSendable (key: string): string {
-  if (!SENDABLE.test(key)) throw new ApiKeyError('the key of the metering platform must be printable ASCII, without line breaks')
+  if (!SENDABLE.test(key)) {
+    throw new ApiKeyError('the key of the metering platform must be printable ASCII, without line breaks')
+  }
   return key
 }
 

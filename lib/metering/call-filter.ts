@@ -18,13 +18,23 @@ export interface SkippedCalls {
 }
 
 /** Tells that every line was skipped, as happens when a log format lacks keys; null when a line was not skipped. */
-export function allSkipped ({ calls, duplicates, skipped, unreadable }: { calls: unknown[], duplicates: number, skipped: Partial<Record<SkipReason, number>>, unreadable: unknown[] }): SkippedCalls | null {
-  const counts = Object.fromEntries(Object.entries(skipped).filter(([, count]) => count > 0)) as Partial<Record<SkipReason, number>>
+export function allSkipped (
+  { calls, duplicates, skipped, unreadable }: {
+    calls: unknown[]
+    duplicates: number
+    skipped: Partial<Record<SkipReason, number>>
+    unreadable: unknown[]
+  }
+): SkippedCalls | null {
+  const counts = Object.fromEntries(Object.entries(skipped).filter(([, count]) =>
+    count > 0)) as Partial<Record<SkipReason, number>>
   if (calls.length + duplicates + unreadable.length > 0 || Object.keys(counts).length === 0) return null
   return {
     message: 'every line was skipped, and nothing is metered',
     skipped: counts,
-    ...(counts.anonymous !== undefined && { hint: 'no line has a clientId or principalId: is it in the log format, and does the authorizer set it?' })
+    ...(counts.anonymous !== undefined && {
+      hint: 'no line has a clientId or principalId: is it in the log format, and does the authorizer set it?'
+    })
   }
 }
 
@@ -53,7 +63,8 @@ export function createCallFilter (options: CallFilterOptions = {}): CallFilter {
     if (turnedAway && options.turnedAway !== true) return 'turned-away'
     if (application === undefined && options.anonymous !== true) return 'anonymous'
     const code = String(responseCode)
-    const excluded = methods.has(method) || paths.some(path => url.startsWith(path)) || statuses.has(code) || statuses.has(`${code[0]!}xx`)
+    const excluded = methods.has(method) || paths.some(path => url.startsWith(path)) || statuses.has(code) ||
+      statuses.has(`${code[0]!}xx`)
     return excluded ? 'excluded' : null
   }
 }

@@ -12,10 +12,15 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
   send (options: { abortSignal: AbortSignal }): Promise<Output>
 }
 
-export const LEASE_RAN_OUT: Failure = { class: 'unavailable', message: 'the lease ran out while this process stood still' }
+export const LEASE_RAN_OUT: Failure = {
+  class: 'unavailable',
+  message: 'the lease ran out while this process stood still'
+}
 
 /** One call: waits for the rate limiter, makes sure of the lease, sends, classifies, reports. Never throws. */
-export async function callApi<Output> (call: ApiCall<Output>, rateLimiter: RateLimiter, context: CallContext): Promise<ApiAnswer<Output>> {
+export async function callApi<Output> (
+  call: ApiCall<Output>, rateLimiter: RateLimiter, context: CallContext
+): Promise<ApiAnswer<Output>> {
   try {
     await rateLimiter.acquire(context.signal)
   } catch (error) {

@@ -21,7 +21,9 @@ export interface BatchCalls<Batch> {
  * taken is never sent again. Any other failure ends the delivery.
  * @returns the failure that ended it, null when every item has met its outcome
  */
-export async function deliverBatches<Batch> (batches: Batch[], calls: BatchCalls<Batch>, context: DeliverContext): Promise<Failure | null> {
+export async function deliverBatches<Batch> (
+  batches: Batch[], calls: BatchCalls<Batch>, context: DeliverContext
+): Promise<Failure | null> {
   const waiting = [...batches].reverse()
   let refusals = 0
   for (let batch = waiting.pop(); batch !== undefined; batch = waiting.pop()) {

@@ -1,6 +1,8 @@
 import type { DeadLetterReason, RejectionReason } from '../../../schemas/reasons.js'
 import type { ReceiptUpdate } from '../receipts.js'
-import { CorruptRecordError, UnknownVersionError, decodeRecord, encodeRecords, type ReceiptRef } from '../../spool/record.js'
+import {
+  CorruptRecordError, UnknownVersionError, decodeRecord, encodeRecords, type ReceiptRef
+} from '../../spool/record.js'
 import type { Lease, LeasedRecord, NewDeadLetter, SpoolRecord, UnreadRecord } from '../../spool/spool.js'
 import type { Delivery, DeliveryFailure } from './sink.js'
 import { forEachYielding } from './yielding.js'
@@ -78,7 +80,9 @@ export class LeaseItems<Item> {
   #decode (stored: LeasedRecord): void {
     try {
       const { items, receipt } = decodeRecord<Item>(stored)
-      if (!items.every(item => this.#reader.isItem(item))) throw new CorruptRecordError('stored record holds a value that is no item of its kind')
+      if (!items.every(item => this.#reader.isItem(item))) {
+        throw new CorruptRecordError('stored record holds a value that is no item of its kind')
+      }
       const { first } = this.#add(stored, receipt)
       for (let i = 0; i < items.length; i++) this.#reader.add(items[i]!, first + i)
     } catch (error) {

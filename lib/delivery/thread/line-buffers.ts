@@ -10,7 +10,9 @@ export class LineBuffers {
   /** Nobody else has the buffer until it is given back; it still holds the bytes of the last lease. */
   take (bytes: number): SharedArrayBuffer {
     const last = this.#free.pop()
-    return last !== undefined && last.byteLength >= bytes ? last : new SharedArrayBuffer(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES)
+    return last !== undefined && last.byteLength >= bytes
+      ? last
+      : new SharedArrayBuffer(Math.ceil(bytes / STEP_BYTES) * STEP_BYTES)
   }
 
   give (buffer: SharedArrayBuffer): void {

@@ -67,7 +67,11 @@ export function unpackRecords ({ lines, sizes }: Pick<PackedLease, 'lines' | 'si
   let start = 0
   for (let number = 0; number < sizes.length; number += NUMBERS_PER_RECORD) {
     const end = sizes[number + 3]!
-    records.push(new StoredLine(text, start, end, { items: sizes[number]!, bytes: sizes[number + 1]!, appendedAt: sizes[number + 2]! }))
+    records.push(new StoredLine(text, start, end, {
+      items: sizes[number]!,
+      bytes: sizes[number + 1]!,
+      appendedAt: sizes[number + 2]!
+    }))
     start = end
   }
   return records

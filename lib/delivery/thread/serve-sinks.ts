@@ -37,9 +37,12 @@ class SinkServer<Api extends string> {
   #outbox: FromSinks[] = []
   #next = 0
 
-  constructor (apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void) {
+  constructor (
+    apis: readonly Api[], createSinks: (options: ServedOptions<Api>) => Sink[], send: (messages: FromSinks[]) => void
+  ) {
     this.#send = send
-    const rateLimiters = Object.fromEntries(apis.map(api => [api, this.#rateLimiter(api)])) as unknown as Record<Api, RateLimiter>
+    const rateLimiters = Object.fromEntries(apis.map(api =>
+      [api, this.#rateLimiter(api)])) as unknown as Record<Api, RateLimiter>
     const sinks = createSinks({
       rateLimiters,
       retentionDaysFor: group => this.#find(underWay => underWay.group === group)?.[1].retentionDays,
@@ -73,7 +76,14 @@ class SinkServer<Api extends string> {
     }
     try {
       const records = unpackRecords(lease)
-      const outcome = await this.#sinks.get(kind)!.deliver({ id, kind, destination, attempt, records, ...(application === undefined ? {} : { application }) }, context)
+      const outcome = await this.#sinks.get(kind)!.deliver({
+        id,
+        kind,
+        destination,
+        attempt,
+        records,
+        ...(application === undefined ? {} : { application })
+      }, context)
       const untouched = isUntouched(outcome, records)
       if (untouched) outcome.settlement.remainder = []
       this.#post({ type: 'delivered', delivery, outcome, untouched })

@@ -85,7 +85,9 @@ export class SinkThread {
         this.#underWay.set(delivery, { lease, context, over: over.signal, end: resolve, fail: reject })
         const { id, kind, destination, application, attempt } = lease
         const mayCreate = kind !== 'logs' || application === undefined || this.#options.mayCreateFor(application)
-        const retentionDays = kind === 'logs' ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':'))) : undefined
+        const retentionDays = kind === 'logs'
+          ? this.#options.retentionDaysFor(destination.slice(0, destination.indexOf(':')))
+          : undefined
         const packed = packRecords(lease.records, bytes => this.#buffers.take(bytes))
         buffer = packed.lines.buffer
         const packedLease = { id, kind, destination, application, attempt, ...packed }
@@ -109,10 +111,15 @@ export class SinkThread {
     const { module, data, concurrency, log } = this.#options
     const worker = new Worker(module, {
       workerData: data,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB, maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency }
+      resourceLimits: {
+        maxYoungGenerationSizeMb: YOUNG_MIB,
+        maxOldGenerationSizeMb: BASE_MIB + DELIVERY_MIB * concurrency
+      }
     })
     worker.on('message', (messages: FromSinks[]) => { for (const message of messages) this.#receive(worker, message) })
-    worker.on('error', (error: Error) => { log.error({ err: error }, 'the thread that delivers has failed, another takes its place') })
+    worker.on('error', (error: Error) => {
+      log.error({ err: error }, 'the thread that delivers has failed, another takes its place')
+    })
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null
       for (const { lease, end } of this.#underWay.values()) end(nothingDelivered(lease))
@@ -134,7 +141,8 @@ export class SinkThread {
     if (underWay === undefined) return
     const { lease, context, over, end, fail } = underWay
     const answer = (question: number, held: boolean): void => this.#post(worker, { type: 'answer', question, held })
-    const extend = (question: number): Promise<void> => context.extend().then(held => answer(question, held), () => answer(question, false))
+    const extend = (question: number): Promise<void> =>
+      context.extend().then(held => answer(question, held), () => answer(question, false))
     switch (message.type) {
       case 'call':
         context.onCall(message.call)

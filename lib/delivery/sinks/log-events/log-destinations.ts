@@ -1,4 +1,6 @@
-import { CreateLogGroupCommand, CreateLogStreamCommand, PutRetentionPolicyCommand, type CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
+import {
+  CreateLogGroupCommand, CreateLogStreamCommand, PutRetentionPolicyCommand, type CloudWatchLogsClient
+} from '@aws-sdk/client-cloudwatch-logs'
 import type { Failure, FailureClass } from '../../../resilience/failure.js'
 import { LOG_DESTINATION_TPS } from '../../../../schemas/aws-limits.js'
 import type { RateLimiter } from '../../../resilience/rate-limiter.js'
@@ -47,11 +49,19 @@ export class LogDestinations {
    */
   async create (group: string, stream: string, application: string, context: DeliverContext): Promise<Failure | null> {
     if (this.#options.mayCreateFor?.(application) === false) {
-      return { class: 'throttle', message: 'its application has had the log streams of the day', retryAfterMs: LIMIT_RETRY_MS }
+      return {
+        class: 'throttle',
+        message: 'its application has had the log streams of the day',
+        retryAfterMs: LIMIT_RETRY_MS
+      }
     }
     if (!this.#lane.hasRoom(application)) {
       const waiting = this.#lane.waiting(application)
-      return { class: 'throttle', message: 'other log streams are made first', retryAfterMs: Math.ceil((waiting + 1) * MS_PER_CREATION) }
+      return {
+        class: 'throttle',
+        message: 'other log streams are made first',
+        retryAfterMs: Math.ceil((waiting + 1) * MS_PER_CREATION)
+      }
     }
     context.standAside(true)
     try {
@@ -63,7 +73,8 @@ export class LogDestinations {
 
   /** The stream first: in a group that exists, which is the rule, that is one call and one permission. */
   async #create (group: string, stream: string, context: DeliverContext): Promise<Failure | null> {
-    const createStream = (): Promise<Failure | null> => this.#once(`${group}:${stream}`, () => this.#createStream(group, stream, context))
+    const createStream = (): Promise<Failure | null> =>
+      this.#once(`${group}:${stream}`, () => this.#createStream(group, stream, context))
     const failure = await createStream()
     if (failure?.class !== 'missing') return failure
     return await this.#once(group, () => this.#createGroup(group, context)) ?? await createStream()
@@ -89,14 +100,26 @@ export class LogDestinations {
     let failure: Failure | null = null
     for (let attempt = 0; attempt < RETENTION_ATTEMPTS; attempt++) {
       failure = await this.#call('PutRetentionPolicy', group, context, options =>
-        this.#options.logs.send(new PutRetentionPolicyCommand({ logGroupName: group, retentionInDays: retentionDays }), options))
+        this.#options.logs.send(new PutRetentionPolicyCommand({
+          logGroupName: group,
+          retentionInDays: retentionDays
+        }), options))
       if (failure === null || !PASSING.has(failure.class)) break
     }
     return failure
   }
 
-  async #call (api: Api, destination: string, context: DeliverContext, send: (options: { abortSignal: AbortSignal }) => Promise<unknown>): Promise<Failure | null> {
-    const { failure } = await callApi({ api, destination, items: 0, fill: 0, send }, this.#options.rateLimiters[api], context)
+  async #call (
+    api: Api, destination: string, context: DeliverContext,
+    send: (options: { abortSignal: AbortSignal }) => Promise<unknown>
+  ): Promise<Failure | null> {
+    const { failure } = await callApi({
+      api,
+      destination,
+      items: 0,
+      fill: 0,
+      send
+    }, this.#options.rateLimiters[api], context)
     return failure
   }
 

@@ -49,7 +49,9 @@ export function createLogEventsSink (options: LogEventsSinkOptions): Sink {
           send: options => logs.send(command, options)
         }, rateLimiters.PutLogEvents, context)
         if (failure === null) {
-          settleTaken(items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context)
+          settleTaken(
+            items, batch, output.rejectedLogEventsInfo, output.$metadata.requestId, lease.destination, context
+          )
           return null
         }
         if (failure.class !== 'already-accepted') return failure

@@ -93,7 +93,9 @@ export class LogRecordScanner {
    * @param target has room for the line and ADDED_BYTES for each event
    * @returns false when the record has to be decoded; the events found and written so far do not count then
    */
-  scan ({ text, start, end, items }: Pick<StoredLine, 'text' | 'start' | 'end' | 'items'>, target: Uint8Array, at: number): boolean {
+  scan (
+    { text, start, end, items }: Pick<StoredLine, 'text' | 'start' | 'end' | 'items'>, target: Uint8Array, at: number
+  ): boolean {
     this.#text = text
     this.#at = start
     this.#end = end
@@ -109,7 +111,10 @@ export class LogRecordScanner {
     if (!this.#readsByte(ARRAY)) return false
     do {
       if (this.#events === items) return false
-      if (!this.#readsByte(ARRAY) || !this.#readsTime(this.#time) || !this.#readsByte(COMMA) || !this.#copiesMessage() || !this.#readsByte(END_OF_ARRAY)) return false
+      if (!this.#readsByte(ARRAY) || !this.#readsTime(this.#time) || !this.#readsByte(COMMA) ||
+        !this.#copiesMessage() || !this.#readsByte(END_OF_ARRAY)) {
+        return false
+      }
       this.#endEvent(this.#time)
     } while (this.#readsByte(COMMA))
     return this.#readsByte(END_OF_ARRAY)
@@ -219,7 +224,9 @@ export class LogRecordScanner {
   /** UTF-8 bytes of the character that an escape of six characters stands for; 0 for half a surrogate pair. */
   #unicodeBytes (at: number): number {
     let code = 0
-    for (let i = at + SHORT_ESCAPE_LENGTH; i < at + UNICODE_ESCAPE_LENGTH; i++) code = code * 16 + DIGIT[this.#text[i]!]! - 1
+    for (let i = at + SHORT_ESCAPE_LENGTH; i < at + UNICODE_ESCAPE_LENGTH; i++) {
+      code = code * 16 + DIGIT[this.#text[i]!]! - 1
+    }
     if (code < 0x80) return 1
     if (code < 0x800) return 2
     return code >= 0xd800 && code <= 0xdfff ? 0 : 3
@@ -269,7 +276,9 @@ export class LogRecordScanner {
   }
 
   #skipSpace (): void {
-    for (let byte = this.#text[this.#at]; byte === SPACE || byte === TAB || byte === RETURN; byte = this.#text[this.#at]) this.#at++
+    for (let byte = this.#text[this.#at]; byte === SPACE || byte === TAB || byte === RETURN; byte = this.#text[this.#at]) {
+      this.#at++
+    }
   }
 
   /** All of these bytes, or none. */

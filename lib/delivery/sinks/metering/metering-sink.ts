@@ -45,7 +45,11 @@ export function createMeteringSink (options: MeteringSinkOptions): Sink {
     kind: 'metering',
     async deliver (lease, context) {
       const stored: StoredMetering[] = []
-      const items = await LeaseItems.open<StoredMetering>(lease, { isItem: isStoredMetering, count: countMetering, add: item => { stored.push(item) } })
+      const items = await LeaseItems.open<StoredMetering>(lease, {
+        isItem: isStoredMetering,
+        count: countMetering,
+        add: item => { stored.push(item) }
+      })
       const delivery = new MeteringDelivery(options, stored, items, lease.destination, context)
       return items.close(await delivery.run())
     }
@@ -64,7 +68,10 @@ class MeteringDelivery {
   /** The failure that has ended the delivery; calls under way are finished. */
   #failure: Failure | null = null
 
-  constructor (options: MeteringSinkOptions, stored: StoredMetering[], items: LeaseItems<StoredMetering>, destination: string, context: DeliverContext) {
+  constructor (
+    options: MeteringSinkOptions, stored: StoredMetering[], items: LeaseItems<StoredMetering>, destination: string,
+    context: DeliverContext
+  ) {
     this.#options = options
     this.#stored = stored
     this.#items = items
@@ -76,7 +83,9 @@ class MeteringDelivery {
     const waiting = await this.#withoutDelivered(this.#byId())
     const work = async (): Promise<void> => {
       for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-        if (this.#context.signal.aborted) this.#failure ??= { class: 'unavailable', message: 'this process is about to stop' }
+        if (this.#context.signal.aborted) {
+          this.#failure ??= { class: 'unavailable', message: 'this process is about to stop' }
+        }
         if (!await this.#context.extend()) this.#failure ??= LEASE_RAN_OUT
         if (this.#failure !== null) return
         await this.#send(next)
@@ -113,7 +122,14 @@ class MeteringDelivery {
     const { client, api, delivered, onMemoryError } = this.#options
     const startedAt = monotonicNow()
     const failure = await client.post(call, this.#context.signal)
-    this.#context.onCall({ api, destination: this.#destination, items: 1, fill: 1, durationMs: monotonicNow() - startedAt, failure: failure?.class ?? null })
+    this.#context.onCall({
+      api,
+      destination: this.#destination,
+      items: 1,
+      fill: 1,
+      durationMs: monotonicNow() - startedAt,
+      failure: failure?.class ?? null
+    })
     if (failure === null) {
       await delivered.add([call.id]).catch(onMemoryError)
       this.#items.deliver(indexes, undefined)

@@ -89,7 +89,9 @@ function bucketOf ({ Timestamp, StorageResolution = LIMIT.DEFAULT_STORAGE_RESOLU
 }
 
 function sorted (dimensions: Dimensions): Dimensions {
-  return dimensions.length < 2 ? dimensions : [...dimensions].sort((a, b) => compare(a.Name, b.Name) || compare(a.Value, b.Value))
+  return dimensions.length < 2
+    ? dimensions
+    : [...dimensions].sort((a, b) => compare(a.Name, b.Name) || compare(a.Value, b.Value))
 }
 
 function compare (a: string, b: string): number {

@@ -19,7 +19,9 @@ export function metricBatch<Datum extends Measured> (namespace: string, datums: 
 }
 
 /** Fills calls to the limits of PutMetricData, keeping the order. */
-export function cutMetricBatches<Datum extends Measured> (namespace: string, datums: Datum[]): Array<MetricBatch<Datum>> {
+export function cutMetricBatches<Datum extends Measured> (
+  namespace: string, datums: Datum[]
+): Array<MetricBatch<Datum>> {
   const envelope = envelopeBytes(namespace)
   const batches: Array<MetricBatch<Datum>> = []
   let last: MetricBatch<Datum> | undefined

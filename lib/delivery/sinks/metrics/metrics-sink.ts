@@ -32,7 +32,11 @@ export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptio
     async deliver (lease, context) {
       const namespace = lease.destination
       const aggregator = new Aggregator<number>()
-      const items = await LeaseItems.open<StoredDatum>(lease, { isItem: isStoredDatum, count: countDatum, add: (datum, index) => aggregator.add(datum, index) })
+      const items = await LeaseItems.open<StoredDatum>(lease, {
+        isItem: isStoredDatum,
+        count: countDatum,
+        add: (datum, index) => aggregator.add(datum, index)
+      })
       const failure = await deliverBatches<Batch>(cutMetricBatches(namespace, aggregator.merged()), {
         async put (batch) {
           const { output, failure } = await callApi({
@@ -40,14 +44,20 @@ export function createMetricsSink ({ cloudwatch, rateLimiter }: MetricsSinkOptio
             destination: namespace,
             items: batch.datums.reduce((sum, { sources }) => sum + sources.length, 0),
             fill: Math.max(batch.datums.length / LIMIT.MAX_DATUMS, batch.bytes / LIMIT.MAX_BYTES),
-            send: options => cloudwatch.send(new PutMetricDataCommand({ Namespace: namespace, MetricData: batch.datums.map(forSdk) }), options)
+            send: options =>
+              cloudwatch.send(new PutMetricDataCommand({
+                Namespace: namespace,
+                MetricData: batch.datums.map(forSdk)
+              }), options)
           }, rateLimiter, context)
           if (failure === null) {
             for (const { sources } of batch.datums) items.deliver(sources, output.$metadata.requestId)
           }
           return failure
         },
-        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!, items))?.map(part => metricBatch(namespace, part)) ?? null,
+        split: ({ datums }) => (halves(datums) ?? unmerge(datums[0]!, items))?.map(part =>
+          metricBatch(namespace, part)) ??
+          null,
         refuse: ({ datums }, message) => items.refuse(datums[0]!.sources[0]!, message)
       }, context)
       return items.close(failure)
