@@ -4,6 +4,7 @@ import fp from 'fastify-plugin'
 import { configuredSecrets } from '../lib/access/secrets.js'
 import { ConfigurationError } from '../lib/configuration/configuration-error.js'
 import { checkDotEnv } from '../lib/configuration/dot-env.js'
+import { readRedisUrl } from '../lib/redis/redis-address.js'
 import { readTrustProxy } from '../lib/http/trust-proxy.js'
 import { CONFIG_FORMATS, ConfigSchema, type Config, type ConfigOptions } from '../schemas/config.js'
 
@@ -96,9 +97,14 @@ function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults 
   for (const name of requiredByOthers(variables)) {
     if (variables[name] === undefined) faults.set(name, missing(name))
   }
+  const redis = readRedisUrl(variables.REDIS_URL ?? '')
+  if (redis?.form === 'cluster' && redis.database > 0) faults.set('REDIS_URL', 'is wrong: it must be without a database, as a Redis Cluster has the database 0 alone')
   if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', wrong('TRUST_PROXY'))
   return faults
 }
+
+/** What the name of a format in the schema stands for. */
+const FORMATS: Record<string, (text: string) => boolean> = { ...CONFIG_FORMATS, 'redis-url': text => readRedisUrl(text) !== null }
 
 /** Compiles the schema once for every gateway of the process. */
 let ajv: Ajv | undefined
@@ -108,7 +114,7 @@ function customOptions (created: Ajv): Ajv {
   if (ajv !== undefined) return ajv
   ajv = created
   ajv.opts.strictNumbers = false
-  for (const [name, isOfFormat] of Object.entries(CONFIG_FORMATS)) ajv.addFormat(name, isOfFormat)
+  for (const [name, isOfFormat] of Object.entries(FORMATS)) ajv.addFormat(name, isOfFormat)
   return ajv
 }
 

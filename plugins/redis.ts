@@ -1,73 +1,44 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Redis } from 'ioredis'
-import { ConfigurationError } from '../lib/configuration/configuration-error.js'
+import { monotonicNow } from '../lib/clock.js'
+import { readRedisUrl } from '../lib/redis/redis-address.js'
+import type { RedisClient } from '../lib/redis/redis-client.js'
+import type { MonotonicMs } from '../schemas/common.js'
 
-const CONNECT_TIMEOUT_MS = 5_000
-/** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
-const LOADING_RETRY_MS = 250
-/** The longest that QUIT may take; a server that is away or hangs is left without. */
-const QUIT_MS = 1_000
-/** The errors of a server that is no longer the primary; the address leads to the new primary. */
-const NO_PRIMARY = /READONLY|MASTERDOWN/
+/** A node of a cluster that cannot be reached is told of again after this time. */
+const TELL_AGAIN_MS = 60_000
 
-/** The address of the server, without its password. */
-function address (url: string): string {
-  const { protocol, host } = new URL(url)
-  return `${protocol}//${host}`
-}
-
-/** @throws ConfigurationError when the server cannot be reached, refuses the password, or has no such database */
-async function connect (url: string, strikeSecrets: (text: string) => string): Promise<Redis> {
-  const { Redis } = await import('ioredis')
-  const redis = new Redis(url, {
-    lazyConnect: true,
-    connectTimeout: CONNECT_TIMEOUT_MS,
-    maxLoadingRetryTime: LOADING_RETRY_MS,
-    reconnectOnError: error => NO_PRIMARY.test(error.message),
-    // A request is answered 503 at once when Redis is away, and a command that was under way is never sent twice.
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0
+/** Says when Redis, or a node of a cluster, is away. */
+function tellOfOutages ({ log }: FastifyInstance, client: RedisClient): void {
+  let away = false
+  client.on('error', (error: Error) => {
+    if (!away) log.error({ err: error }, 'Redis is away')
+    away = true
   })
-  let cause: Error | null = null
-  redis.on('error', error => { cause = error })
-  const { db = 0 } = redis.options
-  try {
-    await redis.connect()
-    // The client itself stays with the database 0, and says nothing, when the server has no other.
-    if (db > 0) await redis.select(db)
-  } catch (error) {
-    redis.disconnect()
-    throw new ConfigurationError(`Redis at ${address(url)} cannot be used: ${strikeSecrets(((cause ?? error) as Error).message)}. Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.`)
-  }
-  redis.removeAllListeners('error')
-  return redis
-}
-
-async function disconnect (redis: Redis): Promise<void> {
-  await Promise.race([redis.quit().catch(() => {}), sleep(QUIT_MS, undefined, { ref: false })])
-  redis.disconnect()
+  client.on('ready', () => {
+    if (away) log.info('Redis is back')
+    away = false
+  })
+  const toldAt = new Map<string, MonotonicMs>()
+  client.on('node error', (error: Error, node: string) => {
+    if (monotonicNow() - (toldAt.get(node) ?? -Infinity) < TELL_AGAIN_MS) return
+    toldAt.set(node, monotonicNow())
+    log.error({ err: error, node }, 'a node of Redis is away')
+  })
 }
 
 /** Owns `fastify.redis`, the one connection that everything shares; it exists when REDIS_URL is set. */
 async function redis (fastify: FastifyInstance): Promise<void> {
-  const { REDIS_URL } = fastify.config
+  const { REDIS_URL, REDIS_SENTINEL_PASSWORD: sentinelPassword } = fastify.config
   if (REDIS_URL === undefined) return
   // Loaded here, as it is of no use without Redis.
-  const [client, { default: fastifyRedis }] = await Promise.all([connect(REDIS_URL, fastify.strikeSecrets), import('@fastify/redis')])
-  let away = false
-  client.on('error', error => {
-    if (!away) fastify.log.error({ err: error }, 'Redis is away')
-    away = true
+  const [{ connectRedis, disconnectRedis }, { default: fastifyRedis }] = await Promise.all([import('../lib/redis/connect.js'), import('@fastify/redis')])
+  const client = await connectRedis(readRedisUrl(REDIS_URL)!, {
+    sentinelPassword, strikeSecrets: fastify.strikeSecrets, onWarning: message => fastify.log.warn(message)
   })
-  client.on('ready', () => {
-    if (away) fastify.log.info('Redis is back')
-    away = false
-  })
+  tellOfOutages(fastify, client)
   await fastify.register(fastifyRedis, { client })
-  fastify.addHook('onClose', () => disconnect(client))
+  fastify.addHook('onClose', () => disconnectRedis(client))
 }
 
 export default fp(redis, { name: 'redis', dependencies: ['config', 'secrets'] })

@@ -44,29 +44,11 @@ function headerSecret (options: { description: string }) {
   return secret({ maxLength: 4_096, pattern: '^[\\x21-\\x7e]+$', ...options })
 }
 
-function isDecodable (text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
-}
-
-const REDIS_URL = /^rediss?:\/\/(?:([^/?#\s]*)@)?(?:[\w.-]+|\[[\da-f:.]+\])(?::\d{1,5})?(?:\/\d{0,5})?(?:\?family=[046])?$/i
 const HTTP_URL = /^https?:\/\/[^?#@\s]+$/
 const WEB_ORIGIN = /^https?:\/\/[^/\s,]+$/
 
-/** The checks of the formats that ConfigSchema names; the plugin `config` hands them to the validator. */
+/** The checks of the formats that ConfigSchema names; the plugin `config` hands them to the validator, and that of redis-url. */
 export const CONFIG_FORMATS = {
-  /**
-   * No other characters than a client of Redis reads as they are meant: it takes what it cannot read for the database
-   * 0.
-   */
-  'redis-url': text => {
-    const match = REDIS_URL.exec(text)
-    return match !== null && isDecodable(match[1] ?? '') && URL.canParse(text)
-  },
   'http-url': text => HTTP_URL.test(text) && URL.canParse(text),
   /** As a browser writes it in the header Origin. */
   'web-origin': text => WEB_ORIGIN.test(text) && URL.canParse(text) && new URL(text).origin === text
@@ -121,7 +103,8 @@ export const ConfigSchema = Type.Object({
   RATE_LIMIT_PER_MINUTE: integer({ default: 6_000, minimum: 0, description: 'requests per minute and IP, 0 for no limit' }),
   FAILURES_PER_MINUTE: integer({ default: 300, minimum: 0, description: 'requests per minute and IP with wrong or missing tokens, wrong keys or unknown paths, after which every further one but those with a valid access token is answered 429, 0 for no limit' }),
 
-  REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', description: 'redis://[user:password@]host[:port][/database], or rediss:// for TLS; the database is a number, and / ? # % in user or password are written %2F %3F %23 %25' })),
+  REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', description: 'redis://[user:password@]host[:port][/database], or redis://[user:password@]host[:port],host[:port] for nodes of a Cluster, without a database, or redis+sentinel://[user:password@]host[:port],host[:port]/master for Sentinels; rediss in place of redis for TLS; the database is a number, and / ? # % in user or password are written %2F %3F %23 %25' })),
+  REDIS_SENTINEL_PASSWORD: Type.Optional(Type.String({ minLength: 1, description: 'the password of the Sentinels themselves, that of Redis being in REDIS_URL; absent: they ask for none' })),
   REDIS_PREFIX: Type.String({ default: 'cloudwatch-postman', pattern: '^[\\w.:-]{1,64}$', description: 'the beginning of every key in Redis, a different one for each of the gateways that share it: letters, digits and . : _ -' }),
   REDIS_SHARDS: integer({ default: 4, minimum: 1, maximum: 256, description: 'the number of shards of the spool in Redis, 1 to 256; the same for every process' }),
   DATA_DIR: Type.String({ default: './data', minLength: 1, description: 'the folder of the embedded spool' }),

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib'
-import type { ChainableCommander, Redis } from 'ioredis'
 import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import { answerWithin } from '../redis/ask.js'
-import { subscribe, type Subscription } from '../redis/subscribe.js'
+import { sendAll, valuesOf, type RedisClient, type RedisCommand } from '../redis/redis-client.js'
+import { publish, subscribe, type Subscription } from '../redis/subscribe.js'
 import {
   CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError,
   type BoundedTexts, type BoundedTextsOptions, type DailyCounters, type DailyRegisters, type SetEntry,
@@ -26,7 +26,6 @@ return { total, left }
 `
 
 const COUNT_COMMAND = 'postmanCount'
-type CountingPipeline = ChainableCommander & { [COUNT_COMMAND]: (key: string, by: number, windowMs: number) => unknown }
 
 /** Hashes over which bounded texts are spread, so that to forget one of them takes Redis no noticeable time. */
 const BOUNDED_HASHES = 32
@@ -77,18 +76,10 @@ end
 
 export interface RedisStateStoreOptions {
   /** Shared, not closed here. */
-  redis: Redis
+  redis: RedisClient
   /** Every key starts with it. */
   prefix: string
   now: () => UnixMs
-}
-
-/** @throws StateStoreError when one command was refused */
-function valuesOf (replies: Array<[Error | null, unknown]> | null): unknown[] {
-  return (replies ?? []).map(([error, value]) => {
-    if (error !== null) throw new StateStoreError(`Redis refuses: ${error.message}`, { cause: error })
-    return value
-  })
 }
 
 function groupBy (keys: readonly string[], groupOf: (key: string) => string): Map<string, string[]> {
@@ -104,7 +95,7 @@ function groupBy (keys: readonly string[], groupOf: (key: string) => string): Ma
 /** State that processes share in the Redis that they share. */
 export class RedisStateStore implements StateStore {
   readonly shared = true
-  readonly #redis: Redis
+  readonly #redis: RedisClient
   readonly #prefix: string
   readonly #now: () => UnixMs
   readonly #subscriptions: Subscription[] = []
@@ -118,14 +109,9 @@ export class RedisStateStore implements StateStore {
   }
 
   async countInWindows (increments: WindowIncrement[]): Promise<WindowTotal[]> {
-    if (increments.length === 0) return []
-    const pipeline = this.#redis.pipeline() as CountingPipeline
-    for (const { key, by, windowMs } of increments) pipeline.postmanCount(`${this.#prefix}:window:${key}`, by, windowMs)
-    const replies = await this.#ask(() => pipeline.exec())
-    return valuesOf(replies).map(reply => {
-      const [total, endsInMs] = reply as [number, number]
-      return { total, endsInMs }
-    })
+    const replies = await this.#askAll(increments.map(({ key, by, windowMs }) =>
+      [COUNT_COMMAND, `${this.#prefix}:window:${key}`, by, windowMs]))
+    return (replies as Array<[number, number]>).map(([total, endsInMs]) => ({ total, endsInMs }))
   }
 
   async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
@@ -133,38 +119,31 @@ export class RedisStateStore implements StateStore {
   }
 
   async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
-    const pipeline = this.#redis.pipeline()
-    for (const [key, text] of Object.entries(texts)) pipeline.set(this.#textKey(key), text, 'PX', Math.ceil(ttlMs))
-    if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
+    await this.#askAll(Object.entries(texts).map(([key, text]) => ['set', this.#textKey(key), text, 'PX', Math.ceil(ttlMs)]))
   }
 
   async getMany (keys: string[]): Promise<Map<string, string>> {
-    if (keys.length === 0) return new Map()
-    const texts = await this.#ask(() => this.#redis.mget(keys.map(key => this.#textKey(key))))
+    const texts = await this.#askAll(keys.map(key => ['get', this.#textKey(key)])) as Array<string | null>
     return new Map(keys.flatMap((key, i) => texts[i] === null ? [] : [[key, texts[i]!]]))
   }
 
   boundedTexts (name: string, { max, ttlMs }: BoundedTextsOptions): BoundedTexts {
     const hashMax = Math.max(1, Math.floor(max / (2 * BOUNDED_HASHES)))
-    const hashOf = (key: string): string => `${this.#prefix}:bounded:${name}:${crc32(key) % BOUNDED_HASHES}`
+    // A hash tag, as a script moves the texts of one hash to the other.
+    const hashOf = (key: string): string => `${this.#prefix}:bounded:{${name}:${crc32(key) % BOUNDED_HASHES}}`
     const olderOf = (hash: string): string => `${hash}:older`
     return {
       setMany: async texts => {
-        const pipeline = this.#redis.pipeline()
-        for (const [hash, keys] of groupBy(Object.keys(texts), hashOf)) {
+        await this.#askAll([...groupBy(Object.keys(texts), hashOf)].map(([hash, keys]) => {
           const pairs = keys.flatMap(key => [key, texts[key]!])
-          pipeline.eval(PUT_BOUNDED, 2, hash, olderOf(hash), hashMax, Math.ceil(ttlMs), ...pairs)
-        }
-        if (pipeline.length > 0) valuesOf(await this.#ask(() => pipeline.exec()))
+          return ['eval', PUT_BOUNDED, 2, hash, olderOf(hash), hashMax, Math.ceil(ttlMs), ...pairs]
+        }))
       },
       getMany: async keys => {
         const known = new Map<string, string>()
-        const groups = groupBy(keys, hashOf)
-        const pipeline = this.#redis.pipeline()
-        for (const [hash, group] of groups) pipeline.hmget(olderOf(hash), ...group).hmget(hash, ...group)
-        const replies = pipeline.length === 0 ? [] : valuesOf(await this.#ask(() => pipeline.exec())) as Array<Array<string | null>>
-        const asked = [...groups.values()].flatMap(group => [group, group])
-        for (const [i, group] of asked.entries()) {
+        const asked = [...groupBy(keys, hashOf)].flatMap(([hash, group]) => [[olderOf(hash), group], [hash, group]] as const)
+        const replies = await this.#askAll(asked.map(([hash, group]) => ['hmget', hash, ...group])) as Array<Array<string | null>>
+        for (const [i, [, group]] of asked.entries()) {
           for (const [j, key] of group.entries()) {
             const text = replies[i]![j]!
             if (text !== null) known.set(key, text)
@@ -184,7 +163,7 @@ export class RedisStateStore implements StateStore {
         const transaction = this.#redis.multi()
         for (const [counter, by] of counters) transaction.hincrby(keyOf(day), counter, by)
         transaction.expire(keyOf(day), DAILY_TTL_SECONDS)
-        const totals = valuesOf(await this.#ask(() => transaction.exec()))
+        const totals = await this.#ask(async () => valuesOf(await transaction.exec()))
         return Object.fromEntries(counters.map(([counter], i) => [counter, Number(totals[i])]))
       },
       get: async day => {
@@ -198,7 +177,7 @@ export class RedisStateStore implements StateStore {
     const keyOf = (day: string, key: string): string => `${this.#prefix}:${name}:${day}:${key}`
     return {
       merge: async (day, key, registers) =>
-        await this.#ask(() => this.#redis.callBuffer('EVAL', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())) as Buffer,
+        await this.#ask(() => this.#redis.callBuffer('eval', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())) as Buffer,
       get: async (day, key) => await this.#ask(() => this.#redis.getBuffer(keyOf(day, key))) ?? new Uint8Array()
     }
   }
@@ -210,7 +189,7 @@ export class RedisStateStore implements StateStore {
       put: async entry => {
         const json = JSON.stringify(entry)
         await this.#ask(() => this.#redis.eval(PUT_ENTRY, 1, key, entry.id, json, rankField))
-        await this.#ask(() => this.#redis.publish(key, json))
+        await this.#ask(() => publish(this.#redis, key, json))
       },
       list: async () => {
         const { [VERSION_FIELD]: _version, ...fields } = await this.#ask(() => this.#redis.hgetall(key))
@@ -222,7 +201,7 @@ export class RedisStateStore implements StateStore {
       },
       version: async () => Number(await this.#ask(() => this.#redis.hget(key, VERSION_FIELD)) ?? 0),
       subscribe: async listener => {
-        const subscription = subscribe(this.#redis, key, message => listener(JSON.parse(message) as Entry))
+        const subscription = subscribe(this.#redis, [key], message => listener(JSON.parse(message) as Entry))
         this.#subscriptions.push(subscription)
         await subscription.listening
       }
@@ -237,11 +216,16 @@ export class RedisStateStore implements StateStore {
     return `${this.#prefix}:kept:${key}`
   }
 
+  async #askAll (commands: RedisCommand[]): Promise<unknown[]> {
+    return commands.length === 0 ? [] : await this.#ask(() => sendAll(this.#redis, commands))
+  }
+
   async #ask<T> (send: () => Promise<T>): Promise<T> {
     try {
       return await answerWithin(TIMEOUT_MS, send())
     } catch (error) {
-      throw new StateStoreError(`Redis cannot be used: ${(error as Error).message}`, { cause: error })
+      const { name, message } = error as Error
+      throw new StateStoreError(`Redis ${name === 'ReplyError' ? 'refuses' : 'cannot be used'}: ${message}`, { cause: error })
     }
   }
 }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { configuredSecrets } from '../../lib/access/secrets.js'
 import { createSecretFilter } from '../../lib/http/secrets.js'
 import { filterLog } from '../../lib/logger.js'
+import { readRedisUrl } from '../../lib/redis/redis-address.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -15,16 +16,15 @@ declare module 'fastify' {
 const AWS_SECRETS = ['AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN']
 const NONE: readonly string[] = []
 
-function passwordOf (url: string | undefined): string[] {
-  if (url === undefined) return []
-  const { password } = new URL(url)
-  return [password, decodeURIComponent(password)]
+function redisPasswords ({ REDIS_URL, REDIS_SENTINEL_PASSWORD }: FastifyInstance['config']): string[] {
+  const passwords = [REDIS_URL === undefined ? null : readRedisUrl(REDIS_URL)?.password, REDIS_SENTINEL_PASSWORD]
+  return passwords.filter(password => password !== null && password !== undefined)
 }
 
 function ownSecrets ({ config }: FastifyInstance): string[] {
   return [
     ...configuredSecrets(config).map(({ secret }) => secret),
-    ...passwordOf(config.REDIS_URL),
+    ...redisPasswords(config),
     ...AWS_SECRETS.flatMap(name => process.env[name] ?? [])
   ]
 }

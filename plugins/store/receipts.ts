@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { createLocalChannel, Receipts, type ReceiptChannel, type ReceiptUpdate } from '../../lib/delivery/receipts.js'
-import { subscribe } from '../../lib/redis/subscribe.js'
+import { publish, subscribe } from '../../lib/redis/subscribe.js'
 
 declare module 'fastify' {
   interface FastifyInstance { receipts: Receipts }
@@ -15,12 +15,12 @@ async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptCha
   const { redis, config } = fastify
   const channel = `${config.REDIS_PREFIX}:receipts`
   let tell: (update: ReceiptUpdate) => void = () => {}
-  const subscription = subscribe(redis, channel, message => tell(JSON.parse(message) as ReceiptUpdate))
+  const subscription = subscribe(redis, [channel], message => tell(JSON.parse(message) as ReceiptUpdate))
   fastify.addHook('onClose', async () => subscription.close())
   await subscription.listening
   return {
     // When an update is lost, the request that waits for it is answered after the time that its client asked for.
-    publish: update => { redis.publish(channel, JSON.stringify(update)).catch(() => {}) },
+    publish: update => { publish(redis, channel, JSON.stringify(update)).catch(() => {}) },
     subscribe: listener => { tell = listener }
   }
 }

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
-import { Redis } from 'ioredis'
 import { LmdbStateStore } from '../../lib/state/lmdb-store.js'
 import { RedisStateStore } from '../../lib/state/redis-store.js'
 import type { StateStore } from '../../lib/state/store.js'
 import { redisEnvironment, type Backend } from './app.js'
+import { connectTo } from './redis-forms.js'
 import type { Teardown } from './teardown.js'
 
 export interface StoreFolder {
@@ -27,17 +27,16 @@ export async function stateStoreFolder (t: Teardown, backend: Backend): Promise<
       }
     }
   }
-  const { REDIS_URL } = await redisEnvironment(t)
+  return redisStateStoreFolder(t, (await redisEnvironment(t)).REDIS_URL)
+}
+
+/** A store of this test alone in the Redis of this URL. */
+export function redisStateStoreFolder (t: Teardown, url: string): StoreFolder {
   const prefix = `test-${randomUUID()}`
   return {
     async open (now = Date.now) {
-      const redis = new Redis(REDIS_URL!)
-      redis.on('error', () => {})
-      const store = new RedisStateStore({ redis, prefix, now })
-      t.teardown(async () => {
-        await store.close()
-        redis.disconnect()
-      })
+      const store = new RedisStateStore({ redis: await connectTo(t, url), prefix, now })
+      t.teardown(() => store.close())
       return store
     }
   }

@@ -87,14 +87,15 @@ t.test('what a variable cannot be is refused by its name and what it must be, wi
 })
 
 t.test('REDIS_URL is read as the client of Redis reads it, and what that would take for something else is refused', async t => {
-  const good = ['redis://h', 'redis://h/', 'redis://h:6379/15', 'rediss://user:password@h.example:6380/0', 'redis://:p%2Fw%23d@h', 'redis://my_redis:6379', 'redis://[::1]:6379/2', 'redis://:p@ss:word!@h', 'redis://h?family=6']
+  const good = ['redis://h', 'redis://h/', 'redis://h:6379/15', 'rediss://user:password@h.example:6380/0', 'redis://:p%2Fw%23d@h', 'redis://my_redis:6379', 'redis://[::1]:6379/2', 'redis://:p@ss:word!@h', 'redis://h?family=6', 'redis://u:p@h1:6379,h2:6379', 'rediss+sentinel://:p@h1,h2:26379/main']
   for (const REDIS_URL of good) t.same(await refused({ ...REQUIRED, REDIS_URL }), [], REDIS_URL)
-  const bad = ['redis://:p/w#d@h', 'redis://:p#w@h', 'redis://u:12/w@h', 'redis://u:p?w@h', 'redis://:100%@h', 'redis://:%ff@h', 'redis://h/telemetry', 'redis://h/1/2', 'redis://h/1e3', 'redis://h/-1', 'redis://h:99999', 'redis://h:port', 'redis:///1', 'redis://', 'redis://a b', 'redis://h?db=99', 'redis://h#1', 'unix:///redis.sock', '/redis.sock']
+  const bad = ['redis://:p/w#d@h', 'redis://:p#w@h', 'redis://u:12/w@h', 'redis://u:p?w@h', 'redis://:100%@h', 'redis://:%ff@h', 'redis://h/telemetry', 'redis://h/1/2', 'redis://h/1e3', 'redis://h/-1', 'redis://h:99999', 'redis://h:port', 'redis:///1', 'redis://', 'redis://a b', 'redis://h?db=99', 'redis://h#1', 'unix:///redis.sock', '/redis.sock', 'redis://u:p@h1,u:p@h2', 'redis://h1,redis://h2', 'redis+sentinel://h']
   for (const REDIS_URL of bad) {
     const lines = await refused({ ...REQUIRED, REDIS_URL })
     t.equal(lines.length, 1, REDIS_URL)
     t.match(lines[0], /^REDIS_URL is wrong: it must be redis:/)
   }
+  t.match(await refused({ ...REQUIRED, REDIS_URL: 'redis://h1,h2/1' }), [/^REDIS_URL is wrong: it must be without a database/])
 })
 
 t.test('every Region of AWS is taken', async t => {

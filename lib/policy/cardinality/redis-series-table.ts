@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import { DAY_MS, type MonotonicMs } from '../../../schemas/common.js'
 import { ask } from '../../redis/ask.js'
+import { sendAll, type RedisClient, type RedisCommand } from '../../redis/redis-client.js'
 import { CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { CATCH_ALL_INDEX, CLAIM_SERIES } from './claim-series.lua.js'
 import { AS_IT_IS, CATCH_ALL, LocalSeriesTable, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
@@ -19,7 +19,7 @@ const KEPT_MS = DAY_MS + 3_600_000
 
 export interface RedisSeriesTableOptions {
   /** Shared, not closed here. */
-  redis: Pick<Redis, 'pipeline'>
+  redis: RedisClient
   /** Its keys start with this. */
   prefix: string
   now: () => MonotonicMs
@@ -58,7 +58,7 @@ function toCollapse (indexes: number[]): Collapse {
  * process goes on from the series that it has seen.
  */
 export class RedisSeriesTable implements SeriesTable {
-  readonly #redis: Pick<Redis, 'pipeline'>
+  readonly #redis: RedisClient
   readonly #prefix: string
   readonly #breaker: CircuitBreaker
   readonly #local = new LocalSeriesTable()
@@ -79,27 +79,22 @@ export class RedisSeriesTable implements SeriesTable {
   /** @throws Error when Redis refuses one of the runs */
   async #run (day: number, claims: readonly SeriesClaim[]): Promise<Collapse[]> {
     const runs = cutRuns(claims)
-    const answers = await this.#pipeline(day, claims, runs).exec()
+    const answers = await sendAll(this.#redis, runs.map(run => this.#command(day, claims, run))) as number[][][]
     const collapses: Collapse[] = []
     for (const [i, { indexes }] of runs.entries()) {
-      const [error, answer] = answers![i]!
-      if (error !== null) throw error
-      for (const [j, index] of indexes.entries()) collapses[index] = toCollapse((answer as number[][])[j]!)
+      for (const [j, index] of indexes.entries()) collapses[index] = toCollapse(answers[i]![j]!)
     }
     return collapses
   }
 
-  #pipeline (day: number, claims: readonly SeriesClaim[], runs: Run[]): ReturnType<Redis['pipeline']> {
-    const pipeline = this.#redis.pipeline()
-    for (const { scope, limit, indexes } of runs) {
-      const series = indexes.flatMap(index => [claims[index]!.pairs.length, ...claims[index]!.pairs.flat()])
-      pipeline.eval(CLAIM_SERIES, 1, this.#key(day, scope), limit, KEPT_MS, ...series)
-    }
-    return pipeline
+  #command (day: number, claims: readonly SeriesClaim[], { scope, limit, indexes }: Run): RedisCommand {
+    const series = indexes.flatMap(index => [claims[index]!.pairs.length, ...claims[index]!.pairs.flat()])
+    return ['eval', CLAIM_SERIES, 1, this.#key(day, scope), limit, KEPT_MS, ...series]
   }
 
-  /** All keys are of one slot, as a pipeline goes to one node. */
+  /** On a cluster each scope is in a slot of its own. */
   #key (day: number, scope: string): string {
-    return `${this.#prefix}:{series}:${day}:${createHash('sha1').update(scope).digest('base64url')}`
+    const name = this.#redis.isCluster ? 'series' : '{series}'
+    return `${this.#prefix}:${name}:${day}:${createHash('sha1').update(scope).digest('base64url')}`
   }
 }

@@ -9,7 +9,7 @@ import { queueName } from '../queue-name.js'
 import { SpoolUnavailableError, type Append, type SpoolRecord } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
-import type { Argument, SpoolClient } from './commands.js'
+import { keysOf, type Argument, type SpoolClient } from './commands.js'
 import type { Connection } from './connection.js'
 
 /** One call of the script takes this much at most, so that it does not hold the server for long. */
@@ -93,10 +93,10 @@ export class Appender {
 
   async #send (client: SpoolClient, base: string, args: Argument[]): Promise<string[]> {
     const { durability } = this.#options
-    if (durability === 'none') return client.postmanAppend(base, ...args)
+    if (durability === 'none') return client.postmanAppend(...keysOf(base), ...args)
     // In one pipeline, as WAIT and WAITAOF are about the writes of their own connection.
     const pipeline = client.pipeline()
-    Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [base, ...args])
+    Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [...keysOf(base), ...args])
     if (durability === 'wait') pipeline.call('WAIT', 1, DURABLE_WITHIN_MS)
     else pipeline.call('WAITAOF', 1, 0, DURABLE_WITHIN_MS)
     const replies = await pipeline.exec() as [[Error | null, string[]], [Error | null, number | number[]]]

@@ -1,11 +1,16 @@
+import type { Redis } from 'ioredis'
+import { failsOver, mastersOf } from '../../redis/redis-client.js'
+import { askHello, isAtLeast, isRefused, type Version } from '../../redis/server-facts.js'
 import { SpoolConfigurationError, SpoolUnavailableError } from '../spool.js'
 import type { Connection } from './connection.js'
 
 /** The first version with the IDLE filter of XPENDING and LT of ZADD. */
-const MIN_VERSION = [6, 2] as const
-const WAITAOF_VERSION = [7, 2] as const
+const MIN_VERSION: Version = [6, 2]
+const WAITAOF_VERSION: Version = [7, 2]
 /** The first version with scripts that may run above maxmemory. */
-const ALLOW_OOM_VERSION = [7, 0] as const
+const ALLOW_OOM_VERSION: Version = [7, 0]
+/** How long a replica may take to show that it is there, where INFO does not tell. */
+const REPLICA_WITHIN_MS = 1_000
 
 /** The command that an append waits with, until more than the memory of the server has it. */
 export type Durability = 'none' | 'waitaof' | 'wait'
@@ -19,51 +24,119 @@ export interface ServerAbilities {
   allowOom: boolean
 }
 
-/**
- * Checks that the server can hold the spool.
- * @throws SpoolConfigurationError when the server cannot
- */
-export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<ServerAbilities> {
-  const info = parseInfo(await connection.run(client => client.info()))
-  const version = info.redis_version ?? '0'
-  if (!isAtLeast(version, MIN_VERSION)) {
-    throw new SpoolConfigurationError(`Redis ${version} (REDIS_URL) is too old for the spool, which needs ${MIN_VERSION.join('.')} or later`)
-  }
-  const policy = info.maxmemory_policy ?? 'noeviction'
-  if (policy !== 'noeviction') {
-    onWarning(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict accepted items: set it to noeviction`)
-  }
-  const allowOom = isAtLeast(version, ALLOW_OOM_VERSION)
-  if (!allowOom) {
-    onWarning(`Redis ${version} (REDIS_URL) delivers nothing while it is above its maxmemory: keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`)
-  }
-  return { durability: sync === 'commit' ? 'none' : await chooseDurability(connection, info, version), allowOom }
+/** A node that takes writes. */
+interface Master {
+  redis: Redis
+  /** Null where its user may not ask for it, as with some managed servers. */
+  info: Info | null
+  version: string | null
 }
 
 /**
- * Whether the server can still confirm appends as they ask for; an append that nobody confirms would hold the connection.
+ * Whether every master can still confirm appends as they ask for; an append that nobody confirms would hold the connection.
  * @throws SpoolUnavailableError
  */
 export async function checkDurability (connection: Connection, durability: Durability): Promise<void> {
   if (durability === 'none') return
-  const { connected_slaves: replicas, aof_last_write_status: status } = parseInfo(await connection.run(client => client.info()))
-  if (durability === 'wait' && !(Number(replicas) > 0)) throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
-  if (durability === 'waitaof' && status !== 'ok') throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
+  await Promise.all(mastersOf(connection.client).map(async redis => {
+    const info = await connection.run(() => infoOf(redis))
+    if (info === null) return
+    const { connected_slaves: replicas, aof_last_write_status: status } = info
+    if (durability === 'wait' && !(Number(replicas) > 0)) throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
+    if (durability === 'waitaof' && status !== 'ok') throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
+  }))
 }
 
-async function chooseDurability (connection: Connection, info: Info, version: string): Promise<Durability> {
-  const appendOnly = info.aof_enabled === '1'
-  if (appendOnly && await appendFsync(connection) === 'always') return 'none'
-  if (appendOnly && isAtLeast(version, WAITAOF_VERSION)) return 'waitaof'
-  if (Number(info.connected_slaves ?? 0) > 0) return 'wait'
+/**
+ * Checks that the server, and of a cluster every master, can hold the spool.
+ * @throws SpoolConfigurationError when it cannot
+ */
+export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<ServerAbilities> {
+  const masters = await Promise.all(mastersOf(connection.client).map(redis => connection.run(() => lookAt(redis))))
+  const old = masters.find(({ version }) => version !== null && !isAtLeast(version, MIN_VERSION))
+  if (old !== undefined) {
+    throw new SpoolConfigurationError(`Redis ${old.version} (REDIS_URL) is too old for the spool, which needs ${MIN_VERSION.join('.')} or later`)
+  }
+  for (const warning of new Set(masters.flatMap(warningsOf))) onWarning(warning)
+  return {
+    durability: sync === 'commit' ? 'none' : await chooseDurability(connection, masters),
+    allowOom: masters.every(hasAllowOom)
+  }
+}
+
+async function lookAt (redis: Redis): Promise<Master> {
+  const info = await infoOf(redis)
+  return { redis, info, version: info?.redis_version ?? (await askHello(redis))?.version ?? null }
+}
+
+async function infoOf (redis: Redis): Promise<Info | null> {
+  try {
+    return parseInfo(await redis.info())
+  } catch (error) {
+    if (isRefused(error as Error)) return null
+    throw error
+  }
+}
+
+function hasAllowOom ({ version }: Master): boolean {
+  return isAtLeast(version, ALLOW_OOM_VERSION)
+}
+
+/** What may lose records, or hold them up. */
+function warningsOf (master: Master): string[] {
+  const { info, version } = master
+  const warnings: string[] = []
+  const policy = info?.maxmemory_policy
+  if (info === null) {
+    warnings.push('Redis (REDIS_URL) refuses INFO, so nobody knows its maxmemory-policy: make sure that it is noeviction, as it may else evict accepted items')
+  } else if (policy !== undefined && policy !== 'noeviction') {
+    warnings.push(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict accepted items: set it to noeviction`)
+  }
+  if (!hasAllowOom(master)) {
+    warnings.push(`Redis ${version ?? 'of an unknown version'} (REDIS_URL) delivers nothing while it is above its maxmemory: keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`)
+  }
+  return warnings
+}
+
+/** A replica that takes over by itself has to confirm; no disk of its master would count. */
+async function chooseDurability (connection: Connection, masters: Master[]): Promise<Durability> {
+  const waysToKeep: Durability[] = failsOver(connection.client) ? ['wait', 'none', 'waitaof'] : ['none', 'waitaof', 'wait']
+  for (const durability of waysToKeep) {
+    const able = await Promise.all(masters.map(master => connection.run(() => KEEPS[durability](master))))
+    if (able.every(isAble => isAble)) return durability
+  }
+  const unknown = masters.some(({ info }) => info === null)
+    ? '. This one refuses INFO, and no replica of it has confirmed by WAIT; one that writes to several zones before it answers, as Amazon MemoryDB, needs no more than SPOOL_SYNC=commit'
+    : ''
   throw new SpoolConfigurationError('SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps the items it has answered for: ' +
-    'set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica')
+    `set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${unknown}`)
+}
+
+/** Whether a master keeps what it has answered for, when an append waits in this way. */
+const KEEPS: Record<Durability, (master: Master) => Promise<boolean>> = {
+  none: async ({ redis, info }) => isAppendOnly(info) && await appendFsync(redis) === 'always',
+  waitaof: async ({ info, version }) => isAppendOnly(info) && isAtLeast(version, WAITAOF_VERSION),
+  async wait ({ redis, info }) {
+    if (info !== null && !(Number(info.connected_slaves) > 0)) return false
+    // With replicas that INFO tells of it is only seen whether the command is refused.
+    const needed = info === null ? 1 : 0
+    try {
+      return Number(await redis.call('WAIT', needed, REPLICA_WITHIN_MS)) >= needed
+    } catch (error) {
+      if (isRefused(error as Error)) return false
+      throw error
+    }
+  }
+}
+
+function isAppendOnly (info: Info | null): boolean {
+  return info?.aof_enabled === '1'
 }
 
 /** Null where the server does not tell, as is the rule with managed ones. */
-async function appendFsync (connection: Connection): Promise<string | null> {
+async function appendFsync (redis: Redis): Promise<string | null> {
   try {
-    const reply: unknown = await connection.run(client => client.call('CONFIG', 'GET', 'appendfsync'))
+    const reply: unknown = await redis.call('CONFIG', 'GET', 'appendfsync')
     return Array.isArray(reply) ? String(reply[1]) : null
   } catch {
     return null
@@ -75,9 +148,4 @@ function parseInfo (info: string): Info {
     const colon = line.indexOf(':')
     return [line.slice(0, colon), line.slice(colon + 1)]
   }))
-}
-
-function isAtLeast (version: string, [major, minor]: readonly [number, number]): boolean {
-  const [ownMajor = 0, ownMinor = 0] = version.split('.').map(Number)
-  return ownMajor > major || (ownMajor === major && ownMinor >= minor)
 }

@@ -1,5 +1,5 @@
-import type { Cluster, Redis } from 'ioredis'
 import type { UnixMs } from '../../../schemas/common.js'
+import { isSharded, type RedisClient } from '../../redis/redis-client.js'
 import { APPEND } from './append.lua.js'
 import { EXTEND } from './extend.lua.js'
 import { PROBE } from './probe.lua.js'
@@ -22,22 +22,22 @@ export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer, Buffer[],
 /** `[state, bytes of all keys of the shard, answer or name of the claim]` */
 export type ClaimReply = ['claimed' | 'resumed' | 'answered' | 'under-way' | 'reused', number, string?]
 
-/** The scripts as commands; the first argument is the base name of kind and shard. */
+/** The scripts as commands; the first arguments are the keys of kind and shard. */
 export interface SpoolCommands {
-  postmanAppend (base: string, ...args: Argument[]): Promise<string[]>
-  postmanTakeBuffer (base: string, ...args: Argument[]): Promise<TakeReply>
-  postmanSettle (base: string, ...args: Argument[]): Promise<number>
-  postmanRelease (base: string, ...args: Argument[]): Promise<0 | 1>
-  postmanExtend (base: string, ...args: Argument[]): Promise<0 | 1>
-  postmanRedrive (base: string, ...args: Argument[]): Promise<-1 | 0 | 1>
-  postmanRemoveDeadLetter (base: string, ...args: Argument[]): Promise<0 | 1>
+  postmanAppend (base: string, counters: string, ...args: Argument[]): Promise<string[]>
+  postmanTakeBuffer (base: string, counters: string, ...args: Argument[]): Promise<TakeReply>
+  postmanSettle (base: string, counters: string, ...args: Argument[]): Promise<number>
+  postmanRelease (base: string, counters: string, ...args: Argument[]): Promise<0 | 1>
+  postmanExtend (base: string, counters: string, ...args: Argument[]): Promise<0 | 1>
+  postmanRedrive (base: string, counters: string, ...args: Argument[]): Promise<-1 | 0 | 1>
+  postmanRemoveDeadLetter (base: string, counters: string, ...args: Argument[]): Promise<0 | 1>
   postmanRaiseShards (key: string, shards: number): Promise<null>
-  postmanClaimKey (base: string, ...args: Argument[]): Promise<ClaimReply>
-  postmanEndKey (base: string, ...args: Argument[]): Promise<number>
-  postmanProbe (base: string): Promise<null>
+  postmanClaimKey (base: string, counters: string, ...args: Argument[]): Promise<ClaimReply>
+  postmanEndKey (base: string, counters: string, ...args: Argument[]): Promise<number>
+  postmanProbe (base: string, counters: string): Promise<null>
 }
 
-export type SpoolClient = (Redis | Cluster) & SpoolCommands
+export type SpoolClient = RedisClient & SpoolCommands
 
 /**
  * Scripts that bring items into the spool. Each is a command that answers with strings; `Buffer` behind its name makes
@@ -57,9 +57,11 @@ const SCRIPTS_OUT = {
   postmanRelease: RELEASE,
   postmanExtend: EXTEND,
   postmanRemoveDeadLetter: REMOVE_DEAD_LETTER,
-  postmanRaiseShards: RAISE_SHARDS,
   postmanEndKey: END_KEY
 }
+
+/** A script for one key that is no base name. */
+const SINGLE_KEY = { postmanRaiseShards: RAISE_SHARDS }
 
 /**
  * The first bytes of a script that a server runs above its maxmemory, too; it must be at least of ALLOW_OOM_VERSION.
@@ -67,14 +69,22 @@ const SCRIPTS_OUT = {
 const ALLOW_OOM = '#!lua flags=allow-oom\n'
 
 /**
+ * The keys that a script names of all those under a base name. Two of them, so that nodes that move the slot refuse the
+ * script until it has moved; one of a single key they would run without the keys that have not come yet.
+ */
+export function keysOf (base: string): [string, string] {
+  return [base, `${base}:counters`]
+}
+
+/**
  * Adds the commands to a client that may have them already.
  * @param allowOom whether the server knows ALLOW_OOM
  */
-export function withSpoolCommands (redis: Redis | Cluster, allowOom: boolean): SpoolClient {
+export function withSpoolCommands (redis: RedisClient, allowOom: boolean): SpoolClient {
   const head = allowOom ? ALLOW_OOM : ''
-  const scripts = { ...SCRIPTS_IN, ...Object.fromEntries(Object.entries(SCRIPTS_OUT).map(([name, lua]) => [name, head + lua])) }
+  const scripts = { ...SCRIPTS_IN, ...Object.fromEntries(Object.entries({ ...SCRIPTS_OUT, ...SINGLE_KEY }).map(([name, lua]) => [name, head + lua])) }
   for (const [name, lua] of Object.entries(scripts)) {
-    if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: 1, lua })
+    if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: name in SINGLE_KEY ? 1 : 2, lua: isSharded(redis) ? lua.replaceAll("'PUBLISH'", "'SPUBLISH'") : lua })
   }
   return redis as SpoolClient
 }

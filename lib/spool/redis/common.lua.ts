@@ -2,9 +2,9 @@
  * The head of every script: names of keys and shared steps.
  *
  * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
- * one slot. The scripts make the other names themselves, and call the name of a queue (queue-name.ts) a destination. The
- * times for which destinations wait are milliseconds of the clock of this kind and shard, which never goes back; the times
- * of appends are Unix milliseconds of the server:
+ * one slot. KEYS[2] is one of these keys (`keysOf`). The scripts make the other names themselves, and call the name of a
+ * queue (queue-name.ts) a destination. The times for which destinations wait are milliseconds of the clock of this kind
+ * and shard, which never goes back; the times of appends are Unix milliseconds of the server:
  *   :q:<queue>        stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released

@@ -1,7 +1,7 @@
-import type { Cluster, Redis } from 'ioredis'
 import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 import { answerWithin } from '../../redis/ask.js'
+import type { RedisClient } from '../../redis/redis-client.js'
 import { SpoolFullError, SpoolUnavailableError } from '../spool.js'
 import type { SpoolClient } from './commands.js'
 
@@ -17,7 +17,7 @@ export class Connection {
   readonly #onReady = (): void => this.#wake(null)
   readonly #onEnd = (): void => this.#wake(new SpoolUnavailableError('the connection to Redis has ended'))
 
-  constructor (redis: Redis | Cluster, timeoutMs: number) {
+  constructor (redis: RedisClient, timeoutMs: number) {
     this.client = redis as SpoolClient
     this.#timeoutMs = timeoutMs
   }

@@ -6,6 +6,7 @@ import { SpoolFullError, type DeadLetter } from '../spool.js'
 import type { UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 import { entryArguments } from './appender.js'
+import { keysOf } from './commands.js'
 import type { Connection } from './connection.js'
 import type { Keys } from './keys.js'
 
@@ -48,7 +49,7 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
     async redrive ({ id, kind, destination, application = '', line, items, bytes }) {
       const lineBytes = Buffer.byteLength(line)
       const redriven = await connection.run(client => client.postmanRedrive(
-        baseOf(id)!, id, destination, application, items, lineBytes, lingerMs, maxBytes,
+        ...keysOf(baseOf(id)!), id, destination, application, items, lineBytes, lingerMs, maxBytes,
         ...entryArguments(packEntries([{ line, items, bytes }], limits[kind]))
       ))
       if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
@@ -57,7 +58,7 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
 
     async remove ({ id, items, line }, evicted) {
       const removed = await connection.run(client =>
-        client.postmanRemoveDeadLetter(baseOf(id)!, evicted ? 1 : 0, id, items, Buffer.byteLength(line)))
+        client.postmanRemoveDeadLetter(...keysOf(baseOf(id)!), evicted ? 1 : 0, id, items, Buffer.byteLength(line)))
       return removed === 1
     },
 

@@ -3,22 +3,23 @@ import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
 /** Names of keys; the keys under a base name are listed in common.lua.ts. */
 export class Keys {
-  readonly channel: string
   /** The most shards that this spool has ever had, so that records are found after the number of shards was lowered. */
   readonly shardCount: string
   readonly #prefix: string
   readonly #shards: number
   readonly #stored: number
+  readonly #sharded: boolean
 
   /**
    * @param shards over which new records are spread
    * @param stored shards that may hold records
+   * @param sharded whether messages are published in the shard of their channel alone
    */
-  constructor (prefix: string, shards: number, stored = shards) {
+  constructor (prefix: string, shards: number, stored = shards, sharded = false) {
     this.#prefix = prefix
     this.#shards = shards
     this.#stored = Math.max(shards, stored)
-    this.channel = `${prefix}:due`
+    this.#sharded = sharded
     this.shardCount = `${prefix}:shards`
   }
 
@@ -29,6 +30,15 @@ export class Keys {
 
   base (kind: Kind, shard: number): string {
     return `{${this.#prefix}:${kind}:${shard}}`
+  }
+
+  /** Where scripts that write under a base name tell that a destination is due. */
+  channel (base: string): string {
+    return this.#sharded ? base : `${this.#prefix}:due`
+  }
+
+  channels (): string[] {
+    return [...new Set(this.all().map(base => this.channel(base)))]
   }
 
   /** The base names of a kind, or of all. */

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import { EventEmitter } from 'node:events'
 import { hostname } from 'node:os'
-import type { Cluster, Redis } from 'ioredis'
 import { monotonicNow, unixNow } from '../../clock.js'
 import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Ledger } from '../../../schemas/reasons.js'
+import { isSharded, type RedisClient } from '../../redis/redis-client.js'
 import { subscribe, type Subscription } from '../../redis/subscribe.js'
 import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
@@ -12,7 +12,7 @@ import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
 import { Budget } from './budget.js'
 import { checkDurability, checkServer, type Durability } from './checks.js'
-import { withSpoolCommands } from './commands.js'
+import { keysOf, withSpoolCommands } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
@@ -31,12 +31,14 @@ const PREFIX = 'cloudwatch-postman'
 const COMMAND_TIMEOUT_MS = 5_000
 /** A spool without room for as much is full. */
 const PROBE_BYTES = 1
+/** For how long no lease is asked for of a shard whose node is away, so that it holds up no other. */
+const AWAY_MS = 1_000
 /** Counters of unread records, each followed by their version. */
 const UNREAD = 'unread:'
 
 export interface RedisSpoolOptions extends SpoolOptions {
   /** Shared; stays open when the spool closes. */
-  redis: Redis | Cluster
+  redis: RedisClient
   /** Start of every key; `cloudwatch-postman` unless given. */
   prefix?: string
   /** Slots over which the destinations of a kind are spread; the same for all processes. May be raised and lowered. */
@@ -81,7 +83,7 @@ export async function openRedisSpool (options: RedisSpoolOptions): Promise<Spool
   const { shardCount } = new Keys(prefix, shards)
   const stored = Number(await connection.run(client => client.get(shardCount)) ?? 0)
   if (shards > stored) await connection.run(client => client.postmanRaiseShards(shardCount, shards))
-  return new RedisSpool(options, connection, new Keys(prefix, shards, stored), durability)
+  return new RedisSpool(options, connection, new Keys(prefix, shards, stored, isSharded(redis)), durability)
 }
 
 class RedisSpool implements Spool {
@@ -96,6 +98,8 @@ class RedisSpool implements Spool {
   readonly #leases = new Map<string, Held>()
   /** What the wall clock of the server said at the last take, by kind and shard. */
   readonly #serverClocks = new Map<string, { said: UnixMs, at: MonotonicMs }>()
+  /** Base names of shards whose node in the cluster is away, and until when it counts as away. */
+  readonly #away = new Map<string, MonotonicMs>()
   readonly #leasePrefix: string
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
@@ -187,11 +191,18 @@ class RedisSpool implements Spool {
 
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
-    if (flush) return await this.#takeLingering(kind)
-    const all = this.#keys.all(kind)
-    const turn = this.#turn++ % all.length
-    const [first, ...others] = [...all.slice(turn), ...all.slice(0, turn)]
-    const { lease, waitMs, now } = await this.#takeFrom(kind, first!)
+    const present = this.#present(kind)
+    const result = flush ? await this.#takeLingering(kind, present) : await this.#takeInTurn(kind, present)
+    if (result.lease !== null || this.#away.size === 0) return result
+    return { lease: null, nextDueMs: Math.min(result.nextDueMs ?? Infinity, AWAY_MS) }
+  }
+
+  async #takeInTurn (kind: Kind, bases: string[]): Promise<TakeResult> {
+    const turn = this.#turn++ % bases.length
+    const [first, ...others] = [...bases.slice(turn), ...bases.slice(0, turn)]
+    const taken = await this.#unlessAway(first!, this.#takeFrom(kind, first!))
+    if (taken === null) return { lease: null, nextDueMs: 0 }
+    const { lease, waitMs, now } = taken
     if (lease !== null || others.length === 0) return lease !== null ? { lease } : { lease: null, nextDueMs: waitMs }
     return await this.#takeFromDue(kind, others, now, waitMs)
   }
@@ -199,7 +210,7 @@ class RedisSpool implements Spool {
   async extend (lease: Lease): Promise<void> {
     const held = this.#leases.get(lease.id)
     if (held === undefined) return
-    await this.#connection.run(client => client.postmanExtend(held.base, lease.id, held.queue, held.entries))
+    await this.#connection.run(client => client.postmanExtend(...keysOf(held.base), lease.id, held.queue, held.entries))
   }
 
   async settle (lease: Lease, settlement: Settlement): Promise<void> {
@@ -220,12 +231,12 @@ class RedisSpool implements Spool {
     const deadLetters = this.#deadLetterArguments(lease, held, settlement)
     const args = [
       lease.id, held.queue, held.entries, held.records, held.items, held.lineBytes,
-      settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel, lease.kind,
+      settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel(held.base), lease.kind,
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), deadLetters.length / 3, ...deadLetters,
       remainder.length, ...entryArguments(remainder),
       settlement.unreadDelayMs ?? 0, queues.length, ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
     ]
-    const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(held.base, ...args)))
+    const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(...keysOf(held.base), ...args)))
     this.#leases.delete(lease.id)
     if (stored < 0) return
     this.#budget.report(held.base, stored)
@@ -237,7 +248,7 @@ class RedisSpool implements Spool {
     const held = this.#leases.get(lease.id)
     if (held === undefined) return
     await this.#retry(() => this.#connection.run(client =>
-      client.postmanRelease(held.base, lease.id, held.queue, held.entries, held.items, held.bytes, delayMs)))
+      client.postmanRelease(...keysOf(held.base), lease.id, held.queue, held.entries, held.items, held.bytes, delayMs)))
     this.#leases.delete(lease.id)
   }
 
@@ -299,7 +310,7 @@ class RedisSpool implements Spool {
     const bases = [...this.#keys.all(), ...this.#requestKeys.bases]
     await Promise.all([
       checkDurability(this.#connection, this.#durability),
-      ...bases.map(base => this.#connection.run(client => client.postmanProbe(base)))
+      ...bases.map(base => this.#connection.run(client => client.postmanProbe(...keysOf(base))))
     ])
   }
 
@@ -327,7 +338,7 @@ class RedisSpool implements Spool {
         connection: this.#connection,
         base,
         kind,
-        channel: this.#keys.channel,
+        channel: this.#keys.channel(base),
         lingerMs,
         limits: limits[kind],
         maxBytes,
@@ -341,30 +352,54 @@ class RedisSpool implements Spool {
 
   /** Asks only shards with a destination that is due by the wall clock of Redis, the longest due first. */
   async #takeFromDue (kind: Kind, bases: string[], now: UnixMs, waitMs: number | null): Promise<TakeResult> {
-    const heads = await Promise.all(bases.map(base => this.#connection.lowest(`${base}:due`)))
-    const aheads = await Promise.all(bases.map((base, i) => heads[i] === null ? 0 : this.#counter(base, 'ahead')))
-    const dues = bases.map((base, i) => ({ base, dueAt: (heads[i]?.score ?? Infinity) - aheads[i]! }))
+    const heads = await Promise.all(bases.map(base => this.#unlessAway(base, this.#connection.lowest(`${base}:due`))))
+    const aheads = await Promise.all(bases.map((base, i) => heads[i] === null ? 0 : this.#unlessAway(base, this.#counter(base, 'ahead'))))
+    const dues = bases.map((base, i) => ({ base, dueAt: (heads[i]?.score ?? Infinity) - (aheads[i] ?? 0) }))
     let nextDueMs = waitMs
     for (const { base, dueAt } of dues.sort((a, b) => a.dueAt - b.dueAt)) {
       if (dueAt > now) {
         if (dueAt < Infinity) nextDueMs = Math.min(nextDueMs ?? Infinity, dueAt - now)
         break
       }
-      const taken = await this.#takeFrom(kind, base)
+      const taken = await this.#unlessAway(base, this.#takeFrom(kind, base))
+      if (taken === null) continue
       if (taken.lease !== null) return { lease: taken.lease }
       if (taken.waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, taken.waitMs)
     }
     return { lease: null, nextDueMs }
   }
 
-  async #takeLingering (kind: Kind): Promise<TakeResult> {
+  async #takeLingering (kind: Kind, bases: string[]): Promise<TakeResult> {
     let nextDueMs: number | null = null
-    for (const base of this.#keys.all(kind)) {
-      const { lease, waitMs } = await this.#takeFrom(kind, base, true)
-      if (lease !== null) return { lease }
-      if (waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, waitMs)
+    for (const base of bases) {
+      const taken = await this.#unlessAway(base, this.#takeFrom(kind, base, true))
+      if (taken === null) continue
+      if (taken.lease !== null) return { lease: taken.lease }
+      if (taken.waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, taken.waitMs)
     }
     return { lease: null, nextDueMs }
+  }
+
+  /** The base names of the kind whose node does not count as away. @throws SpoolUnavailableError when there are none */
+  #present (kind: Kind): string[] {
+    const now = monotonicNow()
+    for (const [base, until] of this.#away) {
+      if (until <= now) this.#away.delete(base)
+    }
+    const present = this.#keys.all(kind).filter(base => !this.#away.has(base))
+    if (present.length === 0) throw new SpoolUnavailableError('no node of the cluster that has a shard can be reached')
+    return present
+  }
+
+  /** The answer of a shard; null when its node in the cluster is away. @throws Error of any other Redis */
+  async #unlessAway<T> (base: string, answer: Promise<T>): Promise<T | null> {
+    try {
+      return await answer
+    } catch (error) {
+      if (!this.#options.redis.isCluster) throw error
+      this.#away.set(base, monotonicNow() + AWAY_MS)
+      return null
+    }
   }
 
   async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: UnixMs }> {
@@ -374,7 +409,7 @@ class RedisSpool implements Spool {
     const clock = this.#serverClocks.get(base)
     const expected = clock === undefined ? 0 : Math.round(clock.said + monotonicNow() - clock.at)
     const reply = await this.#connection.run(client =>
-      client.postmanTakeBuffer(base, id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0, expected))
+      client.postmanTakeBuffer(...keysOf(base), id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0, expected))
     const said = reply.length === 2 ? reply[1] : reply[5]
     this.#serverClocks.set(base, { said, at: monotonicNow() })
     if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: said }
@@ -423,7 +458,7 @@ class RedisSpool implements Spool {
 
   #subscribe (): void {
     if (this.#subscription !== null || this.#closed !== null) return
-    this.#subscription = subscribe(this.#options.redis, this.#keys.channel, kind => this.#events.emit('due', kind))
+    this.#subscription = subscribe(this.#options.redis, this.#keys.channels(), kind => this.#events.emit('due', kind))
     // Until it listens, a forwarder finds due destinations when their linger is over.
     this.#subscription.listening.catch(() => {})
   }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib'
 import { KEY_TTL_MS, keyBytesOf, keyLimits, type KeyLimits } from '../key-limits.js'
 import type { KeyedRequest } from '../spool.js'
 import type { Budget } from './budget.js'
+import { keysOf } from './commands.js'
 import type { Connection } from './connection.js'
 
 /** Shards of idempotency keys, whatever the number of shards of the records: a key is always found in the same one. */
@@ -51,7 +52,7 @@ export class RequestKeys {
     try {
       const { applicationBytes, totalBytes } = this.#limits
       const [state, stored, rest = ''] = await this.#connection.run(client => client.postmanClaimKey(
-        base, key, application, digest, answer, bytes, KEY_TTL_MS, Math.min(holdMs, MAX_HOLD_MS),
+        ...keysOf(base), key, application, digest, answer, bytes, KEY_TTL_MS, Math.min(holdMs, MAX_HOLD_MS),
         applicationBytes, totalBytes, MAX_HOLD_MS
       ))
       this.#budget.report(base, stored)
@@ -79,7 +80,7 @@ export class RequestKeys {
 
   async #end (key: string, name: string, ...args: (string | number)[]): Promise<void> {
     const base = this.#baseOf(key)
-    const ended = this.#connection.run(client => client.postmanEndKey(base, key, name, ...args))
+    const ended = this.#connection.run(client => client.postmanEndKey(...keysOf(base), key, name, ...args))
     const stored = await ended.catch(() => null)
     if (stored !== null) this.#budget.report(base, stored)
   }

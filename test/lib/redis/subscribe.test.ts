@@ -28,7 +28,7 @@ t.test('a connection that breaks again while it subscribes is followed by one th
   const redis = new Redis(url, OPTIONS)
   redis.on('error', () => {})
   const heard: string[] = []
-  const { listening, close } = subscribe(redis, channel, message => heard.push(message))
+  const { listening, close } = subscribe(redis, [channel], message => heard.push(message))
   t.teardown(() => {
     for (const client of [publisher, redis]) client.disconnect()
     close()
@@ -48,7 +48,7 @@ t.test('a subscription that can never listen rejects', async t => {
   subscribing.breaks = () => true
   const redis = new Redis(url, { ...OPTIONS, lazyConnect: true })
   redis.on('error', () => {})
-  const { listening, close } = subscribe(redis, 'none', () => {})
+  const { listening, close } = subscribe(redis, ['none'], () => {})
   t.teardown(() => {
     redis.disconnect()
     close()

@@ -92,6 +92,24 @@ export async function drain (spool: Spool, kind: Kind = 'logs'): Promise<unknown
   return all
 }
 
+/** Listens to a spool that may still have to connect; returns once it hears of this destination. */
+async function listenTo (spool: Spool, destination: string, listener: (kind: Kind) => void): Promise<() => void> {
+  const state = { hears: false, counts: false }
+  const stop = spool.onDue(kind => {
+    state.hears = true
+    if (state.counts) listener(kind)
+  })
+  while (!state.hears) {
+    await spool.append({ kind: 'logs', destination, records: [record('to be heard')], urgent: true })
+    await sleep(20)
+    // A destination that is due already is not told of again.
+    await drain(spool)
+  }
+  await sleep(50)
+  state.counts = true
+  return stop
+}
+
 async function notDue (t: Test, spool: Spool, message: string): Promise<void> {
   const { lease, ...rest } = await spool.take('logs')
   t.equal(lease, null, message)
@@ -223,8 +241,9 @@ export function spoolContract (open: OpenSpool): void {
   for (const [name, full] of [['items', records(10)], ['bytes', [record('a', 1, 6_000), record('b', 1, 4_000)]]] as [string, SpoolRecord[]][]) {
     t.test(`is due at once when the ${name} of a full batch wait, and says so`, async t => {
       const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
-      const due = new Promise<Kind>(resolve => spool.onDue(resolve))
-      await sleep(100)
+      let hear: (kind: Kind) => void = () => {}
+      const due = new Promise<Kind>(resolve => { hear = resolve })
+      await listenTo(spool, 'd', hear)
       await append(spool, 'd', ...full.slice(0, -1))
       await notDue(t, spool, 'not full')
       await append(spool, 'd', full.at(-1)!)
@@ -244,8 +263,7 @@ export function spoolContract (open: OpenSpool): void {
   t.test('is due at once when urgent, and says so', async t => {
     const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
     const heard: Kind[] = []
-    const stop = spool.onDue(kind => heard.push(kind))
-    await sleep(100)
+    const stop = await listenTo(spool, 'd', kind => heard.push(kind))
     await append(spool, 'd', record('a'))
     await spool.append({ kind: 'logs', destination: 'd', records: [record('b')], urgent: true })
     t.same(names(await takeSoon(spool)), ['a', 'b'])

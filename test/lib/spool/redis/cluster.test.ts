@@ -1,33 +1,28 @@
-import t from 'tap'
-import { execFileSync } from 'node:child_process'
-import { Cluster } from 'ioredis'
+import t, { type Test } from 'tap'
+import { Redis } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { GatewayCluster } from '../../../../lib/redis/gateway-cluster.js'
 import { openRedisSpool } from '../../../../lib/spool/redis/redis-spool.js'
 import type { Spool } from '../../../../lib/spool/spool.js'
-import { findPort } from '../../../../tools/shared/ports.js'
-import { startRedis } from '../../../../tools/shared/redis.js'
-import { append, drain, itemsOf, letter, record, records, spoolOptions, takeSoon } from '../contract.js'
+import { startRedisCluster } from '../../../../tools/shared/redis-cluster.js'
+import { eventually } from '../../../helpers/app.js'
+import { connectTo } from '../../../helpers/redis-forms.js'
+import { redisSpools } from '../../../helpers/redis-spools.js'
+import { append, drain, itemsOf, letter, names, record, records, spoolContract, spoolOptions, takeSoon } from '../contract.js'
+import { deadLettersContract } from '../dead-letters-contract.js'
+import { ledgerContract } from '../ledger-contract.js'
 
-/** The cluster bus listens on the port of the node and 10,000. */
-async function nodePort (): Promise<number> {
-  for (;;) {
-    const port = await findPort()
-    if (port < 55_000) return port
-  }
-}
-
-const nodes = await Promise.all([0, 1, 2].map(async () => startRedis({
-  port: await nodePort(), args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '3000', '--repl-diskless-sync-delay', '0']
-})))
-t.teardown(() => Promise.all(nodes.map(node => node.stop())))
-execFileSync('redis-cli', ['--cluster', 'create', ...nodes.map(({ port }) => `127.0.0.1:${port}`), '--cluster-yes'], { stdio: 'ignore' })
-
-const cluster = new Cluster(nodes.map(({ port }) => ({ host: '127.0.0.1', port })), { clusterRetryStrategy: () => 100 })
-t.teardown(() => cluster.disconnect())
-while (!String(await cluster.cluster('INFO')).includes('cluster_state:ok')) await sleep(50)
+const servers = await startRedisCluster({ args: ['--cluster-require-full-coverage', 'no'] })
+t.teardown(() => servers.stop())
+const cluster = await connectTo(t, servers.url) as GatewayCluster
 
 const SHARDS = 8
 const open = (prefix: string): Promise<Spool> => openRedisSpool({ ...spoolOptions(), redis: cluster, prefix, shards: SHARDS, sync: 'commit' })
+
+const openSpool = redisSpools(cluster)
+spoolContract(openSpool)
+deadLettersContract(openSpool)
+ledgerContract(openSpool)
 
 t.test('appends, takes and settles across the nodes of a cluster', async t => {
   const spool = await open('across')
@@ -91,12 +86,83 @@ t.test('a probe finds each node that takes no writes', async t => {
   }
 })
 
+/** The slot of a key, its node, and another one. */
+async function placeOf (key: string): Promise<{ slot: number, from: Redis, to: Redis }> {
+  const slot = await cluster.cluster('KEYSLOT', key)
+  const owner = cluster.slots[slot]![0]
+  const masters = cluster.nodes('master')
+  const nameOf = ({ options }: Redis): string => `${options.host}:${options.port}`
+  return { slot, from: masters.find(node => nameOf(node) === owner)!, to: masters.find(node => nameOf(node) !== owner)! }
+}
+
+const idOf = async (node: Redis): Promise<string> => await node.cluster('MYID') as string
+
+async function moveKeys (slot: number, from: Redis, to: Redis): Promise<void> {
+  const keys = await from.cluster('GETKEYSINSLOT', slot, 1_000) as string[]
+  if (keys.length > 0) await from.call('MIGRATE', '127.0.0.1', to.options.port!, '', 0, 5_000, 'KEYS', ...keys)
+}
+
+/** @returns ends the move */
+async function beginMove (t: Test, slot: number, from: Redis, to: Redis): Promise<() => Promise<void>> {
+  const [fromId, toId] = [await idOf(from), await idOf(to)]
+  await to.cluster('SETSLOT', slot, 'IMPORTING', fromId)
+  await from.cluster('SETSLOT', slot, 'MIGRATING', toId)
+  t.equal(await from.cluster('COUNTKEYSINSLOT', slot) > 0, true)
+  return async () => {
+    await moveKeys(slot, from, to)
+    for (const node of [to, from]) await node.cluster('SETSLOT', slot, 'NODE', toId)
+  }
+}
+
+t.test('while its slot moves a shard refuses what it would store in two places, and has all of it afterwards', async t => {
+  const spool = await openRedisSpool({ ...spoolOptions(), redis: cluster, prefix: 'moved', shards: 1, sync: 'commit' })
+  t.teardown(() => spool.close())
+  for (let i = 0; i < 10; i++) await append(spool, `d${i % 3}`, record(i))
+  const { slot, from, to } = await placeOf('{moved:logs:0}')
+  const end = await beginMove(t, slot, from, to)
+  await t.rejects(append(spool, 'd0', record('refused')), { name: 'SpoolUnavailableError' }, 'before the first key has moved')
+  await from.call('MIGRATE', '127.0.0.1', to.options.port!, '{moved:logs:0}:counters', 0, 5_000)
+  await t.rejects(append(spool, 'd0', record('refused')), { name: 'SpoolUnavailableError' }, 'between two keys')
+  t.same(await to.keys('{moved:logs:0}:q:*'), [], 'nothing was begun at its new place')
+  await end()
+  await eventually(() => append(spool, 'd0', record('after')).then(() => true, () => undefined))
+  t.same((await drain(spool)).map(String).sort(), ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'after'])
+  t.match(await spool.ledger(), { accepted: 11, delivered: 11, inSpool: 0 })
+})
+
+t.test('a shard is heard of at its new node', async t => {
+  const spool = await openRedisSpool({ ...spoolOptions({ lingerMs: 60_000 }), redis: cluster, prefix: 'heard-again', shards: 1, sync: 'commit' })
+  t.teardown(() => spool.close())
+  let heard = 0
+  spool.onDue(() => { heard++ })
+  const tell = async (): Promise<true | undefined> => {
+    const before = heard
+    await spool.append({ kind: 'logs', destination: `d${Math.random()}`, records: [record(1)], urgent: true }).catch(() => {})
+    await sleep(50)
+    return heard > before ? true : undefined
+  }
+  await eventually(tell)
+  const { slot, from, to } = await placeOf('{heard-again:logs:0}')
+  await (await beginMove(t, slot, from, to))()
+  await eventually(tell)
+  t.pass()
+})
+
 t.test('each node that is gone takes only its own part away', async t => {
   const spool = await open('outage')
   t.teardown(() => spool.close())
   for (let i = 0; i < 12; i++) await append(spool, `d${i}`, record(i))
-  await nodes[2]!.kill()
+  await servers.masters[2]!.kill()
   await t.rejects(spool.probe(), { name: 'SpoolUnavailableError' })
   const results = await Promise.allSettled(Array.from({ length: 12 }, (_, i) => append(spool, `d${i}`, record(i))))
   t.ok(results.every(result => result.status === 'fulfilled' || result.reason.name === 'SpoolUnavailableError'))
+  const present = results.flatMap(({ status }, i) => status === 'fulfilled' ? [i] : [])
+  t.ok(present.length > 0 && present.length < results.length, `${present.length} destinations are on nodes that are there`)
+  const found: unknown[] = []
+  while (found.length < 2 * present.length) {
+    const lease = await takeSoon(spool)
+    found.push(...names(lease))
+    await spool.settle(lease, { delivered: itemsOf(lease) })
+  }
+  t.same(found.map(Number).sort((a, b) => a - b), present.flatMap(i => [i, i]), 'what they hold is delivered')
 })

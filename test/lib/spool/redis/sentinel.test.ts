@@ -1,0 +1,20 @@
+import t from 'tap'
+import { openRedisSpool } from '../../../../lib/spool/redis/redis-spool.js'
+import { startRedisSentinels } from '../../../../tools/shared/redis-sentinels.js'
+import { eventually } from '../../../helpers/app.js'
+import { connectTo } from '../../../helpers/redis-forms.js'
+import { append, drain, record, spoolOptions } from '../contract.js'
+
+const sentinels = await startRedisSentinels({ sentinels: 1, replicas: 1 })
+t.teardown(() => sentinels.stop())
+const redis = await connectTo(t, sentinels.url)
+
+t.test('nothing that a replica has confirmed is lost when it becomes the master', async t => {
+  const spool = await openRedisSpool({ ...spoolOptions(), redis, shards: 2, sync: 'always' })
+  t.teardown(() => spool.close())
+  for (let i = 0; i < 20; i++) await append(spool, `d${i % 5}`, record(i))
+  await sentinels.failOver()
+  await eventually(() => append(spool, 'd', record('after')).then(() => true, () => undefined))
+  const found = new Set(await drain(spool))
+  t.same([...Array(20).keys(), 'after'].filter(name => !found.has(name)), [])
+})
