@@ -145,7 +145,8 @@ t.test('preflights are answered for a day, before anything else is asked', async
     t.equal(answer.status, 204)
     t.equal(answer.headers.get('access-control-max-age'), '86400')
     t.match(answer.headers.get('access-control-allow-methods'), /POST/)
-    for (const name of ['Authorization', 'Content-Encoding', 'Content-Type', 'Idempotency-Key', 'Prefer', 'X-Api-Key', 'X-Faro-Session-Id', 'Traceparent', 'Tracestate', 'Baggage', 'Sentry-Trace', 'X-Amzn-Trace-Id']) t.match(answer.headers.get('access-control-allow-headers'), new RegExp(name))
+    const allowed = answer.headers.get('access-control-allow-headers')?.split(/, */) ?? []
+    for (const name of ['Authorization', 'Content-Encoding', 'Content-Type', 'Idempotency-Key', 'Prefer', 'X-Api-Key', 'X-Faro-Session-Id', 'Traceparent', 'Tracestate', 'Baggage', 'Sentry-Trace', 'X-Amzn-Trace-Id']) t.ok(allowed.includes(name), name)
   }
 })
 
