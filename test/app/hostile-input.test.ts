@@ -4,11 +4,10 @@ import { Writable } from 'node:stream'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
-import fp from 'fastify-plugin'
 import t from 'tap'
-import app, { options } from '../../app.js'
+import { options } from '../../app.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
-import { eventually, startGateway, useSandbox } from '../helpers/app.js'
+import { eventually, openApp, startGateway, useSandbox } from '../helpers/app.js'
 import { askRaw } from '../helpers/raw.js'
 
 const FORGED = '\r\n{"level":30,"msg":"forged line"}\r\n\u2028\u0000\u001b[31m'
@@ -28,7 +27,7 @@ t.test('no input forges a line of the log', async t => {
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const instance = Fastify({ ...options, logger: { level: 'trace', stream } })
-  await instance.register(fp(app), { environment: { CLIENT_SECRET_KEY: 'client-secret-of-this-test', ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1', DATA_DIR: dataDir, FLUSH_INTERVAL_MS: '50' } })
+  await instance.register(openApp, { environment: { CLIENT_SECRET_KEY: 'client-secret-of-this-test', ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1', DATA_DIR: dataDir, FLUSH_INTERVAL_MS: '50' } })
   const url = await instance.listen({ port: 0, host: '127.0.0.1' })
   t.teardown(() => instance.close())
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })

@@ -7,6 +7,7 @@ import fp from 'fastify-plugin'
 import app, { options } from '../../app.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { readTrustProxy } from '../../lib/http/trust-proxy.js'
+import type { ConfigOptions } from '../../schemas/config.js'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { startRedis } from '../../tools/shared/redis.js'
@@ -15,6 +16,12 @@ import type { Teardown } from './teardown.js'
 /** For machines on which many test files start at once. */
 const PLUGIN_TIMEOUT_MS = 60_000
 export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
+
+/**
+ * The app, whose decorators the instance has. `fp` marks the function that it is given, so the app itself stays as it is
+ * for other tests of this process.
+ */
+export const openApp = fp(async (instance: FastifyInstance, given: ConfigOptions) => await app(instance, given))
 
 export interface Gateway {
   app: FastifyInstance
@@ -62,7 +69,7 @@ export async function startGateway (t: Teardown, environment: Record<string, str
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
   const instance = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false })
-  await instance.register(fp(app), {
+  await instance.register(openApp, {
     environment: {
       CLIENT_SECRET_KEY,
       ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-tests',

@@ -2,12 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
-import fp from 'fastify-plugin'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import app, { options } from '../../../app.js'
+import { options } from '../../../app.js'
 import { startRedis } from '../../../tools/shared/redis.js'
-import { CLIENT_SECRET_KEY, eventually, useSandbox } from '../../helpers/app.js'
+import { CLIENT_SECRET_KEY, eventually, openApp, useSandbox } from '../../helpers/app.js'
 
 const ACCESS_TOKEN_SECRET_KEY = 'access-secret-of-the-tests'
 const AWS_SECRET_ACCESS_KEY = 'aws-secret/of+the-tests'
@@ -24,7 +23,7 @@ async function startLogging (t: Test, environment: Record<string, string> = {}) 
   let output = ''
   const instance = Fastify({ ...options, pluginTimeout: 60_000, logger: { level: 'info', stream: { write: (line: string) => { output += line } } } })
   t.teardown(() => instance.close())
-  await instance.register(fp(app), {
+  await instance.register(openApp, {
     environment: { CLIENT_SECRET_KEY, ACCESS_TOKEN_SECRET_KEY, AWS_REGION: 'eu-west-1', DATA_DIR: dataDir, FORWARDER: 'off', SHUTDOWN_GRACE_MS: '500', ...environment }
   })
   await instance.ready()
