@@ -13,7 +13,7 @@ const ROUND_MS = 250
 /** An event lingers for so long, whatever else waits. */
 const FLUSH_MS = 200
 /** A machine that is busy with others for a while spoils a measurement; unfair turns would spoil each of them. */
-const MEASUREMENTS = 3
+const MEASUREMENTS = 5
 
 export interface FairnessOptions {
   /** How often each of nine good applications sends an event. */

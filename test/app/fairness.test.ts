@@ -1,9 +1,0 @@
-import t from 'tap'
-import { BACKENDS } from '../helpers/app.js'
-import { checkFairness } from '../helpers/fairness.js'
-
-for (const backend of BACKENDS) {
-  t.test(`${backend}: an application with two hundred new log streams makes the others wait twice as long at most`, { timeout: 150_000 }, async t => {
-    await checkFairness(t, backend, { rounds: 3, bodies: 2 })
-  })
-}
