@@ -137,7 +137,7 @@ t.test('after a start that has ended while it opened the data file, it is read b
   t.notOk(existsSync(note))
   await spool.close()
   writeFileSync(note, '')
-  writeFileSync(path, randomFillSync(Buffer.from(content), 8_192))
+  writeFileSync(path, Buffer.from(content).fill(0xff, 8_192))
   await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: a process that reads it ends: move it away/ })
 })
 
