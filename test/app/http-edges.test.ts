@@ -90,6 +90,7 @@ t.test('the documentation links by relative paths, with a slash or without, also
     const document = await (await fetch(`${base}/documentation/json`)).json() as { servers: Array<{ url: string }> }
     t.equal(new URL(document.servers[0]!.url, `${base}/documentation/json`).href.replace(/\/$/, ''), base, 'requests of the page go to the gateway')
     const index = await fetch(`${base}/documentation/static/index.html`, { redirect: 'manual' })
-    t.equal(new URL(index.headers.get('location')!, `${base}/documentation/static/index.html`).href, `${base}/documentation/`)
+    // A path would lack the prefix that a proxy has taken off.
+    t.equal(index.headers.get('location'), '../')
   }
 })
