@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { monotonicNow, onMonotonicClock, unixNow } from '../../clock.js'
-import type { MonotonicMs } from '../../../schemas/common.js'
+import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import { createAppendCommit, type SizedOp } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
@@ -53,10 +53,14 @@ export class Appender {
   readonly #commits: GroupCommit<Op, void>
   /** The digests of requests that are under way, by their idempotency key. */
   readonly #underWay = new Map<string, string>()
+  /** When the latest idempotency key expires. */
+  #latestExpiry: UnixMs
 
   constructor (options: AppenderOptions) {
     this.#options = options
     this.#commits = createAppendCommit(group => this.#write(group), MAX_GROUP_OPS, MAX_GROUP_BYTES)
+    const [latest] = [...options.tables.idempotencyExpiry.getKeys({ reverse: true, limit: 1 })]
+    this.#latestExpiry = latest?.[0] ?? 0
   }
 
   /** Takes in the frames that earlier processes left in the journal. @returns the frames that cannot be read */
@@ -90,7 +94,7 @@ export class Appender {
     const known = memTable.answer(key) ?? tables.answer(key, now)
     if (known !== undefined) return known[3] === digest ? { state: 'answered', answer: known[2] } : { state: 'reused' }
     this.#underWay.set(key, digest)
-    const kept: KeyedAnswer = [key, now + KEY_TTL_MS, answer, digest, application]
+    const kept: KeyedAnswer = [key, this.#nextExpiry(now), answer, digest, application]
     try {
       await this.#push(appends, kept)
     } catch (error) {
@@ -98,6 +102,12 @@ export class Appender {
       throw error
     }
     return { state: 'stored', finish: other => this.#finish(kept, other) }
+  }
+
+  /** Later than that of every key before, as the keys that expire first are the first to be forgotten. */
+  #nextExpiry (now: UnixMs): UnixMs {
+    this.#latestExpiry = Math.max(now + KEY_TTL_MS, this.#latestExpiry + 1)
+    return this.#latestExpiry
   }
 
   async #finish (kept: KeyedAnswer, answer = kept[2]): Promise<void> {

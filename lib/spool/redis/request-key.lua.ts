@@ -70,10 +70,13 @@ end
 makeRoom(base .. ':of:' .. application, application, tonumber(ARGV[8]))
 makeRoom(age, '', tonumber(ARGV[9]))
 
+-- Later than every key before, as the keys that expire first are the first to be forgotten.
+local latest = tonumber(redis.call('ZRANGE', age, -1, -1, 'WITHSCORES')[2] or 0)
+local expiresAt = string.format('%.0f', math.max(now + ttl, latest + 1))
 local member = size .. '/' .. application .. '/' .. ARGV[1]
 redis.call('HSET', stored, 'digest', digest, 'answer', answer, 'until', until_)
-redis.call('ZADD', age, now + ttl, member)
-redis.call('ZADD', base .. ':of:' .. application, now + ttl, member)
+redis.call('ZADD', age, expiresAt, member)
+redis.call('ZADD', base .. ':of:' .. application, expiresAt, member)
 redis.call('HINCRBY', bytes, application, size)
 redis.call('HINCRBY', bytes, '', size)
 for _, key in ipairs({stored, age, base .. ':of:' .. application, bytes}) do redis.call('PEXPIRE', key, ttl + 3600000) end

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool.js'
+import { keyBytesOf } from '../../../../lib/spool/key-limits.js'
 import type { LeasedRecord, Spool, SpoolOptions } from '../../../../lib/spool/spool.js'
 import { useWallClock } from '../../../helpers/wall-clock.js'
 import { append, itemsOf, names, record, spoolOptions, takeSoon } from '../contract.js'
@@ -93,4 +94,25 @@ t.test('a clock that is set back does not keep appends from a disk that has room
   await sleep(300)
   await t.resolves(append(spool, 'd', record('a')))
   t.equal(itemsOf(await takeSoon(spool)), 1)
+})
+
+t.test('the idempotency keys of a clock that was set back are not the first to be forgotten', async t => {
+  const wallClock = useWallClock(t)
+  const keys = 8
+  const spool = await open(t, t.testdir(), { maxBytes: 16 * keys * keyBytesOf('answer') })
+  const store = async (i: number): Promise<string> => {
+    const request = { application: 'shop', key: `key ${i}`, digest: 'digest', answer: 'answer', holdMs: 1_000 }
+    const result = await spool.appendOnce([{ kind: 'logs', destination: 'd', records: [record(i)], part: '' }], request)
+    if (result.state === 'stored') await result.finish()
+    // Keys are forgotten when the tables are written.
+    await spool.take('logs', { flush: true })
+    return result.state
+  }
+  for (let i = 0; i < 2 * keys; i++) await store(i)
+  wallClock.set(-DAY_MS / 8)
+  t.equal(await store(100), 'stored')
+  wallClock.set(0)
+  for (let i = 200; i < 204; i++) await store(i)
+  t.equal(await store(100), 'answered')
+  t.equal(await store(0), 'stored', 'the oldest is forgotten')
 })
