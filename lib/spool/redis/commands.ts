@@ -33,7 +33,7 @@ export interface SpoolCommands {
   postmanRemoveDeadLetter (base: string, counters: string, ...args: Argument[]): Promise<0 | 1>
   postmanRaiseShards (key: string, shards: number): Promise<null>
   postmanClaimKey (base: string, counters: string, ...args: Argument[]): Promise<ClaimReply>
-  postmanEndKey (base: string, counters: string, ...args: Argument[]): Promise<number>
+  postmanEndKey (base: string, counters: string, ...args: Argument[]): Promise<[wasHeld: number, stored: number]>
   postmanProbe (base: string, counters: string): Promise<null>
 }
 

@@ -157,8 +157,9 @@ class RedisSpool implements Spool {
       throw failure
     }
     const finish = async (answer?: string): Promise<void> => {
-      await this.#requestKeys.finish(request, name, answer)
-      await this.#forgetMarks(marked)
+      const wasHeld = await this.#requestKeys.finish(request, name, answer)
+      // Marks stay where another process has gone on with the request: appends of either may still be on their way.
+      if (wasHeld && claim.state === 'claimed') await this.#forgetMarks(marked)
     }
     if (results.some(result => result.status === 'fulfilled' && result.value)) return { state: 'stored', finish }
     await finish()

@@ -90,16 +90,16 @@ return {'claimed', bytesOf(''), until_}
  * ARGV[3] finish: the request is stored; release: a repeated request goes on with it; forget: nothing is stored
  * ARGV[4] ARGV[5] ARGV[6] to finish: the answer, or '' to leave it; to forget: '', application and bytes
  *
- * Returns the bytes of all keys.
+ * Returns whether the claim was still held (0 or 1), and the bytes of all keys.
  */
 export const END_KEY = `${COMMON}
 local stored = base .. ':k:' .. ARGV[1]
-if redis.call('HGET', stored, 'until') ~= ARGV[2] then return bytesOf('') end
+if redis.call('HGET', stored, 'until') ~= ARGV[2] then return {0, bytesOf('')} end
 if ARGV[3] == 'forget' then remove(ARGV[6] .. '/' .. ARGV[5] .. '/' .. ARGV[1])
 elseif ARGV[3] == 'release' then redis.call('HSET', stored, 'until', '1')
 else
   redis.call('HSET', stored, 'until', '0')
   if ARGV[4] ~= '' then redis.call('HSET', stored, 'answer', ARGV[4]) end
 end
-return bytesOf('')
+return {1, bytesOf('')}
 `

@@ -63,9 +63,12 @@ export class RequestKeys {
     }
   }
 
-  /** The request is stored. Never rejects: a claim that is not ended is held no longer than its request said. */
-  async finish ({ key }: KeyedRequest, name: string, answer?: string): Promise<void> {
-    await this.#end(key, name, 'finish', answer ?? '')
+  /**
+   * The request is stored. Never rejects: a claim that is not ended is held no longer than its request said.
+   * @returns whether a repeated request is answered from now on; otherwise it may go on with the request
+   */
+  async finish ({ key }: KeyedRequest, name: string, answer?: string): Promise<boolean> {
+    return await this.#end(key, name, 'finish', answer ?? '')
   }
 
   /** The request may be stored in part: a repeated one goes on with it. Never rejects. */
@@ -78,11 +81,15 @@ export class RequestKeys {
     await this.#end(key, name, 'forget', '', application, keyBytesOf(answer))
   }
 
-  async #end (key: string, name: string, ...args: (string | number)[]): Promise<void> {
+  /** @returns whether the claim was still held, and has been ended */
+  async #end (key: string, name: string, ...args: (string | number)[]): Promise<boolean> {
     const base = this.#baseOf(key)
-    const ended = this.#connection.run(client => client.postmanEndKey(...keysOf(base), key, name, ...args))
-    const stored = await ended.catch(() => null)
-    if (stored !== null) this.#budget.report(base, stored)
+    const ending = this.#connection.run(client => client.postmanEndKey(...keysOf(base), key, name, ...args))
+    const ended = await ending.catch(() => null)
+    if (ended === null) return false
+    const [wasHeld, stored] = ended
+    this.#budget.report(base, stored)
+    return wasHeld === 1
   }
 
   #baseOf (key: string): string {

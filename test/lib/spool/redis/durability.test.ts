@@ -267,6 +267,19 @@ t.test('a repeated request goes on where its first process has ended, and stores
   t.same(await first.appendOnce(APPENDS, KEYED), { state: 'answered', answer: 'second' })
 })
 
+t.test('a process that finishes a request too late makes a third one store nothing twice', async t => {
+  const started = await server(t)
+  const first = await open(t, connect(t, started))
+  const second = await open(t, connect(t, started))
+  const late = await first.appendOnce(APPENDS.slice(0, 2), KEYED)
+  await sleep(KEYED.holdMs + 50)
+  t.match(await second.appendOnce(APPENDS, KEYED), { state: 'stored' })
+  if (late.state === 'stored') await late.finish()
+  await sleep(KEYED.holdMs + 50)
+  t.same(await first.appendOnce(APPENDS, KEYED), { state: 'answered', answer: KEYED.answer })
+  t.match(await second.ledger(), { accepted: 4 })
+})
+
 t.test('the lease of a process that vanished is taken over', async t => {
   const started = await server(t)
   const vanished = connect(t, started)
