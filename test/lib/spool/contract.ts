@@ -390,11 +390,11 @@ export function spoolContract (open: OpenSpool): void {
   })
 
   t.test('a lease that runs out comes before younger records', async t => {
-    const { spool } = await open(t, spoolOptions({ leaseMs: 150 }))
+    const { spool } = await open(t, spoolOptions({ leaseMs: 800 }))
     await append(spool, 'd', ...records(10))
     await takeSoon(spool)
     await append(spool, 'd', ...records(5, 10))
-    await sleep(250)
+    await sleep(1_200)
     t.same(names(await takeSoon(spool)), Array.from({ length: 10 }, (_, i) => i))
   })
 
