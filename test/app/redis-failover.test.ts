@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { openEndpoint, type Endpoint } from '../helpers/endpoint.js'
 import { eventually, startGateway, type Gateway } from '../helpers/app.js'
-import { startRedis, type RedisServer } from '../../tools/shared/redis.js'
+import { askServer, startServer } from '../helpers/redis-server.js'
+import type { RedisServer } from '../../tools/shared/redis.js'
 
 const GROUP = '/failover'
 const SENDERS = 4
@@ -15,28 +15,13 @@ interface Pair {
   endpoint: Endpoint
 }
 
-async function server (t: Test, ...args: string[]): Promise<RedisServer> {
-  const started = await startRedis({ args })
-  t.teardown(() => started.stop())
-  return started
-}
-
-async function ask<T> ({ url }: RedisServer, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url)
-  try {
-    return await question(redis)
-  } finally {
-    redis.disconnect()
-  }
-}
-
-const replicaOf = (t: Test, { port }: RedisServer): Promise<RedisServer> => server(t, '--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0')
+const replicaOf = (t: Test, { port }: RedisServer): Promise<RedisServer> => startServer(t, { args: ['--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0'] })
 
 const hasReplica = (primary: RedisServer): Promise<true> => eventually(async () =>
-  await ask(primary, async redis => /slave0:.*state=online/.test(await redis.info('replication'))) ? true : undefined)
+  await askServer(primary, async redis => /slave0:.*state=online/.test(await redis.info('replication'))) ? true : undefined)
 
 async function startPair (t: Test): Promise<Pair> {
-  const primary = await server(t, '--repl-diskless-sync-delay', '0')
+  const primary = await startServer(t, { args: ['--repl-diskless-sync-delay', '0'] })
   const replica = await replicaOf(t, primary)
   await hasReplica(primary)
   const endpoint = await openEndpoint(primary.port)
@@ -69,12 +54,12 @@ async function sendSteadily ({ post, token }: Gateway) {
 const FAILOVERS: Record<string, (t: Test, pair: Pair) => Promise<void>> = {
   async 'the primary dies and its replica takes its place' (t, { primary, replica, endpoint }) {
     await primary.kill()
-    await ask(replica, redis => redis.replicaof('NO', 'ONE'))
+    await askServer(replica, redis => redis.replicaof('NO', 'ONE'))
     endpoint.moveTo(replica.port)
     await replicaOf(t, replica)
   },
   async 'the primary becomes the replica of its replica, and keeps its connections' (_t, { primary, replica, endpoint }) {
-    await ask(primary, redis => redis.call('FAILOVER', 'TO', '127.0.0.1', String(replica.port)))
+    await askServer(primary, redis => redis.call('FAILOVER', 'TO', '127.0.0.1', String(replica.port)))
     await hasReplica(replica)
     endpoint.moveTo(replica.port)
   }

@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis'
 import { mastersOf, type RedisClient } from '../../lib/redis/redis-client.js'
 import { openRedisSpool } from '../../lib/spool/redis/redis-spool.js'
 import type { Spool } from '../../lib/spool/spool.js'
-import type { OpenSpool, SpoolFixture } from '../lib/spool/contract.js'
+import { openFixture, type OpenSpool } from '../lib/spool/contract.js'
 
 const SHARDS = 4
 
@@ -20,23 +20,12 @@ export function redisSpools (redis: RedisClient): OpenSpool {
   return async (t, options) => {
     const prefix = `spool-${randomUUID()}`
     const launch = (): Promise<Spool> => openRedisSpool({ ...options, redis, prefix, shards: SHARDS, sync: 'commit' })
-    const fixture: SpoolFixture = {
-      spool: await launch(),
-      async reopen () {
-        await fixture.spool.close()
-        fixture.spool = await launch()
-        return fixture.spool
-      },
-      async damage () {
-        for (const node of mastersOf(redis)) {
-          for await (const keys of node.scanStream({ match: `{${prefix}:*}:q:*`, count: 1_000 })) {
-            for (const key of keys as string[]) await damageStream(node, key)
-          }
+    return await openFixture(t, launch, async () => {
+      for (const node of mastersOf(redis)) {
+        for await (const keys of node.scanStream({ match: `{${prefix}:*}:q:*`, count: 1_000 })) {
+          for (const key of keys as string[]) await damageStream(node, key)
         }
-        return await fixture.reopen()
       }
-    }
-    t.teardown(() => fixture.spool.close())
-    return fixture
+    })
   }
 }

@@ -1,4 +1,4 @@
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Redis } from 'ioredis'
 import { connectRedis } from '../../../lib/redis/connect.js'
 import { readRedisUrl } from '../../../lib/redis/redis-address.js'
@@ -8,27 +8,13 @@ import { publish, subscribe } from '../../../lib/redis/subscribe.js'
 import { findPort } from '../../../tools/shared/ports.js'
 import { startRedisCluster } from '../../../tools/shared/redis-cluster.js'
 import { startRedisSentinels } from '../../../tools/shared/redis-sentinels.js'
-import { startRedis, type RedisServer } from '../../../tools/shared/redis.js'
+import type { RedisServer } from '../../../tools/shared/redis.js'
 import { eventually } from '../../helpers/app.js'
 import { connectTo } from '../../helpers/redis-forms.js'
+import { askServer, startServer } from '../../helpers/redis-server.js'
 
 const SLOTS = 16_384
 const PASSWORD = 'hidden-password'
-
-async function server (t: Test, ...args: string[]): Promise<RedisServer> {
-  const started = await startRedis({ args })
-  t.teardown(() => started.stop())
-  return started
-}
-
-async function ask<T> ({ url }: RedisServer, question: (redis: Redis) => Promise<T>): Promise<T> {
-  const redis = new Redis(url)
-  try {
-    return await question(redis)
-  } finally {
-    redis.disconnect()
-  }
-}
 
 /** What the operator is told. */
 async function refused (url: string): Promise<string> {
@@ -41,8 +27,8 @@ async function refused (url: string): Promise<string> {
 const namesSetting = /^Redis at rediss?(\+sentinel)?:\/\/[^@]+ cannot be used: .*REDIS_URL/s
 
 t.test('what is no single primary is refused, and says what it is', async t => {
-  const primary = await server(t)
-  const replica = await server(t, '--replicaof', '127.0.0.1', String(primary.port))
+  const primary = await startServer(t)
+  const replica = await startServer(t, { args: ['--replicaof', '127.0.0.1', String(primary.port)] })
   const cases: Array<[what: string, url: string, told: RegExp]> = [
     ['a replica', replica.url, /it is a replica/],
     ['a node of no cluster among several', `redis://127.0.0.1:${primary.port},127.0.0.1:${replica.port}`, /127\.0\.0\.1:\d+ is no node of a cluster/],
@@ -77,12 +63,12 @@ t.test('a cluster, also behind one address', async t => {
 
   await t.test('a node that refuses the password is named, and no password is shown', async t => {
     const guarded = servers.masters[1]!
-    await ask(guarded, redis => redis.config('SET', 'requirepass', 'another-password'))
+    await askServer(guarded, redis => redis.config('SET', 'requirepass', 'another-password'))
     const message = await refused(servers.url.replace('://', `://:${PASSWORD}@`))
     t.match(message, new RegExp(`its node 127\\.0\\.0\\.1:${guarded.port}: WRONGPASS`))
     t.notMatch(message, PASSWORD)
     t.match(await refused(first.url), new RegExp(`its node 127\\.0\\.0\\.1:${guarded.port}: NOAUTH`), 'one that the address does not name, too')
-    await ask({ ...guarded, url: guarded.url.replace('://', '://:another-password@') }, redis => redis.config('SET', 'requirepass', ''))
+    await askServer({ ...guarded, url: guarded.url.replace('://', '://:another-password@') }, redis => redis.config('SET', 'requirepass', ''))
   })
 
   await t.test('messages reach whoever listens, whatever their slot, also after a replica has taken over', async t => {
@@ -98,7 +84,7 @@ t.test('a cluster, also behind one address', async t => {
       return await eventually(() => heard.size === channels.length ? true : undefined, 200).catch(() => undefined)
     }
     t.equal(await eventually(tellAll), true)
-    for (const replica of servers.replicas) await ask(replica, redis => redis.cluster('FAILOVER'))
+    for (const replica of servers.replicas) await askServer(replica, redis => redis.cluster('FAILOVER'))
     t.equal(await eventually(tellAll), true)
   })
 
@@ -117,15 +103,15 @@ t.test('a cluster, also behind one address', async t => {
 })
 
 t.test('slots that no node has', async t => {
-  const node = await server(t, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1')
+  const node = await startServer(t, { args: ['--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1'] })
   t.match(await refused(node.url), /no node has 16384 of the 16384 slots/)
-  await ask(node, redis => redis.cluster('ADDSLOTS', ...Array.from({ length: SLOTS - 10 }, (_, slot) => slot)))
+  await askServer(node, redis => redis.cluster('ADDSLOTS', ...Array.from({ length: SLOTS - 10 }, (_, slot) => slot)))
   t.match(await refused(node.url), /no node has 10 of the 16384 slots/)
 })
 
 t.test('a node in cluster mode that does not know its own address is a single node', async t => {
-  const node = await server(t, '--cluster-enabled', 'yes')
-  await ask(node, async redis => {
+  const node = await startServer(t, { args: ['--cluster-enabled', 'yes'] })
+  await askServer(node, async redis => {
     await redis.cluster('ADDSLOTS', ...Array.from({ length: SLOTS }, (_, slot) => slot))
     await eventually(async () => String(await redis.cluster('INFO')).includes('cluster_state:ok') ? true : undefined)
   })
@@ -162,7 +148,7 @@ t.test('Sentinels', async t => {
     t.equal(await sentinels.masterPort(), replica.port)
     await eventually(async () => {
       await redis.set('key', 'after').catch(() => {})
-      return await ask(replica, other => other.get('key')) === 'after' ? true : undefined
+      return await askServer(replica, other => other.get('key')) === 'after' ? true : undefined
     })
     await eventually(async () => {
       await publish(redis, 'channel', 'message').catch(() => {})

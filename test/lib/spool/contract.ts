@@ -18,6 +18,27 @@ export interface SpoolFixture {
 /** Closes and removes everything when the test ends. */
 export type OpenSpool = (t: Test, options: SpoolOptions) => Promise<SpoolFixture>
 
+/**
+ * @param launch opens the spool on a store of its own
+ * @param overwrite overwrites every stored value, and may close the spool
+ */
+export async function openFixture (t: Test, launch: () => Promise<Spool>, overwrite: (spool: Spool) => Promise<void>): Promise<SpoolFixture> {
+  const fixture: SpoolFixture = {
+    spool: await launch(),
+    async reopen () {
+      await fixture.spool.close()
+      fixture.spool = await launch()
+      return fixture.spool
+    },
+    async damage () {
+      await overwrite(fixture.spool)
+      return await fixture.reopen()
+    }
+  }
+  t.teardown(() => fixture.spool.close())
+  return fixture
+}
+
 /** Longer than any test. */
 const NEVER_MS = 600_000
 const KEY = 'Zm9vYmFyMTIzNDU2Nzg5MGFiY2RlZmdoaWprbG1ub3A'

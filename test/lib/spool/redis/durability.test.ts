@@ -5,17 +5,12 @@ import { openRedisSpool, type RedisSpoolOptions } from '../../../../lib/spool/re
 import { SpoolFullError, SpoolUnavailableError, type Spool } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
 import { canStepClocks, createSteppedClock, NO_STEPS } from '../../../helpers/stepped-clock.js'
-import { startRedis, type RedisOptions as ServerOptions, type RedisServer } from '../../../../tools/shared/redis.js'
+import { startServer } from '../../../helpers/redis-server.js'
+import type { RedisServer } from '../../../../tools/shared/redis.js'
 import { append, drain, itemsOf, names, record, records, spoolOptions, takeSoon } from '../contract.js'
 
 const BATCH = { items: 500, bytes: 1_000_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
-
-async function server (t: Test, options?: ServerOptions): Promise<RedisServer> {
-  const started = await startRedis(options)
-  t.teardown(() => started.stop())
-  return started
-}
 
 function connect (t: Test, { url }: RedisServer, options: RedisOptions = {}): Redis {
   const redis = new Redis(url, { retryStrategy: () => 50, ...options })
@@ -32,7 +27,7 @@ async function open (t: Test, redis: Redis, options: Partial<RedisSpoolOptions> 
 
 for (const after of [1, 700]) {
   t.test(`has all that a process acknowledged that was killed after ${after} appends`, async t => {
-    const started = await server(t)
+    const started = await startServer(t)
     const acknowledged = await killAppender('redis', started.url, spoolOptions({ limits: LIMITS }), after)
     const spool = await open(t, connect(t, started))
     const { accepted, inSpool } = await spool.ledger()
@@ -46,7 +41,7 @@ for (const after of [1, 700]) {
 }
 
 t.test('has all that it acknowledged after the server was killed, where the server writes every answer to the disk', async t => {
-  const started = await server(t, { appendfsync: 'always' })
+  const started = await startServer(t, { appendfsync: 'always' })
   const spool = await open(t, connect(t, started), { sync: 'always' })
   const acknowledged: string[] = []
   let failed: Error | null = null
@@ -74,7 +69,7 @@ t.test('has all that it acknowledged after the server was killed, where the serv
 })
 
 t.test('settles and releases after an outage', async t => {
-  const started = await server(t, { appendfsync: 'always' })
+  const started = await startServer(t, { appendfsync: 'always' })
   const spool = await open(t, connect(t, started))
   await append(spool, 'settled', record('a'))
   await append(spool, 'released', record('b'))
@@ -89,7 +84,7 @@ t.test('settles and releases after an outage', async t => {
 })
 
 t.test('gives up a settlement when the spool closes during an outage', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const spool = await open(t, connect(t, started))
   await append(spool, 'd', record('a'))
   const lease = await takeSoon(spool)
@@ -101,7 +96,7 @@ t.test('gives up a settlement when the spool closes during an outage', async t =
 })
 
 t.test('a server that hangs is unavailable, not an eternal wait', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const spool = await open(t, connect(t, started))
   await append(spool, 'd', record('before'))
   process.kill(started.pid(), 'SIGSTOP')
@@ -115,7 +110,7 @@ t.test('a server that hangs is unavailable, not an eternal wait', async t => {
 })
 
 t.test('nothing acknowledged is lost or stored twice when connections break', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const redis = connect(t, started, { maxRetriesPerRequest: null })
   const killer = connect(t, started)
   const spool = await open(t, redis)
@@ -146,7 +141,7 @@ t.test('nothing acknowledged is lost or stored twice when connections break', as
 })
 
 t.test('a server out of memory is a full spool, which still settles', async t => {
-  const started = await server(t, { args: ['--maxmemory', '8mb'] })
+  const started = await startServer(t, { args: ['--maxmemory', '8mb'] })
   const spool = await open(t, connect(t, started))
   const large = { line: 'x'.repeat(100_000), items: 1, bytes: 100_000 }
   let stored = 0
@@ -176,7 +171,7 @@ async function setBack (redis: Redis, byMs: number): Promise<void> {
 }
 
 t.test('a server whose clock is set back delays nothing, and ends the leases of the dead all the same', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const redis = connect(t, started)
   const spool = await open(t, redis, { lingerMs: 300, leaseMs: 1_000 })
   await append(spool, 'leased', record('leased'))
@@ -192,7 +187,7 @@ t.test('a server whose clock is set back delays nothing, and ends the leases of 
 
 t.test('a server whose clock is set forward ends no lease before its time', { skip: canStepClocks() ? false : NO_STEPS }, async t => {
   const clock = createSteppedClock(t)
-  const started = await server(t, { environment: clock.environment })
+  const started = await startServer(t, { environment: clock.environment })
   const holder = await open(t, connect(t, started), { leaseMs: 1_000 })
   const other = await open(t, connect(t, started), { leaseMs: 1_000 })
   for (const name of ['a', 'b', 'c', 'd']) await append(holder, name, record(name))
@@ -213,7 +208,7 @@ t.test('a server whose clock is set forward ends no lease before its time', { sk
 })
 
 t.test('two processes never lease a record both, and see what the other does', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const spools = [await open(t, connect(t, started)), await open(t, connect(t, started, { protocol: 2 }))]
   const count = 400
   const found: unknown[] = []
@@ -237,7 +232,7 @@ const KEYED = { application: 'shop', key: 'k', digest: 'digest', answer: 'first'
 const APPENDS = ['a', 'b', 'c', 'd'].map((destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
 
 t.test('of two processes with one idempotency key one stores, and the other hears of it', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const redis = connect(t, started)
   const spools = [await open(t, connect(t, started)), await open(t, connect(t, started))]
   const results = await Promise.all(spools.map(spool => spool.appendOnce(APPENDS, KEYED)))
@@ -252,7 +247,7 @@ t.test('of two processes with one idempotency key one stores, and the other hear
 })
 
 t.test('a repeated request goes on where its first process has ended, and stores nothing twice', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const first = await open(t, connect(t, started))
   const second = await open(t, connect(t, started))
   // A process that ends before `finish`, with half of the appends.
@@ -268,7 +263,7 @@ t.test('a repeated request goes on where its first process has ended, and stores
 })
 
 t.test('a process that finishes a request too late makes a third one store nothing twice', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const first = await open(t, connect(t, started))
   const second = await open(t, connect(t, started))
   const late = await first.appendOnce(APPENDS.slice(0, 2), KEYED)
@@ -281,7 +276,7 @@ t.test('a process that finishes a request too late makes a third one store nothi
 })
 
 t.test('the lease of a process that vanished is taken over', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const vanished = connect(t, started)
   const first = await open(t, vanished, { leaseMs: 200 })
   await append(first, 'd', ...records(3))
@@ -297,7 +292,7 @@ t.test('the lease of a process that vanished is taken over', async t => {
 })
 
 t.test('one process hears what becomes due in another', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const [web, forwarder] = [await open(t, connect(t, started), { lingerMs: 60_000 }), await open(t, connect(t, started), { lingerMs: 60_000 })]
   const heard = new Promise(resolve => forwarder.onDue(resolve))
   await sleep(200)
@@ -306,7 +301,7 @@ t.test('one process hears what becomes due in another', async t => {
 })
 
 t.test('sees room and want of room that others make', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const options = { maxBytes: 10 * Buffer.byteLength(record(0).line) }
   const [one, other] = [await open(t, connect(t, started), options), await open(t, connect(t, started), options)]
   await append(one, 'a', ...records(10))
@@ -317,7 +312,7 @@ t.test('sees room and want of room that others make', async t => {
 })
 
 t.test('finds everything after the number of shards was lowered', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   const redis = connect(t, started)
   const wide = await open(t, redis, { shards: 16 })
   for (let i = 0; i < 20; i++) await append(wide, `d${i}`, record(i))
@@ -330,15 +325,15 @@ t.test('finds everything after the number of shards was lowered', async t => {
 t.test('warns about a server that may evict', async t => {
   const warnings: string[] = []
   const onWarning = (message: string): void => { warnings.push(message) }
-  await open(t, connect(t, await server(t)), { onWarning })
+  await open(t, connect(t, await startServer(t)), { onWarning })
   t.same(warnings, [])
-  await open(t, connect(t, await server(t, { args: ['--maxmemory-policy', 'allkeys-lru'] })), { onWarning })
+  await open(t, connect(t, await startServer(t, { args: ['--maxmemory-policy', 'allkeys-lru'] })), { onWarning })
   t.match(warnings, [/maxmemory-policy allkeys-lru.*noeviction/])
 })
 
 t.test('below 7.0 it says that a server above its maxmemory delivers nothing, and works as long as there is memory', async t => {
   const warnings: string[] = []
-  const redis = connect(t, await server(t))
+  const redis = connect(t, await startServer(t))
   await redis.ping()
   const { info } = redis
   redis.info = async () => (await info.call(redis)).replace(/redis_version:\S+/, 'redis_version:6.2.14')
@@ -353,9 +348,9 @@ t.test('below 7.0 it says that a server above its maxmemory delivers nothing, an
 })
 
 t.test('always durable means a disk or a replica, or no start', async t => {
-  const plain = await server(t, { args: ['--repl-diskless-sync-delay', '0'] })
+  const plain = await startServer(t, { args: ['--repl-diskless-sync-delay', '0'] })
   await t.rejects(open(t, connect(t, plain), { sync: 'always' }), { name: 'SpoolConfigurationError', message: /SPOOL_SYNC=always.*appendfsync always/ })
-  const replica = await server(t, { args: ['--replicaof', '127.0.0.1', String(plain.port)] })
+  const replica = await startServer(t, { args: ['--replicaof', '127.0.0.1', String(plain.port)] })
   const redis = connect(t, plain)
   for (let i = 0; i < 200 && !(await redis.info('replication')).includes('state=online'); i++) await sleep(50)
   const spool = await open(t, redis, { sync: 'always', commandTimeoutMs: 10_000 })
@@ -373,7 +368,7 @@ t.test('always durable means a disk or a replica, or no start', async t => {
 })
 
 t.test('an address where nothing answers is unavailable', async t => {
-  const started = await server(t)
+  const started = await startServer(t)
   await started.kill()
   await t.rejects(open(t, connect(t, started)), SpoolUnavailableError)
 })
