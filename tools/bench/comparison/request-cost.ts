@@ -8,15 +8,22 @@ import {
 } from '../sides.js'
 import { atMost } from '../table.js'
 import { cpuSeconds } from '../process-usage.js'
-import { CPU_LIMIT, PairedFigure, sidesInTurn, type Comparison, type Pair } from './comparison.js'
+import { spreadOf } from '../stats.js'
+import { CPU_LIMIT, PairedFigure, sidesInTurn, type Comparison, type Pair, type SideName } from './comparison.js'
 
 /**
  * Requests of each case. Not seconds: a slow minute must leave no build less warm, or with less to do, than the other.
  */
-const REQUESTS = { warmUp: 6_000, measured: 16_000 }
+const REQUESTS = { warmUp: 6_000, measured: 8_000 }
 const QUICK_REQUESTS = { warmUp: 1_000, measured: 2_000 }
+/**
+ * Turns of both builds at one case in a round, which share its requests. Web alone they are short, for the speed of a
+ * machine that is shared changes within seconds, and a change must fall on both builds; each turn with delivery ends
+ * with a wait for the last item.
+ */
+const TURNS = { off: 8, on: 2 }
 /** The wait after the last answer, in which web alone ends its work. */
-const SETTLE_MS = 250
+const SETTLE_MS = 100
 
 interface Arrangement {
   label: string
@@ -61,6 +68,7 @@ async function measureRound (
   figures: Map<Case, PairedFigure>
 ): Promise<void> {
   const requests = bench.quick ? QUICK_REQUESTS : REQUESTS
+  const turns = TURNS[arrangement.forwarder]
   const opened = {} as Pair<Opened>
   for (const side of sidesInTurn(round)) opened[side] = await open(bench, builds[side], sandbox, arrangement)
   for (const each of CASES) {
@@ -71,12 +79,14 @@ async function measureRound (
     }
   }
   for (const [index, each] of CASES.entries()) {
-    const figure = figures.get(each)!
-    for (const side of sidesInTurn(round + index)) {
-      figure.add(
-        side, await measure(bench, sandbox, arrangement, opened[side], each, requests.measured)
-      )
+    const costs: Pair<number[]> = { old: [], new: [] }
+    for (let turn = 0; turn < turns; turn++) {
+      for (const side of sidesInTurn(round + index + turn)) {
+        costs[side].push(await measure(bench, sandbox, arrangement, opened[side], each, requests.measured / turns))
+      }
     }
+    const figure = figures.get(each)!
+    for (const [side, cost] of Object.entries(costs)) figure.add(side as SideName, spreadOf(cost).median)
     bench.reportRound(`intake: round ${round + 1} of ${bench.rounds}: ${figure.describeRound()}`)
   }
   for (const { gateway, store } of Object.values(opened)) {
@@ -104,7 +114,7 @@ export const requestCost: Comparison = {
       title: 'Intake: CPU of the gateway process for each request',
       lines: [...figures.values()].flatMap(cases => [...cases.values()].flatMap(figure => figure.lines(builds))),
       notes: [
-        `${CONNECTIONS} connections, ${measured.toLocaleString('en')} requests of each case to each build after ${warmUp.toLocaleString('en')} of each case; both builds run at once and are measured in turn, the order alternating with every case and round; fresh processes and empty stores each round.`,
+        `${CONNECTIONS} connections, ${measured.toLocaleString('en')} requests of each case to each build after ${warmUp.toLocaleString('en')} of each case; both builds run at once and are measured in turn (${TURNS.off} turns web alone, ${TURNS.on} with delivery; a round's figure is their median), the order alternating with every turn, case and round; fresh processes and empty stores each round.`,
         'User and system time of all threads. With delivery, until the last item taken in has been delivered; web alone, until a moment after the last answer. Redis is not in it.',
         'The load generator and the sandbox are those of this checkout, for both.'
       ]
