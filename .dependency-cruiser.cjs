@@ -27,7 +27,10 @@ const GROUND = ['lib/clock\\.ts', 'lib/guards\\.ts', 'lib/logger\\.ts', 'lib/con
 /** npm packages of the rooms that do not take any. */
 const PACKAGES = {
   schemas: ['@sinclair/typebox'],
-  lib: ['@aws-sdk/client-cloudwatch', '@aws-sdk/client-cloudwatch-logs', '@fastify/proxy-addr', '@smithy/.*', 'fast-jwt', 'ioredis', 'lmdb', 'lru-cache'],
+  lib: [
+    '@aws-sdk/client-cloudwatch', '@aws-sdk/client-cloudwatch-logs', '@fastify/proxy-addr', '@smithy/.*', 'fast-jwt',
+    'ioredis', 'lmdb', 'lru-cache'
+  ],
   routes: ['@sinclair/typebox', '@fastify/type-provider-typebox', 'fastify'],
   lambda: ['@aws-sdk/.*']
 }
@@ -51,7 +54,11 @@ function packages (name, allowed) {
     name: `${name} takes only the packages that it may`,
     severity: 'error',
     from: { path: `^${name}/` },
-    to: { dependencyTypesNot: ['core', 'local'], path: 'node_modules/', pathNot: `node_modules/(?:@types/)?(?:${allowed.join('|')})/` }
+    to: {
+      dependencyTypesNot: ['core', 'local'],
+      path: 'node_modules/',
+      pathNot: `node_modules/(?:@types/)?(?:${allowed.join('|')})/`
+    }
   }
 }
 
@@ -60,14 +67,33 @@ module.exports = {
     ...Object.entries(ROOMS).map(([name, allowed]) => room(name, allowed)),
     ...Object.entries(PACKAGES).map(([name, allowed]) => packages(name, allowed)),
     { name: 'no circle', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'one plugin reaches another by its decorator alone', severity: 'error', from: { path: '^plugins/' }, to: { path: '^plugins/' } },
-    { name: 'lib has no loose file but clock, guards and logger', severity: 'error', from: {}, to: { path: '^lib/[^/]+\\.ts$', pathNot: '^lib/(?:clock|guards|logger)\\.ts$' } },
-    { name: 'what ships needs no development dependency', severity: 'error', from: { path: '^(?:app\\.ts|plugins|routes|schemas|lib)' }, to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] } }
+    {
+      name: 'one plugin reaches another by its decorator alone',
+      severity: 'error',
+      from: { path: '^plugins/' },
+      to: { path: '^plugins/' }
+    },
+    {
+      name: 'lib has no loose file but clock, guards and logger',
+      severity: 'error',
+      from: {},
+      to: { path: '^lib/[^/]+\\.ts$', pathNot: '^lib/(?:clock|guards|logger)\\.ts$' }
+    },
+    {
+      name: 'what ships needs no development dependency',
+      severity: 'error',
+      from: { path: '^(?:app\\.ts|plugins|routes|schemas|lib)' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] }
+    }
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'], extensions: ['.ts', '.js', '.cjs', '.mjs'] }
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.cjs', '.mjs']
+    }
   }
 }

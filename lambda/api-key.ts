@@ -12,16 +12,29 @@ const MIN_AGE_MS = 15_000
 export function openApiKey (env: Environment): ApiKey {
   const key = textSetting(env, 'REVENIUM_PLATFORM_API_KEY')
   if (key !== undefined) return fixedKey(key)
-  const secretId = requiredSetting(env, 'REVENIUM_PLATFORM_API_KEY_SECRET', 'the ARN of the secret with the platform\'s key, unless REVENIUM_PLATFORM_API_KEY is set')
-  return createFetchedKey({ fetch: signal => fetchSecret(secretId, signal), now: unixNow, maxAgeMs: MAX_AGE_MS, minAgeMs: MIN_AGE_MS })
+  const secretId = requiredSetting(
+    env,
+    'REVENIUM_PLATFORM_API_KEY_SECRET',
+    'the ARN of the secret with the platform\'s key, unless REVENIUM_PLATFORM_API_KEY is set'
+  )
+  return createFetchedKey({
+    fetch: signal => fetchSecret(secretId, signal),
+    now: unixNow,
+    maxAgeMs: MAX_AGE_MS,
+    minAgeMs: MIN_AGE_MS
+  })
 }
 
 /** A secret is the key itself, or JSON with an `apiKey`. */
 async function fetchSecret (secretId: string, abortSignal: AbortSignal | undefined): Promise<string> {
   const { SecretsManagerClient, GetSecretValueCommand } = await import('@aws-sdk/client-secrets-manager')
-  const client = new SecretsManagerClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true } })
+  const client = new SecretsManagerClient({
+    maxAttempts: 2, requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_000, throwOnRequestTimeout: true }
+  })
   try {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretId }), { ...(abortSignal !== undefined && { abortSignal }) })
+    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretId }), {
+      ...(abortSignal !== undefined && { abortSignal })
+    })
     return readSecret(SecretString ?? '')
   } finally {
     client.destroy()

@@ -51,16 +51,24 @@ export class EntitlementUnknownError extends Error {
  * Says whether a client may call, for every method and path of the stage: API Gateway keeps the answer for the client
  * id, not for the route.
  */
-export function createAuthorizer ({ entitlement, headerName, responseMode, takeConfigFaults, now, write }: AuthorizerOptions) {
-  async function answer ({ clientId, resource, takesSimpleAnswer }: AuthorizerRequest, report: AuthorizerReport): Promise<PolicyAnswer | SimpleAnswer> {
+export function createAuthorizer ({
+  entitlement, headerName, responseMode, takeConfigFaults, now, write
+}: AuthorizerOptions) {
+  async function answer (
+    { clientId, resource, takesSimpleAnswer }: AuthorizerRequest, report: AuthorizerReport
+  ): Promise<PolicyAnswer | SimpleAnswer> {
     const decision = await entitlement.check(clientId)
     if (decision.verdict === 'unknown') {
       report.unknown++
-      write(errorLine('nobody can say whether a client may call', { allowed: decision.allowed, reason: decision.reason }))
+      write(errorLine('nobody can say whether a client may call', {
+        allowed: decision.allowed, reason: decision.reason
+      }))
       // A policy that denies would be kept and outlast the outage; a failure refuses this one call.
       if (!decision.allowed) throw new EntitlementUnknownError('the entitlement of the client cannot be determined')
     }
-    const context: AuthorizerContext = { ...(decision.basis !== 'rule' && { clientId: clientId! }), entitlement: decision.verdict }
+    const context: AuthorizerContext = {
+      ...(decision.basis !== 'rule' && { clientId: clientId! }), entitlement: decision.verdict
+    }
     if (responseMode === 'simple' && takesSimpleAnswer) return { isAuthorized: decision.allowed, context }
     return policy(context.clientId ?? NOBODY, decision.allowed, resource, context)
   }
@@ -82,7 +90,10 @@ export function createAuthorizer ({ entitlement, headerName, responseMode, takeC
 function policy (principalId: string, allowed: boolean, resource: string, context: AuthorizerContext): PolicyAnswer {
   return {
     principalId,
-    policyDocument: { Version: '2012-10-17', Statement: [{ Action: 'execute-api:Invoke', Effect: allowed ? 'Allow' : 'Deny', Resource: resource }] },
+    policyDocument: {
+      Version: '2012-10-17',
+      Statement: [{ Action: 'execute-api:Invoke', Effect: allowed ? 'Allow' : 'Deny', Resource: resource }]
+    },
     context
   }
 }

@@ -20,7 +20,8 @@ const DEFAULT_HEADER = 'clientId'
 
 /** @throws SettingsError */
 function open (env: Environment): ReturnType<typeof createAuthorizer> {
-  const seconds = (name: string, otherwiseMs: number): number => 1_000 * numberSetting(env, name, { otherwise: otherwiseMs / 1_000, min: 0, max: 86_400 })
+  const seconds = (name: string, otherwiseMs: number): number =>
+    1_000 * numberSetting(env, name, { otherwise: otherwiseMs / 1_000, min: 0, max: 86_400 })
   let configFaults = 0
   return createAuthorizer({
     entitlement: createEntitlement({
@@ -38,7 +39,8 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
       ages: {
         entitledMs: seconds('VERDICT_TTL_SECONDS', DEFAULT_VERDICT_AGES.entitledMs),
         deniedMs: seconds('DENIED_TTL_SECONDS', DEFAULT_VERDICT_AGES.deniedMs),
-        // Lambda freezes the process with the answer: a verdict is renewed before it, or its renewal would run out of time.
+        // Lambda freezes the process with the answer: a verdict is renewed before it, or its renewal would run out of
+        // time.
         staleMs: 0,
         staleIfErrorMs: seconds('STALE_IF_ERROR_SECONDS', DEFAULT_VERDICT_AGES.staleIfErrorMs)
       },

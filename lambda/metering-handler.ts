@@ -49,11 +49,15 @@ const TIME_WAS_OVER = 'the time of the function was over'
  * when parking or burying fails, and then as a whole: each call keeps its id, by which the platform recognises the
  * calls that it has already.
  */
-export function createMeteringHandler (options: MeteringHandlerOptions): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
+export function createMeteringHandler (
+  options: MeteringHandlerOptions
+): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
   return async (event, context) => {
     const invocation = new Invocation(options, context)
     if (isObject(event) && 'awslogs' in event) return await invocation.meterLogs({ awslogs: event.awslogs })
-    if (isObject(event) && Array.isArray(event.Records)) return await invocation.meterMessages(event.Records as QueueRecord[])
+    if (isObject(event) && Array.isArray(event.Records)) {
+      return await invocation.meterMessages(event.Records as QueueRecord[])
+    }
     throw new UnknownEventError('the event is neither of CloudWatch Logs nor of SQS')
   }
 }
@@ -94,7 +98,9 @@ class Invocation {
       try {
         await this.#do(await readQueueMessage(body, this.#options.filter, this.#context.logGroupName))
       } catch (error) {
-        this.#options.write(errorLine('a message is left in its queue', { messageId, reason: (error as Error).message }))
+        this.#options.write(errorLine('a message is left in its queue', {
+          messageId, reason: (error as Error).message
+        }))
         batchItemFailures.push({ itemIdentifier: messageId })
       }
     }
@@ -113,12 +119,16 @@ class Invocation {
     this.#report.refused += refused.length
     this.#report[exhausted ? 'dropped' : 'parked'] += left.length
     const stored = await Promise.allSettled([
-      this.#options.parking.park(exhausted ? [] : parkedMessages(left, work.attempt + 1, reason), delaySeconds(work.attempt)),
+      this.#options.parking.park(
+        exhausted ? [] : parkedMessages(left, work.attempt + 1, reason), delaySeconds(work.attempt)
+      ),
       this.#options.parking.bury([
         ...buriedCalls('refused', refused.map(({ call, message }) => [call, message])),
-        ...buriedCalls('exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []),
+        ...buriedCalls(
+          'exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []
+        ),
         ...buriedLines(work.unreadable),
-        ...(work.undecodable === null ? [] : [{ v: 1, reason: 'undecodable', message: work.undecodable.message, awslogs: { data: work.undecodable.data } } as const])
+        ...buriedPayload(work.undecodable)
       ])
     ])
     this.#tellConfigFault(left.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
@@ -160,12 +170,17 @@ class Invocation {
   #tellConfigFault (failure: Failure | null): void {
     if (failure === null) return
     this.#report.configFaults++
-    this.#options.write(errorLine('nothing can be sent to the metering platform: check its key and its address', { reason: failure.message }))
+    const { message: reason } = failure
+    this.#options.write(
+      errorLine('nothing can be sent to the metering platform: check its key and its address', { reason })
+    )
   }
 
   #write (): void {
     const { received, unreadable } = this.#report
-    if (received + unreadable > 0) this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now(), this.#reason))
+    if (received + unreadable > 0) {
+      this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now(), this.#reason))
+    }
   }
 }
 
@@ -191,7 +206,15 @@ function buriedLines (unreadable: UnreadableLine[]): ParkedMessage[] {
   return buried(entries, (message, lines) => ({ v: 1, reason: 'unreadable', message, lines }))
 }
 
-function buried<Item> (entries: Array<[Item, string]>, build: (message: string, items: Item[]) => ParkedMessage): ParkedMessage[] {
+function buriedPayload (undecodable: Work['undecodable']): ParkedMessage[] {
+  if (undecodable === null) return []
+  const { message, data } = undecodable
+  return [{ v: 1, reason: 'undecodable', message, awslogs: { data } }]
+}
+
+function buried<Item> (
+  entries: Array<[Item, string]>, build: (message: string, items: Item[]) => ParkedMessage
+): ParkedMessage[] {
   const byMessage = new Map<string, Item[]>()
   for (const [item, message] of entries) {
     const items = byMessage.get(message)

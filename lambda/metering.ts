@@ -16,8 +16,12 @@ function open (env: Environment): ReturnType<typeof createMeteringHandler> {
     filter: openFilter(env),
     delivered: rememberDelivered({ max: REMEMBERED_CALLS, now: unixNow }),
     parking: createQueueParking({
-      parkingQueueUrl: requiredSetting(env, 'PARKING_QUEUE_URL', 'the URL of the queue for calls that are sent again later'),
-      deadLetterQueueUrl: requiredSetting(env, 'DEAD_LETTER_QUEUE_URL', 'the URL of the queue for calls and lines that cannot be metered')
+      parkingQueueUrl: requiredSetting(
+        env, 'PARKING_QUEUE_URL', 'the URL of the queue for calls that are sent again later'
+      ),
+      deadLetterQueueUrl: requiredSetting(
+        env, 'DEAD_LETTER_QUEUE_URL', 'the URL of the queue for calls and lines that cannot be metered'
+      )
     }),
     concurrency: concurrencyOf(env),
     now: unixNow,

@@ -60,7 +60,9 @@ export function createQueueParking ({ parkingQueueUrl, deadLetterQueueUrl }: Que
 async function sendMessages (queueUrl: string, messages: ParkedMessage[], delaySeconds: number): Promise<void> {
   if (messages.length === 0) return
   const { SQSClient, SendMessageBatchCommand } = await import('@aws-sdk/client-sqs')
-  const client = new SQSClient({ maxAttempts: 2, requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true } })
+  const client = new SQSClient({
+    maxAttempts: 2, requestHandler: { connectionTimeout: 1_000, requestTimeout: 3_000, throwOnRequestTimeout: true }
+  })
   try {
     for (let bodies of cutBatches(messages.map(message => JSON.stringify(message)))) {
       for (let attempt = 0; bodies.length > 0; attempt++) {
@@ -69,7 +71,9 @@ async function sendMessages (queueUrl: string, messages: ParkedMessage[], delayS
           Entries: bodies.map((MessageBody, index) => ({ Id: String(index), MessageBody, DelaySeconds: delaySeconds }))
         }))
         bodies = Failed.map(({ Id }) => bodies[Number(Id)]!)
-        if (bodies.length > 0 && attempt + 1 >= SEND_ATTEMPTS) throw new Error(`SQS has not taken ${bodies.length} messages: ${Failed[0]!.Message ?? Failed[0]!.Code}`)
+        if (bodies.length > 0 && attempt + 1 >= SEND_ATTEMPTS) {
+          throw new Error(`SQS has not taken ${bodies.length} messages: ${Failed[0]!.Message ?? Failed[0]!.Code}`)
+        }
       }
     }
   } finally {

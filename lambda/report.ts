@@ -21,7 +21,18 @@ export interface Report {
 }
 
 export function emptyReport (): Report {
-  return { received: 0, metered: 0, duplicates: 0, skipped: 0, refused: 0, unreadable: 0, parked: 0, dropped: 0, configFaults: 0, lagMs: 0 }
+  return {
+    received: 0,
+    metered: 0,
+    duplicates: 0,
+    skipped: 0,
+    refused: 0,
+    unreadable: 0,
+    parked: 0,
+    dropped: 0,
+    configFaults: 0,
+    lagMs: 0
+  }
 }
 
 const NAMESPACE = 'Metering'
@@ -66,12 +77,22 @@ export function authorizerMetricLine (report: AuthorizerReport, functionName: st
   return embeddedMetrics(AUTHORIZER_METRICS, report, functionName, timestamp)
 }
 
-function embeddedMetrics<Field extends string> (metrics: Record<Field, [name: string, unit: string]>, report: Record<Field, number>, functionName: string, timestamp: number, reason?: string): string {
+function embeddedMetrics<Field extends string> (
+  metrics: Record<Field, [name: string, unit: string]>,
+  report: Record<Field, number>,
+  functionName: string,
+  timestamp: number,
+  reason?: string
+): string {
   const fields = Object.entries(metrics) as Array<[Field, [name: string, unit: string]]>
   return JSON.stringify({
     _aws: {
       Timestamp: timestamp,
-      CloudWatchMetrics: [{ Namespace: NAMESPACE, Dimensions: [['FunctionName']], Metrics: fields.map(([, [Name, Unit]]) => ({ Name, Unit })) }]
+      CloudWatchMetrics: [{
+        Namespace: NAMESPACE,
+        Dimensions: [['FunctionName']],
+        Metrics: fields.map(([, [Name, Unit]]) => ({ Name, Unit }))
+      }]
     },
     FunctionName: functionName,
     ...Object.fromEntries(fields.map(([field, [name]]) => [name, report[field]])),

@@ -19,17 +19,25 @@ export function requiredSetting (env: Environment, name: string, description: st
 }
 
 /** @throws SettingsError */
-export function numberSetting (env: Environment, name: string, { otherwise, min, max }: { otherwise: number, min: number, max: number }): number {
+export function numberSetting (
+  env: Environment, name: string, { otherwise, min, max }: { otherwise: number, min: number, max: number }
+): number {
   const text = textSetting(env, name)
   const value = text === undefined ? otherwise : Number(text)
-  if (!Number.isInteger(value) || value < min || value > max) throw new SettingsError(`${name} must be a whole number from ${min} to ${max}`)
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw new SettingsError(`${name} must be a whole number from ${min} to ${max}`)
+  }
   return value
 }
 
 /** @throws SettingsError */
-export function choiceSetting<Choice extends string> (env: Environment, name: string, choices: readonly Choice[], otherwise: Choice): Choice {
+export function choiceSetting<Choice extends string> (
+  env: Environment, name: string, choices: readonly Choice[], otherwise: Choice
+): Choice {
   const value = textSetting(env, name) ?? otherwise
-  if (!(choices as readonly string[]).includes(value)) throw new SettingsError(`${name} must be one of ${choices.join(', ')}`)
+  if (!(choices as readonly string[]).includes(value)) {
+    throw new SettingsError(`${name} must be one of ${choices.join(', ')}`)
+  }
   return value as Choice
 }
 

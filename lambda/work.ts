@@ -1,7 +1,9 @@
 import type { MeteredCall } from '../lib/metering/metered-call.js'
 import type { CallFilter, SkipReason } from '../lib/metering/call-filter.js'
 import { readCalls } from '../lib/metering/read-calls.js'
-import { decodeSubscription, SubscriptionError, type LogLine, type UnreadableLine } from '../lib/metering/subscription.js'
+import {
+  decodeSubscription, SubscriptionError, type LogLine, type UnreadableLine
+} from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
 import type { ParkedMessage } from './parking.js'
 
@@ -34,7 +36,9 @@ const NOTHING: Work = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unrea
  * Reads the event of a subscription.
  * @param ownLogGroup of this function: its own log events must not make it log
  */
-export async function readSubscriptionEvent (event: { awslogs: unknown }, filter: CallFilter, ownLogGroup: string): Promise<Work> {
+export async function readSubscriptionEvent (
+  event: { awslogs: unknown }, filter: CallFilter, ownLogGroup: string
+): Promise<Work> {
   const data = isObject(event.awslogs) ? event.awslogs.data : undefined
   try {
     const subscription = await decodeSubscription(data)
@@ -43,7 +47,12 @@ export async function readSubscriptionEvent (event: { awslogs: unknown }, filter
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     const text = typeof data === 'string' ? data : JSON.stringify(event)
-    return { ...NOTHING, undecodable: { data: text.slice(0, OF_BASE64.test(text) ? MAX_BASE64_CHARACTERS : MAX_TEXT_CHARACTERS), message: error.message } }
+    return {
+      ...NOTHING,
+      undecodable: {
+        data: text.slice(0, OF_BASE64.test(text) ? MAX_BASE64_CHARACTERS : MAX_TEXT_CHARACTERS), message: error.message
+      }
+    }
   }
 }
 
@@ -61,13 +70,21 @@ export async function readQueueMessage (body: string, filter: CallFilter, ownLog
     if (awslogs !== undefined) return await readSubscriptionEvent({ awslogs }, filter, ownLogGroup)
   }
   const { requestPayload } = message
-  if (isObject(requestPayload) && 'awslogs' in requestPayload) return await readSubscriptionEvent({ awslogs: requestPayload.awslogs }, filter, ownLogGroup)
+  if (isObject(requestPayload) && 'awslogs' in requestPayload) {
+    return await readSubscriptionEvent({ awslogs: requestPayload.awslogs }, filter, ownLogGroup)
+  }
   throw new UnknownEventError('the message holds neither calls, nor lines, nor an event of CloudWatch Logs')
 }
 
 function readLines (lines: LogLine[], filter: CallFilter, unreadable: UnreadableLine[] = []): Work {
   const read = readCalls(lines, filter)
-  return { ...NOTHING, calls: read.calls, duplicates: read.duplicates, skipped: read.skipped, unreadable: [...unreadable, ...read.unreadable] }
+  return {
+    ...NOTHING,
+    calls: read.calls,
+    duplicates: read.duplicates,
+    skipped: read.skipped,
+    unreadable: [...unreadable, ...read.unreadable]
+  }
 }
 
 function parse (body: string): Record<string, unknown> {

@@ -33,7 +33,9 @@ function withoutObjects (described: unknown): unknown {
 /** A line with every text in it filtered; its numbers stay. */
 function filterLine (line: string, filter: (text: string) => string): string {
   if (filter(line) === line) return line
-  return `${JSON.stringify(JSON.parse(line, (_name, value: unknown) => typeof value === 'string' ? filter(value) : value))}\n`
+  const filtered: unknown = JSON.parse(line, (_name, value: unknown) =>
+    typeof value === 'string' ? filter(value) : value)
+  return `${JSON.stringify(filtered)}\n`
 }
 
 /**

@@ -64,7 +64,9 @@ function readEnvironment (environment: Record<string, string | undefined>): Vari
 }
 
 /** The variables that another one makes required. */
-function requiredByOthers ({ APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEMENT, AUTHORIZE_ROUTE }: Variables): Name[] {
+function requiredByOthers ({
+  APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEMENT, AUTHORIZE_ROUTE
+}: Variables): Name[] {
   const needsPlatform = METERING_ACCESS_KEY !== undefined || [METERING, ENTITLEMENT, AUTHORIZE_ROUTE].includes('on')
   return [
     ...(APPS_FILE === undefined ? ['CLIENT_SECRET_KEY' as const] : []),
@@ -72,11 +74,15 @@ function requiredByOthers ({ APPS_FILE, METERING_ACCESS_KEY, METERING, ENTITLEME
   ]
 }
 
-/** The secret variables that hold the value of one that comes before them; the key in force may stand among those of before. */
+/**
+ * The secret variables that hold the value of one that comes before them; the key in force may stand among those of
+ * before.
+ */
 function findEqualSecrets ({ ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: previous, ...others }: Variables): Faults {
   const faults: Faults = new Map()
   const holders = new Map<string, Name>()
-  for (const { variable, secret } of configuredSecrets({ ...others, ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: previous?.split(',') })) {
+  const secrets = configuredSecrets({ ...others, ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: previous?.split(',') })
+  for (const { variable, secret } of secrets) {
     const holder = holders.get(secret) ?? variable
     holders.set(secret, holder)
     const isPrevious = variable === 'ACCESS_TOKEN_PREVIOUS_SECRET_KEYS'
@@ -98,13 +104,17 @@ function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults 
     if (variables[name] === undefined) faults.set(name, missing(name))
   }
   const redis = readRedisUrl(variables.REDIS_URL ?? '')
-  if (redis?.form === 'cluster' && redis.database > 0) faults.set('REDIS_URL', 'is wrong: it must be without a database, as a Redis Cluster has the database 0 alone')
+  if (redis?.form === 'cluster' && redis.database > 0) {
+    faults.set('REDIS_URL', 'is wrong: it must be without a database, as a Redis Cluster has the database 0 alone')
+  }
   if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', wrong('TRUST_PROXY'))
   return faults
 }
 
 /** What the name of a format in the schema stands for. */
-const FORMATS: Record<string, (text: string) => boolean> = { ...CONFIG_FORMATS, 'redis-url': text => readRedisUrl(text) !== null }
+const FORMATS: Record<string, (text: string) => boolean> = {
+  ...CONFIG_FORMATS, 'redis-url': text => readRedisUrl(text) !== null
+}
 
 /** Compiles the schema once for every gateway of the process. */
 let ajv: Ajv | undefined

@@ -17,7 +17,9 @@ const envelope = TypeCompiler.Compile(LogEventsEnvelopeSchema)
 /** Null for a document that is a request, else the rule it breaks. */
 function requestError (document: unknown): string | null {
   const error = envelope.Errors(document).First()
-  return error === undefined ? null : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
+  return error === undefined
+    ? null
+    : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
 function createLogEvents ({ intake, itemPolicy, cardinality, prometheus: { observer }, usage }: FastifyInstance) {
@@ -50,4 +52,7 @@ async function logEvents (fastify: FastifyInstance): Promise<void> {
   fastify.forwarding.add(fastify.sinks.logs)
 }
 
-export default fp(logEvents, { name: 'log-events', dependencies: ['usage', 'intake', 'item-policy', 'cardinality', 'prometheus', 'delivery-thread', 'forwarding'] })
+export default fp(logEvents, {
+  name: 'log-events',
+  dependencies: ['usage', 'intake', 'item-policy', 'cardinality', 'prometheus', 'delivery-thread', 'forwarding']
+})

@@ -25,7 +25,8 @@ function createMetrics ({ intake, itemPolicy, cardinality, usage }: FastifyInsta
      * Stores the data points of one request.
      * @throws ApiError
      */
-    accept: (request: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> => intake.accept(metrics, request, context)
+    accept: (request: MetricEnvelope, context: IntakeContext): Promise<IntakeResult> =>
+      intake.accept(metrics, request, context)
   }
 }
 
@@ -35,4 +36,6 @@ async function metrics (fastify: FastifyInstance): Promise<void> {
   fastify.forwarding.add(fastify.sinks.metrics)
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'delivery-thread', 'forwarding'] })
+export default fp(metrics, {
+  name: 'metrics', dependencies: ['intake', 'item-policy', 'cardinality', 'usage', 'delivery-thread', 'forwarding']
+})

@@ -43,7 +43,8 @@ const DOCUMENT: FastifyDynamicSwaggerOptions['openapi'] = {
   info: {
     title: 'cloudwatch-postman',
     version: '5.0.0',
-    description: 'A telemetry gateway between browsers and Amazon CloudWatch: trade a client token for an access token, then post metrics and log events.',
+    description: 'A telemetry gateway between browsers and Amazon CloudWatch: trade a client token for an access ' +
+      'token, then post metrics and log events.',
     license: { name: 'MIT', identifier: 'MIT' }
   },
   servers: [{ url: '/', description: 'This gateway' }],
@@ -56,10 +57,25 @@ const DOCUMENT: FastifyDynamicSwaggerOptions['openapi'] = {
   ],
   components: {
     securitySchemes: {
-      accessToken: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'The access token of POST /token.' },
-      accessTokenQuery: { type: 'apiKey', in: 'query', name: 'accessToken', description: 'For beacons, which can set no header.' },
+      accessToken: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'The access token of POST /token.'
+      },
+      accessTokenQuery: {
+        type: 'apiKey',
+        in: 'query',
+        name: 'accessToken',
+        description: 'For beacons, which can set no header.'
+      },
       meteringAccessKey: { type: 'http', scheme: 'bearer', description: 'METERING_ACCESS_KEY of the gateway.' },
-      firehoseAccessKey: { type: 'apiKey', in: 'header', name: 'X-Amz-Firehose-Access-Key', description: 'METERING_ACCESS_KEY of the gateway.' },
+      firehoseAccessKey: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-Amz-Firehose-Access-Key',
+        description: 'METERING_ACCESS_KEY of the gateway.'
+      },
       adminToken: { type: 'http', scheme: 'bearer', description: 'ADMIN_TOKEN of the gateway.' }
     }
   }
@@ -71,7 +87,13 @@ function describeBody (body: unknown, config: FastifyContextConfig = {}): object
   return {
     content: {
       'application/json': { schema },
-      'text/plain': { schema: { type: 'string', contentMediaType: 'application/json', description: 'The same as JSON text, as beacons send it.' } },
+      'text/plain': {
+        schema: {
+          type: 'string',
+          contentMediaType: 'application/json',
+          description: 'The same as JSON text, as beacons send it.'
+        }
+      },
       ...config.bodies
     }
   }
@@ -82,8 +104,15 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
   for (const schema of COMPONENTS) fastify.addSchema(schema)
   await fastify.register(swagger, {
     openapi: DOCUMENT,
-    refResolver: { buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}` },
-    transform: ({ schema, url, route }) => ({ url, schema: schema?.body === undefined ? schema : { ...schema, body: describeBody(schema.body, route.config) } as FastifySchema })
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, i) => typeof json.$id === 'string' ? json.$id : `def-${i}`
+    },
+    transform: ({ schema, url, route }) => ({
+      url,
+      schema: schema?.body === undefined
+        ? schema
+        : { ...schema, body: describeBody(schema.body, route.config) } as FastifySchema
+    })
   })
   await fastify.register(async function pages (scope) {
     await scope.register(helmet, HELMET)

@@ -43,14 +43,19 @@ function createTokens (fastify: FastifyInstance) {
 
   function requireOrigin (application: Principal['application'], request: FastifyRequest): void {
     const { origin } = request.headers
-    if (origin !== undefined && !allowsOrigin(application, origin) && !request.isOwnOrigin()) throw new ApiError('originNotAllowed')
+    if (origin !== undefined && !allowsOrigin(application, origin) && !request.isOwnOrigin()) {
+      throw new ApiError('originNotAllowed')
+    }
   }
 
   /** @throws ApiError when pages of this origin may not use the application */
   function authenticate (token: string | typeof NOT_A_TOKEN, request: FastifyRequest): Principal | ApiError {
     const claims = token === NOT_A_TOKEN ? null : accessTokens.verify(token)
     const application = claims === null ? undefined : applications.get(claims.applicationId)
-    if (claims === null || application === undefined || revocations.hasAccessToken(claims) || isBoundElsewhere(claims, request.headers.origin, application)) {
+    if (
+      claims === null || application === undefined || revocations.hasAccessToken(claims) ||
+      isBoundElsewhere(claims, request.headers.origin, application)
+    ) {
       return failures.answer(request, INVALID)
     }
     requireOrigin(application, request)
@@ -97,7 +102,13 @@ function createTokens (fastify: FastifyInstance) {
       quotas.admitTrade(grant, reply)
       if (config.ENTITLEMENT === 'on') await entitlement!.require(application.id)
       if (application.singleUseClientTokens) await requireFirstUse(grant)
-      return accessTokens.issue({ applicationId: application.id, scope, parent: jti, grant: grant.id, origin: request.headers.origin ?? null })
+      return accessTokens.issue({
+        applicationId: application.id,
+        scope,
+        parent: jti,
+        grant: grant.id,
+        origin: request.headers.origin ?? null
+      })
     },
 
     /** Spread into the options of a route that asks for an access token: sets `request.principal`. */
@@ -135,4 +146,10 @@ async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('tokens', createTokens(fastify))
 }
 
-export default fp(token, { name: 'token', dependencies: ['config', 'errors', 'body', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'failures', 'usage', 'entitlement'] })
+export default fp(token, {
+  name: 'token',
+  dependencies: [
+    'config', 'errors', 'body', 'applications', 'cors', 'state', 'revocations', 'rate-limit', 'failures', 'usage',
+    'entitlement'
+  ]
+})

@@ -17,15 +17,28 @@ const DeadLetterFields = {
   at: Type.String({ format: 'date-time' })
 }
 
-const SAMPLE = { id: '1795330800123-0', kind: 'logs', destination: '/web/shop:browser', reason: 'refused', message: 'InvalidParameterException: …', items: 1, bytes: 61, at: '2026-11-22T10:00:00.123Z' }
+const SAMPLE = {
+  id: '1795330800123-0',
+  kind: 'logs',
+  destination: '/web/shop:browser',
+  reason: 'refused',
+  message: 'InvalidParameterException: …',
+  items: 1,
+  bytes: 61,
+  at: '2026-11-22T10:00:00.123Z'
+}
 
-export const DeadLetterSummarySchema = Type.Object(DeadLetterFields, { $id: 'DeadLetterSummary', additionalProperties: false, examples: [SAMPLE] })
+export const DeadLetterSummarySchema = Type.Object(DeadLetterFields, {
+  $id: 'DeadLetterSummary', additionalProperties: false, examples: [SAMPLE]
+})
 export type DeadLetterSummary = Static<typeof DeadLetterSummarySchema>
 
 export const DeadLetterSchema = Type.Object({
   ...DeadLetterFields,
   record: Type.String({ description: 'The record as it was stored.' })
-}, { $id: 'DeadLetter', additionalProperties: false, examples: [{ ...SAMPLE, record: '{"v":1,"e":[[1795330800123,"…"]]}' }] })
+}, {
+  $id: 'DeadLetter', additionalProperties: false, examples: [{ ...SAMPLE, record: '{"v":1,"e":[[1795330800123,"…"]]}' }]
+})
 
 export const DeadLetterPageSchema = Type.Object({
   deadLetters: Type.Array(ref(DeadLetterSummarySchema)),
@@ -40,7 +53,9 @@ const FilterFields = {
 
 export const DeadLetterQuerySchema = Type.Object({
   ...FilterFields,
-  limit: Type.Optional(Type.String({ pattern: '^[1-9]\\d{0,2}$', description: `Letters on a page, at most ${MAX_PAGE}; 100 when absent.` })),
+  limit: Type.Optional(Type.String({
+    pattern: '^[1-9]\\d{0,2}$', description: `Letters on a page, at most ${MAX_PAGE}; 100 when absent.`
+  })),
   cursor: Type.Optional(Type.String())
 }, { additionalProperties: false })
 

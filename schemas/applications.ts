@@ -38,7 +38,10 @@ function atLeastOne (description: string) {
   return Type.Optional(Type.Integer({ minimum: 1, description }))
 }
 
-const dimensionNames = Type.Array(Type.String({ minLength: 1, maxLength: PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH }), { maxItems: PUT_METRIC_DATA.MAX_DIMENSIONS })
+const dimensionNames = Type.Array(
+  Type.String({ minLength: 1, maxLength: PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH }),
+  { maxItems: PUT_METRIC_DATA.MAX_DIMENSIONS }
+)
 
 const DailyBudgetsSchema = Type.Object({
   items: atLeastOne('Items a day, refused ones too.'),
@@ -52,9 +55,17 @@ export const BUDGETS = Object.keys(DailyBudgetsSchema.properties) as BudgetName[
 /** One application, with every default filled in. */
 export const ApplicationSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'What tokens name it by.' }),
-  clientSecrets: Type.Array(Type.String({ minLength: MIN_SECRET_LENGTH, maxLength: 512 }), { minItems: 1, maxItems: MAX_SECRETS, description: 'Each makes valid client tokens, so that one can replace another without a gap.' }),
-  allowedOrigins: Type.Array(Type.String({ pattern: `^${ALLOWED_ORIGIN}$` }), { maxItems: 1_000, description: '"*", or origins as a browser writes them.' }),
-  namespaces: globs(PUT_METRIC_DATA.MAX_NAMESPACE_LENGTH, { default: [], description: 'Globs (* and ?) of namespaces.' }),
+  clientSecrets: Type.Array(Type.String({ minLength: MIN_SECRET_LENGTH, maxLength: 512 }), {
+    minItems: 1,
+    maxItems: MAX_SECRETS,
+    description: 'Each makes valid client tokens, so that one can replace another without a gap.'
+  }),
+  allowedOrigins: Type.Array(Type.String({ pattern: `^${ALLOWED_ORIGIN}$` }), {
+    maxItems: 1_000, description: '"*", or origins as a browser writes them.'
+  }),
+  namespaces: globs(PUT_METRIC_DATA.MAX_NAMESPACE_LENGTH, {
+    default: [], description: 'Globs (* and ?) of namespaces.'
+  }),
   logGroups: globs(LOG_GROUP_NAME.MAX_LENGTH, { default: [], description: 'Globs of log groups.' }),
   logStreams: globs(LOG_STREAM_NAME.MAX_LENGTH, { default: ['*'], description: 'Globs of log streams.' }),
 
@@ -72,7 +83,12 @@ export const ApplicationSchema = Type.Object({
     perTokenPerMinute: atLeastOne('Requests of all access tokens of one client token, and trades of that.')
   }, { additionalProperties: false, default: {} }),
   budgets: Type.Object({
-    soft: Type.Number({ minimum: 0, maximum: 1, default: 0.8, description: 'Share of a daily budget from which on answers warn.' }),
+    soft: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.8,
+      description: 'Share of a daily budget from which on answers warn.'
+    }),
     daily: DailyBudgetsSchema
   }, { additionalProperties: false, default: {} }),
 
@@ -88,7 +104,11 @@ export const ApplicationSchema = Type.Object({
     ip: Type.Optional(Type.Boolean()),
     userAgent: Type.Optional(Type.Boolean())
   }, { additionalProperties: false, default: {} }),
-  emf: oneOf(EMF_TREATMENTS, { default: 'refuse', description: 'Of log events that are embedded metrics: refused, stored without their metrics, or held to the rules of data points.' }),
+  emf: oneOf(EMF_TREATMENTS, {
+    default: 'refuse',
+    description: 'Of log events that are embedded metrics: refused, stored without their metrics, or held to the ' +
+      'rules of data points.'
+  }),
   singleUseClientTokens: Type.Boolean({ default: false, description: 'A client token is traded once.' })
 }, { additionalProperties: false })
 export type Application = Static<typeof ApplicationSchema>

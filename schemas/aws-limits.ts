@@ -102,5 +102,7 @@ export const RETENTION_DAYS = [
 export const LOG_DESTINATION_TPS = { CreateLogGroup: 10, CreateLogStream: 50, PutRetentionPolicy: 5 } as const
 
 /** Calls per second of each API that the gateway calls. */
-export const API_TPS = { PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS } as const
+export const API_TPS = {
+  PutMetricData: PUT_METRIC_DATA.TPS, PutLogEvents: PUT_LOG_EVENTS.TPS, ...LOG_DESTINATION_TPS
+} as const
 export type RateLimitedApi = keyof typeof API_TPS

@@ -33,7 +33,8 @@ export const AccessTokenParameter = Type.Optional(Type.String({ description: 'In
 
 /** Documents the client's time in the bodies that carry items. */
 export const SentAtSchema = Type.Optional(Type.Union([Type.Integer({ minimum: 0 }), Type.String()], {
-  description: 'The client\'s time when it sends the request: Unix milliseconds or ISO 8601. When it differs from the server\'s by more than a minute, the timestamps of the items are moved by the difference.'
+  description: 'The client\'s time when it sends the request: Unix milliseconds or ISO 8601. When it differs from ' +
+    'the server\'s by more than a minute, the timestamps of the items are moved by the difference.'
 }))
 
 export const TokenQuerySchema = Type.Object({ accessToken: AccessTokenParameter })

@@ -21,9 +21,14 @@ export const BODY_ERRORS = {
 /** The error answers of the routes that take items. */
 export const INTAKE_ERRORS = {
   ...BODY_ERRORS,
-  400: { description: 'The body cannot be read, is not what the route takes, or holds no item that CloudWatch would take.', ...ref(IntakeErrorSchema) },
+  400: {
+    description: 'The body cannot be read, is not what the route takes, or holds no item that CloudWatch would take.',
+    ...ref(IntakeErrorSchema)
+  },
   401: answer('The access token is invalid, expired, revoked, or of a page of another origin.'),
-  403: answer('The access token is missing, or does not allow the origin, the namespace, the log group or the log stream.'),
+  403: answer(
+    'The access token is missing, or does not allow the origin, the namespace, the log group or the log stream.'
+  ),
   409: answer('The first request with this Idempotency-Key is still under way; Retry-After says when to come back.'),
   422: answer('This Idempotency-Key was used for another request.'),
   503: answer('The items cannot be stored now; Retry-After says when to come back.')

@@ -38,7 +38,9 @@ const FAULT = { part: stringEnum(HEALTH_PARTS), class: stringEnum(HEALTH_CLASSES
 
 export const HealthSchema = Type.Object({
   status: STATUS,
-  failing: Type.Array(Type.Object(FAULT, { additionalProperties: false }), { description: 'The parts that fail, each with the class of its failure.' })
+  failing: Type.Array(Type.Object(FAULT, { additionalProperties: false }), {
+    description: 'The parts that fail, each with the class of its failure.'
+  })
 }, {
   $id: 'Health',
   additionalProperties: false,
@@ -48,17 +50,28 @@ export type Health = Static<typeof HealthSchema>
 
 export const FailingPartSchema = Type.Object({
   ...FAULT,
-  message: Type.String({ description: 'As AWS, the network, the store or the metering platform has it, without configured secrets.' }),
+  message: Type.String({
+    description: 'As AWS, the network, the store or the metering platform has it, without configured secrets.'
+  }),
   partial: Type.Boolean({ description: 'The gateway stays in service.' })
 }, {
   $id: 'FailingPart',
   additionalProperties: false,
-  examples: [{ part: 'logs', class: 'denied', message: '/web/shop:browser: AccessDeniedException: not authorized to perform logs:PutLogEvents', partial: false }]
+  examples: [{
+    part: 'logs',
+    class: 'denied',
+    message: '/web/shop:browser: AccessDeniedException: not authorized to perform logs:PutLogEvents',
+    partial: false
+  }]
 })
 export type FailingPart = Static<typeof FailingPartSchema>
 
 export const HealthDetailSchema = Type.Object({
   status: STATUS,
   failing: Type.Array(ref(FailingPartSchema))
-}, { $id: 'HealthDetail', additionalProperties: false, examples: [{ status: 'failing', failing: FailingPartSchema.examples as unknown[] }] })
+}, {
+  $id: 'HealthDetail',
+  additionalProperties: false,
+  examples: [{ status: 'failing', failing: FailingPartSchema.examples as unknown[] }]
+})
 export type HealthDetail = Static<typeof HealthDetailSchema>

@@ -1,10 +1,14 @@
 import type { TSchema } from '@sinclair/typebox'
-import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema } from './admin.js'
+import {
+  DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema
+} from './admin.js'
 import { ErrorSchema } from './error-body.js'
 import { FailingPartSchema, HealthDetailSchema, HealthSchema } from './health.js'
 import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
-import { AccessLogsAnswerSchema, AccessLogsRequestSchema, AuthorizeAnswerSchema, FirehoseAnswerSchema, FirehoseRequestSchema } from './metering.js'
+import {
+  AccessLogsAnswerSchema, AccessLogsRequestSchema, AuthorizeAnswerSchema, FirehoseAnswerSchema, FirehoseRequestSchema
+} from './metering.js'
 import { DimensionSchema, MetricDatumSchema, MetricRequestSchema, StatisticSetSchema } from './metric.js'
 import { RevocationListSchema, RevocationRequestSchema, RevocationSchema } from './revocations.js'
 import { TestAnswerSchema } from './test-metric.js'

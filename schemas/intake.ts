@@ -14,20 +14,34 @@ export const RejectedItemSchema = Type.Object({
   index: Type.Integer({ minimum: 0, description: 'Index of the item in the request.' }),
   reason: stringEnum(REASONS),
   message: Type.String({ description: 'Names the field and the rule.' })
-}, { $id: 'RejectedItem', additionalProperties: false, examples: [{ index: 3, reason: 'too-old', message: 'logEvents[3].timestamp is more than 14 days ago.' }] })
+}, {
+  $id: 'RejectedItem',
+  additionalProperties: false,
+  examples: [{ index: 3, reason: 'too-old', message: 'logEvents[3].timestamp is more than 14 days ago.' }]
+})
 
 const ItemCounts = {
   accepted: Type.Integer({ minimum: 0, description: 'Items stored durably.' }),
-  rejected: Type.Array(ref(RejectedItemSchema), { maxItems: MAX_REJECTED_ENTRIES, description: 'The items that were not accepted, those with the lowest indexes.' }),
+  rejected: Type.Array(ref(RejectedItemSchema), {
+    maxItems: MAX_REJECTED_ENTRIES, description: 'The items that were not accepted, those with the lowest indexes.'
+  }),
   rejectedCount: Type.Optional(Type.Partial(Type.Object(
-    Object.fromEntries(REASONS.map(reason => [reason, Type.Integer({ minimum: 1 })])) as Record<RejectedItemReason, TInteger>,
-    { additionalProperties: false, description: 'By reason: all items that were not accepted, also those that "rejected" does not name. Absent when there is none.' }
+    Object.fromEntries(
+      REASONS.map(reason => [reason, Type.Integer({ minimum: 1 })])
+    ) as Record<RejectedItemReason, TInteger>,
+    {
+      additionalProperties: false,
+      description: 'By reason: all items that were not accepted, also those that "rejected" does not name. Absent ' +
+        'when there is none.'
+    }
   )))
 }
 
 export const IntakeAnswerSchema = Type.Object({
   ResponseMetadata: Type.Object({
-    RequestId: Type.String({ description: 'AWS\'s own when "Prefer: wait" was asked for and met, else the gateway\'s.' })
+    RequestId: Type.String({
+      description: 'AWS\'s own when "Prefer: wait" was asked for and met, else the gateway\'s.'
+    })
   }, { additionalProperties: false }),
   ...ItemCounts
 }, {
@@ -56,7 +70,14 @@ export const IntakeErrorSchema = Type.Object({
 
 /** Never referred to by name: only a schema inside the route has its header names made lower case. */
 export const IntakeHeadersSchema = Type.Object({
-  prefer: Type.Optional(Type.String({ description: '"wait=N" (RFC 7240): answer after delivery, or after N seconds, at most 30.', examples: ['wait=5'] })),
+  prefer: Type.Optional(Type.String({
+    description: '"wait=N" (RFC 7240): answer after delivery, or after N seconds, at most 30.', examples: ['wait=5']
+  })),
   // Without an example: the documentation page would fill it in, and its second request would repeat the first.
-  'idempotency-key': Type.Optional(Type.String({ minLength: 1, maxLength: 255, description: 'A request repeated with the same key within 24 h is stored once and answered as the first was. With other items it is refused. A new key for each new request.' }))
+  'idempotency-key': Type.Optional(Type.String({
+    minLength: 1,
+    maxLength: 255,
+    description: 'A request repeated with the same key within 24 h is stored once and answered as the first was. ' +
+      'With other items it is refused. A new key for each new request.'
+  }))
 })

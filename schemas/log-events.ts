@@ -8,18 +8,29 @@ export const LogEventSchema = Type.Object({
   timestamp: Type.Optional(Type.Union([Type.Number(), Type.String({ pattern: '^\\d+(\\.\\d+)?$' })], {
     description: 'Unix milliseconds, as a number or as a string of digits; a fraction is rounded. Absent: now.'
   }))
-}, { $id: 'LogEvent', additionalProperties: false, examples: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }] })
+}, {
+  $id: 'LogEvent',
+  additionalProperties: false,
+  examples: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }]
+})
 export type LogEvent = Static<typeof LogEventSchema>
 
 export const LogEventsQuerySchema = Type.Object({
   accessToken: AccessTokenParameter,
-  logGroupName: Type.Optional(Type.String({ description: 'With JSON lines: each line is an event for this log group.' })),
-  logStreamName: Type.Optional(Type.String({ description: 'With JSON lines: each line is an event for this log stream.' }))
+  logGroupName: Type.Optional(Type.String({
+    description: 'With JSON lines: each line is an event for this log group.'
+  })),
+  logStreamName: Type.Optional(Type.String({
+    description: 'With JSON lines: each line is an event for this log stream.'
+  }))
 })
 
 const JSON_LINES = {
   schema: Type.String({
-    description: 'One JSON document a line, at most 10,000; blank lines do not count. With logGroupName and logStreamName in the query each line is a LogEvent, else each is a LogEventsRequest, of at most 100 log streams together. An index of the answer counts the log events of the whole body; a line that cannot be read counts as one event, rejected.',
+    description: 'One JSON document a line, at most 10,000; blank lines do not count. With logGroupName and ' +
+      'logStreamName in the query each line is a LogEvent, else each is a LogEventsRequest, of at most 100 log ' +
+      'streams together. An index of the answer counts the log events of the whole body; a line that cannot be read ' +
+      'counts as one event, rejected.',
     examples: ['{"message":"cart opened"}\n{"message":"card declined","timestamp":1795330800123}\n']
   })
 }
@@ -55,11 +66,25 @@ export const LogEventsBodySchema = Type.Unsafe<LogEventsEnvelope | LogLines>({
 export const LogEventsRequestSchema = Type.Object({
   accessToken: AccessTokenParameter,
   sentAt: SentAtSchema,
-  logGroupName: Type.String({ minLength: 1, maxLength: LOG_GROUP_NAME.MAX_LENGTH, pattern: LOG_GROUP_NAME.PATTERN, description: `Not starting with "${LOG_GROUP_NAME.RESERVED_PREFIX}".` }),
-  logStreamName: Type.String({ minLength: 1, maxLength: LOG_STREAM_NAME.MAX_LENGTH, pattern: LOG_STREAM_NAME.PATTERN, description: 'Without control characters.' }),
+  logGroupName: Type.String({
+    minLength: 1,
+    maxLength: LOG_GROUP_NAME.MAX_LENGTH,
+    pattern: LOG_GROUP_NAME.PATTERN,
+    description: `Not starting with "${LOG_GROUP_NAME.RESERVED_PREFIX}".`
+  }),
+  logStreamName: Type.String({
+    minLength: 1,
+    maxLength: LOG_STREAM_NAME.MAX_LENGTH,
+    pattern: LOG_STREAM_NAME.PATTERN,
+    description: 'Without control characters.'
+  }),
   logEvents: Type.Array(ref(LogEventSchema), { minItems: 1, maxItems: MAX_ITEMS })
 }, {
   $id: 'LogEventsRequest',
   additionalProperties: false,
-  examples: [{ logGroupName: '/web/shop', logStreamName: 'browser', logEvents: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }] }]
+  examples: [{
+    logGroupName: '/web/shop',
+    logStreamName: 'browser',
+    logEvents: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }]
+  }]
 })

@@ -31,11 +31,17 @@ export const FirehoseRequestSchema = Type.Object({
   requestId: Type.Optional(Type.String({ description: 'As in X-Amz-Firehose-Request-Id.' })),
   timestamp: Type.Optional(Type.Integer({ description: 'Unix milliseconds.' })),
   records: Type.Array(Type.Object({
-    data: Type.Optional(Type.Unknown({ description: 'Base64 of lines of an access log, or of a gzip envelope of CloudWatch Logs.' }))
+    data: Type.Optional(Type.Unknown({
+      description: 'Base64 of lines of an access log, or of a gzip envelope of CloudWatch Logs.'
+    }))
   }))
 }, {
   $id: 'FirehoseRequest',
-  examples: [{ requestId: 'ed4acda5-034f-9f42-bba1-f29aea6d7d8f', timestamp: 1_795_348_800_000, records: [{ data: 'eyJzdGF0dXMiOiIyMDAifQ==' }] }]
+  examples: [{
+    requestId: 'ed4acda5-034f-9f42-bba1-f29aea6d7d8f',
+    timestamp: 1_795_348_800_000,
+    records: [{ data: 'eyJzdGF0dXMiOiIyMDAifQ==' }]
+  }]
 })
 export type FirehoseRequest = Static<typeof FirehoseRequestSchema>
 

@@ -1,8 +1,10 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { ref } from './common.js'
 
-const count = (description?: string) => Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) })
-const byKind = (description: string) => Type.Object({ metrics: count(), logs: count() }, { additionalProperties: false, description })
+const count = (description?: string) =>
+  Type.Integer({ minimum: 0, ...(description === undefined ? {} : { description }) })
+const byKind = (description: string) =>
+  Type.Object({ metrics: count(), logs: count() }, { additionalProperties: false, description })
 const dollars = (description: string) => Type.Number({ minimum: 0, description })
 
 export const ApplicationUsageSchema = Type.Object({
@@ -12,13 +14,18 @@ export const ApplicationUsageSchema = Type.Object({
   refused: byKind('Data points and log events that were refused; they count for the daily budget of items.'),
   bytes: byKind('As AWS counts them: log events in UTF-8 with 26 bytes for each, data points as JSON.'),
   series: count('Distinct metrics: namespace, name and dimensions. Estimated, as a rule within 2 %.'),
-  awsCalls: Type.Record(Type.String(), Type.Number({ minimum: 0 }), { description: 'By API; each call is shared out to the applications by their items of the day.' }),
+  awsCalls: Type.Record(Type.String(), Type.Number({ minimum: 0 }), {
+    description: 'By API; each call is shared out to the applications by their items of the day.'
+  }),
   dollars: Type.Object({
     logs: dollars('Ingestion of log events.'),
     series: dollars('Custom metrics, for a whole day each.'),
     calls: dollars('Requests.'),
     total: dollars('What a daily budget is about.')
-  }, { additionalProperties: false, description: 'Estimated with the prices of us-east-1, first tier, without the free tier.' })
+  }, {
+    additionalProperties: false,
+    description: 'Estimated with the prices of us-east-1, first tier, without the free tier.'
+  })
 }, {
   $id: 'ApplicationUsage',
   additionalProperties: false,
@@ -38,9 +45,13 @@ export type ApplicationUsage = Static<typeof ApplicationUsageSchema>
 
 export const UsageReportSchema = Type.Object({
   usage: Type.Array(ref(ApplicationUsageSchema), { description: 'The latest day first.' })
-}, { $id: 'UsageReport', additionalProperties: false, examples: [{ usage: ApplicationUsageSchema.examples as unknown[] }] })
+}, {
+  $id: 'UsageReport', additionalProperties: false, examples: [{ usage: ApplicationUsageSchema.examples as unknown[] }]
+})
 export type UsageReport = Static<typeof UsageReportSchema>
 
 export const UsageQuerySchema = Type.Object({
-  days: Type.Optional(Type.String({ pattern: '^([1-9]|[12]\\d|3[0-5])$', description: 'How many, today included, at most 35; 1 when absent.' }))
+  days: Type.Optional(Type.String({
+    pattern: '^([1-9]|[12]\\d|3[0-5])$', description: 'How many, today included, at most 35; 1 when absent.'
+  }))
 }, { additionalProperties: false })

@@ -47,7 +47,8 @@ export interface AccessClaims {
   expiresAt: UnixMs
 }
 
-export type NewAccessToken = Pick<AccessClaims, 'applicationId'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent' | 'grant'>>
+export type NewAccessToken =
+  Pick<AccessClaims, 'applicationId'> & Partial<Pick<AccessClaims, 'scope' | 'origin' | 'parent' | 'grant'>>
 
 export interface AccessTokenOptions {
   /** The first signs, each verifies. */

@@ -93,6 +93,8 @@ export class Revocations {
   }
 
   #isBefore (applicationId: string, issuedAt: UnixMs): boolean {
-    return issuedAt < Math.max(this.#byId.get('all')?.issuedBefore ?? 0, this.#byId.get(`application:${applicationId}`)?.issuedBefore ?? 0)
+    return issuedAt < Math.max(
+      this.#byId.get('all')?.issuedBefore ?? 0, this.#byId.get(`application:${applicationId}`)?.issuedBefore ?? 0
+    )
   }
 }

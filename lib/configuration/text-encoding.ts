@@ -16,6 +16,11 @@ function isUtf16 ([first, second]: Uint8Array): boolean {
  * @throws Error for a file in UTF-16
  */
 export function decodeText (bytes: Buffer): string {
-  if (isUtf16(bytes)) throw new Error('it is in UTF-16, and has to be saved as UTF-8 (the ">" of Windows PowerShell writes UTF-16, "| Set-Content -Encoding utf8" does not)')
+  if (isUtf16(bytes)) {
+    throw new Error(
+      'it is in UTF-16, and has to be saved as UTF-8 (the ">" of Windows PowerShell writes UTF-16, "| Set-Content ' +
+        '-Encoding utf8" does not)'
+    )
+  }
   return withoutByteOrderMark(bytes.toString())
 }

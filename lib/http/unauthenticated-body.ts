@@ -14,7 +14,10 @@ const BACKSLASH = 0x5c
 const NEWLINE = 0x0a
 
 export function unauthenticatedBodyTooLarge (): ApiError {
-  return new ApiError('bodyTooLarge', { message: `A body that comes without a token in the header or the query may have at most ${LIMITS}: send the token as "Authorization: Bearer …", or fewer items in a request.` })
+  return new ApiError('bodyTooLarge', {
+    message: `A body that comes without a token in the header or the query may have at most ${LIMITS}: send the ` +
+      'token as "Authorization: Bearer …", or fewer items in a request.'
+  })
 }
 
 /**

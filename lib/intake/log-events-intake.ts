@@ -103,7 +103,9 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     this.#options.record(application.id, valid.length, bytes)
     if (application.emf !== 'allow') return
     for (const [, message] of valid) {
-      for (const [namespace, datums] of embeddedDatums(message)) this.#options.recordSeries(application.id, namespace, datums)
+      for (const [namespace, datums] of embeddedDatums(message)) {
+        this.#options.recordSeries(application.id, namespace, datums)
+      }
     }
   }
 }

@@ -41,7 +41,9 @@ const AWS_KEYS: ReadonlySet<string> = new Set(
   [...ACCESS_LOG_KEYS, ...Object.values(OTHER_NAMES)].filter(key => !CALLERS_KEYS.includes(key))
 )
 
-const PAIR = /\s*"([^"\\]*(?:\\.[^"\\]*)*)"\s*:\s*(?:("[^"\\]*(?:\\.[^"\\]*)*")|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|-))\s*(?:,|(\}\s*$))/y
+const TEXT = String.raw`[^"\\]*(?:\\.[^"\\]*)*`
+const NUMBER_OR_WORD = String.raw`-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null|-`
+const PAIR = new RegExp(String.raw`\s*"(${TEXT})"\s*:\s*(?:("${TEXT}")|(${NUMBER_OR_WORD}))\s*(?:,|(\}\s*$))`, 'y')
 /** The beginning of a pair whose value has a quote in it that is not escaped. */
 const BROKEN_PAIR = /\s*"([^"\\]*)"\s*:\s*"/y
 /** The end of such a value: a quote before another key, or before the end of the line. */
@@ -116,7 +118,10 @@ function add ({ values, sure }: Scanned, key: string, value: string | undefined,
     values.set(key, value)
     if (isSure) sure.add(key)
   } else if (!sure.has(key) && AWS_KEYS.has(key) && values.get(key) !== value) {
-    throw new UnreadableLineError(`the line has two values of ${key}, of which the caller may have written one: in the log format ${key} must stand before path and userAgent`)
+    throw new UnreadableLineError(
+      `the line has two values of ${key}, of which the caller may have written one: in the log format ${key} must ` +
+        'stand before path and userAgent'
+    )
   }
 }
 

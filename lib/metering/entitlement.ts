@@ -77,15 +77,24 @@ class PlatformEntitlement implements Entitlement {
 
   async check (clientId: string | undefined): Promise<Decision> {
     const rule = clientIdError(clientId)
-    if (rule !== null || clientId === undefined) return { allowed: false, verdict: 'denied', basis: 'rule', reason: `the client id ${rule}` }
+    if (rule !== null || clientId === undefined) {
+      return { allowed: false, verdict: 'denied', basis: 'rule', reason: `the client id ${rule}` }
+    }
     const known = await this.#verdicts.get(clientId, verdict => this.#isNew(verdict))
     if (known !== null && this.#isNew(known)) return decide(known.verdict, 'cached')
     const answer = this.#ask(clientId)
     if (known !== null && this.#mayBeStale(known)) return decide(known.verdict, 'cached')
     const learned = await answer
     if ('verdict' in learned) return decide(learned.verdict, 'asked')
-    if (known !== null && this.#ageOf(known) < this.#ages.staleIfErrorMs) return { ...decide(known.verdict, 'outage'), reason: learned.message }
-    return { allowed: this.#options.failMode === 'open', verdict: 'unknown', basis: 'fail-mode', reason: learned.message }
+    if (known !== null && this.#ageOf(known) < this.#ages.staleIfErrorMs) {
+      return { ...decide(known.verdict, 'outage'), reason: learned.message }
+    }
+    return {
+      allowed: this.#options.failMode === 'open',
+      verdict: 'unknown',
+      basis: 'fail-mode',
+      reason: learned.message
+    }
   }
 
   async settled (): Promise<void> {
@@ -113,7 +122,9 @@ class PlatformEntitlement implements Entitlement {
   }
 
   async #askPlatform (clientId: string): Promise<KnownVerdict | Failure> {
-    if (!this.#breaker.allows()) return { class: 'unavailable', message: 'the metering platform has not answered lately' }
+    if (!this.#breaker.allows()) {
+      return { class: 'unavailable', message: 'the metering platform has not answered lately' }
+    }
     const learned = await this.#request(clientId)
     if (typeof learned !== 'string') {
       this.#breaker.failed(Math.min(learned.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS))
@@ -129,7 +140,9 @@ class PlatformEntitlement implements Entitlement {
   async #request (clientId: string): Promise<Verdict | Failure> {
     let answer: PlatformAnswer
     try {
-      answer = await this.#options.platform.request({ method: 'GET', path: `/product-key?application=${encodeURIComponent(clientId)}` })
+      answer = await this.#options.platform.request({
+        method: 'GET', path: `/product-key?application=${encodeURIComponent(clientId)}`
+      })
     } catch (error) {
       return failureOfError(error)
     }
@@ -137,7 +150,8 @@ class PlatformEntitlement implements Entitlement {
     if (answer.status === 200 && failure === null) return 'entitled'
     // A question about this id that the platform refuses says nothing about the others.
     if (failure?.class === 'invalid') return 'denied'
-    return failure ?? { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
+    return failure ??
+      { class: 'unavailable', message: `HTTP ${answer.status} from the metering platform, which is no verdict` }
   }
 }
 

@@ -3,7 +3,9 @@ import { isObject } from '../guards.js'
 import { ACCESS_LOG_KEYS } from './access-log.js'
 import { isGzip, MAX_INFLATE_RATIO, MAX_INFLATED_BYTES } from './gunzip.js'
 import { splitObjects } from './json-objects.js'
-import { inflateText, notJson, readEnvelope, toUnreadableLine, MAX_LINES, SubscriptionError, type LogLine, type UnreadableLine } from './subscription.js'
+import {
+  inflateText, notJson, readEnvelope, toUnreadableLine, MAX_LINES, SubscriptionError, type LogLine, type UnreadableLine
+} from './subscription.js'
 
 /** One request of Firehose; its id is the same when it is tried again. */
 export interface FirehoseDelivery {
@@ -67,12 +69,16 @@ function tooLarge (limit: string): DeliveryTooLargeError {
  * Reads the lines of a delivery; a record that cannot be read costs no other.
  * @throws DeliveryTooLargeError
  */
-export async function readFirehoseDelivery ({ requestId, timestamp, records }: FirehoseDelivery): Promise<FirehoseLines> {
+export async function readFirehoseDelivery ({
+  requestId, timestamp, records
+}: FirehoseDelivery): Promise<FirehoseLines> {
   const read: FirehoseLines = { lines: [], unreadable: [] }
   const budget = new DeliveryBudget()
   // One record after the other, as each may take what is left.
   for (const [index, data] of records.entries()) {
-    const { lines, unreadable } = await readRecord(data, (line = 0) => ({ key: JSON.stringify([requestId, index, line]), timestamp }), budget)
+    const { lines, unreadable } = await readRecord(
+      data, (line = 0) => ({ key: JSON.stringify([requestId, index, line]), timestamp }), budget
+    )
     budget.takeLines(lines.length + unreadable.length)
     // one by one: a record may have more lines than a function takes arguments
     for (const line of lines) read.lines.push(line)
@@ -81,13 +87,17 @@ export async function readFirehoseDelivery ({ requestId, timestamp, records }: F
   return read
 }
 
-async function readRecord (data: unknown, originOf: (line?: number) => LogLine['origin'], budget: DeliveryBudget): Promise<FirehoseLines> {
+async function readRecord (
+  data: unknown, originOf: (line?: number) => LogLine['origin'], budget: DeliveryBudget
+): Promise<FirehoseLines> {
   if (typeof data !== 'string' || data.length % 4 !== 0 || !BASE64.test(data)) {
     return { lines: [], unreadable: [toUnreadableLine(String(data), 'the record is not base64', originOf())] }
   }
   const bytes = Buffer.from(data, 'base64')
   try {
-    return readParts(isGzip(bytes) ? await inflatedParts(bytes, budget) : partsOf(bytes.toString('utf8'), budget), originOf)
+    return readParts(
+      isGzip(bytes) ? await inflatedParts(bytes, budget) : partsOf(bytes.toString('utf8'), budget), originOf
+    )
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     return { lines: [], unreadable: [toUnreadableLine(data, error.message, originOf())] }
@@ -113,7 +123,8 @@ async function inflatedParts (bytes: Buffer, budget: DeliveryBudget): Promise<st
 
 function partsOf (text: string, budget: DeliveryBudget): string[] {
   budget.takeText(text)
-  return splitObjects(text) ?? text.split(/\r?\n/).filter(line => line.trim() !== '').flatMap(line => splitObjects(line) ?? line)
+  return splitObjects(text) ??
+    text.split(/\r?\n/).filter(line => line.trim() !== '').flatMap(line => splitObjects(line) ?? line)
 }
 
 /** Lines of an access log, and envelopes of CloudWatch Logs that Firehose has decompressed. */

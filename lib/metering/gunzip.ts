@@ -38,7 +38,9 @@ export async function gunzipCapped (bytes: Buffer, maxBytes = MAX_INFLATED_BYTES
     return await inflate(bytes, { maxOutputLength })
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    if (code === 'ERR_BUFFER_TOO_LARGE') throw new GunzipError('too-large', `the payload has more than ${maxOutputLength} bytes after decompression`)
+    if (code === 'ERR_BUFFER_TOO_LARGE') {
+      throw new GunzipError('too-large', `the payload has more than ${maxOutputLength} bytes after decompression`)
+    }
     if (code === 'Z_BUF_ERROR') throw new GunzipError('truncated', 'the gzip stream breaks off')
     throw new GunzipError('not-gzip', 'the payload is not gzip')
   }

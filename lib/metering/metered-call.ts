@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { UnixMs } from '../../schemas/common.js'
-import { readAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog, type AccessLogLine } from './access-log.js'
+import {
+  readAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog, type AccessLogLine
+} from './access-log.js'
 import { applicationIdError } from './client-id.js'
 
 /** The origin of the usage, as the platform shows it. */
@@ -57,9 +59,15 @@ export interface LineOrigin {
  * @throws UnreadableLineError
  */
 export function readCall (line: string, origin: LineOrigin, { mustBeSure = false } = {}): MeteredCall {
-  if (line.length > MAX_LINE_LENGTH) throw new UnreadableLineError(`the line has more than ${MAX_LINE_LENGTH} characters`)
+  if (line.length > MAX_LINE_LENGTH) {
+    throw new UnreadableLineError(`the line has more than ${MAX_LINE_LENGTH} characters`)
+  }
   const accessLog = readAccessLog(line)
-  if (mustBeSure && !accessLog.clientIsSure) throw new UnreadableLineError('the line holds more than one object, and the caller may have written who the client is')
+  if (mustBeSure && !accessLog.clientIsSure) {
+    throw new UnreadableLineError(
+      'the line holds more than one object, and the caller may have written who the client is'
+    )
+  }
   const { log } = accessLog
   const { integrationLatency, responseLatency } = log
   const application = applicationOf(log)
@@ -112,7 +120,9 @@ function applicationOf ({ clientId, principalId }: AccessLog): string | undefine
 
 function statusOf ({ status }: AccessLog): number {
   const code = readInteger(status)
-  if (code === undefined || code < 100 || code > 599) throw new UnreadableLineError(`the status is ${status === undefined ? 'missing' : 'not one of HTTP'}`)
+  if (code === undefined || code < 100 || code > 599) {
+    throw new UnreadableLineError(`the status is ${status === undefined ? 'missing' : 'not one of HTTP'}`)
+  }
   return code
 }
 

@@ -78,7 +78,8 @@ export function createMeteringClient (options: MeteringClientOptions): MeteringC
 
   return {
     post,
-    sendAll: async (calls, sendOptions) => await new Sending({ backoff: CLIENT_BACKOFF, ...options }, post, sendOptions).all(calls)
+    sendAll: async (calls, sendOptions) =>
+      await new Sending({ backoff: CLIENT_BACKOFF, ...options }, post, sendOptions).all(calls)
   }
 }
 
@@ -113,7 +114,9 @@ class Sending {
         await this.#send.onOutcome?.(outcome)
       }
     }
-    const timer = setTimeout(() => this.#deadline.abort(new Error('the time of this invocation is over')), Math.max(0, this.#leftMs()))
+    const timer = setTimeout(
+      () => this.#deadline.abort(new Error('the time of this invocation is over')), Math.max(0, this.#leftMs())
+    )
     try {
       await Promise.all(Array.from({ length: Math.min(this.#send.concurrency, calls.length) }, work))
     } finally {

@@ -23,9 +23,14 @@ const CLASSES: Readonly<Record<number, FailureClass>> = {
 /** The failure that an answer tells; null when the platform has taken the call. */
 export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
   const { status, headers } = answer
-  if (status < 500 && isPage(answer)) return { class: 'denied', message: `HTTP ${status} with a web page: this is not the address of the metering API` }
+  if (status < 500 && isPage(answer)) {
+    return { class: 'denied', message: `HTTP ${status} with a web page: this is not the address of the metering API` }
+  }
   if (status >= 200 && status < 300) return null
-  const failure: Failure = { class: CLASSES[status] ?? classOfHundred(status), message: `HTTP ${status} from the metering platform${reasonOf(answer)}` }
+  const failure: Failure = {
+    class: CLASSES[status] ?? classOfHundred(status),
+    message: `HTTP ${status} from the metering platform${reasonOf(answer)}`
+  }
   const retryAfterMs = readHint(headers)
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs
   return failure
@@ -35,7 +40,8 @@ export function failureOfAnswer (answer: PlatformAnswer): Failure | null {
 const WRONG_ADDRESS_CODES = new Set<unknown>([
   'ENOTFOUND', 'EAI_AGAIN', 'EAI_NODATA', 'EAI_NONAME', 'EAI_FAIL',
   'ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG'
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_SSL_PACKET_LENGTH_TOO_LONG'
 ])
 
 /** The failure that an exception of Platform.request tells. */

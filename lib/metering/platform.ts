@@ -50,7 +50,9 @@ export interface PlatformOptions {
 }
 
 /** @throws TypeError when the base URL is none */
-export function createPlatform ({ baseUrl, apiKey, timeoutMs, totalTimeoutMs, maxConnections }: PlatformOptions): Platform {
+export function createPlatform ({
+  baseUrl, apiKey, timeoutMs, totalTimeoutMs, maxConnections
+}: PlatformOptions): Platform {
   const base = readBaseUrl(baseUrl)
   const slots = new Slots(maxConnections)
 
@@ -140,8 +142,15 @@ class Slots {
   }
 }
 
-function toFetchOptions ({ method, body, idempotencyKey }: PlatformRequest, key: string, signal: AbortSignal): RequestInit {
-  const headers: Record<string, string> = { 'x-api-key': key, accept: 'application/json', 'accept-encoding': 'identity', 'user-agent': USER_AGENT }
+function toFetchOptions (
+  { method, body, idempotencyKey }: PlatformRequest, key: string, signal: AbortSignal
+): RequestInit {
+  const headers: Record<string, string> = {
+    'x-api-key': key,
+    accept: 'application/json',
+    'accept-encoding': 'identity',
+    'user-agent': USER_AGENT
+  }
   if (body !== undefined) headers['content-type'] = 'application/json'
   if (idempotencyKey !== undefined) headers['idempotency-key'] = idempotencyKey
   return { method, headers, redirect: 'manual', signal, ...(body !== undefined && { body: JSON.stringify(body) }) }
@@ -152,7 +161,9 @@ async function exchange (url: string, options: RequestInit): Promise<PlatformAns
   for (let isFirst = true; ; isFirst = false) {
     try {
       const response = await fetch(url, options)
-      return { status: response.status, headers: Object.fromEntries(response.headers), text: await readBeginning(response) }
+      return {
+        status: response.status, headers: Object.fromEntries(response.headers), text: await readBeginning(response)
+      }
     } catch (error) {
       options.signal!.throwIfAborted()
       const cause = causeOf(error)
@@ -184,7 +195,9 @@ async function readBeginning (response: Response): Promise<string> {
 function withTimeout (timeoutMs: number, outer: AbortSignal | undefined): { signal: AbortSignal, clear: () => void } {
   const controller = new AbortController()
   const abort = (): void => controller.abort(outer!.reason)
-  const timer = setTimeout(() => controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError')), timeoutMs)
+  const timer = setTimeout(
+    () => controller.abort(new DOMException(`no answer in ${timeoutMs} ms`, 'TimeoutError')), timeoutMs
+  )
   if (outer?.aborted === true) abort()
   // one for each call under way, and each is removed
   if (outer !== undefined) setMaxListeners(0, outer)

@@ -28,7 +28,10 @@ const v1Meter: Profile = {
 }
 
 function meterBody (call: MeteredCall): object {
-  const { method, url, application, responseCode, remoteHost, backendLatency, gatewayLatency, requestMessageSize, responseMessageSize, userAgent, httpProtocol, correlationId } = call
+  const {
+    method, url, application, responseCode, remoteHost, backendLatency, gatewayLatency, requestMessageSize,
+    responseMessageSize, userAgent, httpProtocol, correlationId
+  } = call
   return {
     method,
     url,
@@ -49,15 +52,38 @@ function meterBody (call: MeteredCall): object {
 /** A request and its response, with the time of each. */
 const v1Event: Profile = {
   defaultUrl: 'https://api.revenium.io/meter/v1/api/event',
-  posts ({ id, timestamp, method, url, application, responseCode, remoteHost, backendLatency, totalLatency, requestMessageSize, responseMessageSize, userAgent, correlationId }) {
-    const common = { requestId: id, application, clientId: application, method, uri: url, responseCode, correlationId, source: SOURCE }
+  posts ({
+    id, timestamp, method, url, application, responseCode, remoteHost, backendLatency, totalLatency, requestMessageSize,
+    responseMessageSize, userAgent, correlationId
+  }) {
+    const common = {
+      requestId: id,
+      application,
+      clientId: application,
+      method,
+      uri: url,
+      responseCode,
+      correlationId,
+      source: SOURCE
+    }
     const elapsedTime = totalLatency === undefined ? undefined : Math.round(totalLatency)
     return [
-      { path: '', idempotencyKey: `${id}:request`, body: { ...common, eventType: 'REQUEST', currentMillis: timestamp, remoteHost, userAgent, requestMessageSize } },
+      {
+        path: '',
+        idempotencyKey: `${id}:request`,
+        body: { ...common, eventType: 'REQUEST', currentMillis: timestamp, remoteHost, userAgent, requestMessageSize }
+      },
       {
         path: '',
         idempotencyKey: `${id}:response`,
-        body: { ...common, eventType: 'RESPONSE', currentMillis: timestamp + (elapsedTime ?? 0), elapsedTime, backendLatency, responseMessageSize }
+        body: {
+          ...common,
+          eventType: 'RESPONSE',
+          currentMillis: timestamp + (elapsedTime ?? 0),
+          elapsedTime,
+          backendLatency,
+          responseMessageSize
+        }
       }
     ]
   }
@@ -66,7 +92,10 @@ const v1Event: Profile = {
 /** A request and its response, paired by transactionId. */
 const v2: Profile = {
   defaultUrl: 'https://api.revenium.ai/meter',
-  posts ({ id, method, url, application, responseCode, remoteHost, backendLatency, gatewayLatency, totalLatency, requestMessageSize, responseMessageSize, userAgent }) {
+  posts ({
+    id, method, url, application, responseCode, remoteHost, backendLatency, gatewayLatency, totalLatency,
+    requestMessageSize, responseMessageSize, userAgent
+  }) {
     return [
       {
         path: '/v2/apis/requests',

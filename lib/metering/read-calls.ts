@@ -46,19 +46,24 @@ function readLine ({ text, origin }: LogLine): Array<MeteredCall | UnreadableLin
   if (text.length > MAX_LINE_LENGTH || !mayHoldSeveralObjects(text)) return [tryRead(text, origin)]
   const objects = splitObjects(text)
   if (objects?.length === 1) return [tryRead(text, origin)]
-  if (objects !== null && !CALLERS_TEXT.test(text)) return objects.map((object, index) => tryRead(object, partOf(origin, index)))
+  if (objects !== null && !CALLERS_TEXT.test(text)) {
+    return objects.map((object, index) => tryRead(object, partOf(origin, index)))
+  }
   const [first = text, ...others] = objects ?? [text]
   const call = tryRead(first, origin, { mustBeSure: true })
   if (objects === null && 'line' in call) return [call]
   const rest = objects === null ? [text] : others
-  return [call, ...rest.map((object, index) => toUnreadableLine(object, 'the line holds more than one object, and the caller may have written this one', partOf(origin, index + 1)))]
+  const fault = 'the line holds more than one object, and the caller may have written this one'
+  return [call, ...rest.map((object, index) => toUnreadableLine(object, fault, partOf(origin, index + 1)))]
 }
 
 function partOf (origin: LogLine['origin'], index: number): LogLine['origin'] {
   return index === 0 ? origin : { ...origin, key: JSON.stringify([origin.key, index]) }
 }
 
-function tryRead (text: string, origin: LogLine['origin'], options?: { mustBeSure: boolean }): MeteredCall | UnreadableLine {
+function tryRead (
+  text: string, origin: LogLine['origin'], options?: { mustBeSure: boolean }
+): MeteredCall | UnreadableLine {
   try {
     return readCall(text, origin, options)
   } catch (error) {

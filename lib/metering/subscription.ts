@@ -55,7 +55,9 @@ const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
  * @throws SubscriptionError
  */
 export async function decodeSubscription (data: unknown): Promise<Subscription> {
-  if (typeof data !== 'string' || data.length % 4 !== 0 || !BASE64.test(data)) throw new SubscriptionError('not-base64', 'awslogs.data is not base64')
+  if (typeof data !== 'string' || data.length % 4 !== 0 || !BASE64.test(data)) {
+    throw new SubscriptionError('not-base64', 'awslogs.data is not base64')
+  }
   return await decodeEnvelope(Buffer.from(data, 'base64'))
 }
 
@@ -96,9 +98,13 @@ export function readEnvelope (envelope: unknown): Subscription {
   const { messageType, owner, logGroup, logStream, logEvents } = envelope
   if (messageType === 'CONTROL_MESSAGE') return { kind: 'probe' }
   if (messageType !== 'DATA_MESSAGE') throw wrongShape('of type DATA_MESSAGE or CONTROL_MESSAGE')
-  if (typeof owner !== 'string' || typeof logGroup !== 'string' || typeof logStream !== 'string') throw wrongShape('with owner, logGroup and logStream')
+  if (typeof owner !== 'string' || typeof logGroup !== 'string' || typeof logStream !== 'string') {
+    throw wrongShape('with owner, logGroup and logStream')
+  }
   if (!Array.isArray(logEvents)) throw wrongShape('with logEvents')
-  if (logEvents.length > MAX_LINES) throw new SubscriptionError('too-large', `the payload has more than ${MAX_LINES} log events`)
+  if (logEvents.length > MAX_LINES) {
+    throw new SubscriptionError('too-large', `the payload has more than ${MAX_LINES} log events`)
+  }
   return { kind: 'lines', logGroup, logStream, ...readEvents(logEvents, [owner, logGroup, logStream]) }
 }
 

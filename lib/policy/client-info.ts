@@ -23,7 +23,8 @@ const MAX_VERSION_DIGITS = 4
 const BROWSERS: ReadonlyArray<readonly [token: string, family: string]> = [
   ['Edg/', 'Edge'], ['EdgA/', 'Edge'], ['EdgiOS/', 'Edge'], ['Edge/', 'Edge'],
   ['OPR/', 'Opera'], ['OPT/', 'Opera'], ['Opera/', 'Opera'],
-  ['SamsungBrowser/', 'Samsung Internet'], ['YaBrowser/', 'Yandex'], ['Vivaldi/', 'Vivaldi'], ['UCBrowser/', 'UC Browser'],
+  ['SamsungBrowser/', 'Samsung Internet'], ['YaBrowser/', 'Yandex'], ['Vivaldi/', 'Vivaldi'],
+  ['UCBrowser/', 'UC Browser'],
   ['FxiOS/', 'Firefox'], ['Firefox/', 'Firefox'],
   ['CriOS/', 'Chrome'], ['HeadlessChrome/', 'Chrome'], ['Chrome/', 'Chrome'],
   ['MSIE ', 'Internet Explorer'], ['Trident/', 'Internet Explorer']
@@ -47,7 +48,9 @@ function ipv6Prefix (address: string): string {
   const first = head === '' ? [] : head.split(':')
   const last = tail === undefined || tail === '' ? [] : tail.split(':')
   // An IPv4 address at the end stands for two hextets.
-  const missing = tail === undefined ? 0 : HEXTETS - first.length - last.length - Number(last.at(-1)?.includes('.') === true)
+  const missing = tail === undefined
+    ? 0
+    : HEXTETS - first.length - last.length - Number(last.at(-1)?.includes('.') === true)
   const hextets = [...first, ...Array<string>(Math.max(0, missing)).fill('0'), ...last]
   const prefix = hextets.slice(0, IPV6_PREFIX).map(hextet => Number.parseInt(hextet, 16).toString(16)).join(':')
   return prefix.replace(TRAILING_ZEROS, '')

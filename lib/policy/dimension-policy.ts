@@ -22,7 +22,9 @@ export interface DimensionPolicy {
 
 function requireNames (required: readonly string[], dimensions: Dimension[], path: string): void {
   for (const name of required) {
-    if (!dimensions.some(({ Name }) => Name === name)) throw new InvalidItem('invalid-dimension', `${path} must have the dimension "${name}".`)
+    if (!dimensions.some(({ Name }) => Name === name)) {
+      throw new InvalidItem('invalid-dimension', `${path} must have the dimension "${name}".`)
+    }
   }
 }
 
@@ -30,12 +32,16 @@ function requireNames (required: readonly string[], dimensions: Dimension[], pat
  * Null when every dimension is taken as it comes.
  * @param onCollapsed called for each value that is collapsed into OTHER, which the setting `fold` asks for
  */
-export function createDimensionPolicy ({ required = [], allowed, unknown = 'drop' }: DimensionSettings, onCollapsed: () => void): DimensionPolicy | null {
+export function createDimensionPolicy (
+  { required = [], allowed, unknown = 'drop' }: DimensionSettings, onCollapsed: () => void
+): DimensionPolicy | null {
   const known = allowed === undefined || unknown === 'keep' ? EVERY_NAME : new Set([...allowed, ...required])
   if (known === EVERY_NAME && required.length === 0) return null
 
   function treatUnknown (dimension: Dimension, path: string): Dimension[] {
-    if (unknown === 'refuse') throw new InvalidItem('invalid-dimension', `${path} must not have the dimension "${dimension.Name}".`)
+    if (unknown === 'refuse') {
+      throw new InvalidItem('invalid-dimension', `${path} must not have the dimension "${dimension.Name}".`)
+    }
     if (unknown === 'drop') return []
     onCollapsed()
     return [{ Name: dimension.Name, Value: OTHER }]

@@ -49,7 +49,10 @@ function redactDimensions (dimensions: Dimension[], redactor: Redactor): Dimensi
 /** A fact that the gateway sees replaces a dimension in which the client states it. */
 function addDimensions (dimensions: Dimension[], facts: ClientFacts): Dimension[] {
   const names = new Set<string>(facts.map(([{ dimension }]) => dimension))
-  return [...dimensions.filter(({ Name }) => !names.has(Name)), ...facts.map(([{ dimension }, Value]) => ({ Name: dimension, Value }))]
+  return [
+    ...dimensions.filter(({ Name }) => !names.has(Name)),
+    ...facts.map(([{ dimension }, Value]) => ({ Name: dimension, Value }))
+  ]
 }
 
 /** A fact that the gateway sees replaces one that the client states. */
@@ -107,6 +110,8 @@ export class ItemPolicy {
     const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
     if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, after redaction,')
     if (dimensions !== given) checkDimensions(dimensions, path, '.Dimensions, after redaction and additions,')
-    return name === datum.MetricName && dimensions === given ? datum : { ...datum, MetricName: name, Dimensions: dimensions }
+    return name === datum.MetricName && dimensions === given
+      ? datum
+      : { ...datum, MetricName: name, Dimensions: dimensions }
   }
 }

@@ -30,7 +30,9 @@ export function datumReader (options: ReaderOptions<DatumPolicy>): Reading<Store
 }
 
 /** Reads the log events of one request, likewise; the last to see a message is the policy for embedded metrics. */
-export function logEventReader ({ emf, ...options }: ReaderOptions<LogEventPolicy> & { emf: EmfPolicy }): Reading<StoredLogEvent> {
+export function logEventReader (
+  { emf, ...options }: ReaderOptions<LogEventPolicy> & { emf: EmfPolicy }
+): Reading<StoredLogEvent> {
   const { read, receivedAt } = createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
   const reading: Reading<StoredLogEvent> = {
     read (item, index) {

@@ -64,7 +64,12 @@ function oneOf (...patterns: string[]): RegExp {
 }
 
 /** Statuses that have one meaning, also when a proxy and not AWS has answered. */
-const CLASSES_BY_STATUS: Readonly<Record<number, FailureClass>> = { 401: 'denied', 403: 'denied', 413: 'invalid', 429: 'throttle' }
+const CLASSES_BY_STATUS: Readonly<Record<number, FailureClass>> = {
+  401: 'denied',
+  403: 'denied',
+  413: 'invalid',
+  429: 'throttle'
+}
 
 /** Names of errors that say nothing about the failure. */
 const GENERIC_NAMES: ReadonlySet<string> = new Set(['Error', 'AggregateError'])
@@ -95,7 +100,9 @@ export function classifyFailure (error: unknown): Failure {
   const like: ErrorLike = typeof error === 'object' && error !== null ? error : { message: error }
   const status = like.$metadata?.httpStatusCode ?? like.$response?.statusCode
   const names = [like.name, like.Code, like.__type, like.code].filter(name => typeof name === 'string').map(bareName)
-  const failure: Failure = { class: isOfWrongTime(like) ? 'unavailable' : classOf(names, status), message: describe(like, names, status) }
+  const failure: Failure = {
+    class: isOfWrongTime(like) ? 'unavailable' : classOf(names, status), message: describe(like, names, status)
+  }
   const name = nameOf(names, status)
   if (NAME.test(name)) failure.name = name
   const retryAfterMs = readRetryAfter(like.$response?.headers)

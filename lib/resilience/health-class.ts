@@ -6,16 +6,22 @@ const CREDENTIALS = new RegExp([
   '^InvalidAccessKeyId', '^(Invalid)?Signature', '^IncompleteSignature', '^MissingAuthenticationToken'
 ].join('|'))
 const TIMEOUT = /^(TimeoutError|AbortError|ETIMEDOUT|ESOCKETTIMEDOUT|UND_ERR_\w*TIMEOUT)$/
-const NETWORK = /^(E[A-Z_]+|CERT_\w+|ERR_(TLS|SSL|INVALID_URL)\w*|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_\w+|UND_ERR_\w+)$/
+const NETWORK =
+  /^(E[A-Z_]+|CERT_\w+|ERR_(TLS|SSL|INVALID_URL)\w*|UNABLE_TO_\w+|(DEPTH_ZERO_)?SELF_SIGNED_\w+|UND_ERR_\w+)$/
 /** The names of answers that nobody but another service gives. */
 const NOT_THE_SERVICE = /^(HTTP-[1-4]\d\d|SyntaxError|UnknownOperation|InvalidAction|InvalidEndpoint|UnknownEndpoint)/
 const SERVER_ERROR = /^HTTP[ -]5\d\d/
 /** The errors of Redis, LMDB and the disk when they are full. */
 const FULL = /\bOOM\b|maxmemory|ENOSPC|No space left|MDB_MAP_FULL/i
-const READ_ONLY = /NOPERM|can't run this command|NOREPLICAS|to confirm appends|READONLY|MISCONF|EACCES|EROFS|EPERM|Permission denied|Read-only/i
+const READ_ONLY = new RegExp([
+  'NOPERM', "can't run this command", 'NOREPLICAS', 'to confirm appends', 'READONLY', 'MISCONF', 'EACCES', 'EROFS',
+  'EPERM', 'Permission denied', 'Read-only'
+].join('|'), 'i')
 
 /** The class of a failed call to AWS or to the metering platform, as readiness tells it. */
-export function healthClassOf ({ class: failure, name = '', message }: Pick<Failure, 'class' | 'name' | 'message'>): HealthClass {
+export function healthClassOf ({
+  class: failure, name = '', message
+}: Pick<Failure, 'class' | 'name' | 'message'>): HealthClass {
   if (SERVER_ERROR.test(name)) return 'server-error'
   if (NOT_THE_SERVICE.test(name)) return 'not-the-service'
   if (failure === 'throttle') return 'throttled'

@@ -11,6 +11,7 @@ import { BURST_SECONDS } from './rate-limiter.js'
  */
 export const RATE_ACQUIRE = `${RATE_COMMON}
 local at = math.max(next, now - ${BURST_SECONDS * 1_000})
-save('next', string.format('%.3f', at + 1000 / rate), 'cut', string.format('%.3f', cut), 'start', string.format('%.3f', start), 'calls', calls + 1, 'before', before)
+save('next', string.format('%.3f', at + 1000 / rate), 'cut', string.format('%.3f', cut),
+  'start', string.format('%.3f', start), 'calls', calls + 1, 'before', before)
 return math.ceil(at - now)
 `

@@ -12,7 +12,8 @@ import { CUT_INTERVAL_MS, FLOOR_TPS, MAX_HOLD_MS } from './rate-limiter.js'
  */
 export const RATE_THROTTLED = `${RATE_COMMON}
 local hold = math.min(tonumber(ARGV[2]), ${MAX_HOLD_MS})
-save('next', string.format('%.3f', math.max(next, now + hold)), 'cut', string.format('%.3f', cut), 'start', string.format('%.3f', start))
+save('next', string.format('%.3f', math.max(next, now + hold)), 'cut', string.format('%.3f', cut),
+  'start', string.format('%.3f', start))
 if max and now - cut < ${CUT_INTERVAL_MS} then return end
 local measured = calls + before * (1 - (now - start) / 1000)
 local found = math.max(${FLOOR_TPS}, math.min(rate, measured))

@@ -89,7 +89,9 @@ async function excessBytes (store: DeadLetterStore, maxBytes: number): Promise<M
   const excess = new Map<string, number>()
   if ((await store.size()).bytes <= maxBytes) return excess
   const bytes = new Map<string, number>()
-  for await (const { application = '', line } of scan(store)) bytes.set(application, (bytes.get(application) ?? 0) + Buffer.byteLength(line))
+  for await (const { application = '', line } of scan(store)) {
+    bytes.set(application, (bytes.get(application) ?? 0) + Buffer.byteLength(line))
+  }
   let leftBytes = maxBytes
   let applications = bytes.size
   for (const [application, own] of [...bytes].sort(([, a], [, b]) => a - b)) {

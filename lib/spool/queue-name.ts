@@ -1,7 +1,7 @@
 /**
  * The records of a destination wait in one queue for each application, so that what an application stores is told from
- * what others do. A record of a version that the process which took it does not know waits in a queue of its own, beside
- * that queue: it holds up no other record, and a process that knows the version finds it.
+ * what others do. A record of a version that the process which took it does not know waits in a queue of its own,
+ * beside that queue: it holds up no other record, and a process that knows the version finds it.
  */
 export interface QueueName {
   destination: string
@@ -15,8 +15,8 @@ export interface QueueName {
 const SEPARATOR = '\n'
 
 /**
- * `destination`, `destination\nversion`, `destination\n\napplication` or `destination\nversion\napplication`. In Redis most
- * queues have a name without the application, which stands beside it.
+ * `destination`, `destination\nversion`, `destination\n\napplication` or `destination\nversion\napplication`. In Redis
+ * most queues have a name without the application, which stands beside it.
  */
 export function queueName (destination: string, application: string, version: number | null = null): string {
   if (application !== '') return `${destination}${SEPARATOR}${version ?? ''}${SEPARATOR}${application}`

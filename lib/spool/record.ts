@@ -105,8 +105,12 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
   let bytes = 0
   let written: string[] = []
   const push = (end: number): void => {
-    const json = written.length > 0 ? `[${written.join(',')}]` : JSON.stringify(start === 0 && end === items.length ? items : items.slice(start, end))
-    const rest = receipt === undefined ? '' : `,"r":${JSON.stringify(receipt.id)},"x":${JSON.stringify(receipt.indexes.slice(start, end))}`
+    const json = written.length > 0
+      ? `[${written.join(',')}]`
+      : JSON.stringify(start === 0 && end === items.length ? items : items.slice(start, end))
+    const rest = receipt === undefined
+      ? ''
+      : `,"r":${JSON.stringify(receipt.id)},"x":${JSON.stringify(receipt.indexes.slice(start, end))}`
     records.push({ line: `${ITEMS_HEAD}${json}${rest}}`, items: end - start, bytes })
     start = end
     bytes = 0
@@ -131,12 +135,19 @@ export function encodeRecords<Item> (items: Item[], measure: Measure<Item>, rece
  * @returns null when the items are few, or need more than one record, or the body does not fit into a line
  */
 function encodeVerbatim (body: string, receivedAt: UnixMs, items: number, bytes: number): SpoolRecord | null {
-  if (items < MIN_VERBATIM_ITEMS || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') || body.includes('\n')) return null
+  if (
+    items < MIN_VERBATIM_ITEMS || body.length > MAX_RECORD_BYTES || bytes > MAX_RECORD_BYTES || !body.startsWith('{') ||
+    body.includes('\n')
+  ) {
+    return null
+  }
   return { line: `${BODY_HEAD}${receivedAt}${TIME_TO_BODY}${body}}`, items, bytes }
 }
 
 /** `encodeVerbatim` of the body that these log events were read from. */
-export function encodeVerbatimLogEvents (body: string, events: StoredLogEvent[], receivedAt: UnixMs): SpoolRecord | null {
+export function encodeVerbatimLogEvents (
+  body: string, events: StoredLogEvent[], receivedAt: UnixMs
+): SpoolRecord | null {
   return encodeVerbatim(body, receivedAt, events.length, events.reduce((sum, event) => sum + countLogEvent(event), 0))
 }
 
@@ -160,9 +171,13 @@ export function decodeRecord<Item> (record: SpoolRecord): DecodedRecord<Item> {
     throw new CorruptRecordError(`stored record is not JSON: ${(error as Error).message}`)
   }
   if (stored === null || typeof stored !== 'object') throw new CorruptRecordError('stored record is not an object')
-  if (stored.v !== ITEMS_VERSION && stored.v !== VERBATIM_VERSION) throw new CorruptRecordError(`stored record has version ${String(stored.v)}, which there is not`)
+  if (stored.v !== ITEMS_VERSION && stored.v !== VERBATIM_VERSION) {
+    throw new CorruptRecordError(`stored record has version ${String(stored.v)}, which there is not`)
+  }
   const items = stored.v === ITEMS_VERSION && stored.e !== undefined ? stored.e : readBody<Item>(stored)
-  if (!Array.isArray(items) || items.length !== record.items) throw new CorruptRecordError('stored record does not hold the items it was stored with')
+  if (!Array.isArray(items) || items.length !== record.items) {
+    throw new CorruptRecordError('stored record does not hold the items it was stored with')
+  }
   return {
     items,
     receipt: typeof stored.r === 'string' ? { id: stored.r, indexes: stored.x ?? [] } : null

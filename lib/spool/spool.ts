@@ -192,11 +192,11 @@ export interface DeadLetters {
 /**
  * Keeps accepted items until CloudWatch has answered for them.
  *
- * Records wait in one queue per destination and application, so that no queue delays another. A destination is due, which
- * is that its records may be leased, when a full batch waits, when its first record has lingered, or at once after an
- * urgent append; the records that a lease leaves behind linger again. After a release or a settlement with a delay the
- * destination is not due before that delay has passed, whatever is appended meanwhile. All of this is said of the queue
- * of one application, and holds for the queues of others by themselves.
+ * Records wait in one queue per destination and application, so that no queue delays another. A destination is due,
+ * which is that its records may be leased, when a full batch waits, when its first record has lingered, or at once
+ * after an urgent append; the records that a lease leaves behind linger again. After a release or a settlement with a
+ * delay the destination is not due before that delay has passed, whatever is appended meanwhile. All of this is said of
+ * the queue of one application, and holds for the queues of others by themselves.
  *
  * Nothing stored is ever dropped to make room.
  */

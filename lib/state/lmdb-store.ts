@@ -105,7 +105,9 @@ export class LmdbStateStore implements StateStore {
         }
         texts.put(GENERATION_KEY, generation)
         const limit = REMOVED_EACH * Object.keys(given).length
-        for (const key of [...texts.getKeys({ start: [0, ''], end: [generation.number - 1, ''], limit })]) texts.remove(key)
+        for (const key of [...texts.getKeys({ start: [0, ''], end: [generation.number - 1, ''], limit })]) {
+          texts.remove(key)
+        }
       }),
       getMany: async keys => {
         const { number } = current()
@@ -121,11 +123,14 @@ export class LmdbStateStore implements StateStore {
     const counters: Database<number, [string, string]> = this.#root.openDB(name, { encoding: 'json' })
     this.#sweeps.set(name, now => removeOldDays(counters, now))
     return {
-      add: async (day, counts) => await this.#write(() => Object.fromEntries(Object.entries(counts).map(([counter, by]) => {
-        const total = (counters.get([day, counter]) ?? 0) + by
-        counters.put([day, counter], total)
-        return [counter, total]
-      }))),
+      add: async (day, counts) => await this.#write(() => {
+        const totals: Record<string, number> = {}
+        for (const [counter, by] of Object.entries(counts)) {
+          totals[counter] = (counters.get([day, counter]) ?? 0) + by
+          counters.put([day, counter], totals[counter])
+        }
+        return totals
+      }),
       get: async day => {
         const range = counters.getRange({ start: [day, ''], end: [`${day}\uffff`, ''] })
         return Object.fromEntries(Array.from(range, ({ key, value }) => [key[1], value]))

@@ -115,11 +115,14 @@ export class RedisStateStore implements StateStore {
   }
 
   async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
-    return await this.#ask(() => this.#redis.set(`${this.#prefix}:claim:${key}`, 1, 'PX', Math.ceil(ttlMs), 'NX')) === 'OK'
+    const claim = `${this.#prefix}:claim:${key}`
+    return await this.#ask(() => this.#redis.set(claim, 1, 'PX', Math.ceil(ttlMs), 'NX')) === 'OK'
   }
 
   async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
-    await this.#askAll(Object.entries(texts).map(([key, text]) => ['set', this.#textKey(key), text, 'PX', Math.ceil(ttlMs)]))
+    await this.#askAll(
+      Object.entries(texts).map(([key, text]) => ['set', this.#textKey(key), text, 'PX', Math.ceil(ttlMs)])
+    )
   }
 
   async getMany (keys: string[]): Promise<Map<string, string>> {
@@ -141,8 +144,10 @@ export class RedisStateStore implements StateStore {
       },
       getMany: async keys => {
         const known = new Map<string, string>()
-        const asked = [...groupBy(keys, hashOf)].flatMap(([hash, group]) => [[olderOf(hash), group], [hash, group]] as const)
-        const replies = await this.#askAll(asked.map(([hash, group]) => ['hmget', hash, ...group])) as Array<Array<string | null>>
+        const asked = [...groupBy(keys, hashOf)].flatMap(([hash, group]) =>
+          [[olderOf(hash), group], [hash, group]] as const)
+        const commands = asked.map(([hash, group]): [string, ...string[]] => ['hmget', hash, ...group])
+        const replies = await this.#askAll(commands) as Array<Array<string | null>>
         for (const [i, [, group]] of asked.entries()) {
           for (const [j, key] of group.entries()) {
             const text = replies[i]![j]!
@@ -177,7 +182,9 @@ export class RedisStateStore implements StateStore {
     const keyOf = (day: string, key: string): string => `${this.#prefix}:${name}:${day}:${key}`
     return {
       merge: async (day, key, registers) =>
-        await this.#ask(() => this.#redis.callBuffer('eval', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())) as Buffer,
+        await this.#ask(
+          () => this.#redis.callBuffer('eval', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())
+        ) as Buffer,
       get: async (day, key) => await this.#ask(() => this.#redis.getBuffer(keyOf(day, key))) ?? new Uint8Array()
     }
   }
@@ -225,7 +232,9 @@ export class RedisStateStore implements StateStore {
       return await answerWithin(TIMEOUT_MS, send())
     } catch (error) {
       const { name, message } = error as Error
-      throw new StateStoreError(`Redis ${name === 'ReplyError' ? 'refuses' : 'cannot be used'}: ${message}`, { cause: error })
+      throw new StateStoreError(
+        `Redis ${name === 'ReplyError' ? 'refuses' : 'cannot be used'}: ${message}`, { cause: error }
+      )
     }
   }
 }

@@ -69,6 +69,8 @@ export class HyperLogLog {
       if (rank === 0) empty++
     }
     const estimate = ALPHA * REGISTERS ** 2 / sum
-    return Math.round(estimate <= LINEAR_COUNTING_LIMIT && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : estimate)
+    return Math.round(
+      estimate <= LINEAR_COUNTING_LIMIT && empty > 0 ? REGISTERS * Math.log(REGISTERS / empty) : estimate
+    )
   }
 }

@@ -31,7 +31,12 @@ function makeNames (application: string): CounterNames {
     metrics: `${application}:metrics:${measure}`,
     logs: `${application}:logs:${measure}`
   })
-  return { items: byKind('items'), bytes: byKind('bytes'), refused: byKind('refused'), created: `${application}:logs:created` }
+  return {
+    items: byKind('items'),
+    bytes: byKind('bytes'),
+    refused: byKind('refused'),
+    created: `${application}:logs:created`
+  }
 }
 
 /** The counters and estimates of one day: the last known totals of all processes, and this one's counts since then. */
@@ -134,9 +139,10 @@ export class UsageDay {
   /** The usage that budgets limit. Items that were refused have cost as much work as those that were stored. */
   used (application: string): { items: number, bytes: number, dollars: number } {
     const { items, bytes, refused } = this.#namesOf(application)
+    const counters = [items.metrics, items.logs, refused.metrics, refused.logs]
     const logBytes = this.#count(bytes.logs)
     return {
-      items: this.#count(items.metrics) + this.#count(items.logs) + this.#count(refused.metrics) + this.#count(refused.logs),
+      items: counters.reduce((sum, counter) => sum + this.#count(counter), 0),
       bytes: this.#count(bytes.metrics) + logBytes,
       dollars: this.#dollars(application, logBytes).total
     }
@@ -162,7 +168,9 @@ export class UsageDay {
   }
 
   #dollars (application: string, logBytes: number): Dollars {
-    return dollarsOf({ logBytes, series: this.#series(application), putMetricDataCalls: this.#share(application, BILLED_API) })
+    return dollarsOf({
+      logBytes, series: this.#series(application), putMetricDataCalls: this.#share(application, BILLED_API)
+    })
   }
 
   #series (application: string): number {
@@ -170,8 +178,11 @@ export class UsageDay {
   }
 
   #calls (application: string): Counts {
-    const apis = Array.from(this.#totals.keys()).flatMap(name => name.startsWith(CALLS_PREFIX) ? [name.slice(CALLS_PREFIX.length)] : [])
-    return Object.fromEntries(apis.map(api => [api, this.#share(application, api)] as const).filter(([, calls]) => calls > 0))
+    const apis = Array.from(this.#totals.keys()).flatMap(name =>
+      name.startsWith(CALLS_PREFIX) ? [name.slice(CALLS_PREFIX.length)] : [])
+    return Object.fromEntries(
+      apis.map(api => [api, this.#share(application, api)] as const).filter(([, calls]) => calls > 0)
+    )
   }
 
   /** A call may carry items of several applications: each is given a share of all calls of the day, by its items. */

@@ -15,7 +15,9 @@ function createAdmin ({ config: { ADMIN_TOKEN: adminToken }, failures }: Fastify
 
     /** Spread into the options of an operator route. */
     required: {
-      onRequest: [failures.guard, function requireAdminToken ({ headers }: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+      onRequest: [failures.guard, function requireAdminToken (
+        { headers }: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction
+      ): void {
         if (isAuthorized?.(headers.authorization ?? '') !== true) throw new ApiError('adminTokenInvalid')
         done()
       }]

@@ -23,7 +23,9 @@ const POSITION = /position (\d+)/
 /** The listeners to SIGHUP of every gateway in this process. */
 const reloaders = new WeakSet<() => void>()
 
-function dimensionsFromConfig ({ REQUIRED_DIMENSIONS: required = [], ALLOWED_DIMENSIONS: allowed, UNKNOWN_DIMENSIONS: unknown }: Config): Application['dimensions'] {
+function dimensionsFromConfig ({
+  REQUIRED_DIMENSIONS: required = [], ALLOWED_DIMENSIONS: allowed, UNKNOWN_DIMENSIONS: unknown
+}: Config): Application['dimensions'] {
   return { required, ...(allowed === undefined ? {} : { allowed }), unknown }
 }
 
@@ -64,7 +66,8 @@ function parse (text: string): unknown {
 function explain ({ path, message, schema }: ValueError): string {
   const where = path.slice(1).replaceAll('/', '.').replace(INDEX, '[$1]')
   const values = (schema.anyOf as Array<{ const?: unknown }> | undefined)?.map(({ const: value }) => value)
-  return `${where === '' ? 'the file' : where}: ${values === undefined ? message : `Expected one of ${values.join(', ')}`}`
+  return `${where === '' ? 'the file' : where}: ` +
+    `${values === undefined ? message : `Expected one of ${values.join(', ')}`}`
 }
 
 /** The secrets that no client secret may equal, by the variable that holds each. */
@@ -88,7 +91,9 @@ async function loadFirst (file: string, config: Config): Promise<Application[]> 
   try {
     return await load(file, config)
   } catch (error) {
-    throw new ConfigurationError(`The applications in ${file} (APPS_FILE) cannot be used.\n  ${(error as Error).message}`)
+    throw new ConfigurationError(
+      `The applications in ${file} (APPS_FILE) cannot be used.\n  ${(error as Error).message}`
+    )
   }
 }
 
@@ -100,7 +105,8 @@ function keepLoaded (fastify: FastifyInstance, file: string): void {
     loading = loading.then(() => load(file, config)).then(loaded => {
       applications.replace(loaded)
       log.info({ file, applications: loaded.length }, 'the applications were read again')
-    }, (error: Error) => log.error({ file, fault: error.message }, 'the applications cannot be used; those read before stay in force'))
+    }, (error: Error) =>
+      log.error({ file, fault: error.message }, 'the applications cannot be used; those read before stay in force'))
   }
   reloaders.add(reload)
 
@@ -121,7 +127,8 @@ function keepLoaded (fastify: FastifyInstance, file: string): void {
 /** Owns `fastify.applications`: the applications of the file or of the variables, and their reloads. */
 async function applications (fastify: FastifyInstance): Promise<void> {
   const { APPS_FILE } = fastify.config
-  fastify.decorate('applications', new Applications(APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE, fastify.config)))
+  const first = APPS_FILE === undefined ? [fromConfig(fastify.config)] : await loadFirst(APPS_FILE, fastify.config)
+  fastify.decorate('applications', new Applications(first))
   if (APPS_FILE !== undefined) keepLoaded(fastify, APPS_FILE)
 }
 

@@ -9,7 +9,8 @@ declare module 'fastify' {
 
 /** The errors that a client meets when it guesses tokens, keys or paths. */
 const FAILURES: ReadonlySet<unknown> = new Set(([
-  'clientTokenMissing', 'clientTokenInvalid', 'accessTokenMissing', 'accessTokenInvalid', 'adminTokenInvalid', 'accessKeyInvalid'
+  'clientTokenMissing', 'clientTokenInvalid', 'accessTokenMissing', 'accessTokenInvalid', 'adminTokenInvalid',
+  'accessKeyInvalid'
 ] satisfies ApiErrorName[]).map(name => API_ERRORS[name].code))
 /** The name under which failures are counted. */
 const COUNTER = 'failures'
@@ -20,7 +21,10 @@ function createFailures ({ config: { FAILURES_PER_MINUTE: limit }, quotas }: Fas
     if (limit === 0) return null
     const { count, endsInMs } = quotas.addressHits(COUNTER, request)
     if (count < limit) return null
-    return new ApiError('tooManyRequests', { message: 'Too many requests of this IP have failed: wait for as many seconds as "Retry-After" says.', retryAfter: Math.ceil(endsInMs / 1000) })
+    return new ApiError('tooManyRequests', {
+      message: 'Too many requests of this IP have failed: wait for as many seconds as "Retry-After" says.',
+      retryAfter: Math.ceil(endsInMs / 1000)
+    })
   }
 
   return {
@@ -33,7 +37,10 @@ function createFailures ({ config: { FAILURES_PER_MINUTE: limit }, quotas }: Fas
       done(refusal(request) ?? undefined)
     },
 
-    /** What a failure is answered where right guesses are still taken: with its error, or, beyond the limit, as any other. */
+    /**
+     * What a failure is answered where right guesses are still taken: with its error, or, beyond the limit, as any
+     * other.
+     */
     answer (request: FastifyRequest, error: ApiError): ApiError {
       return refusal(request) ?? error
     }

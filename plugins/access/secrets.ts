@@ -29,12 +29,15 @@ function ownSecrets ({ config }: FastifyInstance): string[] {
   ]
 }
 
-/** Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written, and out of the log. */
+/**
+ * Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written, and out of the log.
+ */
 async function secrets (fastify: FastifyInstance): Promise<void> {
   const own = ownSecrets(fastify)
   const strikeOwn = createSecretFilter(() => own)
   // Those of applications are known later than the first texts, and change.
-  const strikeClients = createSecretFilter(() => fastify.hasDecorator('applications') ? fastify.applications.clientSecrets : NONE)
+  const strikeClients = createSecretFilter(() =>
+    fastify.hasDecorator('applications') ? fastify.applications.clientSecrets : NONE)
   const strike = (text: string): string => strikeClients(strikeOwn(text))
   fastify.decorate('strikeSecrets', strike)
   filterLog(fastify.log, strike)

@@ -23,9 +23,20 @@ const CREATIONS = new Set(['CreateLogGroup', 'CreateLogStream'])
 function createUsage (fastify: FastifyInstance, usage: Usage) {
   const { applications, config, log, prometheus } = fastify
   const labelNames = ['application', 'budget']
-  const used = prometheus.gauge({ name: 'budget_used_ratio', help: 'Used part of a daily budget that has reached its soft limit.', labelNames, collect: collectUsed })
-  const warnings = prometheus.counter({ name: 'budget_warnings_total', help: 'Requests that were taken though a daily budget had reached its soft limit.', labelNames })
-  const refused = prometheus.counter({ name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames })
+  const used = prometheus.gauge({
+    name: 'budget_used_ratio',
+    help: 'Used part of a daily budget that has reached its soft limit.',
+    labelNames,
+    collect: collectUsed
+  })
+  const warnings = prometheus.counter({
+    name: 'budget_warnings_total',
+    help: 'Requests that were taken though a daily budget had reached its soft limit.',
+    labelNames
+  })
+  const refused = prometheus.counter({
+    name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames
+  })
   /** The last warning about each application, so that it is logged once. */
   const told = new Map<string, string>()
   const knownLogStreams = new KnownLogStreams()
@@ -76,7 +87,9 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       const key = `${applicationId}\n${NEW_LOG_STREAMS}`
       if (told.get(key) === warning) return false
       told.set(key, warning)
-      log.warn({ application: applicationId, limit }, 'no more log streams are made for this application until midnight UTC')
+      log.warn(
+        { application: applicationId, limit }, 'no more log streams are made for this application until midnight UTC'
+      )
       return false
     },
 
@@ -92,7 +105,8 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       if (knownLogStreams.has(id, logStream)) return
       refused.inc({ application: id, budget: NEW_LOG_STREAMS })
       throw new ApiError('budgetSpent', {
-        message: `The application "${id}" has had its ${limit} log groups and log streams of the day made, and has not written to this one: write to one of those, or come back after midnight UTC.`,
+        message: `The application "${id}" has had its ${limit} log groups and log streams of the day made, and has ` +
+          'not written to this one: write to one of those, or come back after midnight UTC.',
         retryAfter: usage.secondsToMidnight()
       })
     },
@@ -110,7 +124,8 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       if (share >= 1) {
         refused.inc({ application: id, budget })
         throw new ApiError('budgetSpent', {
-          message: `The daily budget of ${limit} ${budget} of the application "${id}" is spent: it starts anew at midnight UTC.`,
+          message: `The daily budget of ${limit} ${budget} of the application "${id}" is spent: it starts anew at ` +
+            'midnight UTC.',
           retryAfter: usage.secondsToMidnight()
         })
       }
@@ -123,7 +138,9 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
       try {
         return { usage: await usage.report(days) }
       } catch (error) {
-        throw error instanceof StateStoreError ? new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS }) : error
+        throw error instanceof StateStoreError
+          ? new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_SECONDS })
+          : error
       }
     }
   }
@@ -136,7 +153,9 @@ function seriesSecretOf (secret: string): Uint8Array {
 
 /** Owns `fastify.usage`: counts the usage of each application by day, and refuses requests beyond its budgets. */
 async function usage (fastify: FastifyInstance): Promise<void> {
-  const usage = await Usage.open({ store: fastify.state, now: unixNow, seriesSecret: seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY) })
+  const usage = await Usage.open({
+    store: fastify.state, now: unixNow, seriesSecret: seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY)
+  })
   fastify.decorate('usage', createUsage(fastify, usage))
   fastify.addHook('onClose', () => usage.close())
 }

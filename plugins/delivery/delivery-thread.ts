@@ -32,4 +32,6 @@ async function deliveryThread (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => thread.close())
 }
 
-export default fp(deliveryThread, { name: 'delivery-thread', dependencies: ['config', 'applications', 'rate-limiters', 'usage'] })
+export default fp(deliveryThread, {
+  name: 'delivery-thread', dependencies: ['config', 'applications', 'rate-limiters', 'usage']
+})

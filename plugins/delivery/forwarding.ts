@@ -86,7 +86,12 @@ function createForwarding (fastify: FastifyInstance) {
         const { failing } = forwarder.health()
         if (failing === null) return []
         const { class: health, destination, message } = failing
-        return [{ part, class: health, message: `${destination}: ${message}`, partial: failing.partial || part === 'metering' }]
+        return [{
+          part,
+          class: health,
+          message: `${destination}: ${message}`,
+          partial: failing.partial || part === 'metering'
+        }]
       })
     }
   }
@@ -109,4 +114,7 @@ async function forwarding (fastify: FastifyInstance): Promise<void> {
   })
 }
 
-export default fp(forwarding, { name: 'forwarding', dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage', 'secrets'] })
+export default fp(forwarding, {
+  name: 'forwarding',
+  dependencies: ['config', 'spool', 'receipts', 'delivery-thread', 'platform', 'prometheus', 'usage', 'secrets']
+})

@@ -21,7 +21,9 @@ const TIMEOUTS: ReadonlySet<string> = new Set(['TimeoutError', 'AbortError', 'ET
 /** Tells anybody the class of the error, and nothing of its message: that names accounts and roles. */
 function toApiError ({ name }: Failure): ApiError {
   if (name === undefined) return new ApiError('awsFailed')
-  return TIMEOUTS.has(name) ? new ApiError('awsTimeout') : new ApiError('awsFailed', { message: `The call to CloudWatch failed: ${name}.` })
+  return TIMEOUTS.has(name)
+    ? new ApiError('awsTimeout')
+    : new ApiError('awsFailed', { message: `The call to CloudWatch failed: ${name}.` })
 }
 
 function createTestMetric ({ aws, config, forwarding, rateLimiters }: FastifyInstance) {
@@ -33,7 +35,9 @@ function createTestMetric ({ aws, config, forwarding, rateLimiters }: FastifyIns
      * @throws ApiError awsFailed, awsTimeout
      */
     async send (): Promise<string | undefined> {
-      const context: CallContext = { signal: AbortSignal.timeout(timeoutMs), extend: async () => true, onCall: forwarding.onCall }
+      const context: CallContext = {
+        signal: AbortSignal.timeout(timeoutMs), extend: async () => true, onCall: forwarding.onCall
+      }
       const { output, failure } = await callApi({
         api: 'PutMetricData',
         destination: NAMESPACE,

@@ -2,7 +2,9 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunc
 import fp from 'fastify-plugin'
 import { ApiError } from '../../lib/http/api-error.js'
 import { ENCODINGS, decompress, readContentEncoding, type InflateLimits } from '../../lib/http/decompress.js'
-import { isTooDeep, MAX_UNAUTHENTICATED_BYTES, unauthenticatedBodyTooLarge } from '../../lib/http/unauthenticated-body.js'
+import {
+  isTooDeep, MAX_UNAUTHENTICATED_BYTES, unauthenticatedBodyTooLarge
+} from '../../lib/http/unauthenticated-body.js'
 import { readJsonLines } from '../../lib/intake/json-lines.js'
 
 declare module 'fastify' {
@@ -64,17 +66,26 @@ function expectUnauthenticatedBody (this: FastifyRequest, reply: FastifyReply): 
 }
 
 /** Names the type of a beacon whose Blob has none, and inflates a compressed body on its way to the parser. */
-function prepareBody (request: FastifyRequest, reply: FastifyReply, payload: RequestPayload, done: (error: Error | null, payload?: RequestPayload) => void): void {
+function prepareBody (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: RequestPayload,
+  done: (error: Error | null, payload?: RequestPayload) => void
+): void {
   const { headers } = request
   const encoding = readContentEncoding(headers['content-encoding'])
   const length = headers['content-length']
   // A body that says its length is held to it by Node.
   const isPlain = encoding === null && (length !== undefined || !request.isUnauthenticated)
   if (isPlain && request.isUnauthenticated) request.server.quotas.chargeAddress(request, Number(length))
-  if ((isPlain && headers['content-type'] !== undefined) || isBodyless(request.method) || !hasBody(request)) return done(null)
+  if ((isPlain && headers['content-type'] !== undefined) || isBodyless(request.method) || !hasBody(request)) {
+    return done(null)
+  }
   headers['content-type'] ??= 'application/json'
   if (isPlain) return done(null)
-  if (encoding !== null && !ENCODINGS.includes(encoding)) reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
+  if (encoding !== null && !ENCODINGS.includes(encoding)) {
+    reply.headers({ 'Accept-Encoding': ENCODINGS.join(', '), Connection: 'close' })
+  }
   done(null, decompress(payload, encoding, limitsOf(request)))
 }
 

@@ -51,7 +51,8 @@ async function cors (fastify: FastifyInstance): Promise<void> {
 
   fastify.addHook('onRequest', (request, _reply, done) => {
     const { headers: { origin }, routeOptions: { config } } = request
-    const isRefused = origin !== undefined && originOf(origin) === false && !request.is404 && config.forServers !== true && !request.isOwnOrigin()
+    const isRefused = origin !== undefined && originOf(origin) === false && !request.is404 &&
+      config.forServers !== true && !request.isOwnOrigin()
     done(isRefused ? new ApiError('originNotAllowed') : undefined)
   })
 }

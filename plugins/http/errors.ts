@@ -44,19 +44,24 @@ function toApiError (error: FastifyError | ApiError): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof ShareFullError) {
     return new ApiError('spoolFull', {
-      message: `The items of the application "${error.application}" that wait for CloudWatch fill its share of the gateway: try again later.`,
+      message: `The items of the application "${error.application}" that wait for CloudWatch fill its share of the ` +
+        'gateway: try again later.',
       retryAfter: RETRY_AFTER_FULL
     })
   }
   if (error instanceof SpoolFullError) return new ApiError('spoolFull', { retryAfter: RETRY_AFTER_FULL })
-  if (error instanceof SpoolUnavailableError) return new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_UNAVAILABLE })
+  if (error instanceof SpoolUnavailableError) {
+    return new ApiError('spoolUnavailable', { retryAfter: RETRY_AFTER_UNAVAILABLE })
+  }
   if (error.validation !== undefined) return fromValidation(error)
   const name = BY_FASTIFY_CODE[error.code]
   if (name !== undefined) return new ApiError(name)
   // An error of @fastify/static about a file that is missing or hidden.
   if (error.statusCode === 403 || error.statusCode === 404) return new ApiError('notFound')
   if (error.statusCode === 429) return new ApiError('tooManyRequests')
-  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) return new ApiError('malformedBody', { message: error.message })
+  if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+    return new ApiError('malformedBody', { message: error.message })
+  }
   return new ApiError('internal')
 }
 
@@ -64,7 +69,9 @@ function toApiError (error: FastifyError | ApiError): ApiError {
 async function errors (fastify: FastifyInstance): Promise<void> {
   function send (error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
     const answer = isOfEmptyBody(error, request) ? new ApiError('malformedBody') : toApiError(error)
-    if (answer.code === 190) request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
+    if (answer.code === 190) {
+      request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
+    }
     if (answer.retryAfter !== undefined) reply.header('Retry-After', answer.retryAfter)
     reply.code(answer.statusCode).send({ error: { code: answer.code, message: answer.message }, ...answer.body })
   }

@@ -72,8 +72,14 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
     const known = reply.getHeader('x-ratelimit-remaining')
     const seconds = Math.ceil(endsInMs / 1000)
     // The headers speak of the limit that is nearest.
-    if (known === undefined || remaining <= Number(known)) reply.headers({ 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': seconds })
-    if (count > limit) throw new ApiError('tooManyRequests', { message: `Too many requests of this ${of}: wait for as many seconds as "Retry-After" says.`, retryAfter: seconds })
+    if (known === undefined || remaining <= Number(known)) {
+      reply.headers({ 'x-ratelimit-limit': limit, 'x-ratelimit-remaining': remaining, 'x-ratelimit-reset': seconds })
+    }
+    if (count > limit) {
+      throw new ApiError('tooManyRequests', {
+        message: `Too many requests of this ${of}: wait for as many seconds as "Retry-After" says.`, retryAfter: seconds
+      })
+    }
   }
 
   return {
@@ -122,7 +128,9 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
   }
 }
 
-/** Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis. */
+/**
+ * Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis.
+ */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE } = fastify.config
   const counters = new WindowCounters(fastify.state, monotonicNow)
@@ -144,7 +152,12 @@ async function rateLimit (fastify: FastifyInstance): Promise<void> {
   // A hook of the app comes before those of its routes, and so before any look at a token.
   const limit = fastify.rateLimit()
   fastify.addHook('onRequest', async function limitAddress (request, reply) {
-    if (request.is404 || request.routeOptions.config.forServers === true || request.routeOptions.config.rateLimit !== undefined) return
+    if (
+      request.is404 || request.routeOptions.config.forServers === true ||
+      request.routeOptions.config.rateLimit !== undefined
+    ) {
+      return
+    }
     await limit.call(this, request, reply)
   })
 }

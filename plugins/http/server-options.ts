@@ -9,7 +9,8 @@ import { createRequestId, STRICT_VALIDATION } from '../../lib/http/server-option
 /** Fastify's default, for the routes without a limit of their own. */
 const BODY_LIMIT_BYTES = 1_048_576
 const DEFAULT_CLIENT_ERROR_HANDLER = 'bound defaultClientErrorHandler'
-const WARNING = 'The server was made without the options that this app exports. It decides by itself how to answer URLs that ' +
+const WARNING =
+  'The server was made without the options that this app exports. It decides by itself how to answer URLs that ' +
   'cannot be decoded, how long a parameter may be, which proxies to trust, and how exact time-outs are. ' +
   'Start with --options (npm start does), or give the options to your own Fastify; see docs/configuration.md.'
 

@@ -18,7 +18,9 @@ function summarize ({ line: _line, application: _application, at, ...rest }: Dea
 /** A selection without a condition has to say that it means all dead letters. */
 function toFilter ({ all, ...filter }: DeadLetterSelection): DeadLetterFilter {
   if (Object.keys(filter).length === 0 && all !== true) {
-    throw new ApiError('invalidRequest', { message: 'body must name kind, destination, reason or ids, or say "all": true.' })
+    throw new ApiError('invalidRequest', {
+      message: 'body must name kind, destination, reason or ids, or say "all": true.'
+    })
   }
   return filter
 }
@@ -26,7 +28,9 @@ function toFilter ({ all, ...filter }: DeadLetterSelection): DeadLetterFilter {
 function createDeadLetters ({ deadLetters }: Spool) {
   return {
     async list ({ limit, cursor, ...filter }: DeadLetterFilter & { limit?: string, cursor?: string }) {
-      const page = await deadLetters.list(filter, { limit: Number(limit ?? PAGE), ...(cursor === undefined ? {} : { cursor }) })
+      const page = await deadLetters.list(filter, {
+        limit: Number(limit ?? PAGE), ...(cursor === undefined ? {} : { cursor })
+      })
       return { deadLetters: page.deadLetters.map(summarize), next: page.next }
     },
 
@@ -53,7 +57,9 @@ async function deadLetters (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('deadLetters', createDeadLetters(spool))
   const timer = setInterval(() => {
     spool.deadLetters.evict().then(({ count, items }) => {
-      if (count > 0) log.warn({ count, items }, 'dead letters were evicted: they were older or took more bytes than configured')
+      if (count > 0) {
+        log.warn({ count, items }, 'dead letters were evicted: they were older or took more bytes than configured')
+      }
     }, () => {})
   }, EVICT_EVERY_MS).unref()
   fastify.addHook('onClose', async () => clearInterval(timer))

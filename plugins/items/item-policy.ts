@@ -42,7 +42,11 @@ interface ApplicationPolicies {
 
 function createItemPolicy ({ prometheus }: FastifyInstance) {
   const { observer } = prometheus
-  const embedded = prometheus.counter({ name: 'embedded_metrics_total', help: 'Log events that are embedded metrics (EMF), by application and treatment.', labelNames: ['application', 'treatment'] })
+  const embedded = prometheus.counter({
+    name: 'embedded_metrics_total',
+    help: 'Log events that are embedded metrics (EMF), by application and treatment.',
+    labelNames: ['application', 'treatment']
+  })
   /** An application that was read again is another object. */
   const policies = new WeakMap<Application, ApplicationPolicies>()
 
@@ -50,7 +54,9 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
     let made = policies.get(application)
     if (made === undefined) {
       const { id, emf } = application
-      const emfSettings: EmfSettings = { emf, onEmbeddedMetric: treatment => embedded.inc({ application: id, treatment }) }
+      const emfSettings: EmfSettings = {
+        emf, onEmbeddedMetric: treatment => embedded.inc({ application: id, treatment })
+      }
       made = {
         items: new ItemPolicy(application, () => observer.onCollapsed(id, 'unknown-dimension', 1)),
         emfSettings,
@@ -69,7 +75,9 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
      */
     datumReader (context: IntakeContext, sentAt: unknown): Reading<StoredDatum> {
       const now = unixNow()
-      return datumReader({ now, skew: requireClockSkew(sentAt, now), policy: policiesOf(context).items.forDatums(context.clientInfo) })
+      return datumReader({
+        now, skew: requireClockSkew(sentAt, now), policy: policiesOf(context).items.forDatums(context.clientInfo)
+      })
     },
 
     /** The reader of the log events of one request, likewise. */
@@ -77,8 +85,18 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
       const now = unixNow()
       const skew = requireClockSkew(sentAt, now)
       const { items, emfSettings, emf } = policiesOf(context)
-      const emfContext = (): EmfContext => ({ now, skew, allowsNamespace: namespace => allowsNamespace(context, namespace), dimensions: items.dimensionPolicy })
-      return logEventReader({ now, skew, policy: items.forLogEvents(context.clientInfo), emf: emf ?? createEmfPolicy(emfSettings, emfContext()) })
+      const emfContext = (): EmfContext => ({
+        now,
+        skew,
+        allowsNamespace: namespace => allowsNamespace(context, namespace),
+        dimensions: items.dimensionPolicy
+      })
+      return logEventReader({
+        now,
+        skew,
+        policy: items.forLogEvents(context.clientInfo),
+        emf: emf ?? createEmfPolicy(emfSettings, emfContext())
+      })
     }
   }
 }

@@ -18,7 +18,11 @@ const RETRY_AFTER_SECONDS = 5
 function createQuestions (fastify: FastifyInstance, platform: Platform) {
   const { config, log, state, prometheus, strikeSecrets } = fastify
   const header = config.CLIENT_ID_HEADER.toLowerCase()
-  const decisions = prometheus.counter({ name: 'entitlement_decisions_total', help: 'Decisions whether a client may call, by verdict and basis.', labelNames: ['verdict', 'basis'] })
+  const decisions = prometheus.counter({
+    name: 'entitlement_decisions_total',
+    help: 'Decisions whether a client may call, by verdict and basis.',
+    labelNames: ['verdict', 'basis']
+  })
   const entitlement = createEntitlement({
     platform,
     failMode: config.FAIL_MODE,
@@ -34,7 +38,12 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
     store: state.shared ? storedVerdicts(state, config.STALE_IF_ERROR_SECONDS * 1_000) : undefined,
     onUnknown (failure) {
       const denied = failure.class === 'denied'
-      log[denied ? 'error' : 'warn']({ class: failure.class, reason: strikeSecrets(failure.message) }, denied ? 'the metering platform refuses this gateway: check its key and its address' : 'the metering platform gives no verdict')
+      log[denied ? 'error' : 'warn'](
+        { class: failure.class, reason: strikeSecrets(failure.message) },
+        denied
+          ? 'the metering platform refuses this gateway: check its key and its address'
+          : 'the metering platform gives no verdict'
+      )
     },
     onStoreError: error => log.warn({ err: error }, 'verdicts cannot be shared now')
   })
@@ -71,7 +80,9 @@ function createQuestions (fastify: FastifyInstance, platform: Platform) {
     async require (application: string): Promise<void> {
       const { allowed, verdict } = await check(application)
       if (allowed) return
-      throw verdict === 'denied' ? new ApiError('entitlementDenied') : new ApiError('entitlementUnknown', { retryAfter: RETRY_AFTER_SECONDS })
+      throw verdict === 'denied'
+        ? new ApiError('entitlementDenied')
+        : new ApiError('entitlementUnknown', { retryAfter: RETRY_AFTER_SECONDS })
     }
   }
 }
@@ -82,4 +93,6 @@ async function entitlement (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('entitlement', platform === null ? null : createQuestions(fastify, platform.entitlement))
 }
 
-export default fp(entitlement, { name: 'entitlement', dependencies: ['config', 'platform', 'state', 'prometheus', 'errors', 'secrets'] })
+export default fp(entitlement, {
+  name: 'entitlement', dependencies: ['config', 'platform', 'state', 'prometheus', 'errors', 'secrets']
+})

@@ -42,14 +42,18 @@ function createFirehose (fastify: FastifyInstance) {
       const { timestamp = unixNow(), records } = request.body as FirehoseRequest
       const requestId = requestIdOf(request)
       if (requestId === undefined) throw new ApiError('invalidRequest', { message: 'requestId is missing.' })
-      await fastify.metering!.acceptFirehose({ requestId, timestamp, records: records.map(({ data }) => data) }, String(request.headers[SOURCE_ARN] ?? ''))
+      await fastify.metering!.acceptFirehose(
+        { requestId, timestamp, records: records.map(({ data }) => data) }, String(request.headers[SOURCE_ARN] ?? '')
+      )
       return answer(request, reply)
     },
 
     /** Of the route: every answer has the shape that Firehose asks for. */
     errorHandler (error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
       const { statusCode, code, message, retryAfter } = fastify.apiErrorOf(error)
-      if (code === 190) request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
+      if (code === 190) {
+        request.log.error({ err: error, reqId: request.id, route: request.routeOptions.url }, 'request failed')
+      }
       if (retryAfter !== undefined) reply.header('Retry-After', retryAfter)
       reply.code(statusCode === PERMANENT_STATUS ? RETRIED_STATUS : statusCode)
       reply.send(answer(request, reply, { errorMessage: message.slice(0, MAX_MESSAGE_LENGTH) }))

@@ -12,11 +12,16 @@ import { storedDeliveredIds } from '../../lib/metering/stored-ids.js'
 import type { Platform } from '../../lib/metering/platform.js'
 import { PROFILES } from '../../lib/metering/profiles.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
-import { decodeEnvelope, decodeSubscription, toUnreadableLine, SubscriptionError, type LogLine, type Subscription, type UnreadableLine } from '../../lib/metering/subscription.js'
+import {
+  decodeEnvelope, decodeSubscription, toUnreadableLine, SubscriptionError, type LogLine, type Subscription,
+  type UnreadableLine
+} from '../../lib/metering/subscription.js'
 import { KEY_HOLD_MS } from '../../lib/spool/key-limits.js'
 import { encodeRecords } from '../../lib/spool/record.js'
 import { isObject } from '../../lib/guards.js'
-import { countMetering, createMeteringSink, type StoredMetering } from '../../lib/delivery/sinks/metering/metering-sink.js'
+import {
+  countMetering, createMeteringSink, type StoredMetering
+} from '../../lib/delivery/sinks/metering/metering-sink.js'
 import type { Config } from '../../schemas/config.js'
 import type { AccessLogsAnswer } from '../../schemas/metering.js'
 
@@ -58,19 +63,26 @@ function digest (text: string): Buffer {
 function payloadOf (body: unknown): unknown {
   if (Buffer.isBuffer(body)) return body
   const { awslogs } = body as { awslogs?: unknown }
-  if (!isObject(awslogs) || typeof awslogs.data !== 'string') throw new ApiError('invalidRequest', { message: 'body.awslogs.data must be a text.' })
+  if (!isObject(awslogs) || typeof awslogs.data !== 'string') {
+    throw new ApiError('invalidRequest', { message: 'body.awslogs.data must be a text.' })
+  }
   return awslogs.data
 }
 
 /** A payload that cannot be read as a whole is stored like a line that cannot be read. */
 async function readPayload (payload: unknown, now: number): Promise<Lines> {
   try {
-    const subscription: Subscription = Buffer.isBuffer(payload) ? await decodeEnvelope(payload) : await decodeSubscription(payload)
+    const subscription: Subscription = Buffer.isBuffer(payload)
+      ? await decodeEnvelope(payload)
+      : await decodeSubscription(payload)
     return subscription.kind === 'probe' ? { lines: [], unreadable: [] } : subscription
   } catch (error) {
     if (!(error instanceof SubscriptionError)) throw error
     const text = Buffer.isBuffer(payload) ? payload.toString('base64') : String(payload)
-    return { lines: [], unreadable: [toUnreadableLine(text, error.message, { key: digest(text).toString('hex'), timestamp: now })] }
+    return {
+      lines: [],
+      unreadable: [toUnreadableLine(text, error.message, { key: digest(text).toString('hex'), timestamp: now })]
+    }
   }
 }
 
@@ -90,7 +102,13 @@ function createMetering (fastify: FastifyInstance) {
     if (key === undefined) await spool.append(append)
     else {
       // A delivery that is repeated is the same, so its key says all.
-      const result = await spool.appendOnce([{ ...append, part: '' }], { application: KEYS_OF, key, digest: key, answer: '', holdMs: KEY_HOLD_MS })
+      const result = await spool.appendOnce([{ ...append, part: '' }], {
+        application: KEYS_OF,
+        key,
+        digest: key,
+        answer: '',
+        holdMs: KEY_HOLD_MS
+      })
       if (result.state === 'under-way') throw new ApiError('requestUnderWay')
       if (result.state !== 'stored') return
       await result.finish()
@@ -126,7 +144,9 @@ function createMetering (fastify: FastifyInstance) {
 
     /** Spread into the options of a route for access logs. */
     required: {
-      onRequest: [failures.guard, function requireAccessKey (request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction): void {
+      onRequest: [failures.guard, function requireAccessKey (
+        request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction
+      ): void {
         const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
         if (isAccessKey?.(given) !== true) throw new ApiError('accessKeyInvalid')
         done()
@@ -169,14 +189,25 @@ function bearerOf ({ headers: { authorization } }: FastifyRequest): string | und
 
 function addSink (fastify: FastifyInstance, platform: Platform): void {
   const { config, log, prometheus, state } = fastify
-  const duplicates = prometheus.counter({ name: 'metering_duplicates_total', help: 'Calls that were metered before, and not sent again.' })
+  const duplicates = prometheus.counter({
+    name: 'metering_duplicates_total', help: 'Calls that were metered before, and not sent again.'
+  })
   fastify.forwarding.add(createMeteringSink({
-    client: createMeteringClient({ platform, profile: PROFILES[config.METERING_PROFILE], now: unixNow, random: Math.random }),
+    client: createMeteringClient({
+      platform,
+      profile: PROFILES[config.METERING_PROFILE],
+      now: unixNow,
+      random: Math.random
+    }),
     delivered: storedDeliveredIds(state),
     concurrency: config.METERING_CONCURRENCY,
     api: `Meter:${config.METERING_PROFILE}`,
     onDuplicates: count => duplicates.inc(count),
-    onMemoryError: error => log.error({ err: error }, 'it cannot be remembered which calls are metered: the platform has to tell by their Idempotency-Key')
+    onMemoryError: error =>
+      log.error(
+        { err: error },
+        'it cannot be remembered which calls are metered: the platform has to tell by their Idempotency-Key'
+      )
   }))
 }
 
@@ -187,4 +218,7 @@ async function metering (fastify: FastifyInstance): Promise<void> {
   if (platform !== null) addSink(fastify, platform.metering)
 }
 
-export default fp(metering, { name: 'metering', dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors', 'failures'] })
+export default fp(metering, {
+  name: 'metering',
+  dependencies: ['config', 'platform', 'spool', 'state', 'prometheus', 'forwarding', 'errors', 'failures']
+})

@@ -22,11 +22,22 @@ interface Platforms {
 const ENTITLEMENT_CONNECTIONS = 16
 
 function openPlatforms (config: Config, key: string): Platforms {
-  const { METERING_PROFILE, REVENIUM_PLATFORM_API: given, REVENIUM_ENTITLEMENT_API, FORWARDER_CONCURRENCY, METERING_CONCURRENCY } = config
+  const {
+    METERING_PROFILE,
+    REVENIUM_PLATFORM_API: given,
+    REVENIUM_ENTITLEMENT_API,
+    FORWARDER_CONCURRENCY,
+    METERING_CONCURRENCY
+  } = config
   const common = { apiKey: fixedKey(key), timeoutMs: config.PLATFORM_TIMEOUT_MS }
-  const entitlementUrl = REVENIUM_ENTITLEMENT_API ?? (METERING_PROFILE === 'v1-meter' ? given : undefined) ?? PROFILES['v1-meter'].defaultUrl
+  const entitlementUrl = REVENIUM_ENTITLEMENT_API ?? (METERING_PROFILE === 'v1-meter' ? given : undefined) ??
+    PROFILES['v1-meter'].defaultUrl
   return {
-    metering: createPlatform({ ...common, baseUrl: given ?? PROFILES[METERING_PROFILE].defaultUrl, maxConnections: FORWARDER_CONCURRENCY * METERING_CONCURRENCY }),
+    metering: createPlatform({
+      ...common,
+      baseUrl: given ?? PROFILES[METERING_PROFILE].defaultUrl,
+      maxConnections: FORWARDER_CONCURRENCY * METERING_CONCURRENCY
+    }),
     entitlement: createPlatform({ ...common, baseUrl: entitlementUrl, maxConnections: ENTITLEMENT_CONNECTIONS })
   }
 }

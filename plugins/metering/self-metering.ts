@@ -44,7 +44,8 @@ async function selfMetering (fastify: FastifyInstance): Promise<void> {
     const tags = request.routeOptions.schema?.tags ?? []
     if (!tags.some(tag => METERED_TAGS.includes(tag))) return
     const storing = metering.acceptCall(toCall(request, reply))
-      .catch((error: unknown) => log.error({ err: error, call: request.id }, 'a call cannot be stored, and is not metered'))
+      .catch((error: unknown) =>
+        log.error({ err: error, call: request.id }, 'a call cannot be stored, and is not metered'))
       .finally(() => underWay.delete(storing))
     underWay.add(storing)
   })

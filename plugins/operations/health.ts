@@ -37,7 +37,9 @@ const PROBE_LIFE_MS = 60_000
 /** The failing parts of all reports; a part that only some reports name fails partially. */
 function commonParts (reports: readonly Report[]): FailingPart[] {
   const byPart = new Map<string, FailingPart[]>()
-  for (const part of reports.flatMap(({ failing }) => failing)) byPart.set(part.part, [...byPart.get(part.part) ?? [], part])
+  for (const part of reports.flatMap(({ failing }) => failing)) {
+    byPart.set(part.part, [...byPart.get(part.part) ?? [], part])
+  }
   return Array.from(byPart.values(), parts => {
     const worst = parts.find(({ partial }) => !partial) ?? parts[0]!
     return { ...worst, partial: worst.partial || parts.length < reports.length }
@@ -63,7 +65,10 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
       const writes = state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS)
       const [unread] = await answerWithin(STORE_TIMEOUT_MS, Promise.all([spool.unread(), spool.probe(), writes]))
       return unread.map(({ kind, version, records }) => ({
-        part: 'spool', class: 'newer-version', message: `${records} records of version ${version} (${kind}) wait for a newer gateway`, partial: true
+        part: 'spool',
+        class: 'newer-version',
+        message: `${records} records of version ${version} (${kind}) wait for a newer gateway`,
+        partial: true
       }))
     } catch (error) {
       return [storeFault(error)]
@@ -73,7 +78,9 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
   /** The failing parts of a process that forwards; web alone delivers nothing, and may have no credentials. */
   async function checkDeliveries (): Promise<FailingPart[]> {
     const failure = await awsAccess.failure()
-    const access: FailingPart[] = failure === null ? [] : [{ part: 'aws', class: healthClassOf(failure), message: strikeSecrets(failure.message), partial: false }]
+    const access: FailingPart[] = failure === null
+      ? []
+      : [{ part: 'aws', class: healthClassOf(failure), message: strikeSecrets(failure.message), partial: false }]
     return [...access, ...forwarding.failing()]
   }
 
@@ -88,7 +95,12 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
       return []
     }
     if (told.length > 0) return commonParts(told)
-    return [{ part: 'forwarders', class: 'absent', message: 'no process that forwards has told of itself', partial: true }]
+    return [{
+      part: 'forwarders',
+      class: 'absent',
+      message: 'no process that forwards has told of itself',
+      partial: true
+    }]
   }
 
   async function look (): Promise<HealthDetail> {
@@ -101,7 +113,9 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
 
     /** With the texts of others, for operators. */
     async detail (): Promise<HealthDetail> {
-      if (answer === null || monotonicNow() - answer.at >= ANSWER_LIFE_MS) answer = { at: monotonicNow(), detail: look() }
+      if (answer === null || monotonicNow() - answer.at >= ANSWER_LIFE_MS) {
+        answer = { at: monotonicNow(), detail: look() }
+      }
       return await answer.detail
     },
 
@@ -152,4 +166,6 @@ async function health (fastify: FastifyInstance): Promise<void> {
   if (fastify.state.shared && fastify.config.FORWARDER !== 'off') tellOthers(fastify, reports)
 }
 
-export default fp(health, { name: 'health', dependencies: ['config', 'aws', 'spool', 'state', 'forwarding', 'secrets'] })
+export default fp(health, {
+  name: 'health', dependencies: ['config', 'aws', 'spool', 'state', 'forwarding', 'secrets']
+})

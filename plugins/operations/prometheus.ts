@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration } from 'prom-client'
+import type {
+  Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration
+} from 'prom-client'
 import type { ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { IntakeObserver } from '../../lib/intake/intake.js'
 import type { CollapseCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
@@ -48,19 +50,52 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
   const byReason = ['kind', 'reason'] as const
   const byApi = ['api'] as const
   const accepted = counter({ name: 'accepted_total', help: 'Items stored for delivery.', labelNames: byKind })
-  const refused = counter({ name: 'refused_total', help: 'Items refused before they were stored, by reason.', labelNames: byReason })
-  const calls = counter({ name: 'aws_calls_total', help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome'] })
-  const callSeconds = histogram({ name: 'aws_call_seconds', help: 'Latency of calls to AWS.', labelNames: byApi, buckets: CALL_SECONDS })
-  const fillRatio = histogram({ name: 'aws_call_fill_ratio', help: 'Share of the batch limit that a call used.', labelNames: byApi, buckets: FILL_RATIOS })
+  const refused = counter({
+    name: 'refused_total', help: 'Items refused before they were stored, by reason.', labelNames: byReason
+  })
+  const calls = counter({
+    name: 'aws_calls_total', help: 'Calls to AWS by API action and outcome.', labelNames: ['api', 'outcome']
+  })
+  const callSeconds = histogram({
+    name: 'aws_call_seconds',
+    help: 'Latency of calls to AWS.',
+    labelNames: byApi,
+    buckets: CALL_SECONDS
+  })
+  const fillRatio = histogram({
+    name: 'aws_call_fill_ratio',
+    help: 'Share of the batch limit that a call used.',
+    labelNames: byApi,
+    buckets: FILL_RATIOS
+  })
   const delivered = counter({ name: 'delivered_total', help: 'Items that CloudWatch has taken.', labelNames: byKind })
-  const delaySeconds = histogram({ name: 'delivery_delay_seconds', help: 'From the append of the oldest item of a batch to its delivery.', labelNames: byKind, buckets: DELAY_SECONDS })
-  const rejected = counter({ name: 'rejected_total', help: 'Items that CloudWatch has rejected, by reason.', labelNames: byReason })
-  const deadLettered = counter({ name: 'dead_lettered_total', help: 'Items kept as dead letters, by reason.', labelNames: byReason })
-  const retried = counter({ name: 'retried_total', help: 'Items that will be sent again, by class of the failure.', labelNames: ['kind', 'class'] })
-  const collapsed = counter({ name: 'folded_total', help: 'Data points folded into __other__, by application and cause.', labelNames: ['application', 'cause'] })
+  const delaySeconds = histogram({
+    name: 'delivery_delay_seconds',
+    help: 'From the append of the oldest item of a batch to its delivery.',
+    labelNames: byKind,
+    buckets: DELAY_SECONDS
+  })
+  const rejected = counter({
+    name: 'rejected_total', help: 'Items that CloudWatch has rejected, by reason.', labelNames: byReason
+  })
+  const deadLettered = counter({
+    name: 'dead_lettered_total', help: 'Items kept as dead letters, by reason.', labelNames: byReason
+  })
+  const retried = counter({
+    name: 'retried_total',
+    help: 'Items that will be sent again, by class of the failure.',
+    labelNames: ['kind', 'class']
+  })
+  const collapsed = counter({
+    name: 'folded_total',
+    help: 'Data points folded into __other__, by application and cause.',
+    labelNames: ['application', 'cause']
+  })
 
   /** Counted by every request, so they are looked up once. */
-  const acceptedOf = Object.fromEntries(KINDS.map(kind => [kind, accepted.labels(kind)])) as Record<Kind, Counter.Internal>
+  const acceptedOf = Object.fromEntries(
+    KINDS.map(kind => [kind, accepted.labels(kind)])
+  ) as Record<Kind, Counter.Internal>
 
   return {
     onAccepted: (kind, items) => acceptedOf[kind].inc(items),
@@ -92,8 +127,14 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
   const items = gauge({ name: 'spool_items', help: 'Items that wait in the spool.', labelNames })
   const bytes = gauge({ name: 'spool_bytes', help: 'Bytes that wait in the spool.', labelNames })
   const oldest = gauge({ name: 'spool_oldest_seconds', help: 'Age of the oldest record in the spool.', labelNames })
-  const ledger = gauge({ name: 'ledger_items', help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.', labelNames: ['outcome'] })
-  const keys = gauge({ name: 'idempotency_key_bytes', help: 'Bytes kept for idempotency keys; they count against SPOOL_MAX_BYTES.' })
+  const ledger = gauge({
+    name: 'ledger_items',
+    help: 'The ledger of the store: accepted = delivered + rejected + dead_lettered + in_spool.',
+    labelNames: ['outcome']
+  })
+  const keys = gauge({
+    name: 'idempotency_key_bytes', help: 'Bytes kept for idempotency keys; they count against SPOOL_MAX_BYTES.'
+  })
   const letters = gauge({ name: 'dead_letters', help: 'Dead letters kept.' })
 
   return async function askSpool () {
@@ -107,7 +148,14 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
     }
     const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await spool.ledger()
     const rejectedItems = Object.values(rejected).reduce((sum, count) => sum + count, 0)
-    const outcomes = { accepted, delivered, dead_lettered: deadLettered, evicted, in_spool: inSpool, rejected: rejectedItems }
+    const outcomes = {
+      accepted,
+      delivered,
+      dead_lettered: deadLettered,
+      evicted,
+      in_spool: inSpool,
+      rejected: rejectedItems
+    }
     for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
     keys.set(await spool.keyBytes())
     letters.set((await spool.deadLetters.size()).count)
@@ -116,7 +164,12 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
 }
 
 function timeRequests (fastify: FastifyInstance, { histogram }: Instruments): void {
-  const seconds = histogram({ name: 'http_request_seconds', help: 'Latency of HTTP requests.', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS })
+  const seconds = histogram({
+    name: 'http_request_seconds',
+    help: 'Latency of HTTP requests.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: REQUEST_SECONDS
+  })
   fastify.addHook('onResponse', (request, reply, done) => {
     const { method, routeOptions: { url: route = 'none' } } = request
     seconds.observe({ method, route, status: reply.statusCode }, reply.elapsedTime / 1000)
@@ -125,11 +178,15 @@ function timeRequests (fastify: FastifyInstance, { histogram }: Instruments): vo
 }
 
 async function createPrometheus (fastify: FastifyInstance): Promise<Instruments & Exposition> {
-  if (fastify.config.ADMIN_TOKEN === undefined) return { ...silentInstruments, contentType: 'text/plain', scrape: async () => '' }
+  if (fastify.config.ADMIN_TOKEN === undefined) {
+    return { ...silentInstruments, contentType: 'text/plain', scrape: async () => '' }
+  }
   const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client')
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const named = <Options extends { name: string }> (options: Options) => ({ ...options, name: PREFIX + options.name, registers: [registry] })
+  const named = <Options extends { name: string }> (options: Options) => ({
+    ...options, name: PREFIX + options.name, registers: [registry]
+  })
   const instruments: Instruments = {
     counter: options => new Counter(named(options)),
     gauge: options => new Gauge(named(options)),

@@ -2,7 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../schemas/common.js'
 import { INTAKE_ERRORS } from '../../schemas/error-responses.js'
 import { IntakeAnswerSchema, IntakeHeadersSchema } from '../../schemas/intake.js'
-import { JSON_LINES_BODIES, LogEventsBodySchema, LogEventsQuerySchema, LogEventsRequestSchema } from '../../schemas/log-events.js'
+import {
+  JSON_LINES_BODIES, LogEventsBodySchema, LogEventsQuerySchema, LogEventsRequestSchema
+} from '../../schemas/log-events.js'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   fastify.acceptJsonLines(fastify.logEvents.readLines)
@@ -11,7 +13,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'putLogEvents',
       summary: 'Send log events to CloudWatch Logs',
-      description: 'Answers after the events are stored durably. A bad one never takes the good ones with it. Log group and log stream are created when they do not exist.',
+      description: 'Answers after the events are stored durably. A bad one never takes the good ones with it. Log ' +
+        'group and log stream are created when they do not exist.',
       tags: ['telemetry'],
       security: [{ accessToken: [] }, { accessTokenQuery: [] }],
       headers: IntakeHeadersSchema,

@@ -19,7 +19,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         headers: IntakeHeadersSchema,
         querystring: TokenQuerySchema,
         body: MetricEnvelopeSchema,
-        response: { 201: { description: 'What became of each data point.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
+        response: {
+          201: { description: 'What became of each data point.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS
+        }
       },
       config: { body: MetricRequestSchema },
       ...fastify.tokens.required

@@ -12,7 +12,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'sendTestMetric',
       summary: 'Send one metric to CloudWatch and wait for its answer',
-      description: 'Puts HELLO_WORLD, a random integer from 0 to 99, into the namespace cloudwatch-postman. In production at most once a minute and IP.',
+      description: 'Puts HELLO_WORLD, a random integer from 0 to 99, into the namespace cloudwatch-postman. In ' +
+        'production at most once a minute and IP.',
       tags: ['telemetry'],
       security: [],
       response: {

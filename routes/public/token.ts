@@ -17,7 +17,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         402: errorAnswer('With ENTITLEMENT=on: the metering platform does not entitle the application.'),
         401: errorAnswer('The client token is invalid, expired, revoked or used up.'),
         403: errorAnswer('The client token is missing, or its application does not allow the origin.'),
-        503: errorAnswer('Nobody can say now whether the client token was used before, or whether the application is entitled.')
+        503: errorAnswer(
+          'Nobody can say now whether the client token was used before, or whether the application is entitled.'
+        )
       }
     },
     onRequest: [fastify.failures.guard, async (request, reply) => { request.expectUnauthenticatedBody(reply) }],

@@ -24,7 +24,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'authorizeClient',
       summary: 'Whether a client may call',
-      description: `For proxies that ask by HTTP: auth_request of nginx, ext_authz of Envoy, forwardAuth of Traefik. The client id is in the header ${config.CLIENT_ID_HEADER}. Every method is answered alike.`,
+      description: 'For proxies that ask by HTTP: auth_request of nginx, ext_authz of Envoy, forwardAuth of Traefik. ' +
+        `The client id is in the header ${config.CLIENT_ID_HEADER}. Every method is answered alike.`,
       tags: ['metering'],
       security: [],
       response: {
@@ -36,7 +37,12 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     },
     ...entitlement.answering
   })
-  const hidden = { exposeHeadRoute: false, config: { forServers: true, cors: false } as const, schema: { hide: true }, ...entitlement.answering }
+  const hidden = {
+    exposeHeadRoute: false,
+    config: { forServers: true, cors: false } as const,
+    schema: { hide: true },
+    ...entitlement.answering
+  }
   fastify.route({ method: PROXIED_METHODS.filter(method => method !== 'GET'), url: '/authorize', ...hidden })
   fastify.route({ method: PROXIED_METHODS, url: PROXIED, ...hidden })
 }

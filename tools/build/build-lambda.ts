@@ -7,7 +7,10 @@ async function main (): Promise<void> {
   for (const { name, zip, zipBytes, codeBytes } of await bundleFunctions(join(process.cwd(), 'dist/lambda'))) {
     const { loadMs, totalMs } = await measureColdStart(zip, { node: process.env.LAMBDA_NODE })
     const sizes = `${kilobytes(zipBytes)} zipped, ${kilobytes(codeBytes)} of code`
-    process.stdout.write(`${name.padEnd(10)} ${relative(process.cwd(), zip)}  ${sizes}, cold start ${totalMs.toFixed(0)} ms of which ${loadMs.toFixed(1)} ms are its code\n`)
+    process.stdout.write(
+      `${name.padEnd(10)} ${relative(process.cwd(), zip)}  ${sizes}, cold start ${totalMs.toFixed(0)} ms of which ` +
+        `${loadMs.toFixed(1)} ms are its code\n`
+    )
   }
 }
 

@@ -88,12 +88,17 @@ async function * letters (): AsyncGenerator<DeadLetterSummary> {
   } while (cursor !== null)
 }
 
+function lineOf ({ id, at, kind, reason, items, destination }: DeadLetterSummary): string {
+  const count = `${items} item${items === 1 ? '' : 's'}`
+  return `${id}  ${at}  ${kind.padEnd(8)} ${reason.padEnd(8)} ${count}  ${printable(destination)}`
+}
+
 async function list (): Promise<void> {
   let count = 0
   for await (const letter of letters()) {
     count++
     if (values.json === true) console.log(printable(JSON.stringify(letter)))
-    else console.log(`${letter.id}  ${letter.at}  ${letter.kind.padEnd(8)} ${letter.reason.padEnd(8)} ${letter.items} item${letter.items === 1 ? '' : 's'}  ${printable(letter.destination)}\n    ${printable(letter.message)}`)
+    else console.log(`${lineOf(letter)}\n    ${printable(letter.message)}`)
   }
   if (values.json !== true) {
     console.log(count === 0 ? 'No dead letters.' : `${count} dead letter${count === 1 ? '' : 's'}.`)
@@ -102,7 +107,8 @@ async function list (): Promise<void> {
 
 async function show (id: string | undefined): Promise<void> {
   if (id === undefined) throw new UsageError('show needs the id of a dead letter.')
-  console.log(printableLines(JSON.stringify(await call('GET', `/admin/dead-letters/${encodeURIComponent(id)}`), null, values.json === true ? 0 : 2)))
+  const letter = await call('GET', `/admin/dead-letters/${encodeURIComponent(id)}`)
+  console.log(printableLines(JSON.stringify(letter, null, values.json === true ? 0 : 2)))
 }
 
 async function change (method: string, path: string, done: string): Promise<void> {

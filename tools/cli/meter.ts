@@ -171,7 +171,9 @@ async function main (): Promise<void> {
   if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
   else await meterQueue(metering, queue, reason, send)
   const { events, sent, refused, left, duplicates, skipped, unreadable } = metering.tally
-  write(`${send ? `${sent} of ${events} events sent, ${refused} refused, ${left} left` : `${events} events`}, ${duplicates} duplicates, ${skipped} skipped, ${unreadable} unreadable${send ? '' : '; nothing was sent: --send does'}`)
+  const outcome = send ? `${sent} of ${events} events sent, ${refused} refused, ${left} left` : `${events} events`
+  const hint = send ? '' : '; nothing was sent: --send does'
+  write(`${outcome}, ${duplicates} duplicates, ${skipped} skipped, ${unreadable} unreadable${hint}`)
   if (refused + left > 0) process.exitCode = 1
 }
 

@@ -99,7 +99,9 @@ async function main (): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => { stopAllProcesses().finally(() => process.exit(INTERRUPTED)) })
   }
-  if (!await run(positiveInteger('requests', values.requests), positiveInteger('seed', values.seed))) process.exitCode = 1
+  if (!await run(positiveInteger('requests', values.requests), positiveInteger('seed', values.seed))) {
+    process.exitCode = 1
+  }
 }
 
 main().catch((error: Error & { output?: string }) => {

@@ -7,7 +7,10 @@ const HOSTILE_KEYS = [
 const HOSTILE_NUMBERS = [
   0, -0, -1, 1e-320, Number.MAX_VALUE, -Number.MAX_VALUE, Number.MAX_SAFE_INTEGER + 2, 2 ** 361, 8.64e15 + 1, 1e11
 ]
-const HOSTILE_TEXTS = ['', ' ', '\u0000', '\r\n\r\nHTTP/1.1 200 OK', '\ud800', '\u202e', '__proto__', '$' + '{jndi:ldap://x}', '../../etc/passwd', "' or 1=1 --", '<script>', '%00', '1e999', 'NaN', '2026-13-45T99:99:99Z', '-1', '٣', '::', ':*']
+const HOSTILE_TEXTS = [
+  '', ' ', '\u0000', '\r\n\r\nHTTP/1.1 200 OK', '\ud800', '\u202e', '__proto__', '$' + '{jndi:ldap://x}',
+  '../../etc/passwd', "' or 1=1 --", '<script>', '%00', '1e999', 'NaN', '2026-13-45T99:99:99Z', '-1', '٣', '::', ':*'
+]
 const LONG = 70_000
 const DEPTH = 20_000
 /** The most repetitions: three mutations with them make a body too large, and still a string. */
@@ -95,6 +98,14 @@ export function broken (json: Arbitrary<string>): Arbitrary<Buffer> {
     fc.constantFrom('[', '{"a":', '{"params":').map(open => Buffer.from(open.repeat(DEPTH))),
     fc.tuple(fc.constantFrom(...FIELDS), fc.oneof(deep, wide)).map(([field, text]) =>
       Buffer.from(`{"${field}":${text}}`)),
-    fc.constantFrom('[]'.repeat(9), '{"a":1,"a":2}', '{"__proto__":{"polluted":1}}', '{"constructor":{"prototype":{"polluted":1}}}', '1e999', '"\\ud800"', '\n\n\n').map(text => Buffer.from(text))
+    fc.constantFrom(
+      '[]'.repeat(9),
+      '{"a":1,"a":2}',
+      '{"__proto__":{"polluted":1}}',
+      '{"constructor":{"prototype":{"polluted":1}}}',
+      '1e999',
+      '"\\ud800"',
+      '\n\n\n'
+    ).map(text => Buffer.from(text))
   )
 }

@@ -139,7 +139,9 @@ function authorizationFor (
 function queryOf (document: Document, operation: Operation, credentials: Credentials, hints: Hints): Arbitrary<string> {
   const known = parametersOf(document, operation.parameters, 'query', hints).map(fields =>
     Object.entries(fields).map(([name, value]) => `${name}=${encodeSafely(value)}`).join('&'))
-  const odd = fc.tuple(fc.constantFrom('accessToken', '__proto__', 'accessToken[]', 'limit', 'constructor.prototype'), queryText).map(([name, value]) => `${name}=${value}`)
+  const odd = fc.tuple(
+    fc.constantFrom('accessToken', '__proto__', 'accessToken[]', 'limit', 'constructor.prototype'), queryText
+  ).map(([name, value]) => `${name}=${value}`)
   const token = fc.constantFrom(
     `accessToken=${credentials.access}`, `accessToken=${credentials.access}&accessToken=${credentials.access}`,
     'accessToken='
@@ -188,7 +190,9 @@ function encoded (body: Arbitrary<Buffer | null>): Arbitrary<Encoded> {
 
 function extraHeaders (): Arbitrary<Record<string, string>> {
   return fc.record({
-    origin: fc.oneof(fc.constantFrom('https://shop.example', 'null', '*', 'file://', 'https://a,https://b'), headerText),
+    origin: fc.oneof(
+      fc.constantFrom('https://shop.example', 'null', '*', 'file://', 'https://a,https://b'), headerText
+    ),
     'x-forwarded-for': fc.oneof({ arbitrary: fc.constantFrom(...FORWARDED_FOR), weight: 3 }, headerText),
     forwarded: fc.oneof({ arbitrary: fc.constantFrom(...FORWARDED), weight: 3 }, headerText),
     'x-forwarded-host': fc.constantFrom('evil.example', 'a b', '[', ''),

@@ -53,7 +53,10 @@ const shown = (text: string): string => text.length > SHOWN_CHARACTERS
   : text
 
 function describe ({ method, path, headers, body }: FuzzRequest): string {
-  return shown(`${method} ${path} ${JSON.stringify({ ...headers, authorization: headers.authorization?.slice(0, 12) })} ${body === null ? '' : JSON.stringify(body.toString('latin1'))}`)
+  return shown(
+    `${method} ${path} ${JSON.stringify({ ...headers, authorization: headers.authorization?.slice(0, 12) })} ` +
+      `${body === null ? '' : JSON.stringify(body.toString('latin1'))}`
+  )
 }
 
 /** The seed of a round, far from those of other seeds, so that two runs do not share their rounds. */

@@ -66,7 +66,8 @@ export const cloudwatch = {
 export const logs = {
   invalidParameter: (message: string) => new AwsError(400, 'InvalidParameterException', message),
   constraint: (value: unknown, path: string, constraint: string) => new AwsError(400, 'InvalidParameterException',
-    `1 validation error detected: Value ${value === null ? 'null' : `'${String(value)}'`} at '${path}' failed to satisfy constraint: ${constraint}`),
+    `1 validation error detected: Value ${value === null ? 'null' : `'${String(value)}'`} at '${path}' failed to ` +
+      `satisfy constraint: ${constraint}`),
   noGroup: () => new AwsError(400, 'ResourceNotFoundException', 'The specified log group does not exist.'),
   noStream: () => new AwsError(400, 'ResourceNotFoundException', 'The specified log stream does not exist.'),
   groupExists: () => new AwsError(400, 'ResourceAlreadyExistsException', 'The specified log group already exists'),

@@ -42,7 +42,9 @@ export function createControl (sandbox: SandboxState) {
     },
     'PUT /functions': async (request, response) => {
       try {
-        for (const [name, url] of readFunctions(JSON.parse((await readBody(request)).toString()))) sandbox.setFunction(name, url)
+        for (const [name, url] of readFunctions(JSON.parse((await readBody(request)).toString()))) {
+          sandbox.setFunction(name, url)
+        }
       } catch (error) {
         return sendJson(response, 400, { message: (error as Error).message })
       }

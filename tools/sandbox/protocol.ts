@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
-import { AwsError, entityTooLarge, queryError, serializationError, unknownOperation, wrongTime, type Service } from './aws-error.js'
+import {
+  AwsError, entityTooLarge, queryError, serializationError, unknownOperation, wrongTime, type Service
+} from './aws-error.js'
 import { structureOf, type Input } from './input.js'
 
 /** The most bytes of a body, compressed or not: room for 1 MB of messages in which every character is escaped. */
@@ -36,7 +38,9 @@ export function readTarget (request: IncomingMessage): Target {
   const target = String(request.headers['x-amz-target'] ?? '')
   const [prefix, action] = target.split('.', 2)
   const service = SERVICES[prefix!]
-  return service === undefined || action === undefined || action === '' ? { service: 'logs', action: target || 'Unknown' } : { service, action }
+  return service === undefined || action === undefined || action === ''
+    ? { service: 'logs', action: target || 'Unknown' }
+    : { service, action }
 }
 
 /** Collects the body as it came. @throws AwsError when it is larger than any request can be */
@@ -125,7 +129,13 @@ export function sendError (response: ServerResponse, service: Service, error: Aw
     JSON.stringify({ __type: type, message: error.message }))
 }
 
-function send (response: ServerResponse, status: number, service: Service, headers: Record<string, string>, text: string): void {
+function send (
+  response: ServerResponse,
+  status: number,
+  service: Service,
+  headers: Record<string, string>,
+  text: string
+): void {
   if (response.destroyed) return
   const body = Buffer.from(text)
   response.writeHead(status, {

@@ -80,7 +80,9 @@ function createCore (options: { now: () => number, keepItems: boolean, subscript
       for (const group of logs.groups.values()) {
         if (logGroupName !== undefined && group.name !== logGroupName) continue
         for (const stream of group.streams.values()) {
-          for (const { timestamp, message } of stream.stored()) yield { logGroupName: group.name, logStreamName: stream.name, timestamp, message }
+          for (const { timestamp, message } of stream.stored()) {
+            yield { logGroupName: group.name, logStreamName: stream.name, timestamp, message }
+          }
         }
       }
     },
@@ -126,7 +128,9 @@ function createGateway ({ actions, faults, recorder, now }: Core, timelySignatur
         record.error = 'aborted'
         throw error
       }
-      const failure = error instanceof AwsError ? error : new AwsError(500, 'InternalFailure', (error as Error).stack ?? String(error))
+      const failure = error instanceof AwsError
+        ? error
+        : new AwsError(500, 'InternalFailure', (error as Error).stack ?? String(error))
       record.status = failure.status
       record.error = failure.code
       sendError(response, target.service, failure)

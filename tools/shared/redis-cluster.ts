@@ -44,7 +44,9 @@ export async function startRedisCluster (
   ]
   const nodes: RedisServer[] = []
   // One after the other, or two might be given the same port.
-  for (let i = 0; i < masterCount * (1 + replicasEach); i++) nodes.push(await startRedis({ port: await nodePort(), args: nodeArgs }))
+  for (let i = 0; i < masterCount * (1 + replicasEach); i++) {
+    nodes.push(await startRedis({ port: await nodePort(), args: nodeArgs }))
+  }
   const clients = nodes.map(({ url }) => new Redis(url))
   const stop = async (): Promise<void> => { await Promise.all(nodes.map(node => node.stop())) }
   try {
@@ -73,14 +75,16 @@ async function join (clients: Redis[], nodes: RedisServer[], masterCount: number
     await client.cluster('ADDSLOTS', ...Array.from({ length: to - from }, (_, slot) => from + slot))
   }
   await Promise.all(others.map((_, i) => first.cluster('MEET', '127.0.0.1', nodes[i + 1]!.port)))
-  await whenEach(clients, async client => numberIn(await client.cluster('INFO'), 'cluster_known_nodes') === clients.length)
+  await whenEach(clients, async client =>
+    numberIn(await client.cluster('INFO'), 'cluster_known_nodes') === clients.length)
   await Promise.all(clients.slice(masterCount).map(async (client, i) =>
     await client.cluster('REPLICATE', await clients[i % masterCount]!.cluster('MYID') as string)))
   await whenEach(clients, async client => String(await client.cluster('INFO')).includes('cluster_state:ok'))
   const replicas = (clients.length - masterCount) / masterCount
   if (replicas === 0) return
   // Each node has to know of all replicas, or a client that asks it would not.
-  await whenEach(clients.slice(0, masterCount), async client => numberIn(await client.info('replication'), 'connected_slaves') === replicas)
+  await whenEach(clients.slice(0, masterCount), async client =>
+    numberIn(await client.info('replication'), 'connected_slaves') === replicas)
 }
 
 function numberIn (info: unknown, name: string): number {

@@ -58,12 +58,20 @@ async function startSentinel (lines: string[]): Promise<SentinelServer> {
 
 /** Starts a master, its replicas, and Sentinels that watch them, all on loopback. */
 export async function startRedisSentinels (
-  { sentinels: sentinelCount = 3, replicas: replicaCount = 1, downAfterMs = 1_000, password, args = [] }: RedisSentinelsOptions = {}
+  {
+    sentinels: sentinelCount = 3,
+    replicas: replicaCount = 1,
+    downAfterMs = 1_000,
+    password,
+    args = []
+  }: RedisSentinelsOptions = {}
 ): Promise<RedisSentinels> {
   const dataArgs = ['--repl-diskless-sync-delay', '0', ...args]
   const primary = await startRedis({ args: dataArgs })
   const replicas: RedisServer[] = []
-  for (let i = 0; i < replicaCount; i++) replicas.push(await startRedis({ args: [...dataArgs, '--replicaof', '127.0.0.1', String(primary.port)] }))
+  for (let i = 0; i < replicaCount; i++) {
+    replicas.push(await startRedis({ args: [...dataArgs, '--replicaof', '127.0.0.1', String(primary.port)] }))
+  }
   const lines = [
     `sentinel monitor ${MASTER} 127.0.0.1 ${primary.port} ${Math.floor(sentinelCount / 2) + 1}`,
     `sentinel down-after-milliseconds ${MASTER} ${downAfterMs}`,
@@ -73,20 +81,28 @@ export async function startRedisSentinels (
   const sentinels: SentinelServer[] = []
   for (let i = 0; i < sentinelCount; i++) sentinels.push(await startSentinel(lines))
   const clients = sentinels.map(({ port }) => {
-    const client = new Redis({ port, retryStrategy: () => POLL_MS, maxRetriesPerRequest: null, ...(password === undefined ? {} : { password }) })
+    const client = new Redis({
+      port,
+      retryStrategy: () => POLL_MS,
+      maxRetriesPerRequest: null,
+      ...(password === undefined ? {} : { password })
+    })
     client.on('error', () => {})
     return client
   })
   // Until each knows the others and the replicas, they can agree on nothing.
   for (const client of clients) {
     for (;;) {
-      const [others, known] = [await client.call('SENTINEL', 'SENTINELS', MASTER), await client.call('SENTINEL', 'REPLICAS', MASTER)] as unknown[][]
+      const [others, known] = [
+        await client.call('SENTINEL', 'SENTINELS', MASTER), await client.call('SENTINEL', 'REPLICAS', MASTER)
+      ] as unknown[][]
       if (others!.length === sentinelCount - 1 && known!.length === replicaCount) break
       await sleep(POLL_MS)
     }
   }
   const [asked] = clients as [Redis, ...Redis[]]
-  const masterPort = async (): Promise<number> => Number((await asked.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER) as string[])[1])
+  const masterPort = async (): Promise<number> =>
+    Number((await asked.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER) as string[])[1])
   return {
     url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER}`,
     primary,

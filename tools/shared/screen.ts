@@ -55,7 +55,9 @@ export function createScreen (stream: NodeJS.WriteStream): Screen {
       let frame = 0
       spinning = setInterval(() => {
         frame = (frame + 1) % FRAMES.length
-        stream.write(`${CLEAR_LINE}${INDENT}${style('cyan', FRAMES[frame]!)} ${text().slice(0, stream.columns - PROGRESS_MARGIN)}`)
+        stream.write(
+          `${CLEAR_LINE}${INDENT}${style('cyan', FRAMES[frame]!)} ${text().slice(0, stream.columns - PROGRESS_MARGIN)}`
+        )
       }, FRAME_MS)
       spinning.unref()
     },
@@ -63,7 +65,8 @@ export function createScreen (stream: NodeJS.WriteStream): Screen {
     table (rows) {
       const widths = rows[0]!.map((_cell, column) => Math.max(...rows.map(row => row[column]!.length)))
       rows.forEach((row, index) => {
-        const cells = row.map((cell, column) => column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))
+        const cells = row.map((cell, column) =>
+          column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!))
         line(style(index === 0 ? 'dim' : 'reset', cells.join(COLUMN_GAP).trimEnd()))
       })
     }

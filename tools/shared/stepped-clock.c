@@ -22,7 +22,8 @@ __attribute__((constructor)) static void open_file(void) {
 /* Not the function of the library, which cannot be looked up before memory can be allocated. */
 int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = (int) syscall(SYS_clock_gettime, clock, time);
-  if (result == 0 && step_ms != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) time->tv_sec += *step_ms / 1000;
+  int is_wall_clock = clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE;
+  if (result == 0 && step_ms != NULL && is_wall_clock) time->tv_sec += *step_ms / 1000;
   return result;
 }
 

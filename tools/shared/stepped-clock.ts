@@ -21,7 +21,9 @@ export function canStepClocks (): boolean {
  */
 export function createSteppedClock (folder: string, name: string): SteppedClock {
   const library = join(folder, 'stepped-clock.so')
-  if (!existsSync(library)) execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, join(ROOT, 'tools/shared/stepped-clock.c')])
+  if (!existsSync(library)) {
+    execFileSync('cc', ['-shared', '-fPIC', '-O2', '-o', library, join(ROOT, 'tools/shared/stepped-clock.c')])
+  }
   const file = join(folder, `${name}.clock`)
   const set = (byMs: number): void => {
     const step = Buffer.alloc(8)

@@ -58,7 +58,10 @@ function inOwnOrder (collapse: Collapse, order: readonly number[]): Collapse {
 function collapseDatum (datum: StoredDatum, { name, dimensions }: DatumCollapse): StoredDatum {
   const copy = name ? { ...datum, MetricName: OTHER } : { ...datum }
   if (dimensions === CATCH_ALL) copy.Dimensions = CATCH_ALL_DIMENSIONS
-  else if (dimensions.length > 0) copy.Dimensions = datum.Dimensions!.map((dimension, i) => dimensions.includes(i) ? { Name: dimension.Name, Value: OTHER } : dimension)
+  else if (dimensions.length > 0) {
+    copy.Dimensions = datum.Dimensions!.map((dimension, i) =>
+      dimensions.includes(i) ? { Name: dimension.Name, Value: OTHER } : dimension)
+  }
   return copy
 }
 
@@ -80,10 +83,18 @@ export class CardinalityLimiter {
   }
 
   /** Replaces the data points beyond the limits, in the array; no promise when all their series are known. */
-  collapse (applicationId: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]): void | Promise<void> {
+  collapse (
+    applicationId: string, namespace: string, limits: CardinalityLimits, datums: StoredDatum[]
+  ): void | Promise<void> {
     this.#turnDay()
     const scope = `${applicationId}\0${namespace}\0`
-    const batch: Batch = { applicationId, scope, cacheScope: `${limits.metrics}\0${limits.series}\0${scope}`, limits, datums }
+    const batch: Batch = {
+      applicationId,
+      scope,
+      cacheScope: `${limits.metrics}\0${limits.series}\0${scope}`,
+      limits,
+      datums
+    }
     const find = this.#cache.reader(batch.cacheScope)
     const unknown: number[] = []
     for (let i = 0; i < datums.length; i++) {
@@ -124,7 +135,9 @@ export class CardinalityLimiter {
   }
 
   /** Whether each name is collapsed. */
-  async #placeNames ({ applicationId, scope, cacheScope, limits, datums }: Batch, unknown: readonly number[], day: number): Promise<Map<string, boolean>> {
+  async #placeNames (
+    { applicationId, scope, cacheScope, limits, datums }: Batch, unknown: readonly number[], day: number
+  ): Promise<Map<string, boolean>> {
     const places = new Map<string, boolean>()
     const newNames: string[] = []
     for (const name of new Set(unknown.map(index => datums[index]!.MetricName))) {
@@ -133,7 +146,9 @@ export class CardinalityLimiter {
       else places.set(name, isCollapsed)
     }
     if (newNames.length === 0) return places
-    const collapses = await this.#table.claim(day, newNames.map(name => ({ application: applicationId, scope, limit: limits.metrics, pairs: [['', name]] })))
+    const collapses = await this.#table.claim(
+      day, newNames.map(name => ({ application: applicationId, scope, limit: limits.metrics, pairs: [['', name]] }))
+    )
     for (const [i, name] of newNames.entries()) {
       const isCollapsed = collapses[i] !== AS_IT_IS
       if (day === this.#day) this.#cache.setNameCollapsed(cacheScope, name, isCollapsed)
@@ -143,7 +158,12 @@ export class CardinalityLimiter {
   }
 
   /** The collapse of dimensions, by the key of the data point. */
-  async #placeSeries ({ applicationId, scope, limits, datums }: Batch, unknown: readonly number[], names: ReadonlyMap<string, boolean>, day: number): Promise<Map<string, Collapse>> {
+  async #placeSeries (
+    { applicationId, scope, limits, datums }: Batch,
+    unknown: readonly number[],
+    names: ReadonlyMap<string, boolean>,
+    day: number
+  ): Promise<Map<string, Collapse>> {
     const places = new Map<string, Collapse>()
     const claims: SeriesClaim[] = []
     const claimants: Array<{ key: string, order: number[] }> = []
@@ -155,7 +175,12 @@ export class CardinalityLimiter {
       if (!isNew || limits.series === 0 || Dimensions.length === 0) continue
       const order = sortedIndexes(Dimensions)
       claimants.push({ key, order })
-      claims.push({ application: applicationId, scope: scope + (names.get(MetricName)! ? OTHER : MetricName), limit: limits.series, pairs: toPairs(Dimensions, order) })
+      claims.push({
+        application: applicationId,
+        scope: scope + (names.get(MetricName)! ? OTHER : MetricName),
+        limit: limits.series,
+        pairs: toPairs(Dimensions, order)
+      })
     }
     if (claims.length === 0) return places
     const collapses = await this.#table.claim(day, claims)

@@ -4,7 +4,9 @@ import { ask } from '../../redis/ask.js'
 import { sendAll, type RedisClient, type RedisCommand } from '../../redis/redis-client.js'
 import { CircuitBreaker } from '../../resilience/circuit-breaker.js'
 import { CATCH_ALL_INDEX, CLAIM_SERIES } from './claim-series.lua.js'
-import { AS_IT_IS, CATCH_ALL, LocalSeriesTable, type Collapse, type SeriesClaim, type SeriesTable } from './series-table.js'
+import {
+  AS_IT_IS, CATCH_ALL, LocalSeriesTable, type Collapse, type SeriesClaim, type SeriesTable
+} from './series-table.js'
 
 /** How long a request waits for Redis before its process decides alone. */
 const REDIS_TIMEOUT_MS = 250

@@ -87,8 +87,8 @@ class ScopeSeries {
   /** The collapsed series that a series would go into, and that is there already. */
   #knownCollapse (pairs: DimensionPairs): Collapse {
     const order = this.#order(pairs)
-    const found = stepsOf(pairs.length).map(count => order.slice(0, count)).find(indexes => this.#keys.has(keyOf(pairs, indexes)))
-    return found ?? CATCH_ALL
+    const collapses = stepsOf(pairs.length).map(count => order.slice(0, count))
+    return collapses.find(indexes => this.#keys.has(keyOf(pairs, indexes))) ?? CATCH_ALL
   }
 
   /** Notes the decision of another table. */
@@ -146,7 +146,8 @@ export class LocalSeriesTable implements SeriesTable {
   }
 
   claim (day: number, claims: readonly SeriesClaim[]): Collapse[] {
-    return claims.map(claim => this.#inScope(day, claim, (series, hasRoom) => series.claim(claim.limit, claim.pairs, hasRoom)))
+    return claims.map(claim =>
+      this.#inScope(day, claim, (series, hasRoom) => series.claim(claim.limit, claim.pairs, hasRoom)))
   }
 
   /** Notes the decisions of another table, in order to go on from them. */

@@ -22,7 +22,9 @@ interface Excess {
 
 function byNamespace (metrics: EmbeddedMetrics): Map<string, EmbeddedDatum[]> {
   const groups = new Map<string, EmbeddedDatum[]>()
-  for (const embedded of metrics.datums()) add(groups, embedded.directive.Namespace, () => [] as EmbeddedDatum[]).push(embedded)
+  for (const embedded of metrics.datums()) {
+    add(groups, embedded.directive.Namespace, () => [] as EmbeddedDatum[]).push(embedded)
+  }
   return groups
 }
 
@@ -35,7 +37,8 @@ function add<Key, Value> (map: Map<Key, Value>, key: Key, create: () => Value): 
 /** The data points that CloudWatch would extract from an event that `EmfPolicy` has let through, by namespace. */
 export function embeddedDatums (message: string): Array<[namespace: string, datums: StoredDatum[]]> {
   if (findEmbeddedMetrics(message) === null) return []
-  return Array.from(byNamespace(new EmbeddedMetrics(message, 'message')), ([namespace, embedded]) => [namespace, embedded.map(({ datum }) => datum)])
+  return Array.from(byNamespace(new EmbeddedMetrics(message, 'message')), ([namespace, embedded]) =>
+    [namespace, embedded.map(({ datum }) => datum)])
 }
 
 /**
@@ -70,7 +73,9 @@ async function findExcess (metrics: EmbeddedMetrics, collapse: CollapseDatums): 
 }
 
 function compare ({ directive, set, metric, datum }: EmbeddedDatum, collapsed: StoredDatum, excess: Excess): void {
-  if (collapsed.MetricName !== datum.MetricName) add(excess.metrics, directive, () => new Set<MetricDefinition>()).add(metric)
+  if (collapsed.MetricName !== datum.MetricName) {
+    add(excess.metrics, directive, () => new Set<MetricDefinition>()).add(metric)
+  }
   const [before, after] = [datum.Dimensions ?? [], collapsed.Dimensions ?? []]
   if (isCatchAll(after)) {
     if (!isCatchAll(before)) add(excess.sets, directive, () => new Set<number>()).add(set)
@@ -103,16 +108,22 @@ function collapseExcess (metrics: EmbeddedMetrics, { dimensions, sets, metrics: 
 }
 
 /** Makes one metric of those whose names are collapsed, with the values of all. */
-function collapseNames (metrics: EmbeddedMetrics, directive: Directive, collapsed: ReadonlySet<MetricDefinition>): boolean {
+function collapseNames (
+  metrics: EmbeddedMetrics, directive: Directive, collapsed: ReadonlySet<MetricDefinition>
+): boolean {
   const isUsedElsewhere = metrics.directives.some(({ Dimensions, Metrics }) =>
-    Dimensions.some(names => names.includes(OTHER)) || (Metrics !== directive.Metrics && Metrics.some(({ Name }) => Name === OTHER)))
+    Dimensions.some(names => names.includes(OTHER)) || (
+      Metrics !== directive.Metrics && Metrics.some(({ Name }) => Name === OTHER)
+    ))
   const merged = directive.Metrics.filter(metric => collapsed.has(metric) || metric.Name === OTHER)
   const values = [...new Set(merged.map(({ Name }) => Name))].flatMap(name => metrics.member(name) ?? [])
   if (isUsedElsewhere || values.length > EMBEDDED_METRICS.MAX_VALUES) return false
   const [{ Unit, StorageResolution }] = merged as [MetricDefinition]
   const definition: MetricDefinition = { Name: OTHER }
   if (Unit !== undefined && merged.every(metric => metric.Unit === Unit)) definition.Unit = Unit
-  if (StorageResolution !== undefined && merged.every(metric => metric.StorageResolution === StorageResolution)) definition.StorageResolution = StorageResolution
+  if (StorageResolution !== undefined && merged.every(metric => metric.StorageResolution === StorageResolution)) {
+    definition.StorageResolution = StorageResolution
+  }
   directive.Metrics = [...directive.Metrics.filter(metric => !merged.includes(metric)), definition]
   metrics.setMember(OTHER, values)
   return true

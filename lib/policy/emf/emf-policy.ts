@@ -40,26 +40,44 @@ export function createEmfPolicy ({ emf, onEmbeddedMetric }: EmfSettings, context
     if (found === null) return message
     onEmbeddedMetric(emf)
     const path = `logEvents[${index}].message`
-    if (emf === 'refuse') throw new InvalidItem('invalid-item', `${path} is an embedded metric (EMF), and the application allows no metrics in log events.`)
+    if (emf === 'refuse') {
+      throw new InvalidItem(
+        'invalid-item', `${path} is an embedded metric (EMF), and the application allows no metrics in log events.`
+      )
+    }
     if (emf === 'neutralize') return neutralize(message, found)
     const metrics = readWhole(message, found, path)
     const allowed = allow(metrics, path, context!)
     series += metrics.datums().length
-    if (series > MAX_ITEMS) throw new InvalidItem('invalid-item', `${path} must leave the embedded metrics of the request with at most ${MAX_ITEMS} series.`)
+    if (series > MAX_ITEMS) {
+      throw new InvalidItem(
+        'invalid-item', `${path} must leave the embedded metrics of the request with at most ${MAX_ITEMS} series.`
+      )
+    }
     return allowed
   }
 }
 
 /** @throws InvalidItem when anything but the object is in the message */
 function readWhole (message: string, { start, end }: EmbeddedObject, path: string): EmbeddedMetrics {
-  if (start !== 0 || end !== message.length) throw new InvalidItem('invalid-item', `${path} is an embedded metric (EMF), which must be one JSON object and nothing else.`)
+  if (start !== 0 || end !== message.length) {
+    throw new InvalidItem(
+      'invalid-item', `${path} is an embedded metric (EMF), which must be one JSON object and nothing else.`
+    )
+  }
   return new EmbeddedMetrics(message, path)
 }
 
 /** Holds the metrics to the rules for data points of the same token. @throws InvalidItem */
-function allow (metrics: EmbeddedMetrics, path: string, { now, skew, allowsNamespace, dimensions }: EmfContext): string {
+function allow (
+  metrics: EmbeddedMetrics, path: string, { now, skew, allowsNamespace, dimensions }: EmfContext
+): string {
   for (const { Namespace } of metrics.directives) {
-    if (!allowsNamespace(Namespace)) throw new InvalidItem('invalid-item', `${path} has metrics for the namespace "${Namespace}", which the access token does not allow.`)
+    if (!allowsNamespace(Namespace)) {
+      throw new InvalidItem(
+        'invalid-item', `${path} has metrics for the namespace "${Namespace}", which the access token does not allow.`
+      )
+    }
   }
   metrics.repairTime(now - skew, skew)
   metrics.datums()

@@ -79,11 +79,15 @@ export class EmbeddedMetrics {
   constructor (json: string, path: string) {
     this.#json = json
     const parsed = JSON.parse(json) as Members
-    if (hasRepeatedMember(json, parsed)) throw new InvalidItem('invalid-item', `${path} is an embedded metric (EMF), which must not have a member twice.`)
+    if (hasRepeatedMember(json, parsed)) {
+      throw new InvalidItem('invalid-item', `${path} is an embedded metric (EMF), which must not have a member twice.`)
+    }
     this.#members = parsed
     const metadata = memberOf(parsed, METADATA)
     const isNested = isObject(metadata) && DIRECTIVES in metadata
-    if (isNested === DIRECTIVES in parsed) throw new InvalidItem('invalid-item', `${path} must have ${DIRECTIVES} once, in ${METADATA}.`)
+    if (isNested === DIRECTIVES in parsed) {
+      throw new InvalidItem('invalid-item', `${path} must have ${DIRECTIVES} once, in ${METADATA}.`)
+    }
     if (!isNested && parsed.Version !== '0') throw new InvalidItem('invalid-item', `${path}.Version must be "0".`)
     this.#metadata = isNested ? metadata : parsed
     this.#path = isNested ? `${path}.${METADATA}` : path
@@ -124,10 +128,16 @@ export class EmbeddedMetrics {
   repairTime (clientNow: UnixMs, skew: number): void {
     const timestamp = this.#metadata.Timestamp
     const path = `${this.#path}.Timestamp`
-    if (!Number.isSafeInteger(timestamp)) throw new InvalidItem('invalid-timestamp', `${path} must be Unix milliseconds, as a whole number.`)
+    if (!Number.isSafeInteger(timestamp)) {
+      throw new InvalidItem('invalid-timestamp', `${path} must be Unix milliseconds, as a whole number.`)
+    }
     const time = timestamp as UnixMs
-    if (time < clientNow - PUT_METRIC_DATA.MAX_AGE_MS) throw new InvalidItem('too-old', `${path} must not be more than 14 days in the past.`)
-    if (time > clientNow + PUT_METRIC_DATA.MAX_FUTURE_MS) throw new InvalidItem('too-new', `${path} must not be more than 2 hours in the future.`)
+    if (time < clientNow - PUT_METRIC_DATA.MAX_AGE_MS) {
+      throw new InvalidItem('too-old', `${path} must not be more than 14 days in the past.`)
+    }
+    if (time > clientNow + PUT_METRIC_DATA.MAX_FUTURE_MS) {
+      throw new InvalidItem('too-new', `${path} must not be more than 2 hours in the future.`)
+    }
     if (skew === 0) return
     this.#metadata.Timestamp = time + skew
     this.#metadataChanged('Timestamp')
@@ -149,7 +159,9 @@ export class EmbeddedMetrics {
         if (datum === null) continue
         for (const [set, Dimensions] of sets.entries()) {
           datums.push({ directive, set, metric, datum: { ...datum, Dimensions } })
-          if (datums.length > MAX_SERIES) throw new InvalidItem('invalid-item', `${this.#path}.${DIRECTIVES} must make at most ${MAX_SERIES} series.`)
+          if (datums.length > MAX_SERIES) {
+            throw new InvalidItem('invalid-item', `${this.#path}.${DIRECTIVES} must make at most ${MAX_SERIES} series.`)
+          }
         }
       }
     }
@@ -173,17 +185,26 @@ export class EmbeddedMetrics {
 
   #readDirectives (): Directive[] {
     const directives = this.#metadata[DIRECTIVES]
-    if (!Array.isArray(directives)) throw new InvalidItem('invalid-item', `${this.#path}.${DIRECTIVES} must be an array.`)
+    if (!Array.isArray(directives)) {
+      throw new InvalidItem('invalid-item', `${this.#path}.${DIRECTIVES} must be an array.`)
+    }
     return directives.map((directive: unknown, d) => {
       const path = this.#directivePath(d)
       if (!isObject(directive)) throw new InvalidItem('invalid-item', `${path} must be an object.`)
       const { Namespace, Dimensions, Metrics } = directive
       if (typeof Namespace !== 'string') throw new InvalidItem('invalid-item', `${path}.Namespace must be a string.`)
-      const error = namespaceError(Namespace) ?? (NAMESPACE.test(Namespace) ? null : 'must be made of letters, digits, spaces and . - _ / # :')
+      const error = namespaceError(Namespace) ??
+        (NAMESPACE.test(Namespace) ? null : 'must be made of letters, digits, spaces and . - _ / # :')
       if (error !== null) throw new InvalidItem('invalid-name', `${path}.Namespace ${error}.`)
-      if (!Array.isArray(Dimensions) || !Dimensions.every(isNames)) throw new InvalidItem('invalid-dimension', `${path}.Dimensions must be an array of arrays of names.`)
-      if (!Array.isArray(Metrics) || !Metrics.every(isDefinition)) throw new InvalidItem('invalid-item', `${path}.Metrics must be an array of objects with a Name.`)
-      if (Metrics.length > LIMIT.MAX_METRICS) throw new InvalidItem('invalid-item', `${path}.Metrics must have at most ${LIMIT.MAX_METRICS} entries.`)
+      if (!Array.isArray(Dimensions) || !Dimensions.every(isNames)) {
+        throw new InvalidItem('invalid-dimension', `${path}.Dimensions must be an array of arrays of names.`)
+      }
+      if (!Array.isArray(Metrics) || !Metrics.every(isDefinition)) {
+        throw new InvalidItem('invalid-item', `${path}.Metrics must be an array of objects with a Name.`)
+      }
+      if (Metrics.length > LIMIT.MAX_METRICS) {
+        throw new InvalidItem('invalid-item', `${path}.Metrics must have at most ${LIMIT.MAX_METRICS} entries.`)
+      }
       // Without a set a metric has one series, as with an empty one.
       return { Namespace, Dimensions: Dimensions.length === 0 ? [[]] : Dimensions, Metrics }
     })
@@ -192,10 +213,18 @@ export class EmbeddedMetrics {
   /** @throws InvalidItem */
   #readSet (names: string[], path: string): NonNullable<StoredDatum['Dimensions']> {
     const long = names.find(name => name.length > LIMIT.MAX_DIMENSION_NAME_LENGTH)
-    if (long !== undefined) throw new InvalidItem('invalid-dimension', `${path} must have names of at most ${LIMIT.MAX_DIMENSION_NAME_LENGTH} characters.`)
+    if (long !== undefined) {
+      throw new InvalidItem(
+        'invalid-dimension', `${path} must have names of at most ${LIMIT.MAX_DIMENSION_NAME_LENGTH} characters.`
+      )
+    }
     const dimensions = names.map(name => ({ Name: name, Value: this.member(name) as string }))
     const missing = dimensions.find(({ Value }) => typeof Value !== 'string')
-    if (missing !== undefined) throw new InvalidItem('invalid-dimension', `${path} names "${missing.Name}", which must be a member of the event that is a string.`)
+    if (missing !== undefined) {
+      throw new InvalidItem(
+        'invalid-dimension', `${path} names "${missing.Name}", which must be a member of the event that is a string.`
+      )
+    }
     checkDimensions(dimensions, path, '')
     return dimensions
   }
@@ -204,13 +233,21 @@ export class EmbeddedMetrics {
    * The data point of a metric, without dimensions; null when the event has no value for it.
    * @throws InvalidItem
    */
-  #readMetric ({ Name, Unit, StorageResolution }: MetricDefinition, resolutions: Map<string, number>, path: string): StoredDatum | null {
+  #readMetric (
+    { Name, Unit, StorageResolution }: MetricDefinition, resolutions: Map<string, number>, path: string
+  ): StoredDatum | null {
     const value = this.member(Name)
     const resolution = StorageResolution ?? PUT_METRIC_DATA.DEFAULT_STORAGE_RESOLUTION
-    if ((resolutions.get(Name) ?? resolution) !== resolution) throw new InvalidItem('invalid-value', `${path} must not give "${Name}" another StorageResolution than before.`)
+    if ((resolutions.get(Name) ?? resolution) !== resolution) {
+      throw new InvalidItem('invalid-value', `${path} must not give "${Name}" another StorageResolution than before.`)
+    }
     resolutions.set(Name, resolution)
     const values = Array.isArray(value) ? value as number[] : [value === undefined ? 0 : value as number]
-    if (values.length > LIMIT.MAX_VALUES) throw new InvalidItem('invalid-value', `${path} names "${Name}", which must have at most ${LIMIT.MAX_VALUES} values.`)
+    if (values.length > LIMIT.MAX_VALUES) {
+      throw new InvalidItem(
+        'invalid-value', `${path} names "${Name}", which must have at most ${LIMIT.MAX_VALUES} values.`
+      )
+    }
     if (Array.isArray(value) && values.length === 0) return null
     const datum = readDatumAt(path, {
       MetricName: Name,

@@ -9,7 +9,15 @@ const ONE = 0x31
  * First digits of cards by their number of digits. They keep Unix times in milliseconds (13 digits), microseconds (16)
  * and nanoseconds (19) apart, as these start with 1.
  */
-const FIRST_DIGITS: Record<number, string> = { 13: '4', 14: '356', 15: '2356', 16: '23456789', 17: '23456789', 18: '23456789', 19: '23456789' }
+const FIRST_DIGITS: Record<number, string> = {
+  13: '4',
+  14: '356',
+  15: '2356',
+  16: '23456789',
+  17: '23456789',
+  18: '23456789',
+  19: '23456789'
+}
 /** How the digits of a card are grouped; where the last group may have 1 to 4, it is not written. */
 const GROUPINGS = [[4, 6, 5], [4, 6, 4], [6, 13], [8, 8]]
 const FOURS = 4
@@ -44,7 +52,9 @@ function groupEnd (text: string, start: number): number {
 function groupEnds (text: string, start: number): { ends: number[], separator: string } {
   const ends = [groupEnd(text, start)]
   const after = text[ends[0]!]
-  const separator = after === undefined ? '' : SEPARATORS.find(separator => separator[0] === after && text.startsWith(separator, ends[0])) ?? ''
+  const separator = after === undefined
+    ? ''
+    : SEPARATORS.find(separator => separator[0] === after && text.startsWith(separator, ends[0])) ?? ''
   if (separator === '') return { ends, separator }
   for (let end = ends[0]!; ends.length < 5 && text.startsWith(separator, end); end = ends.at(-1)!) {
     const next = end + separator.length
@@ -62,7 +72,9 @@ function groupedCardEnd (text: string, start: number): number | null {
     const end = ends[count - 1]!
     const grouping = sizes.slice(0, count)
     const fours = grouping.every((size, i) => i === count - 1 ? size <= FOURS : size === FOURS)
-    if (!fours && !GROUPINGS.some(known => known.length === count && known.every((size, i) => size === grouping[i]))) continue
+    if (!fours && !GROUPINGS.some(known => known.length === count && known.every((size, i) => size === grouping[i]))) {
+      continue
+    }
     if (isCard(text.slice(start, end).replaceAll(separator, ''))) return end
   }
   return null

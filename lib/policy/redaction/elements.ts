@@ -43,7 +43,9 @@ function closingTag (text: string, content: number): number {
  * Replaces the content of an element, other elements in it included; returns where it ends. An element that is not
  * closed ends with the next tag, or with the text when a tag is what it begins with. Null: no tag follows.
  */
-export function redactElement (text: string, content: number, by: string, splice: Splice, scan: ElementScan): number | null {
+export function redactElement (
+  text: string, content: number, by: string, splice: Splice, scan: ElementScan
+): number | null {
   let end = scan.isUnbalanced ? -1 : closingTag(text, content)
   if (end < 0) scan.isUnbalanced = true
   let start = content

@@ -39,5 +39,6 @@ export function escapedCode (text: string, at: number, length: number): number {
 }
 
 export function decodeName (name: string): string {
-  return name.replace(ESCAPES, (_, ...codes: string[]) => String.fromCharCode(Number.parseInt(codes.find(Boolean)!, 16)))
+  return name.replace(ESCAPES, (_, ...codes: string[]) =>
+    String.fromCharCode(Number.parseInt(codes.find(Boolean)!, 16)))
 }

@@ -1,4 +1,6 @@
-import { asciiTable, DIGITS, endsWord, isBackslash, isForeignLetter, isQuote, isSpace, LETTERS, withoutPunctuation } from './characters.js'
+import {
+  asciiTable, DIGITS, endsWord, isBackslash, isForeignLetter, isQuote, isSpace, LETTERS, withoutPunctuation
+} from './characters.js'
 import { elementContent, redactElement, type ElementScan } from './elements.js'
 import { decodeName, escapedCode, escapeLength } from './escapes.js'
 import type { FieldNames } from './field-names.js'
@@ -81,7 +83,9 @@ function skipToValue (text: string, at: number): number | null {
 function lengthOf (text: string, at: number, isWanted: (code: number) => boolean): number {
   const code = text.charCodeAt(at)
   if (code !== PERCENT) return isWanted(code) ? 1 : 0
-  return escapeLength(text, at) === ENCODED_LENGTH && isWanted(escapedCode(text, at, ENCODED_LENGTH)) ? ENCODED_LENGTH : 0
+  return escapeLength(text, at) === ENCODED_LENGTH && isWanted(escapedCode(text, at, ENCODED_LENGTH))
+    ? ENCODED_LENGTH
+    : 0
 }
 
 const isSeparator = (code: number): boolean => code === COLON || code === EQUALS
@@ -189,7 +193,9 @@ function redactValue (text: string, { at: start, encoded }: ValueStart, by: stri
     if (end > quoteAt + 1) splice.replace(quoteAt + 1, end, by)
     return end
   }
-  const end = code === OPENING_BRACE || code === OPENING_BRACKET ? nestedEnd(text, start) : bareEnd(text, start, encoded)
+  const end = code === OPENING_BRACE || code === OPENING_BRACKET
+    ? nestedEnd(text, start)
+    : bareEnd(text, start, encoded)
   if (end > start) splice.replace(start, end, by)
   return end
 }
@@ -251,7 +257,9 @@ class FieldScan {
       if (isElement && text.charCodeAt(end) === COLON) this.#prefixEnd = end + 1
       return this.#isNamed(start, end, escaped) ? redactValue(text, value, this.#by, this.#splice) : end
     }
-    if (lengthOf(text, closed, isOpening) > 0) return this.#isNamed(start, end, escaped) ? this.#bracketed(closed) ?? end : end
+    if (lengthOf(text, closed, isOpening) > 0) {
+      return this.#isNamed(start, end, escaped) ? this.#bracketed(closed) ?? end : end
+    }
     return isElement && this.#isNamed(start, end, escaped) ? this.#element(end) : end
   }
 

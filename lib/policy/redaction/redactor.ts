@@ -28,10 +28,8 @@ export class Redactor {
 
   constructor ({ fields = [], patterns = [], urlQueries = false }: RedactionSettings) {
     this.#names = fields.length === 0 ? null : new FieldNames(fields)
-    this.#patterns = [
-      ...(urlQueries ? [stripUrlQueries] : []),
-      ...(Object.keys(PATTERNS) as RedactionPattern[]).filter(pattern => patterns.includes(pattern)).map(pattern => PATTERNS[pattern])
-    ]
+    const wanted = (Object.keys(PATTERNS) as RedactionPattern[]).filter(pattern => patterns.includes(pattern))
+    this.#patterns = [...(urlQueries ? [stripUrlQueries] : []), ...wanted.map(pattern => PATTERNS[pattern])]
     this.#numbers = patterns.includes('card-number')
     this.#edits = Array.from({ length: MAX_JSON_IN_JSON + 1 }, (_, depth) => this.#createEdit(depth))
   }
@@ -53,7 +51,9 @@ export class Redactor {
   }
 
   #message (text: string, depth: number): string {
-    return depth <= MAX_JSON_IN_JSON && startsWithAny(text, '{[') && isJson(text) ? editJson(text, this.#edits[depth]!) : this.text(text)
+    return depth <= MAX_JSON_IN_JSON && startsWithAny(text, '{[') && isJson(text)
+      ? editJson(text, this.#edits[depth]!)
+      : this.text(text)
   }
 
   #createEdit (depth: number): JsonEdit {

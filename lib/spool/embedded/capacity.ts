@@ -16,8 +16,8 @@ export interface CapacityOptions {
 }
 
 /**
- * Keeps the spool within its bytes and its disk, and each application within its share: a write reserves its bytes until
- * it is stored.
+ * Keeps the spool within its bytes and its disk, and each application within its share: a write reserves its bytes
+ * until it is stored.
  */
 export class Capacity {
   readonly #options: CapacityOptions

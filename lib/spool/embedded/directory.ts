@@ -1,5 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { accessSync, chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import {
+  accessSync, chmodSync, closeSync, constants, existsSync, fstatSync, mkdirSync, openSync, readdirSync, readSync,
+  rmSync, statfsSync, writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import { SpoolConfigurationError } from '../spool.js'
 
@@ -35,7 +38,9 @@ const PAGE_SIZES: ReadonlySet<number> = new Set([512, 1_024, 2_048, 4_096, 8_192
 /** Reads every entry of the folder that it is given. */
 const PROBE = `import(process.argv[1]).then(({ open }) => {
   const root = open({ path: process.argv[2], noSubdir: false, readOnly: true })
-  for (const name of [...root.getKeys()]) for (const _ of root.openDB(String(name), { encoding: 'binary', keyEncoding: 'binary' }).getRange()) ;
+  for (const name of [...root.getKeys()]) {
+    for (const _ of root.openDB(String(name), { encoding: 'binary', keyEncoding: 'binary' }).getRange()) ;
+  }
 })`
 const PROBE_TIMEOUT_MS = 120_000
 
@@ -48,7 +53,9 @@ export function prepareDirectory (directory: string): void {
     mkdirSync(directory, { recursive: true, mode: DIRECTORY_MODE })
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
-    throw new SpoolConfigurationError(`the spool cannot write to ${directory} (DATA_DIR): ${(error as Error).message}`, { cause: error })
+    throw new SpoolConfigurationError(
+      `the spool cannot write to ${directory} (DATA_DIR): ${(error as Error).message}`, { cause: error }
+    )
   }
   keepPrivate(directory)
   const path = join(directory, DATA_FILE)
@@ -59,12 +66,16 @@ export function prepareDirectory (directory: string): void {
 }
 
 function faultError (path: string, fault: string, cause?: unknown): SpoolConfigurationError {
-  return new SpoolConfigurationError(`${path} (DATA_DIR) ${fault}: move it away, or set DATA_DIR to another directory`, { cause })
+  return new SpoolConfigurationError(
+    `${path} (DATA_DIR) ${fault}: move it away, or set DATA_DIR to another directory`, { cause }
+  )
 }
 
 /** An error of LMDB about a damaged page as one that names the file; any other as it is. */
 export function nameDamage (directory: string, error: unknown): unknown {
-  const { code, message } = (error instanceof SpoolConfigurationError ? error.cause ?? error : error) as NodeJS.ErrnoException
+  const { code, message } = (
+    error instanceof SpoolConfigurationError ? error.cause ?? error : error
+  ) as NodeJS.ErrnoException
   return DAMAGE_CODES.has(code) ? faultError(join(directory, DATA_FILE), `is damaged: ${message}`, error) : error
 }
 
@@ -102,7 +113,10 @@ function setMode (path: string, mode: number): void {
 function checkSpace (directory: string): void {
   const { bavail, bsize } = statfsSync(directory)
   if (bavail * bsize >= FIRST_START_BYTES) return
-  throw new SpoolConfigurationError(`the disk under ${directory} (DATA_DIR) is full: ${bavail * bsize} bytes are left, and an empty spool takes ${FIRST_START_BYTES}: make room, or set DATA_DIR to another directory`)
+  throw new SpoolConfigurationError(
+    `the disk under ${directory} (DATA_DIR) is full: ${bavail * bsize} bytes are left, and an empty spool takes ` +
+      `${FIRST_START_BYTES}: make room, or set DATA_DIR to another directory`
+  )
 }
 
 /** Null for a data file that LMDB can open. */
@@ -154,6 +168,8 @@ function readMeta (page: Buffer): { pageSize: number, lastPage: number, transact
 
 /** Whether a process of its own survives to read all entries. */
 function isReadable (directory: string): boolean {
-  const { status } = spawnSync(process.execPath, ['-e', PROBE, import.meta.resolve('lmdb'), directory], { timeout: PROBE_TIMEOUT_MS, stdio: 'ignore' })
+  const { status } = spawnSync(process.execPath, ['-e', PROBE, import.meta.resolve('lmdb'), directory], {
+    timeout: PROBE_TIMEOUT_MS, stdio: 'ignore'
+  })
   return status === 0
 }

@@ -34,7 +34,8 @@ export class Disk {
     if (this.#freeBytes >= LOW_BYTES) return null
     // The file never shrinks: entries that were settled have left room in it.
     if (this.#freeBytes >= CRITICAL_BYTES && this.#fileBytes() >= storedBytes * PAGE_OVERHEAD + LOW_BYTES) return null
-    return `the disk under ${this.#dataDir} is full but for ${Math.floor(this.#freeBytes / 2 ** 20)} MB, which are left for deliveries`
+    return `the disk under ${this.#dataDir} is full but for ${Math.floor(this.#freeBytes / 2 ** 20)} MB, which are ` +
+      'left for deliveries'
   }
 
   #fileBytes (): number {

@@ -10,9 +10,9 @@ import { createLedger } from '../ledger.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
-  SpoolUnavailableError,
-  type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type Settlement, type Spool,
-  type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
+  SpoolUnavailableError, type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend,
+  type KeyedRequest, type Lease, type Settlement, type Spool, type SpoolOptions, type TakeOptions, type TakeResult,
+  type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { Appender } from './appender.js'
@@ -122,7 +122,16 @@ class EmbeddedSpool implements Spool {
       heldBytes: application => scheduler.lineBytesOf(application) + memTable.lineBytesOf(application),
       deadLetterBytes: () => this.#writer.counters.letterBytes
     })
-    const writer = new TableWriter({ tables, limits, keyLimits: keyLimits(maxBytes), journal, memTable, scheduler, capacity, firstSeq })
+    const writer = new TableWriter({
+      tables,
+      limits,
+      keyLimits: keyLimits(maxBytes),
+      journal,
+      memTable,
+      scheduler,
+      capacity,
+      firstSeq
+    })
     this.#writer = writer
     this.#appender = new Appender({
       dataDir,

@@ -43,11 +43,13 @@ export function toFrame (
   const answersLine = answers.length === 0 ? '' : `${JSON.stringify({ claims: answers } satisfies AnswersHeader)}\n`
   const packed = appends.map(({ kind, queue, records, urgent }) => {
     const entries = packEntries(records, limits[kind])
-    const sizes = entries.map(({ records, items, bytes, lineBytes, valueBytes }) => [records, items, bytes, lineBytes, valueBytes])
+    const sizes = entries.map(({ records, items, bytes, lineBytes, valueBytes }) =>
+      [records, items, bytes, lineBytes, valueBytes])
     return { kind, queue, urgent, entries, line: `${JSON.stringify([kind, queue, appendedAt, urgent, sizes])}\n` }
   })
   const size = packed.reduce(
-    (sum, { line, entries }) => entries.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(line)),
+    (sum, { line, entries }) =>
+      entries.reduce((sum, { valueBytes }) => sum + valueBytes, sum + Buffer.byteLength(line)),
     Buffer.byteLength(answersLine)
   )
   const body = Buffer.allocUnsafeSlow(size)

@@ -1,4 +1,6 @@
-import { close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, writev, writevSync } from 'node:fs'
+import {
+  close, closeSync, fdatasync, ftruncate, openSync, readdirSync, readFileSync, rmSync, writev, writevSync
+} from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -232,7 +234,9 @@ function * readFrames (bytes: Buffer): Generator<Frame> {
     const frame = readFrame(bytes, at)
     if (frame === null) continue
     const { number } = frame
-    if (at > end && bytes.subarray(end, at).some(byte => byte !== 0)) yield { number, items: 0, body: bytes.subarray(end, at), intact: false }
+    if (at > end && bytes.subarray(end, at).some(byte => byte !== 0)) {
+      yield { number, items: 0, body: bytes.subarray(end, at), intact: false }
+    }
     yield frame
     end = frame.end
   }

@@ -24,7 +24,9 @@ export async function lockDirectory (dataDir: string): Promise<() => Promise<voi
     }
     unlinkSync(path)
     server = await listen(path)
-    if (server === null) throw new SpoolConfigurationError(`another process is opening the spool in ${dataDir}: start one process only`)
+    if (server === null) {
+      throw new SpoolConfigurationError(`another process is opening the spool in ${dataDir}: start one process only`)
+    }
   }
   const held = server
   return () => new Promise(resolve => held.close(() => resolve()))
@@ -34,7 +36,8 @@ function socketPath (dataDir: string): string {
   const path = join(resolve(dataDir), 'spool.lock')
   const candidates = [path, relative(process.cwd(), path)]
   const hash = createHash('sha256').update(path).digest('hex').slice(0, 16)
-  return candidates.find(candidate => Buffer.byteLength(candidate) <= MAX_SOCKET_PATH) ?? join(tmpdir(), `cloudwatch-postman-${hash}.lock`)
+  return candidates.find(candidate => Buffer.byteLength(candidate) <= MAX_SOCKET_PATH) ??
+    join(tmpdir(), `cloudwatch-postman-${hash}.lock`)
 }
 
 /** Null when the path is taken. */
@@ -43,7 +46,13 @@ function listen (path: string): Promise<Server | null> {
     const server = createServer(socket => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE') resolve(null)
-      else reject(new SpoolConfigurationError(`cannot lock the spool with the socket ${path}: ${error.message}`, { cause: error }))
+      else {
+        reject(
+          new SpoolConfigurationError(
+            `cannot lock the spool with the socket ${path}: ${error.message}`, { cause: error }
+          )
+        )
+      }
     })
     server.listen(path, () => resolve(server.unref()))
   })

@@ -201,5 +201,6 @@ function push (queue: MemTableQueue, entry: EncodedEntry): void {
 
 /** Whether the queue makes its first full batch, together with its entries in the tables. */
 function completesBatch ({ items, bytes }: MemTableQueue, stored: BatchSize, limits: BatchLimits): boolean {
-  return !isFullBatch(stored, limits) && isFullBatch({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
+  return !isFullBatch(stored, limits) &&
+    isFullBatch({ items: items + stored.items, bytes: bytes + stored.bytes }, limits)
 }

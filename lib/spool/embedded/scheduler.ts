@@ -4,7 +4,8 @@ import { ApplicationBytes } from '../application-share.js'
 import type { BatchSize } from '../batch-limits.js'
 import type { Depth, SpoolOptions, UnreadCount } from '../spool.js'
 import {
-  addWaiting, isBatchReady, nextExpiry, reclaimExpired, returnEntries, type Destination, type HeldLease, type StoredEntry
+  addWaiting, isBatchReady, nextExpiry, reclaimExpired, returnEntries, type Destination, type HeldLease,
+  type StoredEntry
 } from './destination.js'
 import { Destinations } from './destinations.js'
 import { FairDueQueue } from './fair-due-queue.js'

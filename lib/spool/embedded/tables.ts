@@ -74,7 +74,9 @@ export class Tables {
       this.idempotencyExpiry = this.#root.openDB('idempotencyExpiry', { encoding: 'string' })
       this.idempotencyByApplication = this.#root.openDB('idempotencyByApplication', { encoding: 'string' })
     } catch (error) {
-      throw new SpoolConfigurationError(`cannot open the spool in ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error })
+      throw new SpoolConfigurationError(
+        `cannot open the spool in ${dataDir} (DATA_DIR): ${(error as Error).message}`, { cause: error }
+      )
     }
   }
 
@@ -89,20 +91,28 @@ export class Tables {
       if (this.#sync === 'always') await this.#root.flushed
     } catch (error) {
       const { commitError } = error as Error & { commitError?: Promise<unknown> }
-      throw writeError(this.#dataDir, await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason))
+      throw writeError(
+        this.#dataDir, await Promise.resolve(commitError).then(() => error as Error, (reason: Error) => reason)
+      )
     }
   }
 
   /** Entries of a destination with a sequence greater than `after` and up to `last`, oldest first. */
   * readEntries (destinationId: number, after: number, last: number): Generator<{ entry: StoredEntry, value: Buffer }> {
-    for (const { key, value } of this.#entries.getRange({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity] })) {
+    for (
+      const { key, value } of this.#entries.getRange({
+        start: [destinationId, after, Infinity], end: [destinationId, last, Infinity]
+      })
+    ) {
       yield { entry: toEntry(key as EntryKey), value: this.#valueOf(key, value) }
     }
   }
 
   /** The first entry that `readEntries` gives. */
   firstEntry (destinationId: number, after: number, last: number): StoredEntry | undefined {
-    const keys = this.#entries.getKeys({ start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1 })
+    const keys = this.#entries.getKeys({
+      start: [destinationId, after, Infinity], end: [destinationId, last, Infinity], limit: 1
+    })
     const [key] = Array.from(keys)
     return key === undefined ? undefined : toEntry(key as EntryKey)
   }
@@ -127,7 +137,9 @@ export class Tables {
 
   /** The keys of all stored entries. */
   * scanEntries (): Generator<{ destinationId: number, entry: StoredEntry }> {
-    for (const key of this.#entries.getKeys()) yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
+    for (const key of this.#entries.getKeys()) {
+      yield { destinationId: (key as EntryKey)[0], entry: toEntry(key as EntryKey) }
+    }
   }
 
   async close (): Promise<void> {
@@ -143,7 +155,9 @@ export function writeError (dataDir: string, cause: Error & { code?: number | st
     : new SpoolUnavailableError(`cannot write to the spool in ${dataDir}: ${cause.message}`, { cause })
 }
 
-function entryKey (destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: StoredEntry): EntryKey {
+function entryKey (
+  destinationId: number, { seq, records, items, bytes, lineBytes, appendedAt }: StoredEntry
+): EntryKey {
   return [destinationId, seq, records, items, bytes, lineBytes, appendedAt]
 }
 

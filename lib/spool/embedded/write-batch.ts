@@ -1,7 +1,9 @@
 import type { UnixMs } from '../../../schemas/common.js'
 import type { Kind } from '../../../schemas/kinds.js'
 import type { BatchLimits } from '../batch-limits.js'
-import { encodeEntry, mergeEntries, packEntries, type EncodedEntry, type MergedEntry, type PackedEntry } from '../entry-codec.js'
+import {
+  encodeEntry, mergeEntries, packEntries, type EncodedEntry, type MergedEntry, type PackedEntry
+} from '../entry-codec.js'
 import type { KeyLimits } from '../key-limits.js'
 import type { StoredLedger } from '../ledger.js'
 import type { DeadLetter, SpoolRecord } from '../spool.js'
@@ -25,7 +27,16 @@ export interface Counters extends StoredLedger {
 
 export function readCounters (tables: Tables): Counters {
   const stored = tables.state.get(LEDGER_KEY)
-  const empty: Counters = { accepted: 0, delivered: 0, rejected: {}, deadLettered: 0, evicted: 0, letters: 0, letterBytes: 0, keys: { bytes: 0, byApplication: {} } }
+  const empty: Counters = {
+    accepted: 0,
+    delivered: 0,
+    rejected: {},
+    deadLettered: 0,
+    evicted: 0,
+    letters: 0,
+    letterBytes: 0,
+    keys: { bytes: 0, byApplication: {} }
+  }
   return stored === undefined ? empty : { ...empty, ...JSON.parse(stored) }
 }
 
@@ -48,7 +59,14 @@ export class WriteBatch {
   readonly #afterCommit: (() => void)[] = []
   readonly #removedDeadLetters = new Set<string>()
 
-  constructor (tables: Tables, limits: Record<Kind, BatchLimits>, keyLimits: KeyLimits, counters: Counters, nextSeq: () => number, now: UnixMs) {
+  constructor (
+    tables: Tables,
+    limits: Record<Kind, BatchLimits>,
+    keyLimits: KeyLimits,
+    counters: Counters,
+    nextSeq: () => number,
+    now: UnixMs
+  ) {
     this.#tables = tables
     this.#limits = limits
     this.#keyLimits = keyLimits
@@ -90,7 +108,9 @@ export class WriteBatch {
     return entries.map((entry, i) => this.#putEntry(destination, entry, replaced[i]!.seq, appendedAt))
   }
 
-  #putEntry (destination: Destination, { values, ...sizes }: MergedEntry, seq: number, appendedAt: UnixMs): StoredEntry {
+  #putEntry (
+    destination: Destination, { values, ...sizes }: MergedEntry, seq: number, appendedAt: UnixMs
+  ): StoredEntry {
     const entry = { seq, ...sizes, appendedAt }
     this.#writes.push(writes => writes.putEntry(destination.id, entry, values))
     return entry
@@ -101,7 +121,9 @@ export class WriteBatch {
   }
 
   putAnswers (answers: KeyedAnswer[]): void {
-    if (answers.length > 0) this.#writes.push(...putKeys(this.#tables, answers, this.counters.keys, this.#keyLimits, this.#now))
+    if (answers.length > 0) {
+      this.#writes.push(...putKeys(this.#tables, answers, this.counters.keys, this.#keyLimits, this.#now))
+    }
   }
 
   /** With this batch the tables have the content of all frames up to this one. */

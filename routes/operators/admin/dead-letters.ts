@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSchema, DeadLetterSelectionSchema } from '../../../schemas/admin.js'
+import {
+  DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterQuerySchema, DeadLetterSchema, DeadLetterSelectionSchema
+} from '../../../schemas/admin.js'
 import { ref } from '../../../schemas/common.js'
 import { ADMIN_ERRORS, BODY_ERRORS, errorAnswer } from '../../../schemas/error-responses.js'
 
@@ -15,7 +17,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'List dead letters, oldest first',
       ...common,
       querystring: DeadLetterQuerySchema,
-      response: { 200: { description: 'A page of dead letters.', ...ref(DeadLetterPageSchema) }, 400: errorAnswer('The filter is invalid.'), ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'A page of dead letters.', ...ref(DeadLetterPageSchema) },
+        400: errorAnswer('The filter is invalid.'),
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function listDeadLetters (request) {
@@ -29,7 +35,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'Show one dead letter with its record',
       ...common,
       params: Type.Object({ id: Type.String({ description: 'Of the list.' }) }),
-      response: { 200: { description: 'The dead letter.', ...ref(DeadLetterSchema) }, 404: errorAnswer('There is no such dead letter.'), ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'The dead letter.', ...ref(DeadLetterSchema) },
+        404: errorAnswer('There is no such dead letter.'),
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function getDeadLetter (request) {
@@ -44,7 +54,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       description: 'A corrupt one stays where it is.',
       ...common,
       body: ref(DeadLetterSelectionSchema),
-      response: { 200: { description: 'How many letters are on their way again.', ...ref(DeadLetterCountSchema) }, ...BODY_ERRORS, ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'How many letters are on their way again.', ...ref(DeadLetterCountSchema) },
+        ...BODY_ERRORS,
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function redriveDeadLetters (request) {
@@ -58,7 +72,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'Delete dead letters for good',
       ...common,
       body: ref(DeadLetterSelectionSchema),
-      response: { 200: { description: 'How many letters are gone.', ...ref(DeadLetterCountSchema) }, ...BODY_ERRORS, ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'How many letters are gone.', ...ref(DeadLetterCountSchema) },
+        ...BODY_ERRORS,
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function deleteDeadLetters (request) {

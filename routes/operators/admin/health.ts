@@ -12,7 +12,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'What fails, with the messages of those who say so',
       tags: ['operations'],
       security: [{ adminToken: [] }],
-      response: { 200: { description: 'As /health/ready, with messages.', ...ref(HealthDetailSchema) }, ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'As /health/ready, with messages.', ...ref(HealthDetailSchema) }, ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function getHealth () {

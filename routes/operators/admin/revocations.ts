@@ -12,7 +12,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'revokeTokens',
       summary: 'Take tokens back',
-      description: 'One by its jti, all of an application, or all issued before a time. Every process refuses them within a second.',
+      description: 'One by its jti, all of an application, or all issued before a time. Every process refuses them ' +
+        'within a second.',
       ...common,
       body: ref(RevocationRequestSchema),
       response: { 201: { description: 'The revocation.', ...ref(RevocationSchema) }, ...BODY_ERRORS, ...ADMIN_ERRORS }

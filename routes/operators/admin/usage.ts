@@ -14,7 +14,11 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['operations'],
       security: [{ adminToken: [] }],
       querystring: UsageQuerySchema,
-      response: { 200: { description: 'The usage.', ...ref(UsageReportSchema) }, 400: errorAnswer('The query is invalid.'), ...ADMIN_ERRORS }
+      response: {
+        200: { description: 'The usage.', ...ref(UsageReportSchema) },
+        400: errorAnswer('The query is invalid.'),
+        ...ADMIN_ERRORS
+      }
     },
     ...fastify.admin.required
   }, async function getUsage (request) {

@@ -1,7 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../../schemas/common.js'
 import { errorAnswer, INTERNAL_ERROR, TOO_MANY_ERROR } from '../../../schemas/error-responses.js'
-import { AccessLogsAnswerSchema, AccessLogsPayloadSchema, AccessLogsRequestSchema, GZIP_BODIES } from '../../../schemas/metering.js'
+import {
+  AccessLogsAnswerSchema, AccessLogsPayloadSchema, AccessLogsRequestSchema, GZIP_BODIES
+} from '../../../schemas/metering.js'
 
 /** CloudWatch Logs sends 1 MB at most; a forwarder may send more. */
 const BODY_LIMIT = 64 * 1_048_576
@@ -9,7 +11,9 @@ const BODY_LIMIT = 64 * 1_048_576
 const routes: FastifyPluginAsyncTypebox = async fastify => {
   const { metering } = fastify
   if (metering === null || !metering.takesAccessLogs) return
-  fastify.addContentTypeParser(Object.keys(GZIP_BODIES), { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  fastify.addContentTypeParser(
+    Object.keys(GZIP_BODIES), { parseAs: 'buffer' }, (_request, body, done) => done(null, body)
+  )
 
   fastify.post('/access-logs', {
     bodyLimit: BODY_LIMIT,
@@ -17,7 +21,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'putAccessLogs',
       summary: 'Meter the calls of an access log',
-      description: 'Takes the event of a CloudWatch Logs subscription, and answers after its calls are stored durably. A line that cannot be read costs no other, and becomes a dead letter.',
+      description: 'Takes the event of a CloudWatch Logs subscription, and answers after its calls are stored ' +
+        'durably. A line that cannot be read costs no other, and becomes a dead letter.',
       tags: ['metering'],
       security: [{ meteringAccessKey: [] }],
       body: AccessLogsPayloadSchema,

@@ -20,7 +20,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'putFirehoseRecords',
       summary: 'Meter the calls of an access log that Amazon Data Firehose delivers',
-      description: 'An HTTP endpoint of Firehose. 200 means that the calls are stored durably; whatever else is answered, Firehose comes again. A record or a line that cannot be read costs no other, and becomes a dead letter.',
+      description: 'An HTTP endpoint of Firehose. 200 means that the calls are stored durably; whatever else is ' +
+        'answered, Firehose comes again. A record or a line that cannot be read costs no other, and becomes a dead ' +
+        'letter.',
       tags: ['metering'],
       security: [{ firehoseAccessKey: [] }],
       body: ref(FirehoseRequestSchema),

@@ -31,7 +31,9 @@ export async function measureColdStart (
 ): Promise<ColdStart> {
   const folder = await mkdtemp(join(tmpdir(), 'cold-start-'))
   try {
-    for (const [name, content] of Object.entries(unzipSync(await readFile(zip)))) await writeFile(join(folder, name), content)
+    for (const [name, content] of Object.entries(unzipSync(await readFile(zip)))) {
+      await writeFile(join(folder, name), content)
+    }
     const starts: ColdStart[] = []
     while (starts.length < rounds) {
       const { stdout } = await run(node, ['-e', MEASURE, join(folder, 'index.mjs')])

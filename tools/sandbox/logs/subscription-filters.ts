@@ -28,7 +28,10 @@ export function createSubscriptionActions (
         throw new AwsError(400, 'LimitExceededException', 'Resource limit exceeded.')
       }
       if (!subscriptions.canInvoke(destinationArn)) {
-        throw logs.invalidParameter('Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute your function.')
+        throw logs.invalidParameter(
+          'Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute ' +
+            'your function.'
+        )
       }
       const filter = { filterName, filterPattern, destinationArn, creationTime: now() }
       group.subscriptionFilters.set(filterName, filter)

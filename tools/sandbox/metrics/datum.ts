@@ -121,10 +121,16 @@ function readPoints (input: Input, path: string): Pick<Datum, 'values' | 'counts
 function requireOne (parameters: Record<string, unknown>, path: string): void {
   const given = Object.keys(parameters).filter(name => parameters[name] !== undefined)
   if (given.length === 0) {
-    throw cloudwatch.missing(`At least one of the parameters ${Object.keys(parameters).map(name => `${path}.${name}`).join(', ')} must be specified.`)
+    throw cloudwatch.missing(
+      `At least one of the parameters ${Object.keys(parameters).map(name => `${path}.${name}`).join(', ')} must be ` +
+        'specified.'
+    )
   }
   if (given.length > 1) {
-    throw cloudwatch.invalidCombination(`The parameters ${given.map(name => `${path}.${name}`).join(' and ')} are mutually exclusive and you have specified both.`)
+    throw cloudwatch.invalidCombination(
+      `The parameters ${given.map(name => `${path}.${name}`).join(' and ')} are mutually exclusive and you have ` +
+        'specified both.'
+    )
   }
 }
 

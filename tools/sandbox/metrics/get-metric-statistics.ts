@@ -40,7 +40,11 @@ export function createGetMetricStatistics (store: MetricStore, now: () => number
 
 function requireFewPoints (points: number): void {
   if (points > MAX_DATAPOINTS) {
-    throw cloudwatch.invalidCombination(`You have requested up to ${Math.ceil(points).toLocaleString('en')} datapoints, which exceeds the limit of ${MAX_DATAPOINTS.toLocaleString('en')}. You may reduce the datapoints requested by increasing Period, or decreasing the time range.`)
+    throw cloudwatch.invalidCombination(
+      `You have requested up to ${Math.ceil(points).toLocaleString('en')} datapoints, which exceeds the limit of ` +
+        `${MAX_DATAPOINTS.toLocaleString('en')}. You may reduce the datapoints requested by increasing Period, or ` +
+        'decreasing the time range.'
+    )
   }
 }
 

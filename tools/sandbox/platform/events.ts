@@ -23,13 +23,15 @@ function schema (required: string[], names: Record<Type, string>): Schema {
 /** The schemas by which the platform describes its events. */
 const SCHEMAS = {
   meter: schema(['method', 'responseCode'], {
-    text: 'api productKey application method url metadata userAgent remoteUser remoteHost httpProtocol contentType correlationId source',
+    text: 'api productKey application method url metadata userAgent remoteUser remoteHost httpProtocol contentType ' +
+      'correlationId source',
     number: 'backendLatency gatewayLatency',
     integer: 'requestMessageSize responseMessageSize',
     status: 'responseCode'
   }),
   event: schema(['responseCode'], {
-    text: 'requestId eventType assetId productKey application method uri metadata contentType remoteHost userAgent correlationId clientId source',
+    text: 'requestId eventType assetId productKey application method uri metadata contentType remoteHost userAgent ' +
+      'correlationId clientId source',
     number: 'backendLatency',
     integer: 'currentMillis elapsedTime requestMessageSize responseMessageSize',
     status: 'responseCode'

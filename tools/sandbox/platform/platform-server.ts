@@ -7,7 +7,9 @@ import { readBody } from '../protocol.js'
 import { Rules } from '../rules.js'
 import { applicationOf, brokenEventRule, type EventRoute } from './events.js'
 import { createPlatformControl, PLATFORM_CONTROL_PREFIX } from './platform-control.js'
-import { matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget } from './platform-fault-plan.js'
+import {
+  matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget
+} from './platform-fault-plan.js'
 import { PlatformRecorder } from './platform-ledger.js'
 import type { ClientStanding, PlatformSandbox, PlatformSandboxState } from './platform-sandbox.js'
 
@@ -53,7 +55,13 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
   const clients = new Map<string, ClientStanding>()
   let apiKey = options.apiKey ?? DEFAULT_KEY
 
-  function serve (route: PlatformRoute, status: number, request: IncomingMessage, query: URLSearchParams, body: unknown): Reply {
+  function serve (
+    route: PlatformRoute,
+    status: number,
+    request: IncomingMessage,
+    query: URLSearchParams,
+    body: unknown
+  ): Reply {
     if (request.headers['x-api-key'] !== apiKey) return json(401, { message: 'Unauthorized' })
     if (route === 'product-key') return serveQuestion(query)
     const rule = brokenEventRule(route, body)
@@ -82,7 +90,9 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
     const { route, status } = found
     const body = parse(raw)
     recorder.call(route)
-    const fired = rules.draw({ route, application: applicationOf(body) ?? searchParams.get('application') ?? undefined })
+    const fired = rules.draw({
+      route, application: applicationOf(body) ?? searchParams.get('application') ?? undefined
+    })
     const ending = fired.find(({ kind }) => kind !== 'delay')
     const before = ending !== undefined && ending.afterStore !== true
     await pause(fired.filter(({ afterStore }) => afterStore !== true), closing.signal)
@@ -98,7 +108,9 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
     if (rule.kind === 'reset') response.socket?.resetAndDestroy()
     if (rule.kind === 'hang' || rule.kind === 'reset') return null
     if (rule.kind === 'garbage') return { status, body: '<html>{"' }
-    const headers: Record<string, string> = rule.retryAfterSeconds === undefined ? {} : { 'retry-after': String(rule.retryAfterSeconds) }
+    const headers: Record<string, string> = rule.retryAfterSeconds === undefined
+      ? {}
+      : { 'retry-after': String(rule.retryAfterSeconds) }
     return { ...json(rule.status!, { message: rule.message ?? `status ${rule.status!}` }), headers }
   }
 
@@ -152,7 +164,9 @@ function parse (raw: Buffer): unknown {
 
 function send (response: ServerResponse, { status, body, headers = {} }: Reply): void {
   if (response.destroyed) return
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers })
+  response.writeHead(status, {
+    'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...headers
+  })
   response.end(body)
 }
 

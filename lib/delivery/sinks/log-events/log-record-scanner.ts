@@ -276,7 +276,9 @@ export class LogRecordScanner {
   }
 
   #skipSpace (): void {
-    for (let byte = this.#text[this.#at]; byte === SPACE || byte === TAB || byte === RETURN; byte = this.#text[this.#at]) {
+    for (
+      let byte = this.#text[this.#at]; byte === SPACE || byte === TAB || byte === RETURN; byte = this.#text[this.#at]
+    ) {
       this.#at++
     }
   }
