@@ -35,7 +35,9 @@ t.test('client tokens of attackers trade for nothing', async t => {
   const good = clientJwt({}, secretOf('shop'))
   const [header, , signature] = good.split('.') as [string, string, string]
   const payload = encode({ iss: 'shop', iat: seconds, exp: seconds + 60 })
-  const [stamp, salt, hash] = Buffer.from(createClientToken(secretOf('shop'), now, '7salt'), 'base64').toString().split('::') as [string, string, string]
+  const [stamp, salt, hash] = Buffer.from(
+    createClientToken(secretOf('shop'), now, '7salt'), 'base64'
+  ).toString().split('::') as [string, string, string]
   const older = (content: string): string => Buffer.from(content).toString('base64')
 
   t.match(await trade(good), { status: 201 })
@@ -55,12 +57,16 @@ t.test('client tokens of attackers trade for nothing', async t => {
     'a JWT of the future': clientJwt({ iat: seconds + 3_600, exp: seconds + 7_200 }, secretOf('shop')),
     'a JWT for longer than a day': clientJwt({ exp: seconds + 2 * DAY_SECONDS }, secretOf('shop')),
     'a JWT of no application': clientJwt({ iss: 'nobody' }, secretOf('shop')),
-    'an access token, though it be signed with the client secret': createSigner({ key: secretOf('shop'), header: { alg: 'HS256', typ: 'at+jwt' } })({ sub: 'shop', jti: 'j', iat: seconds, exp: seconds + 60 }),
+    'an access token, though it be signed with the client secret': createSigner({
+      key: secretOf('shop'), header: { alg: 'HS256', typ: 'at+jwt' }
+    })({ sub: 'shop', jti: 'j', iat: seconds, exp: seconds + 60 }),
     'an access token': (await trade(good)).accessToken,
     'an array': [good],
     'an object': { toString: good }
   }
-  for (const [name, token] of Object.entries(attacks)) t.match(await trade(token), { status: 401, error: { code: 101 } }, name)
+  for (const [name, token] of Object.entries(attacks)) {
+    t.match(await trade(token), { status: 401, error: { code: 101 } }, name)
+  }
 })
 
 t.test('access tokens of attackers write nothing', async t => {
@@ -69,7 +75,12 @@ t.test('access tokens of attackers write nothing', async t => {
   const [head, body, signature] = token.split('.') as [string, string, string]
   const { kid } = decode(head) as { kid: string }
   const claims = decode(body) as { iat: number, exp: number }
-  const sign = (payload: object, key = ACCESS_SECRET, algorithm: 'HS256' | 'HS512' = 'HS256', keyId: string | undefined = kid) =>
+  const sign = (
+    payload: object,
+    key = ACCESS_SECRET,
+    algorithm: 'HS256' | 'HS512' = 'HS256',
+    keyId: string | undefined = kid
+  ) =>
     createSigner({ key, algorithm, ...(keyId === undefined ? {} : { kid: keyId }) })(payload)
   const attacks = {
     'forged with another key': sign(claims, 'another-secret'),
@@ -85,8 +96,16 @@ t.test('access tokens of attackers write nothing', async t => {
     'a client token': createClientToken(CLIENT_SECRET_KEY, Date.now(), 's')
   }
   for (const [name, forged] of Object.entries(attacks)) {
-    t.match(await answerOf(await gateway.post('/logEvents', LOGS, { authorization: `Bearer ${forged}` })), { status: 401, error: { code: 111 } }, name)
-    t.match(await answerOf(await gateway.post('/logEvents', { ...LOGS, accessToken: forged })), { status: 401, error: { code: 111 } }, `${name}, in the body`)
+    t.match(
+      await answerOf(await gateway.post('/logEvents', LOGS, { authorization: `Bearer ${forged}` })),
+      { status: 401, error: { code: 111 } },
+      name
+    )
+    t.match(
+      await answerOf(await gateway.post('/logEvents', { ...LOGS, accessToken: forged })),
+      { status: 401, error: { code: 111 } },
+      `${name}, in the body`
+    )
   }
   t.ok(await nothingStored(gateway))
   t.match(await answerOf(await gateway.post('/logEvents', LOGS, { authorization: `Bearer ${token}` })), { status: 201 })
@@ -98,8 +117,14 @@ t.test('what is said twice is refused, and no request hides in another', async t
   const token = await gateway.token()
   const authorization = `Bearer ${await gateway.token()}`
   const admin = { authorization: `Bearer ${ADMIN_TOKEN}` }
-  t.match(await answerOf(await post(`/logEvents?accessToken=${token}`, LOGS, { authorization })), { status: 401, error: { code: 111 } }, 'two tokens that differ')
-  t.match(await answerOf(await post(`/logEvents?accessToken=${token}&accessToken=${token}`, LOGS)), { status: 401, error: { code: 111 } })
+  t.match(
+    await answerOf(await post(`/logEvents?accessToken=${token}`, LOGS, { authorization })),
+    { status: 401, error: { code: 111 } },
+    'two tokens that differ'
+  )
+  t.match(await answerOf(await post(`/logEvents?accessToken=${token}&accessToken=${token}`, LOGS)), {
+    status: 401, error: { code: 111 }
+  })
   t.match(await answerOf(await post(`/logEvents?accessToken[]=${token}`, LOGS)), { status: 403, error: { code: 110 } })
   t.match(await answerOf(await fetch(`${url}/admin/dead-letters?limit=1&limit=2`, { headers: admin })), { status: 400 })
   const smuggled = 'GET /admin/usage HTTP/1.1\r\nHost: x\r\n\r\n'
@@ -119,16 +144,36 @@ t.test('what is said twice is refused, and no request hides in another', async t
 
 t.test('no path leads around the admin token, or to another site', async t => {
   const { url } = await startGateway(t, { ADMIN_TOKEN, RATE_LIMIT_PER_MINUTE: '0' })
-  const paths = ['/admin/usage', '/ADMIN/usage', '//admin/usage', '/admin//usage', '/admin/usage/', '/admin%2fusage', '/health/../admin/usage', '/admin/usage%00', '/admin/usage;a=b', '/./admin/usage', '//evil.example/', '/\\evil.example', '/%2f%2fevil.example', '/metrics/']
+  const paths = [
+    '/admin/usage', '/ADMIN/usage', '//admin/usage', '/admin//usage', '/admin/usage/', '/admin%2fusage',
+    '/health/../admin/usage', '/admin/usage%00', '/admin/usage;a=b', '/./admin/usage', '//evil.example/',
+    '/\\evil.example', '/%2f%2fevil.example', '/metrics/'
+  ]
   for (const path of paths) {
-    const answer = await askRaw(url, `GET ${path} HTTP/1.1\r\nHost: evil.example\r\nX-Original-URL: /health/live\r\nX-Forwarded-Host: evil.example\r\n\r\n`)
+    const answer = await askRaw(
+      url,
+      `GET ${path} HTTP/1.1\r\nHost: evil.example\r\nX-Original-URL: /health/live\r\nX-Forwarded-Host: ` +
+        'evil.example\r\n\r\n'
+    )
     t.ok([400, 401, 404, 405].includes(answer.status), `${path}: ${answer.status}`)
     t.equal(answer.headers.location, undefined, path)
   }
-  for (const token of ['', ADMIN_TOKEN.slice(0, -1), `${ADMIN_TOKEN}x`, ADMIN_TOKEN.toUpperCase(), 'undefined', 'null', '[object Object]']) {
-    t.equal((await fetch(`${url}/admin/usage`, { headers: { authorization: `Bearer ${token}` } })).status, 401, `"${token}"`)
+  for (const token of [
+    '',
+    ADMIN_TOKEN.slice(0, -1),
+    `${ADMIN_TOKEN}x`,
+    ADMIN_TOKEN.toUpperCase(),
+    'undefined',
+    'null',
+    '[object Object]'
+  ]) {
+    t.equal(
+      (await fetch(`${url}/admin/usage`, { headers: { authorization: `Bearer ${token}` } })).status, 401, `"${token}"`
+    )
   }
-  t.equal((await fetch(`${url}/admin/usage?accessToken=${ADMIN_TOKEN}`)).status, 401, 'nor does the token count in the query')
+  t.equal(
+    (await fetch(`${url}/admin/usage?accessToken=${ADMIN_TOKEN}`)).status, 401, 'nor does the token count in the query'
+  )
   t.equal((await fetch(`${url}/admin/usage`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).status, 200)
 })
 
@@ -136,7 +181,9 @@ t.test('an idempotency key is its application\'s own', async t => {
   const file = await applicationsFile(t, [{ id: 'shop', logGroups: ['*'] }, { id: 'blog', logGroups: ['*'] }])
   const { app, post } = await startGateway(t, { APPS_FILE: file.path })
   const send = async (id: string) => {
-    const { accessToken } = await answerOf(await post('/token', { clientToken: createClientToken(secretOf(id), Date.now(), randomUUID()) }))
+    const { accessToken } = await answerOf(await post('/token', {
+      clientToken: createClientToken(secretOf(id), Date.now(), randomUUID())
+    }))
     return await post('/logEvents', LOGS, { authorization: `Bearer ${accessToken!}`, 'idempotency-key': 'one' })
   }
   t.equal((await send('shop')).status, 201)
@@ -150,10 +197,17 @@ t.test('an idempotency key is its application\'s own', async t => {
 
 t.test('every secret is compared in constant time', async t => {
   // Over HTTP such a difference drowns in noise, so the sources are asked.
-  for (const file of ['lib/access/legacy-client-token.ts', 'lib/http/secrets.ts', 'plugins/access/admin.ts', 'plugins/metering/metering.ts']) {
+  for (const file of [
+    'lib/access/legacy-client-token.ts', 'lib/http/secrets.ts', 'plugins/access/admin.ts',
+    'plugins/metering/metering.ts'
+  ]) {
     const source = await readFile(join(ROOT, file), 'utf8')
     t.match(source, /timingSafeEqual\(|createSecretCheck\(/, file)
-    t.notMatch(source, /(expected|secret|digest\w*|hash)\)? [!=]== (?!null|undefined)(\w+)/, `${file} compares no secret otherwise`)
+    t.notMatch(
+      source,
+      /(expected|secret|digest\w*|hash)\)? [!=]== (?!null|undefined)(\w+)/,
+      `${file} compares no secret otherwise`
+    )
   }
 })
 
@@ -179,7 +233,13 @@ t.test('hostile text meets no regular expression: redaction and globs answer in 
   const { accessToken } = await answerOf(await post('/token', { clientToken: clientJwt({}, secretOf('shop')) }))
   const send = (logGroupName: string, message: string) =>
     post(`/logEvents?accessToken=${accessToken}`, { logGroupName, logStreamName: 's', logEvents: [{ message }] })
-  for (const text of ['a@'.repeat(400_000), '4'.repeat(800_000), `https://${'?'.repeat(800_000)}`, 'Bearer '.repeat(100_000), '{"a":'.repeat(150_000)]) {
+  for (const text of [
+    'a@'.repeat(400_000),
+    '4'.repeat(800_000),
+    `https://${'?'.repeat(800_000)}`,
+    'Bearer '.repeat(100_000),
+    '{"a":'.repeat(150_000)
+  ]) {
     t.equal((await send('/fine', text)).status, 201)
   }
   t.equal((await send(`/${'a'.repeat(500)}`, 'm')).status, 403)

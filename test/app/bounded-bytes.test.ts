@@ -6,7 +6,10 @@ import { BACKENDS, eventually, startGateway } from '../helpers/app.js'
 const MIB = 1_048_576
 const ITEMS = 10_000
 /** One good data point and 9,999 that are none, in a few bytes. */
-const mostlyBad = (items: number) => gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: [{ MetricName: 'm', Value: 1 }, ...Array(items - 1).fill(0)] } }))
+const mostlyBad = (items: number) =>
+  gzipSync(JSON.stringify({
+    params: { Namespace: 'n', MetricData: [{ MetricName: 'm', Value: 1 }, ...Array(items - 1).fill(0)] }
+  }))
 const MOSTLY_BAD = mostlyBad(ITEMS)
 const ALL_BAD = gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: Array(ITEMS).fill(0) } }))
 
@@ -21,12 +24,18 @@ for (const backend of BACKENDS) {
       APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0', SPOOL_MAX_BYTES: String(MIB), SHUTDOWN_GRACE_MS: '1'
     }, backend)
     const tokenOf = async (id: string): Promise<string> => {
-      const { accessToken } = await (await post('/token', { clientToken: clientJwt({ iss: id }, secretOf(id)) })).json() as { accessToken: string }
+      const { accessToken } = await (await post('/token', {
+        clientToken: clientJwt({ iss: id }, secretOf(id))
+      })).json() as { accessToken: string }
       return accessToken
     }
     const authorization = `Bearer ${await tokenOf('shop')}`
     const send = async (body: Uint8Array, headers: Record<string, string> = {}) =>
-      await fetch(`${url}/metric`, { method: 'POST', headers: { authorization, 'content-type': 'application/json', 'content-encoding': 'gzip', ...headers }, body })
+      await fetch(`${url}/metric`, {
+        method: 'POST',
+        headers: { authorization, 'content-type': 'application/json', 'content-encoding': 'gzip', ...headers },
+        body
+      })
 
     t.test('an answer names 100 items, and counts all', async t => {
       for (const [body, status, bad] of [[MOSTLY_BAD, 201, ITEMS - 1], [ALL_BAD, 400, ITEMS]] as const) {
@@ -34,7 +43,9 @@ for (const backend of BACKENDS) {
         t.equal(response.status, status)
         const text = await response.text()
         t.ok(text.length < 20_000, `${text.length} characters`)
-        const { rejected, rejectedCount } = JSON.parse(text) as { rejected: Array<{ index: number }>, rejectedCount: object }
+        const { rejected, rejectedCount } = JSON.parse(text) as {
+          rejected: Array<{ index: number }>, rejectedCount: object
+        }
         t.same(rejected.map(({ index }) => index), Array.from({ length: 100 }, (_, i) => i + ITEMS - bad))
         t.same(rejectedCount, { 'invalid-item': bad })
       }
@@ -57,7 +68,9 @@ for (const backend of BACKENDS) {
       const statuses = new Set<number>()
       const body = mostlyBad(200)
       for (let i = 0; i < 30; i++) {
-        const answers = await Promise.all(Array.from({ length: 20 }, (_, j) => send(body, { 'idempotency-key': `${i} ${j}` })))
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, (_, j) => send(body, { 'idempotency-key': `${i} ${j}` }))
+        )
         for (const answer of answers) {
           statuses.add(answer.status)
           await answer.arrayBuffer()
@@ -74,7 +87,9 @@ for (const backend of BACKENDS) {
       t.equal((await send(ALL_BAD, poor)).status, 400)
       t.match(await (await send(ALL_BAD, poor)).json(), { error: { code: 151 } })
       await app.usage.report(1)
-      t.match((await app.usage.report(1)).usage.find(({ application }) => application === 'poor'), { refused: { metrics: 2 * ITEMS, logs: 0 }, items: { metrics: 0 } })
+      t.match((await app.usage.report(1)).usage.find(({ application }) => application === 'poor'), {
+        refused: { metrics: 2 * ITEMS, logs: 0 }, items: { metrics: 0 }
+      })
     })
 
     t.test('while nothing is delivered one application fills its share and leaves room for others; alone it fills the whole', async t => {
@@ -82,7 +97,11 @@ for (const backend of BACKENDS) {
       await eventually(async () => (await app.spool.depth()).records === 0 ? true : undefined)
       sandbox.faults.set([{ kind: 'error', status: 500 }])
       t.teardown(() => sandbox.faults.clear())
-      const body = { logGroupName: 'g', logStreamName: 's', logEvents: Array.from({ length: 10 }, () => ({ message: 'x'.repeat(5_000) })) }
+      const body = {
+        logGroupName: 'g',
+        logStreamName: 's',
+        logEvents: Array.from({ length: 10 }, () => ({ message: 'x'.repeat(5_000) }))
+      }
       const log = async (token: string): Promise<Response> => await post('/logEvents', body, { authorization: token })
       /** Sends until the gateway takes no more. @returns its last answer */
       const fill = async (token: string): Promise<Response> => {

@@ -50,20 +50,26 @@ function sendSteadily (url: string, sandbox: Sandbox): Flow {
   const post = async (path: string, body: object) => {
     const answer = await fetch(url + path, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...(accessToken === null ? {} : { authorization: `Bearer ${accessToken}` }) },
+      headers: {
+        'content-type': 'application/json', ...(accessToken === null ? {} : { authorization: `Bearer ${accessToken}` })
+      },
       body: JSON.stringify(body)
     })
     return { status: answer.status, body: await answer.text() }
   }
   async function send (number: number): Promise<void> {
     if (accessToken === null) {
-      const { status, body } = await post('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+      const { status, body } = await post('/token', {
+        clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID())
+      })
       if (status === 201) accessToken = (JSON.parse(body) as { accessToken: string }).accessToken
       else if (!namesTheTime(status, body)) surprises.push(`/token: ${status} ${body}`)
       return
     }
     const message = `event ${number}`
-    const { status, body } = await post('/logEvents', { logGroupName: GROUP, logStreamName: `s${number % 3}`, logEvents: [{ message, timestamp: Date.now() }] })
+    const { status, body } = await post('/logEvents', {
+      logGroupName: GROUP, logStreamName: `s${number % 3}`, logEvents: [{ message, timestamp: Date.now() }]
+    })
     if (status === 401) accessToken = null
     if (status === 201 && (JSON.parse(body) as { accepted: number }).accepted === 1) {
       const item = { message, acceptedAt: performance.now(), deliveredAt: null }
@@ -111,12 +117,19 @@ async function stepThrough (t: Test, url: string, sandbox: Sandbox, clock: Stepp
   await flow.stop()
   t.same(flow.surprises, [])
   t.ok(flow.sent.length > STEPS_MS.length)
-  const delays = flow.sent.map(({ message, acceptedAt, deliveredAt }) => ({ message, delayMs: (deliveredAt ?? Infinity) - acceptedAt }))
+  const delays = flow.sent.map(
+    ({ message, acceptedAt, deliveredAt }) => ({ message, delayMs: (deliveredAt ?? Infinity) - acceptedAt })
+  )
   t.same(delays.filter(({ delayMs }) => delayMs === Infinity), [], 'nothing is lost')
   t.same(delays.filter(({ delayMs }) => delayMs > MAX_DELAY_MS), [], 'nothing is late')
 }
 
-async function startGateway (t: Test, backend: Backend, clocks: { gateway: SteppedClock, redis: SteppedClock }, settings: Record<string, string> = {}): Promise<{ url: string, sandbox: Sandbox, stop: () => Promise<void> }> {
+async function startGateway (
+  t: Test,
+  backend: Backend,
+  clocks: { gateway: SteppedClock, redis: SteppedClock },
+  settings: Record<string, string> = {}
+): Promise<{ url: string, sandbox: Sandbox, stop: () => Promise<void> }> {
   const sandbox = await useSandbox(t)
   const folder = mkdtempSync(join(tmpdir(), 'postman-steps-'))
   t.teardown(() => rmSync(folder, { recursive: true, force: true }))
@@ -161,14 +174,20 @@ t.test('a gateway whose clock was set back delivers what waits when it ends', OP
   const clocks = { gateway: createSteppedClock(t), redis: createSteppedClock(t) }
   const { url, sandbox, stop } = await startGateway(t, 'embedded', clocks, { FLUSH_INTERVAL_MS: '60000' })
   const post = async (path: string, body: object, headers = {}) => {
-    const answer = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+    const answer = await fetch(url + path, {
+      method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body)
+    })
     t.equal(answer.status, 201)
     return await answer.json() as { accessToken: string }
   }
-  const { accessToken } = await post('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+  const { accessToken } = await post('/token', {
+    clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID())
+  })
   const streams = ['s0', 's1', 's2', 's3']
   for (const logStreamName of streams) {
-    await post('/logEvents', { logGroupName: GROUP, logStreamName, logEvents: [{ message: logStreamName }] }, { authorization: `Bearer ${accessToken}` })
+    await post('/logEvents', { logGroupName: GROUP, logStreamName, logEvents: [{ message: logStreamName }] }, {
+      authorization: `Bearer ${accessToken}`
+    })
   }
   clocks.gateway.set(-10 * MINUTE_MS)
   await stop()

@@ -5,8 +5,11 @@ import { openRaw } from '../helpers/raw.js'
 t.test('what arrives on a busy connection while the server closes is stored and answered', async t => {
   const { app, url, token, sandbox } = await startGateway(t)
   const authorization = `Bearer ${await token()}`
-  const body = (message: string) => JSON.stringify({ logGroupName: '/closing', logStreamName: 's', logEvents: [{ message }] })
-  const head = (length: number) => `POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: ${authorization}\r\nContent-Length: ${length}\r\n\r\n`
+  const body = (message: string) =>
+    JSON.stringify({ logGroupName: '/closing', logStreamName: 's', logEvents: [{ message }] })
+  const head = (length: number) =>
+    'POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: ' +
+      `${authorization}\r\nContent-Length: ${length}\r\n\r\n`
 
   const { write, closed } = openRaw(url)
   const first = body('first')
@@ -21,21 +24,34 @@ t.test('what arrives on a busy connection while the server closes is stored and 
   await stopped
   t.equal(text.match(/HTTP\/1\.1 201 /g)?.length, 2, text)
   t.match(text, /connection: close/i)
-  t.same([...sandbox.items('/closing')].map(({ message }) => message).sort(), ['first', 'second'], 'and delivered before the process ends')
+  t.same(
+    [...sandbox.items('/closing')].map(({ message }) => message).sort(),
+    ['first', 'second'],
+    'and delivered before the process ends'
+  )
 })
 
 t.test('requests that never come whole, and answers that nobody reads, do not keep the gateway from delivering and ending', async t => {
-  const { app, url, token, sandbox, post } = await startGateway(t, { FLUSH_INTERVAL_MS: '60000', SHUTDOWN_GRACE_MS: '4000' })
+  const { app, url, token, sandbox, post } = await startGateway(t, {
+    FLUSH_INTERVAL_MS: '60000', SHUTDOWN_GRACE_MS: '4000'
+  })
   const authorization = `Bearer ${await token()}`
-  const stored = await post('/logEvents', { logGroupName: '/unfinished', logStreamName: 's', logEvents: [{ message: 'stored' }] }, { authorization })
+  const stored = await post(
+    '/logEvents',
+    { logGroupName: '/unfinished', logStreamName: 's', logEvents: [{ message: 'stored' }] },
+    { authorization }
+  )
   t.equal(stored.status, 201)
 
   const unfinished = {
     'half a line': 'POST /logE',
     'half a header': 'POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Le',
-    'a body of one byte': 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
-    'a chunk of one byte, with a token': `POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nAuthorization: ${authorization}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
-    'one that waits for 100-continue': 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n'
+    'a body of one byte': 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ' +
+      '100\r\n\r\n{',
+    'a chunk of one byte, with a token': 'POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Type: ' +
+      `application/json\r\nAuthorization: ${authorization}\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
+    'one that waits for 100-continue': 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nExpect: ' +
+      '100-continue\r\nContent-Length: 100\r\n\r\n'
   }
   const connections = Object.values(unfinished).map(text => {
     const connection = openRaw(url)
@@ -50,7 +66,11 @@ t.test('requests that never come whole, and answers that nobody reads, do not ke
   deaf.socket.pause()
   deaf.write('GET /documentation/json HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(100))
   sandbox.faults.set({ rules: [{ kind: 'hang', logGroupName: '/never' }] })
-  const waiting = post('/logEvents', { logGroupName: '/never', logStreamName: 's', logEvents: [{ message: 'waits' }] }, { authorization, prefer: 'wait=30' })
+  const waiting = post(
+    '/logEvents',
+    { logGroupName: '/never', logStreamName: 's', logEvents: [{ message: 'waits' }] },
+    { authorization, prefer: 'wait=30' }
+  )
   await new Promise(resolve => setTimeout(resolve, 200))
 
   const closingAt = performance.now()

@@ -31,7 +31,11 @@ function buildEarlier (t: Test): string {
   const archive = execFileSync('git', ['archive', COMMIT], { cwd: ROOT, maxBuffer: 2 ** 30 })
   execFileSync('tar', ['-x', '-C', folder], { input: archive })
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  execFileSync(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'], { cwd: folder })
+  execFileSync(
+    process.execPath,
+    [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--noCheck'],
+    { cwd: folder }
+  )
   return join(folder, 'dist/app.js')
 }
 
@@ -60,18 +64,27 @@ async function openFleet (t: Test): Promise<Fleet> {
     sandbox,
     async start (FORWARDER, app) {
       const port = await findPort()
-      const server = await startGatewayProcess({ ...environment, FORWARDER, WORKER_PORT: String(port) }, port, folder, { readyPath: '/health/live', ...(app === undefined ? {} : { app }) })
+      const server = await startGatewayProcess(
+        { ...environment, FORWARDER, WORKER_PORT: String(port) },
+        port,
+        folder,
+        { readyPath: '/health/live', ...(app === undefined ? {} : { app }) }
+      )
       t.teardown(() => server.stop())
       return server
     },
     async post (path, body, { url }) {
       const send = async (path: string, body: object, headers = {}): Promise<Record<string, unknown>> => {
-        const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
+        const response = await fetch(url + path, {
+          method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body)
+        })
         t.ok(response.ok, `${path}: ${response.status}`)
         return await response.json() as Record<string, unknown>
       }
       if (path.startsWith('/admin')) return await send(path, body, { authorization: `Bearer ${ADMIN_TOKEN}` })
-      const { accessToken } = await send('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+      const { accessToken } = await send('/token', {
+        clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID())
+      })
       return await send(path, body, { authorization: `Bearer ${String(accessToken)}` })
     }
   }
@@ -82,14 +95,18 @@ async function deadLetters ({ url }: ServerProcess): Promise<Array<{ reason: str
   return (await response.json() as { deadLetters: Array<{ reason: string, items: number }> }).deadLetters
 }
 
-const logs = (...messages: string[]) => ({ logGroupName: '/versions', logStreamName: 's', logEvents: messages.map(message => ({ message })) })
+const logs = (...messages: string[]) => ({
+  logGroupName: '/versions', logStreamName: 's', logEvents: messages.map(message => ({ message }))
+})
 
 t.setTimeout(600_000)
 
 const inHistory = isInHistory()
 if (!inHistory && process.env.CI === 'true') t.fail(`the history has no ${COMMIT}: check out all of it`)
 
-t.test('processes of this version beside processes of the version before', { skip: inHistory ? false : `the history has no ${COMMIT}`, timeout: 600_000 }, async t => {
+t.test('processes of this version beside processes of the version before', {
+  skip: inHistory ? false : `the history has no ${COMMIT}`, timeout: 600_000
+}, async t => {
   const earlier = buildEarlier(t)
 
   t.test('a new worker delivers all that an old web process stores', async t => {
@@ -97,7 +114,11 @@ t.test('processes of this version beside processes of the version before', { ski
     const [web, worker] = [await start('off', earlier), await start('only')]
     await post('/logEvents', logs('single'), web)
     await post('/logEvents', logs(...BODY), web)
-    await post('/metric', { params: { Namespace: 'Versions', MetricData: BODY.map((_, i) => ({ MetricName: 'Load', Value: i })) } }, web)
+    await post(
+      '/metric',
+      { params: { Namespace: 'Versions', MetricData: BODY.map((_, i) => ({ MetricName: 'Load', Value: i })) } },
+      web
+    )
     await eventually(() => sandbox.ledger().events >= 10 && sandbox.ledger().dataPoints >= 9 ? true : undefined)
     t.same([...sandbox.items('/versions')].map(({ message }) => message).sort(), ['single', ...BODY])
     t.equal(sandbox.ledger().dataPoints, BODY.length)

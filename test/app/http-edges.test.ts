@@ -11,13 +11,20 @@ t.test('HTTP edges', async t => {
   const gateway = await startGateway(t, { ADMIN_TOKEN })
   const { app, url } = gateway
   const authorization = `Bearer ${await gateway.token()}`
-  const post = (body: string, more = '') => `POST /logEvents HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`
+  const post = (body: string, more = '') =>
+    `POST /logEvents HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: ` +
+      `application/json\r\n${more}Content-Length: ${body.length}\r\n\r\n${body}`
   const good = post(JSON.stringify({ logGroupName: '/edges', logStreamName: 's', logEvents: [{ message: 'm' }] }))
   const accepted = async () => (await app.spool.ledger()).accepted
 
   t.test('nothing is worked on behind an answer that closes the connection', async t => {
     const before = await accepted()
-    for (const first of [post('{bad'), post('x'.repeat(3_000_000)), post('{}', 'Connection: close\r\n'), post('{}', 'Content-Encoding: unknown\r\n')]) {
+    for (const first of [
+      post('{bad'),
+      post('x'.repeat(3_000_000)),
+      post('{}', 'Connection: close\r\n'),
+      post('{}', 'Content-Encoding: unknown\r\n')
+    ]) {
       const { write, closed } = openRaw(url)
       write(first + good + good)
       t.equal((await closed).split('HTTP/1.1 ').length - 1, 1, first.slice(0, 20))
@@ -29,7 +36,11 @@ t.test('HTTP edges', async t => {
   t.test('behind any other answer everything is, in order', async t => {
     const before = await accepted()
     const { write, closed } = openRaw(url)
-    write(good + post('{"logGroupName":5}') + good + good.replace('Content-Type', 'Connection: close\r\nContent-Type') + good)
+    write(
+      good + post('{"logGroupName":5}') + good + good.replace(
+        'Content-Type', 'Connection: close\r\nContent-Type'
+      ) + good
+    )
     const statuses = [...(await closed).matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
     t.same(statuses, ['201', '400', '201', '201'])
     t.equal(await accepted(), before + 3)
@@ -53,17 +64,31 @@ t.test('HTTP edges', async t => {
     }
     for (const [name, request] of Object.entries(requests)) {
       const { status, headers, body } = await askRaw(url, request)
-      t.match({ status, headers, body: JSON.parse(body) }, { status: 400, headers: { connection: 'close', 'x-content-type-options': 'nosniff' }, body: { error: { code: 124 } } }, name)
+      t.match(
+        { status, headers, body: JSON.parse(body) },
+        {
+          status: 400,
+          headers: { connection: 'close', 'x-content-type-options': 'nosniff' },
+          body: { error: { code: 124 } }
+        },
+        name
+      )
     }
     t.equal((await askRaw(url, 'GET /health/live HTTP/1.0\r\n\r\n')).status, 200, 'an older client')
     const { write, closed } = openRaw(url)
     write(good.replace('Host: x\r\n', 'Host: x\r\nConnection: close\r\nExpect: 100-continue\r\n'))
-    t.match(await closed, /^HTTP\/1\.1 100 Continue[\s\S]*HTTP\/1\.1 201/, 'whoever asks before it sends is told to go on')
+    t.match(
+      await closed, /^HTTP\/1\.1 100 Continue[\s\S]*HTTP\/1\.1 201/, 'whoever asks before it sends is told to go on'
+    )
   })
 
   t.test('no path leads out of the documentation', async t => {
     const headers = `Host: x\r\nAuthorization: Bearer ${ADMIN_TOKEN}\r\n`
-    for (const path of ['/documentation/../metrics', '/documentation/static/../../metrics', '/documentation/static/%2e%2e/%2e%2e/package.json', '/documentation/..%2fmetrics', '/documentation/static/..%2f..%2fpackage.json', '/documentation/static/nothing']) {
+    for (const path of [
+      '/documentation/../metrics', '/documentation/static/../../metrics',
+      '/documentation/static/%2e%2e/%2e%2e/package.json', '/documentation/..%2fmetrics',
+      '/documentation/static/..%2f..%2fpackage.json', '/documentation/static/nothing'
+    ]) {
       const { status, body } = await askRaw(url, `GET ${path} HTTP/1.1\r\n${headers}\r\n`)
       t.match({ status, body: JSON.parse(body) }, { status: 404, body: { error: { code: 140 } } }, path)
     }
@@ -74,7 +99,14 @@ t.test('HTTP edges', async t => {
 t.test('the documentation links by relative paths, with a slash or without, also under a prefix', async t => {
   const gateway = await startGateway(t)
   const host = Fastify({ ...options, pluginTimeout: 60_000 })
-  const environment = { CLIENT_SECRET_KEY: 'client-secret-of-this-test', ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1', DATA_DIR: t.testdir(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
+  const environment = {
+    CLIENT_SECRET_KEY: 'client-secret-of-this-test',
+    ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test',
+    AWS_REGION: 'eu-west-1',
+    DATA_DIR: t.testdir(),
+    FORWARDER: 'off',
+    MAX_EVENT_LOOP_DELAY_MS: '0'
+  }
   await host.register(async scope => { await scope.register(app, { environment }) }, { prefix: '/telemetry' })
   t.teardown(() => host.close())
   const prefixed = `${await host.listen({ port: 0, host: '127.0.0.1' })}/telemetry`
@@ -88,7 +120,11 @@ t.test('the documentation links by relative paths, with a slash or without, also
       }
     }
     const document = await (await fetch(`${base}/documentation/json`)).json() as { servers: Array<{ url: string }> }
-    t.equal(new URL(document.servers[0]!.url, `${base}/documentation/json`).href.replace(/\/$/, ''), base, 'requests of the page go to the gateway')
+    t.equal(
+      new URL(document.servers[0]!.url, `${base}/documentation/json`).href.replace(/\/$/, ''),
+      base,
+      'requests of the page go to the gateway'
+    )
     const index = await fetch(`${base}/documentation/static/index.html`, { redirect: 'manual' })
     // A path would lack the prefix that a proxy has taken off.
     t.equal(index.headers.get('location'), '../')

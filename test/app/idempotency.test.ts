@@ -4,7 +4,9 @@ import t from 'tap'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
 import { BACKENDS, eventually, startGateway } from '../helpers/app.js'
 
-const logs = (...messages: string[]) => ({ logGroupName: '/i', logStreamName: 's', logEvents: messages.map(message => ({ message })) })
+const logs = (...messages: string[]) => ({
+  logGroupName: '/i', logStreamName: 's', logEvents: messages.map(message => ({ message }))
+})
 const metric = (MetricName: string) => ({ params: { Namespace: 'i', MetricData: [{ MetricName, Value: 1 }] } })
 
 async function answerOf (response: Response) {
@@ -12,7 +14,12 @@ async function answerOf (response: Response) {
     status: response.status,
     replayed: response.headers.get('idempotency-replayed'),
     retryAfter: response.headers.get('retry-after'),
-    body: await response.json() as { accepted?: number, rejected?: object[], rejectedCount?: Record<string, number>, error?: { code: number } }
+    body: await response.json() as {
+      accepted?: number,
+      rejected?: object[],
+      rejectedCount?: Record<string, number>,
+      error?: { code: number }
+    }
   }
 }
 
@@ -20,13 +27,22 @@ for (const backend of BACKENDS) {
   t.test(`Idempotency-Key, ${backend}`, async t => {
     const { app, post, token, sandbox, url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0' }, backend)
     const authorization = `Bearer ${await token()}`
-    const send = async (body: object, key: string, headers: Record<string, string> = {}, path = 'params' in body ? '/metric' : '/logEvents') =>
+    const send = async (
+      body: object,
+      key: string,
+      headers: Record<string, string> = {},
+      path = 'params' in body ? '/metric' : '/logEvents'
+    ) =>
       await answerOf(await post(path, body, { authorization, 'idempotency-key': key, ...headers }))
     const reused = { status: 422, body: { error: { code: 125 } } }
 
     t.test('a repeated request is answered as the first was and stored once', async t => {
       const first = await send(logs('a', ''), 'k1')
-      t.match(first, { status: 201, replayed: null, body: { accepted: 1, rejected: [{ index: 1 }], rejectedCount: { 'invalid-item': 1 } } })
+      t.match(first, {
+        status: 201,
+        replayed: null,
+        body: { accepted: 1, rejected: [{ index: 1 }], rejectedCount: { 'invalid-item': 1 } }
+      })
       const second = await send(logs('a', ''), 'k1')
       t.match(second, { status: 201, replayed: 'true' })
       t.same(second.body, first.body)
@@ -41,8 +57,23 @@ for (const backend of BACKENDS) {
         await send(later, 'k3', { authorization: `Bearer ${renewed}` }),
         await answerOf(await post('/logEvents', { ...later, accessToken: renewed }, { 'idempotency-key': 'k3' })),
         await answerOf(await post(`/logEvents?accessToken=${renewed}`, logs('renewed'), { 'idempotency-key': 'k3' })),
-        await answerOf(await post('/logEvents', '{"logEvents": [ { "message" : "r\\u0065newed"} ], "logStreamName":"s", "logGroupName":"/i"}', { authorization, 'idempotency-key': 'k3' })),
-        await answerOf(await fetch(`${url}/logEvents`, { method: 'POST', headers: { authorization, 'idempotency-key': 'k3', 'content-type': 'application/json', 'content-encoding': 'gzip' }, body: gzipSync(JSON.stringify(later)) }))
+        await answerOf(
+          await post(
+            '/logEvents',
+            '{"logEvents": [ { "message" : "r\\u0065newed"} ], "logStreamName":"s", "logGroupName":"/i"}',
+            { authorization, 'idempotency-key': 'k3' }
+          )
+        ),
+        await answerOf(await fetch(`${url}/logEvents`, {
+          method: 'POST',
+          headers: {
+            authorization,
+            'idempotency-key': 'k3',
+            'content-type': 'application/json',
+            'content-encoding': 'gzip'
+          },
+          body: gzipSync(JSON.stringify(later))
+        }))
       ]) t.match(answer, { status: 201, replayed: 'true', body: first })
     })
 
@@ -58,7 +89,9 @@ for (const backend of BACKENDS) {
     t.test('of requests with one key at the same time one is stored, and the others are told to come back', async t => {
       const answers = await Promise.all(Array.from({ length: 20 }, () => send(logs('twin'), 'k5')))
       t.equal(answers.filter(({ status, replayed }) => status === 201 && replayed === null).length, 1)
-      for (const answer of answers) if (answer.status !== 201) t.match(answer, { status: 409, retryAfter: '1', body: { error: { code: 126 } } })
+      for (const answer of answers) {
+        if (answer.status !== 201) t.match(answer, { status: 409, retryAfter: '1', body: { error: { code: 126 } } })
+      }
       t.match(await send(logs('twin'), 'k5'), { status: 201, replayed: 'true' })
     })
 
@@ -82,18 +115,27 @@ for (const backend of BACKENDS) {
 
     await eventually(() => sandbox.ledger().events >= 7 ? true : undefined)
     await new Promise(resolve => setTimeout(resolve, 200))
-    t.same([...sandbox.items('/i')].map(({ message }) => message).sort(), ['a', 'a', 'mended', 'own', 'renewed', 'twin', 'waits'])
+    t.same([...sandbox.items('/i')].map(({ message }) => message).sort(), [
+      'a', 'a', 'mended', 'own', 'renewed', 'twin', 'waits'
+    ])
   })
 }
 
 t.test('a key holds for one application, one scope and one origin', async t => {
-  const file = await applicationsFile(t, [{ id: 'shop', logGroups: ['*'], allowedOrigins: ['https://a.example', 'https://b.example'] }, { id: 'blog', logGroups: ['*'] }])
+  const file = await applicationsFile(t, [
+    { id: 'shop', logGroups: ['*'], allowedOrigins: ['https://a.example', 'https://b.example'] },
+    { id: 'blog', logGroups: ['*'] }
+  ])
   const { app, post } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
   const send = async (id: string, { scope, origin }: { scope?: object, origin?: string } = {}) => {
     const headers: Record<string, string> = origin === undefined ? {} : { origin }
     const claims = { jti: randomUUID(), ...(scope === undefined ? {} : { scope }) }
-    const { accessToken } = await (await post('/token', { clientToken: clientJwt({ iss: id, ...claims }, secretOf(id)) }, headers)).json() as { accessToken: string }
-    return await answerOf(await post('/logEvents', logs('m'), { ...headers, authorization: `Bearer ${accessToken}`, 'idempotency-key': 'one' }))
+    const { accessToken } = await (
+      await post('/token', { clientToken: clientJwt({ iss: id, ...claims }, secretOf(id)) }, headers)
+    ).json() as { accessToken: string }
+    return await answerOf(await post('/logEvents', logs('m'), {
+      ...headers, authorization: `Bearer ${accessToken}`, 'idempotency-key': 'one'
+    }))
   }
   const first = { status: 201, replayed: null }
   t.match(await send('shop', { scope: { logGroups: ['/i'] } }), first, 'a token of narrower scope')
@@ -109,26 +151,39 @@ t.test('a key holds for one application, one scope and one origin', async t => {
 
 t.test('a key is known to every process', async t => {
   const REDIS_PREFIX = `test-${randomUUID()}`
-  const gateways = [await startGateway(t, { REDIS_PREFIX }, 'redis'), await startGateway(t, { REDIS_PREFIX }, 'redis')] as const
+  const gateways = [
+    await startGateway(t, { REDIS_PREFIX }, 'redis'), await startGateway(t, { REDIS_PREFIX }, 'redis')
+  ] as const
   const authorization = `Bearer ${await gateways[0].token()}`
   const send = async (n: 0 | 1, body: object, key: string) =>
-    await answerOf(await gateways[n].post('params' in body ? '/metric' : '/logEvents', body, { authorization, 'idempotency-key': key }))
+    await answerOf(
+      await gateways[n].post('params' in body ? '/metric' : '/logEvents', body, {
+        authorization, 'idempotency-key': key
+      })
+    )
   const first = await send(0, logs('shared', ''), 'k')
   t.match(first, { status: 201, replayed: null })
   t.match(await send(1, logs('shared', ''), 'k'), { status: 201, replayed: 'true', body: first.body })
   for (const body of [logs('other'), metric('m'), { ...logs('shared', ''), logGroupName: '/other' }]) {
     t.match(await send(1, body, 'k'), { status: 422, body: { error: { code: 125 } } })
   }
-  const twins = await Promise.all(Array.from({ length: 20 }, (_, i) => send(i % 2 === 0 ? 0 : 1, logs('twin'), 'twins')))
+  const twins = await Promise.all(
+    Array.from({ length: 20 }, (_, i) => send(i % 2 === 0 ? 0 : 1, logs('twin'), 'twins'))
+  )
   t.equal(twins.filter(({ status, replayed }) => status === 201 && replayed === null).length, 1)
-  for (const { status, replayed } of twins) t.ok(status === 409 || (status === 201 && (replayed === null || replayed === 'true')))
+  for (const { status, replayed } of twins) {
+    t.ok(status === 409 || (status === 201 && (replayed === null || replayed === 'true')))
+  }
   t.equal((await gateways[1].app.spool.ledger()).accepted, 2)
 })
 
 t.test('the documentation page fills in no key', async t => {
   const { url } = await startGateway(t)
-  const document = await (await fetch(`${url}/documentation/json`)).json() as { paths: Record<string, { post?: { parameters?: Array<{ name: string }> } }> }
-  const keys = Object.values(document.paths).flatMap(({ post }) => post?.parameters ?? []).filter(({ name }) => name === 'idempotency-key')
+  const document = await (await fetch(`${url}/documentation/json`)).json() as {
+    paths: Record<string, { post?: { parameters?: Array<{ name: string }> } }>
+  }
+  const keys = Object.values(document.paths).flatMap(({ post }) => post?.parameters ?? []).filter(({ name }) =>
+    name === 'idempotency-key')
   t.ok(keys.length >= 3)
   for (const key of keys) t.notMatch(JSON.stringify(key), /"(examples?|default)"/)
 })

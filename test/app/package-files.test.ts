@@ -19,7 +19,9 @@ const isShipped = (source: string): boolean => SHIPPED.some(path => source === p
 
 /** Sources that are imported at run time, from the root. */
 function importsOf (source: string): string[] {
-  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, source), 'utf8'), { compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true } })
+  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, source), 'utf8'), {
+    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true }
+  })
   return ts.preProcessFile(outputText).importedFiles
     .filter(({ fileName }) => fileName.startsWith('.'))
     .map(({ fileName }) => sourceOf(relative(ROOT, join(ROOT, source, '..', fileName))))
@@ -28,7 +30,9 @@ function importsOf (source: string): string[] {
 t.test('the package has everything that it runs, and what that imports', async t => {
   for (const path of files) t.ok(existsSync(join(ROOT, sourceOf(path.replace('/**/*.js', '')))), `${path} exists`)
   const entries = SHIPPED_SCRIPTS.map(name => sourceOf(/dist\/\S+\.js/.exec(scripts[name]!)![0]))
-  const left = [...ts.sys.readDirectory(join(ROOT, 'plugins'), ['.ts']), ...ts.sys.readDirectory(join(ROOT, 'routes'), ['.ts'])].map(path => relative(ROOT, path))
+  const left = [
+    ...ts.sys.readDirectory(join(ROOT, 'plugins'), ['.ts']), ...ts.sys.readDirectory(join(ROOT, 'routes'), ['.ts'])
+  ].map(path => relative(ROOT, path))
   left.push(...entries)
   const seen = new Set<string>()
   for (let source = left.pop(); source !== undefined; source = left.pop()) {

@@ -20,7 +20,13 @@ t.test('a connection that does not read its answers costs nobody else', async t 
     return socket.pause()
   }
   const body = gzipSync(JSON.stringify({ params: { Namespace: 'n', MetricData: Array(ITEMS).fill(0) } }))
-  const bad = Buffer.concat([Buffer.from(`POST /metric HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`), body])
+  const bad = Buffer.concat([
+    Buffer.from(
+      `POST /metric HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Type: ` +
+        `application/json\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n`
+    ),
+    body
+  ])
 
   t.test('120 requests with 1,000 bad items each, on five connections', async t => {
     const sockets = await Promise.all(Array.from({ length: 5 }, open))
@@ -56,7 +62,8 @@ t.test('a connection that does not read its answers costs nobody else', async t 
     socket.on('error', () => {})
     const closed = new Promise(resolve => socket.once('close', resolve))
     const waits = JSON.stringify({ logGroupName: '/p', logStreamName: 's', logEvents: [{ message: 'm' }] })
-    const request = `POST /logEvents HTTP/1.1\r\nHost: x\r\nPrefer: wait=30\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: ${waits.length}\r\n\r\n${waits}`
+    const request = 'POST /logEvents HTTP/1.1\r\nHost: x\r\nPrefer: wait=30\r\nAuthorization: ' +
+      `${authorization}\r\nContent-Type: application/json\r\nContent-Length: ${waits.length}\r\n\r\n${waits}`
     socket.resume()
     for (let i = 0; i < 30 && !socket.destroyed; i++) socket.write(request.repeat(100))
     await closed

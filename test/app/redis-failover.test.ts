@@ -15,10 +15,15 @@ interface Pair {
   endpoint: Endpoint
 }
 
-const replicaOf = (t: Test, { port }: RedisServer): Promise<RedisServer> => startServer(t, { args: ['--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0'] })
+const replicaOf = (t: Test, { port }: RedisServer): Promise<RedisServer> =>
+  startServer(t, { args: ['--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0'] })
 
 const hasReplica = (primary: RedisServer): Promise<true> => eventually(async () =>
-  await askServer(primary, async redis => /slave0:.*state=online/.test(await redis.info('replication'))) ? true : undefined)
+  await askServer(
+    primary, async redis => /slave0:.*state=online/.test(await redis.info('replication'))
+  )
+    ? true
+    : undefined)
 
 async function startPair (t: Test): Promise<Pair> {
   const primary = await startServer(t, { args: ['--repl-diskless-sync-delay', '0'] })
@@ -37,7 +42,9 @@ async function sendSteadily ({ post, token }: Gateway) {
   const sending = Promise.all(Array.from({ length: SENDERS }, async (_, sender) => {
     for (let i = 0; !stopping.signal.aborted; i++) {
       const message = `${sender}.${i}`
-      const { status } = await post('/logEvents', { logGroupName: GROUP, logStreamName: `s${i % 3}`, logEvents: [{ message }] }, headers)
+      const { status } = await post(
+        '/logEvents', { logGroupName: GROUP, logStreamName: `s${i % 3}`, logEvents: [{ message }] }, headers
+      )
       if (status === 201) accepted.push(message)
       else await sleep(20)
     }
@@ -58,7 +65,9 @@ const FAILOVERS: Record<string, (t: Test, pair: Pair) => Promise<void>> = {
     endpoint.moveTo(replica.port)
     await replicaOf(t, replica)
   },
-  async 'the primary becomes the replica of its replica, and keeps its connections' (_t, { primary, replica, endpoint }) {
+  async 'the primary becomes the replica of its replica, and keeps its connections' (
+    _t, { primary, replica, endpoint }
+  ) {
     await askServer(primary, redis => redis.call('FAILOVER', 'TO', '127.0.0.1', String(replica.port)))
     await hasReplica(replica)
     endpoint.moveTo(replica.port)
@@ -69,7 +78,10 @@ for (const [what, failOver] of Object.entries(FAILOVERS)) {
   t.test(`nothing that was answered is lost when ${what}`, async t => {
     const pair = await startPair(t)
     const gateway = await startGateway(t, {
-      REDIS_URL: `redis://127.0.0.1:${pair.endpoint.port}`, REDIS_PREFIX: randomUUID(), SPOOL_SYNC: 'always', LEASE_MS: '2000'
+      REDIS_URL: `redis://127.0.0.1:${pair.endpoint.port}`,
+      REDIS_PREFIX: randomUUID(),
+      SPOOL_SYNC: 'always',
+      LEASE_MS: '2000'
     })
     const { accepted, stop } = await sendSteadily(gateway)
     await eventually(() => accepted.length >= 200 ? true : undefined)

@@ -16,10 +16,13 @@ const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` }
 const WITHIN_MS = 1_000
 
 const metric = { params: { Namespace: 'ns', MetricData: [{ MetricName: 'm', Value: 1 }] } }
-const jtiOf = (token: string) => (JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { jti: string }).jti
+const jtiOf = (token: string) =>
+  (JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString()) as { jti: string }).jti
 
 async function trade ({ post }: Gateway, id: string, claims: object = {}): Promise<string> {
-  const answer = await post('/token', { clientToken: clientJwt({ iss: id, jti: randomUUID(), ...claims }, secretOf(id)) })
+  const answer = await post('/token', {
+    clientToken: clientJwt({ iss: id, jti: randomUUID(), ...claims }, secretOf(id))
+  })
   return (await answer.json() as { accessToken: string }).accessToken
 }
 
@@ -85,10 +88,19 @@ for (const backend of BACKENDS) {
     })
 
     t.test('they are listed, and asked for as they should be', async t => {
-      const { revocations } = await (await fetch(`${url}/admin/revocations`, { headers: ADMIN })).json() as { revocations: object[] }
+      const { revocations } = await (
+        await fetch(`${url}/admin/revocations`, { headers: ADMIN })
+      ).json() as { revocations: object[] }
       t.equal(revocations.length, 4)
       t.match(revocations[0], { issuedBefore: String, revokedAt: String })
-      for (const bad of [{}, { jti: 'j', application: 'shop' }, { issuedBefore: '2999-01-01T00:00:00Z' }, { issuedBefore: 'now' }, { jti: '' }, { everything: true }]) {
+      for (const bad of [
+        {},
+        { jti: 'j', application: 'shop' },
+        { issuedBefore: '2999-01-01T00:00:00Z' },
+        { issuedBefore: 'now' },
+        { jti: '' },
+        { everything: true }
+      ]) {
         t.match(await revoke(bad), { status: 400, error: { code: 121 } }, JSON.stringify(bad))
       }
       t.equal((await post('/admin/revocations', { application: 'shop' })).status, 401)
@@ -111,7 +123,9 @@ t.test('a revocation outlives the process, embedded', async t => {
 t.test('two gateways on one Redis', { skip: BACKENDS.length === 1 }, async t => {
   const redis = await startRedis()
   t.teardown(() => redis.stop())
-  const file = await applicationsFile(t, [{ id: 'shop', namespaces: ['*'] }, { id: 'once', namespaces: ['*'], singleUseClientTokens: true }])
+  const file = await applicationsFile(t, [
+    { id: 'shop', namespaces: ['*'] }, { id: 'once', namespaces: ['*'], singleUseClientTokens: true }
+  ])
   const environment = { ADMIN_TOKEN, APPS_FILE: file.path, REDIS_URL: redis.url }
   const [one, two] = [await startGateway(t, environment), await startGateway(t, environment)]
   const revoke = async (body: object) => (await one.post('/admin/revocations', body, ADMIN)).status
@@ -132,7 +146,11 @@ t.test('two gateways on one Redis', { skip: BACKENDS.length === 1 }, async t => 
     const jti = jtiOf(token)
     const now = Date.now()
     // As the gateway that takes it, but for the message.
-    await client.hset('cloudwatch-postman:revocations', `jti:${jti}`, JSON.stringify({ id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + 60_000 }))
+    await client.hset(
+      'cloudwatch-postman:revocations',
+      `jti:${jti}`,
+      JSON.stringify({ id: `jti:${jti}`, jti, revokedAt: now, expiresAt: now + 60_000 })
+    )
     const since = performance.now()
     await client.hincrby('cloudwatch-postman:revocations', 'version', 1)
     const ms = await refusedWithin(two, token, since)
@@ -141,7 +159,9 @@ t.test('two gateways on one Redis', { skip: BACKENDS.length === 1 }, async t => 
 
   t.test('a client token that may be used once is used once by both together', async t => {
     const clientToken = clientJwt({ iss: 'once' }, secretOf('once'))
-    const answers = await Promise.all([one, two, one, two].map(async ({ post }) => (await post('/token', { clientToken })).status))
+    const answers = await Promise.all(
+      [one, two, one, two].map(async ({ post }) => (await post('/token', { clientToken })).status)
+    )
     t.same(answers.sort(), [201, 401, 401, 401])
   })
 
@@ -151,7 +171,9 @@ t.test('two gateways on one Redis', { skip: BACKENDS.length === 1 }, async t => 
     const other = await trade(one, 'shop')
     await redis.kill()
     t.equal(await statusOf(one, token), 401)
-    const single = await one.post('/token', { clientToken: clientJwt({ iss: 'once', jti: randomUUID() }, secretOf('once')) })
+    const single = await one.post('/token', {
+      clientToken: clientJwt({ iss: 'once', jti: randomUUID() }, secretOf('once'))
+    })
     t.equal(single.status, 503)
     t.match(await single.json(), { error: { code: 161 } })
     t.ok(Number(single.headers.get('retry-after')) > 0)

@@ -20,7 +20,9 @@ import { openRaw } from '../helpers/raw.js'
 type Case = [name: string, environment: Record<string, string>, message: RegExp]
 
 const SECRET = 'client-secret-of-this-test'
-const ENVIRONMENT = { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1' }
+const ENVIRONMENT = {
+  CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1'
+}
 
 async function folder (): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'postman-start-'))
@@ -29,8 +31,15 @@ async function folder (): Promise<string> {
 }
 
 /** The built server, as `npm start` starts it, or with other options of the CLI. */
-function start (environment: Record<string, string | undefined>, options = ['-c', join(ROOT, 'fastify.config.cjs')], cwd = ROOT) {
-  const child = spawn(process.execPath, [join(ROOT, 'node_modules/fastify-cli/cli.js'), 'start', ...options, join(BUILD, 'app.js')], {
+function start (
+  environment: Record<string, string | undefined>, options = ['-c', join(ROOT, 'fastify.config.cjs')], cwd = ROOT
+) {
+  const child = spawn(process.execPath, [
+    join(ROOT, 'node_modules/fastify-cli/cli.js'),
+    'start',
+    ...options,
+    join(BUILD, 'app.js')
+  ], {
     cwd,
     env: {
       PATH: process.env.PATH,
@@ -57,7 +66,9 @@ async function untilReady (url: string): Promise<void> {
 async function faultOf (environment: Record<string, string>): Promise<unknown> {
   const instance = Fastify({ pluginTimeout: 60_000 })
   try {
-    instance.register(app, { environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', ...environment } })
+    instance.register(app, {
+      environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', ...environment }
+    })
     await instance.ready()
     return null
   } catch (error) {
@@ -91,16 +102,46 @@ t.test('what cannot work stops the start with a message that says what and how t
   const client = new Redis(guarded.url)
   await client.config('SET', 'requirepass', 'right')
   client.disconnect()
-  const unknownPassword: Case = ['a password that Redis does not know', { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/]
-  const noApplications: Case = ['applications that are not there', { APPS_FILE: `${file}.json` }, /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/]
+  const unknownPassword: Case = [
+    'a password that Redis does not know',
+    { REDIS_URL: guarded.url.replace('://', '://:hidden-password@') },
+    /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: WRONGPASS[\s\S]*REDIS_URL/
+  ]
+  const noApplications: Case = [
+    'applications that are not there',
+    { APPS_FILE: `${file}.json` },
+    /The applications in .*file\.json \(APPS_FILE\) cannot be used\.\n {2}ENOENT/
+  ]
   const cases: Case[] = [
-    ['a Redis that is not there', { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/],
-    ['a database that Redis has not', { REDIS_URL: `${await redisUrl(t)}/99` }, /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/],
+    [
+      'a Redis that is not there',
+      { REDIS_URL: `redis://:hidden-password@127.0.0.1:${await findPort()}` },
+      /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used[\s\S]*REDIS_URL/
+    ],
+    [
+      'a database that Redis has not',
+      { REDIS_URL: `${await redisUrl(t)}/99` },
+      /Redis at redis:\/\/127\.0\.0\.1:\d+ cannot be used: ERR DB index is out of range[\s\S]*REDIS_URL/
+    ],
     unknownPassword,
     noApplications,
-    ['rubbish in DATA_DIR/shared', { DATA_DIR: rubbish }, /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/],
+    [
+      'rubbish in DATA_DIR/shared',
+      { DATA_DIR: rubbish },
+      /shared\/data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/
+    ],
     ['a data file that is a folder', { DATA_DIR: folders }, /data\.mdb \(DATA_DIR\) cannot be read/],
-    ...(full === null ? [] : [['a first start on a full disk', { DATA_DIR: join(full.path, 'data') }, /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/] as Case]),
+    ...(
+      full === null
+        ? []
+        : [
+            [
+              'a first start on a full disk',
+              { DATA_DIR: join(full.path, 'data') },
+              /the disk under .*data \(DATA_DIR\) is full: \d+ bytes are left/
+            ] as Case
+          ]
+    ),
     ['a DATA_DIR that cannot be written', { DATA_DIR: join(file, 'data') }, /DATA_DIR|file[\s\S]*data/]
   ]
   for (const [name, environment, message] of cases) {
@@ -120,16 +161,22 @@ t.test('what cannot work stops the start with a message that says what and how t
 })
 
 t.test('without a .env, every variable that is missing is named, in one message', async t => {
-  const { exit, output } = start({ CLIENT_SECRET_KEY: '', ACCESS_TOKEN_SECRET_KEY: '', AWS_REGION: '' }, undefined, await folder())
+  const { exit, output } = start(
+    { CLIENT_SECRET_KEY: '', ACCESS_TOKEN_SECRET_KEY: '', AWS_REGION: '' }, undefined, await folder()
+  )
   t.equal(await exit, 1)
-  saysFaults(t, output(), ['CLIENT_SECRET_KEY is missing', 'ACCESS_TOKEN_SECRET_KEY is missing', 'AWS_REGION is missing'])
+  saysFaults(t, output(), [
+    'CLIENT_SECRET_KEY is missing', 'ACCESS_TOKEN_SECRET_KEY is missing', 'AWS_REGION is missing'
+  ])
 })
 
 t.test('of a wrong configuration the operator sees one message, of every variable, and nothing else', async t => {
   const cwd = await folder()
   await writeFile(join(cwd, '.env'), '\uFEFFTRUST_PROXY=hidden-proxy\r\nPORT=hidden-port\r\n')
   for (const options of [undefined, []]) {
-    const { exit, output } = start({ AWS_REGION: '', REDIS_URL: 'redis:hidden-password', DATA_DIR: await folder() }, options, cwd)
+    const { exit, output } = start(
+      { AWS_REGION: '', REDIS_URL: 'redis:hidden-password', DATA_DIR: await folder() }, options, cwd
+    )
     t.equal(await exit, 1)
     saysFaults(t, output(), ['PORT is wrong', 'AWS_REGION is missing', 'TRUST_PROXY is wrong', 'REDIS_URL is wrong'])
     t.match(output(), /AWS_REGION is missing: it must be the Region/)
@@ -156,7 +203,9 @@ t.test('the first variable of a .env with a byte order mark is read, whoever rea
   const first = start({ AWS_REGION: undefined, DATA_DIR, FORWARDER: 'off' }, undefined, cwd)
   await untilReady(`http://127.0.0.1:${port}`)
   await t.test('a port that is taken is named, without a trace', async t => {
-    const { exit, output } = start({ DATA_DIR: await folder(), FORWARDER: 'off', PORT: undefined }, ['-p', String(port), '-a', '127.0.0.1', '-l', 'error'])
+    const { exit, output } = start({ DATA_DIR: await folder(), FORWARDER: 'off', PORT: undefined }, [
+      '-p', String(port), '-a', '127.0.0.1', '-l', 'error'
+    ])
     t.equal(await exit, 1)
     t.match(output(), `The gateway cannot listen on 127.0.0.1:${port} (HOST, PORT): another process listens there`)
     t.notMatch(output(), /\s+at .*:\d+:\d+/)
@@ -177,14 +226,23 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
   t.teardown(() => sandbox.close())
   const port = await findPort()
   const url = `http://127.0.0.1:${port}`
-  const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), AWS_ENDPOINT_URL: sandbox.url, FLUSH_INTERVAL_MS: '30000', LOG_LEVEL: 'trace' })
+  const { child, exit, output } = start({
+    PORT: String(port),
+    DATA_DIR: await folder(),
+    AWS_ENDPOINT_URL: sandbox.url,
+    FLUSH_INTERVAL_MS: '30000',
+    LOG_LEVEL: 'trace'
+  })
   await untilReady(url)
-  const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const post = (path: string, body: object) =>
+    fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
   const clientToken = createClientToken(SECRET, Date.now(), 'salt')
   const { accessToken } = await (await post('/token', { clientToken })).json() as { accessToken: string }
   await post('/token', { clientToken: `${clientToken}x` })
   await fetch(`${url}/nothing?accessToken=${accessToken}`)
-  const answer = await post(`/logEvents?accessToken=${accessToken}`, { logGroupName: '/term', logStreamName: 's', logEvents: [{ message: 'the payload of this test' }] })
+  const answer = await post(`/logEvents?accessToken=${accessToken}`, {
+    logGroupName: '/term', logStreamName: 's', logEvents: [{ message: 'the payload of this test' }]
+  })
   t.equal(answer.status, 201)
   t.equal(sandbox.ledger().events, 0, 'it waits for company')
   const unfinished = openRaw(url)
@@ -194,7 +252,9 @@ t.test('SIGTERM right after a 201: the item is delivered before the process ends
   child.kill('SIGTERM')
   t.equal(await exit, 0, 'a request that never comes whole does not hold it up')
   t.same([...sandbox.items('/term')].map(({ message }) => message), ['the payload of this test'])
-  for (const secret of [accessToken, clientToken, SECRET, 'access-secret', 'aws-secret', 'the payload']) t.notMatch(output(), secret)
+  for (const secret of [accessToken, clientToken, SECRET, 'access-secret', 'aws-secret', 'the payload']) {
+    t.notMatch(output(), secret)
+  }
 })
 
 /** What the exported options would have set, and a plugin sets for any other server. */
@@ -202,8 +262,11 @@ async function checkWithoutOptions (t: Test, url: string, output: () => string):
   await untilReady(url)
   t.equal(output().match(/--options/g)?.length, 1, 'one line says what only options can set')
 
-  const post = (path: string, body: object) => fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-  const { accessToken } = await (await post('/token', { clientToken: createClientToken(SECRET, Date.now(), 'salt') })).json() as { accessToken: string }
+  const post = (path: string, body: object) =>
+    fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const { accessToken } = await (await post('/token', {
+    clientToken: createClientToken(SECRET, Date.now(), 'salt')
+  })).json() as { accessToken: string }
   const logs = (event: object) => ({ logGroupName: '/g', logStreamName: 's', logEvents: [event] })
   const answer = await post(`/logEvents?accessToken=${accessToken}`, logs({ message: 'm' }))
   t.equal(answer.status, 201)
@@ -212,25 +275,34 @@ async function checkWithoutOptions (t: Test, url: string, output: () => string):
 
   await post(`/nothing?accessToken=${accessToken}`, {})
   await fetch(`${url}/%zz?accessToken=${accessToken}`)
-  await fetch(`${url}/logEvents?accessToken=${accessToken}`, { method: 'OPTIONS', headers: { origin: 'https://shop.example' } })
+  await fetch(`${url}/logEvents?accessToken=${accessToken}`, {
+    method: 'OPTIONS', headers: { origin: 'https://shop.example' }
+  })
   await fetch(`${url}/documentation?accessToken=${accessToken}`)
   const { write, answer: malformed } = openRaw(url)
   write(`GET /logEvents?accessToken=${accessToken} HTTP/1.1\r\nHost: x\r\n: broken\r\n\r\n`)
   t.match(await malformed, { status: 400, body: /"code":124/ }, 'bytes that are not HTTP')
   t.equal((await post('/token', { clientToken: 5 })).status, 401, 'a number does not become a string')
-  t.equal((await post(`/logEvents?accessToken=${accessToken}`, { ...logs({ message: 'm' }), logGroupName: 5 })).status, 400)
+  t.equal(
+    (await post(`/logEvents?accessToken=${accessToken}`, { ...logs({ message: 'm' }), logGroupName: 5 })).status, 400
+  )
   const large = await post('/token', { clientToken: 'x'.repeat(1_100_000) })
   t.equal(large.status, 413, 'bodies have a limit')
   t.match(await large.json(), { error: { code: 130 } })
   t.equal(large.headers.get('access-control-allow-origin'), '*')
-  for (const secret of [accessToken, 'accessToken=', [...Buffer.from(accessToken)].join(), 'rawPacket']) t.notMatch(output(), secret, 'no token is logged')
+  for (const secret of [accessToken, 'accessToken=', [...Buffer.from(accessToken)].join(), 'rawPacket']) {
+    t.notMatch(output(), secret, 'no token is logged')
+  }
   t.match(output(), /incoming request/, 'requests are')
   t.notMatch(output(), /"reqId":"req-/)
 }
 
 t.test('fastify start without --options leaks nothing and answers right', async t => {
   const port = await findPort()
-  const { child, exit, output } = start({ PORT: String(port), DATA_DIR: await folder(), FASTIFY_ADDRESS: '127.0.0.1', FORWARDER: 'off' }, ['-l', 'trace', '-p', String(port), '-g', '15000', '-T', '60000'])
+  const { child, exit, output } = start(
+    { PORT: String(port), DATA_DIR: await folder(), FASTIFY_ADDRESS: '127.0.0.1', FORWARDER: 'off' },
+    ['-l', 'trace', '-p', String(port), '-g', '15000', '-T', '60000']
+  )
   await checkWithoutOptions(t, `http://127.0.0.1:${port}`, output)
   child.kill('SIGTERM')
   t.equal(await exit, 0)
@@ -238,8 +310,16 @@ t.test('fastify start without --options leaks nothing and answers right', async 
 
 t.test('so does the app inside another, whose own routes stay as they are', async t => {
   let output = ''
-  const host = Fastify({ bodyLimit: 50_000_000, pluginTimeout: 60_000, logger: { level: 'trace', stream: { write: (line: string) => { output += line } } } })
-  host.get('/own/:n', { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } }, async ({ params }) => params)
+  const host = Fastify({
+    bodyLimit: 50_000_000,
+    pluginTimeout: 60_000,
+    logger: { level: 'trace', stream: { write: (line: string) => { output += line } } }
+  })
+  host.get(
+    '/own/:n',
+    { schema: { params: { type: 'object', properties: { n: { type: 'integer' } } } } },
+    async ({ params }) => params
+  )
   await host.register(app, {
     environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
   })

@@ -20,10 +20,15 @@ for (const backend of BACKENDS) {
       await spool.settle(lease!, { delivered: lease!.records.reduce((sum, { items }) => sum + items, 0) })
       return lease!
     }
-    const messagesOf = ({ records }: Lease): unknown[] => records.flatMap(record => decodeRecord<[number, string]>(record).items.map(([, message]) => message))
+    const messagesOf = ({ records }: Lease): unknown[] =>
+      records.flatMap(record => decodeRecord<[number, string]>(record).items.map(([, message]) => message))
 
     t.test('its body as it came, when that is all there is to store', async t => {
-      const body = JSON.stringify({ logGroupName: '/g', logStreamName: 's', logEvents: [at('a', 5), { message: 'b' }, ...MANY.map(message => at(message))] })
+      const body = JSON.stringify({
+        logGroupName: '/g',
+        logStreamName: 's',
+        logEvents: [at('a', 5), { message: 'b' }, ...MANY.map(message => at(message))]
+      })
       const since = Date.now()
       const lease = await stored(body)
       t.ok(lease.records[0]!.line.includes(body))
@@ -35,10 +40,18 @@ for (const backend of BACKENDS) {
     for (const [what, change] of Object.entries<(body: { logGroupName: string, logEvents: unknown[] }) => object>({
       'a token in the body': body => ({ ...body, accessToken: token }),
       'an event that was refused': body => ({ ...body, logEvents: [...body.logEvents, { message: 5 }] }),
-      'a clock that is wrong': body => ({ ...body, sentAt: Date.now() - 3_600_000, logEvents: ['a', 'b', ...MANY].map(message => ({ message })) })
+      'a clock that is wrong': body => ({
+        ...body, sentAt: Date.now() - 3_600_000, logEvents: ['a', 'b', ...MANY].map(message => ({ message }))
+      })
     })) {
       t.test(`its events, with ${what}`, async t => {
-        const body = JSON.stringify(change({ logGroupName: '/g', logStreamName: 's', logEvents: ['a', 'b', ...MANY].map(message => at(message)) } as never))
+        const body = JSON.stringify(
+          change(
+            {
+              logGroupName: '/g', logStreamName: 's', logEvents: ['a', 'b', ...MANY].map(message => at(message))
+            } as never
+          )
+        )
         const lease = await stored(body)
         t.same(messagesOf(lease), ['a', 'b', ...MANY])
         t.notOk(lease.records.some(({ line }) => line.includes('logGroupName') || line.includes(token)))
@@ -46,7 +59,9 @@ for (const backend of BACKENDS) {
     }
 
     t.test('its events, when it is written over several lines, begins with a mark, or is of several documents', async t => {
-      const request = { logGroupName: '/g', logStreamName: 's', logEvents: ['a\nb', ...MANY].map(message => ({ message })) }
+      const request = {
+        logGroupName: '/g', logStreamName: 's', logEvents: ['a\nb', ...MANY].map(message => ({ message }))
+      }
       t.same(messagesOf(await stored(JSON.stringify(request, null, 2))), ['a\nb', ...MANY])
       t.same(messagesOf(await stored(`\ufeff${JSON.stringify(request)}`)), ['a\nb', ...MANY])
       const documents = request.logEvents.map(event => JSON.stringify({ ...request, logEvents: [event] })).join('\n')
@@ -55,7 +70,9 @@ for (const backend of BACKENDS) {
   })
 
   t.test(`what is stored of a request for metrics, ${backend}`, async t => {
-    const gateway = await startGateway(t, { FORWARDER: 'off', RATE_LIMIT_PER_MINUTE: '0', MAX_SERIES_PER_METRIC: '2' }, backend)
+    const gateway = await startGateway(
+      t, { FORWARDER: 'off', RATE_LIMIT_PER_MINUTE: '0', MAX_SERIES_PER_METRIC: '2' }, backend
+    )
     const token = await gateway.token()
 
     async function stored (body: object): Promise<Lease> {
@@ -66,20 +83,26 @@ for (const backend of BACKENDS) {
     }
     const load = (page: string) => ({ MetricName: 'Load', Value: 1, Dimensions: [{ Name: 'Page', Value: page }] })
     const Timestamp = new Date().toISOString()
-    const body = { params: { Namespace: 'shop', MetricData: [load('a'), { ...load('b'), Timestamp }, ...MANY.map(() => load('b'))] } }
+    const body = {
+      params: { Namespace: 'shop', MetricData: [load('a'), { ...load('b'), Timestamp }, ...MANY.map(() => load('b'))] }
+    }
     const asItCame = await stored(body)
     t.ok(asItCame.records[0]!.line.includes(JSON.stringify(body)))
     t.match(decodeRecord(asItCame.records[0]!).items, [{ Timestamp: Number }, { Timestamp: Date.parse(Timestamp) }])
     const withToken = await stored({ ...body, accessToken: token })
     t.notOk(withToken.records[0]!.line.includes(token))
-    const folded = await stored({ params: { Namespace: 'shop', MetricData: [load('a'), load('c'), ...MANY.map(() => load('b'))] } })
+    const folded = await stored({
+      params: { Namespace: 'shop', MetricData: [load('a'), load('c'), ...MANY.map(() => load('b'))] }
+    })
     t.match(decodeRecord(folded.records[0]!).items, [load('a'), load('__other__')])
   })
 
   t.test(`events that an application's rules change are stored changed, ${backend}`, async t => {
     const gateway = await startGateway(t, { FORWARDER: 'off', REDACT_PATTERNS: 'email' }, backend)
     const authorization = `Bearer ${await gateway.token()}`
-    const body = { logGroupName: '/g', logStreamName: 's', logEvents: ['from ada@example.com', ...MANY].map(message => ({ message })) }
+    const body = {
+      logGroupName: '/g', logStreamName: 's', logEvents: ['from ada@example.com', ...MANY].map(message => ({ message }))
+    }
     t.equal((await gateway.post('/logEvents', body, { authorization })).status, 201)
     const { lease } = await gateway.app.spool.take('logs', { flush: true })
     t.notMatch(lease!.records[0]!.line, /ada@example/)

@@ -8,9 +8,13 @@ const HEAD = 'POST /logEvents HTTP/1.1\r\nHost: x\r\nContent-Type: application/j
 const SHORT = { HEADERS_TIMEOUT_MS: '500', REQUEST_TIMEOUT_MS: '1000', KEEP_ALIVE_TIMEOUT_MS: '500' }
 
 /** Sends a character now and then, as a client does that wants to hold a connection for as long as it can. */
-function drip ({ socket }: { socket: { writable: boolean, write (text: string, encoding: 'latin1'): unknown } }, text: string): () => void {
+function drip (
+  { socket }: { socket: { writable: boolean, write (text: string, encoding: 'latin1'): unknown } }, text: string
+): () => void {
   let sent = 0
-  const timer = setInterval(() => { if (socket.writable && sent < text.length) socket.write(text[sent++]!, 'latin1') }, 50)
+  const timer = setInterval(
+    () => { if (socket.writable && sent < text.length) socket.write(text[sent++]!, 'latin1') }, 50
+  )
   return () => clearInterval(timer)
 }
 
@@ -45,7 +49,9 @@ t.test('who is too slow is answered 408 and loses the connection, and others are
   t.test('with a compressed body in chunks', async t => {
     const connection = openRaw(gateway.url)
     connection.write(`${HEAD}${token}\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n`)
-    const stop = drip(connection, Array.from(gzipSync(randomBytes(1_000)).toString('latin1'), byte => `1\r\n${byte}\r\n`).join(''))
+    const stop = drip(
+      connection, Array.from(gzipSync(randomBytes(1_000)).toString('latin1'), byte => `1\r\n${byte}\r\n`).join('')
+    )
     await checkTimeout(t, connection)
     stop()
   })
@@ -82,10 +88,19 @@ t.test('a connection that is silent is closed', async t => {
 })
 
 t.test('a client that waits for the delivery is not silent', async t => {
-  const gateway = await startGateway(t, { FLUSH_INTERVAL_MS: '30000', REQUEST_TIMEOUT_MS: '500', HEADERS_TIMEOUT_MS: '500', KEEP_ALIVE_TIMEOUT_MS: '500' })
+  const gateway = await startGateway(t, {
+    FLUSH_INTERVAL_MS: '30000',
+    REQUEST_TIMEOUT_MS: '500',
+    HEADERS_TIMEOUT_MS: '500',
+    KEEP_ALIVE_TIMEOUT_MS: '500'
+  })
   gateway.sandbox.faults.set([{ kind: 'hang' }])
   const authorization = `Bearer ${await gateway.token()}`
-  const answer = await gateway.post('/logEvents', { logGroupName: '/w', logStreamName: 's', logEvents: [{ message: 'm' }] }, { authorization, prefer: 'wait=3' })
+  const answer = await gateway.post(
+    '/logEvents',
+    { logGroupName: '/w', logStreamName: 's', logEvents: [{ message: 'm' }] },
+    { authorization, prefer: 'wait=3' }
+  )
   t.equal(answer.status, 201)
   gateway.sandbox.faults.clear()
 })

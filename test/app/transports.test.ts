@@ -8,10 +8,16 @@ const ORIGIN = { origin: 'https://shop.example' }
 const logs = (message: string) => ({ logGroupName: '/t', logStreamName: 's', logEvents: [{ message }] })
 const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (data: string) => Buffer }
 const ENCODINGS: Record<string, (text: string) => Buffer> = {
-  gzip: gzipSync, 'x-gzip': gzipSync, deflate: deflateSync, br: text => brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }), ...(zstdCompressSync === undefined ? {} : { zstd: zstdCompressSync })
+  gzip: gzipSync,
+  'x-gzip': gzipSync,
+  deflate: deflateSync,
+  br: text => brotliCompressSync(text, { params: { [constants.BROTLI_PARAM_QUALITY]: 4 } }),
+  ...(zstdCompressSync === undefined ? {} : { zstd: zstdCompressSync })
 }
 
-function send ({ url }: Gateway, path: string, body: Uint8Array | string, headers: Record<string, string>): Promise<Response> {
+function send (
+  { url }: Gateway, path: string, body: Uint8Array | string, headers: Record<string, string>
+): Promise<Response> {
   return fetch(url + path, { method: 'POST', headers: { ...ORIGIN, ...headers }, body: body as string })
 }
 
@@ -35,27 +41,41 @@ async function delivered ({ sandbox }: Gateway, ...messages: string[]): Promise<
 t.test('compressed bodies', async t => {
   const gateway = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0', BODY_LIMIT_BYTES: '1048576' })
   const authorization = `Bearer ${await gateway.token()}`
-  const compressed = (body: Uint8Array | string, encoding: string, type = 'application/json') => send(gateway, '/logEvents', body, { authorization, 'content-type': type, 'content-encoding': encoding })
+  const compressed = (body: Uint8Array | string, encoding: string, type = 'application/json') =>
+    send(gateway, '/logEvents', body, { authorization, 'content-type': type, 'content-encoding': encoding })
 
   t.test('every encoding is read, under every content type, and delivered', async t => {
     const messages: string[] = []
     for (const [encoding, compress] of Object.entries(ENCODINGS)) {
       for (const type of ['application/json', 'text/plain;charset=UTF-8']) {
         messages.push(`${encoding} ${type}`)
-        t.equal((await compressed(compress(JSON.stringify(logs(`${encoding} ${type}`))), encoding, type)).status, 201, `${encoding} ${type}`)
+        t.equal(
+          (await compressed(compress(JSON.stringify(logs(`${encoding} ${type}`))), encoding, type)).status,
+          201,
+          `${encoding} ${type}`
+        )
       }
     }
     for (const encoding of ['', 'identity']) {
       messages.push(`plain ${encoding}`)
-      t.equal((await compressed(JSON.stringify(logs(`plain ${encoding}`)), encoding)).status, 201, `Content-Encoding: ${encoding}`)
+      t.equal(
+        (await compressed(JSON.stringify(logs(`plain ${encoding}`)), encoding)).status,
+        201,
+        `Content-Encoding: ${encoding}`
+      )
     }
     await delivered(gateway, ...messages)
   })
 
   t.test('the token may be in a compressed body', async t => {
     const body = gzipSync(JSON.stringify({ ...logs('token inside'), accessToken: authorization.slice(7) }))
-    t.equal((await send(gateway, '/logEvents', body, { 'content-encoding': 'gzip', 'content-type': 'text/plain' })).status, 201)
-    const clientToken = gzipSync(JSON.stringify({ clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), 'salt') }))
+    t.equal(
+      (await send(gateway, '/logEvents', body, { 'content-encoding': 'gzip', 'content-type': 'text/plain' })).status,
+      201
+    )
+    const clientToken = gzipSync(JSON.stringify({
+      clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), 'salt')
+    }))
     t.equal((await send(gateway, '/token', clientToken, { 'content-encoding': 'gzip' })).status, 201)
   })
 
@@ -90,7 +110,10 @@ t.test('compressed bodies', async t => {
 
   t.test('a body without an end is cut off at the limit', async t => {
     const { socket, write, closed } = openRaw(gateway.url)
-    write(`POST /logEvents HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Encoding: gzip\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`)
+    write(
+      `POST /logEvents HTTP/1.1\r\nHost: x\r\nAuthorization: ${authorization}\r\nContent-Encoding: ` +
+        'gzip\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n'
+    )
     const member = gzipSync(Buffer.from(Array.from({ length: 20_000 }, (_, i) => `${i * 7919 % 10_007},`).join('')))
     let sent = 0
     const timer = setInterval(() => {
@@ -113,22 +136,41 @@ t.test('what beacons send', async t => {
   const token = await gateway.token()
   const query = `/logEvents?accessToken=${token}`
   const beacons: Array<[string, string, unknown, Record<string, string>]> = [
-    ['a string, token in the body', '/logEvents', { ...logs('1'), accessToken: token }, { 'content-type': 'text/plain;charset=UTF-8' }],
+    [
+      'a string, token in the body',
+      '/logEvents',
+      { ...logs('1'), accessToken: token },
+      { 'content-type': 'text/plain;charset=UTF-8' }
+    ],
     ['a string, token in the query', query, logs('2'), { 'content-type': 'text/plain;charset=UTF-8' }],
     ['a Blob of text/plain', query, logs('3'), { 'content-type': 'text/plain' }],
     ['a Blob of application/json', query, logs('4'), { 'content-type': 'application/json' }]
   ]
-  for (const [name, path, body, headers] of beacons) t.equal((await send(gateway, path, JSON.stringify(body), headers)).status, 201, name)
+  for (const [name, path, body, headers] of beacons) {
+    t.equal((await send(gateway, path, JSON.stringify(body), headers)).status, 201, name)
+  }
   const untyped = await send(gateway, query, Buffer.from(JSON.stringify(logs('5'))), {})
   t.equal(untyped.status, 201, 'a Blob without a type')
-  t.equal((await send(gateway, query, gzipSync(JSON.stringify(logs('6'))), { 'content-encoding': 'gzip' })).status, 201, 'compressed, without a type')
+  t.equal(
+    (await send(gateway, query, gzipSync(JSON.stringify(logs('6'))), { 'content-encoding': 'gzip' })).status,
+    201,
+    'compressed, without a type'
+  )
   const metric = { params: { Namespace: 'beacon', MetricData: [{ MetricName: 'm', Value: 1 }] } }
-  t.equal((await send(gateway, `/metric?accessToken=${token}`, JSON.stringify(metric), { 'content-type': 'text/plain' })).status, 201)
+  t.equal(
+    (await send(gateway, `/metric?accessToken=${token}`, JSON.stringify(metric), {
+      'content-type': 'text/plain'
+    })).status,
+    201
+  )
   await delivered(gateway, '1', '2', '3', '4', '5', '6')
   await eventually(() => gateway.sandbox.series('beacon')[0])
 
   t.test('a string that is no JSON, or would change a prototype, is refused', async t => {
-    for (const text of ['rubbish', '', '{"__proto__":{"admin":true}}', '{"constructor":{"prototype":{"admin":true}}}', '{"\\u005f_proto__":1}', '{"logEvents":[{"__proto__":{"message":"m"}}]}']) {
+    for (const text of [
+      'rubbish', '', '{"__proto__":{"admin":true}}', '{"constructor":{"prototype":{"admin":true}}}',
+      '{"\\u005f_proto__":1}', '{"logEvents":[{"__proto__":{"message":"m"}}]}'
+    ]) {
       await check(t, await send(gateway, query, text, { 'content-type': 'text/plain' }), 400, 120)
     }
     t.equal(({} as { admin?: boolean }).admin, undefined)
@@ -140,13 +182,22 @@ t.test('preflights are answered for a day, before anything else is asked', async
   for (const path of ['/logEvents', '/metric', '/metrics', '/token']) {
     const answer = await fetch(url + path, {
       method: 'OPTIONS',
-      headers: { ...ORIGIN, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,content-encoding,content-type,idempotency-key,prefer' }
+      headers: {
+        ...ORIGIN,
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'authorization,content-encoding,content-type,idempotency-key,prefer'
+      }
     })
     t.equal(answer.status, 204)
     t.equal(answer.headers.get('access-control-max-age'), '86400')
     t.match(answer.headers.get('access-control-allow-methods'), /POST/)
     const allowed = answer.headers.get('access-control-allow-headers')?.split(/, */) ?? []
-    for (const name of ['Authorization', 'Content-Encoding', 'Content-Type', 'Idempotency-Key', 'Prefer', 'X-Api-Key', 'X-Faro-Session-Id', 'Traceparent', 'Tracestate', 'Baggage', 'Sentry-Trace', 'X-Amzn-Trace-Id']) t.ok(allowed.includes(name), name)
+    for (const name of [
+      'Authorization', 'Content-Encoding', 'Content-Type', 'Idempotency-Key', 'Prefer', 'X-Api-Key',
+      'X-Faro-Session-Id', 'Traceparent', 'Tracestate', 'Baggage', 'Sentry-Trace', 'X-Amzn-Trace-Id'
+    ]) {
+      t.ok(allowed.includes(name), name)
+    }
   }
 })
 
@@ -178,16 +229,40 @@ t.test('a page on another origin can read every error', async t => {
       ['a path that cannot be decoded', `GET /%zz HTTP/1.1\r\n${head}\r\n`, 400, 124],
       ['no HTTP at all', 'rubbish\r\n\r\n', 400, 124],
       ['a header with a control character', `GET /health/live HTTP/1.1\r\n${head}X-A: a\x00b\r\n\r\n`, 400, 124],
-      ['two lengths', `POST /logEvents HTTP/1.1\r\n${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\n{"a":1}`, 400, 124],
-      ['a length and chunks', `POST /logEvents HTTP/1.1\r\n${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, 124],
+      [
+        'two lengths', `POST /logEvents HTTP/1.1\r\n${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\n{"a":1}`, 400,
+        124
+      ],
+      [
+        'a length and chunks',
+        `POST /logEvents HTTP/1.1\r\n${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, 400, 124
+      ],
       ['headers without an end', `GET /health/live HTTP/1.1\r\n${head}X-A: ${'a'.repeat(20_000)}\r\n\r\n`, 431, 134],
-      ['more headers than fit', `GET /health/live HTTP/1.1\r\n${head}${Array.from({ length: 1_000 }, (_, i) => `X-${i}: ${'a'.repeat(20)}\r\n`).join('')}\r\n`, 431, 134]
+      [
+        'more headers than fit',
+        'GET /health/live ' +
+          `HTTP/1.1\r\n${head}${Array.from({ length: 1_000 }, (_, i) => `X-${i}: ${'a'.repeat(20)}\r\n`).join('')}\r\n`,
+        431, 134
+      ]
     ]
     for (const [name, text, status, code] of cases) {
       const answer = await askRaw(url, text)
       t.equal(answer.status, status, name)
-      t.match(JSON.parse(answer.body.replace(/^[0-9a-f]+\r\n|\r\n0\r\n\r\n$/g, '')), { error: { code, message: String } }, name)
-      t.match(answer.headers, { 'access-control-allow-origin': '*', 'access-control-expose-headers': /Retry-After.*X-Budget-Warning/, 'content-type': /^application\/json/, connection: 'close' }, name)
+      t.match(
+        JSON.parse(answer.body.replace(/^[0-9a-f]+\r\n|\r\n0\r\n\r\n$/g, '')),
+        { error: { code, message: String } },
+        name
+      )
+      t.match(
+        answer.headers,
+        {
+          'access-control-allow-origin': '*',
+          'access-control-expose-headers': /Retry-After.*X-Budget-Warning/,
+          'content-type': /^application\/json/,
+          connection: 'close'
+        },
+        name
+      )
     }
     t.equal((await fetch(`${url}/health/live`)).status, 200)
   })
@@ -198,23 +273,66 @@ t.test('what is refused is refused before it is read', async t => {
   const token = await gateway.token()
   /** Sends the head of a request, and no byte of its body. */
   const head = async (method: string, path: string, ...lines: string[]) => {
-    const { status, headers, body } = await askRaw(gateway.url, `${[`${method} ${path} HTTP/1.1`, 'Host: x', 'Origin: https://shop.example', 'Content-Type: application/json', ...lines].join('\r\n')}\r\n\r\n`)
+    const start = `${method} ${path} HTTP/1.1`
+    const fields = ['Host: x', 'Origin: https://shop.example', 'Content-Type: application/json', ...lines]
+    const { status, headers, body } = await askRaw(gateway.url, `${[start, ...fields].join('\r\n')}\r\n\r\n`)
     t.equal(headers['access-control-allow-origin'], '*')
     return { status, code: (JSON.parse(body) as { error: { code: number } }).error.code }
   }
   const auth = `Authorization: Bearer ${token}`
   t.same(await head('POST', '/nothing', 'Content-Length: 1000'), { status: 404, code: 140 }, 'an unknown path')
   t.same(await head('PUT', '/metric', 'Content-Length: 1000'), { status: 405, code: 141 }, 'a wrong method')
-  t.same(await head('POST', '/logEvents', 'Content-Length: 10000000000', auth), { status: 413, code: 130 }, 'a length over the limit')
-  t.same(await head('POST', '/logEvents', 'Content-Length: 10000000000'), { status: 413, code: 130 }, 'a length over the limit, before the token is asked for')
-  t.same(await head('POST', '/logEvents', 'Content-Length: 1000', 'Authorization: Bearer forged'), { status: 401, code: 111 }, 'a forged token in the header')
-  t.same(await head('POST', '/logEvents?accessToken=forged', 'Content-Length: 1000'), { status: 401, code: 111 }, 'a forged token in the query')
-  t.same(await head('POST', '/logEvents', 'Content-Length: 1000', auth, 'Content-Encoding: compress'), { status: 415, code: 131 }, 'an unknown encoding')
-  t.same(await head('POST', '/token', 'Content-Length: 5000000'), { status: 413, code: 130 }, 'the limit of another route')
+  t.same(
+    await head('POST', '/logEvents', 'Content-Length: 10000000000', auth),
+    { status: 413, code: 130 },
+    'a length over the limit'
+  )
+  t.same(
+    await head('POST', '/logEvents', 'Content-Length: 10000000000'),
+    { status: 413, code: 130 },
+    'a length over the limit, before the token is asked for'
+  )
+  t.same(
+    await head('POST', '/logEvents', 'Content-Length: 1000', 'Authorization: Bearer forged'),
+    { status: 401, code: 111 },
+    'a forged token in the header'
+  )
+  t.same(
+    await head('POST', '/logEvents?accessToken=forged', 'Content-Length: 1000'),
+    { status: 401, code: 111 },
+    'a forged token in the query'
+  )
+  t.same(
+    await head('POST', '/logEvents', 'Content-Length: 1000', auth, 'Content-Encoding: compress'),
+    { status: 415, code: 131 },
+    'an unknown encoding'
+  )
+  t.same(
+    await head('POST', '/token', 'Content-Length: 5000000'), { status: 413, code: 130 }, 'the limit of another route'
+  )
 
   t.test('a token in the body is judged before the rest of the body', async t => {
-    await check(t, await send(gateway, '/logEvents', JSON.stringify({ accessToken: 'forged', logEvents: 5 }), { 'content-type': 'text/plain' }), 401, 111)
-    await check(t, await send(gateway, '/logEvents', JSON.stringify({ logEvents: 5 }), { 'content-type': 'text/plain' }), 403, 110)
-    await check(t, await send(gateway, '/logEvents', gzipSync(JSON.stringify({ accessToken: 'forged', logEvents: 5 })), { 'content-encoding': 'gzip' }), 401, 111)
+    await check(
+      t,
+      await send(gateway, '/logEvents', JSON.stringify({ accessToken: 'forged', logEvents: 5 }), {
+        'content-type': 'text/plain'
+      }),
+      401,
+      111
+    )
+    await check(
+      t,
+      await send(gateway, '/logEvents', JSON.stringify({ logEvents: 5 }), { 'content-type': 'text/plain' }),
+      403,
+      110
+    )
+    await check(
+      t,
+      await send(gateway, '/logEvents', gzipSync(JSON.stringify({ accessToken: 'forged', logEvents: 5 })), {
+        'content-encoding': 'gzip'
+      }),
+      401,
+      111
+    )
   })
 })

@@ -10,20 +10,41 @@ const ADMIN_TOKEN = 'admin-token-of-the-tests'
 const ADMIN = { authorization: `Bearer ${ADMIN_TOKEN}` }
 const DAY_SECONDS = 86_400
 
-interface Usage { day: string, application: string, items: { metrics: number, logs: number }, bytes: { metrics: number, logs: number }, series: number, awsCalls: Record<string, number>, dollars: { total: number } }
-
-async function tokenOf ({ post }: Gateway, id: string): Promise<string> {
-  return (await (await post('/token', { clientToken: createClientToken(secretOf(id), Date.now(), 'salt') })).json() as { accessToken: string }).accessToken
+interface Usage {
+  day: string,
+  application: string,
+  items: { metrics: number, logs: number },
+  bytes: { metrics: number, logs: number },
+  series: number,
+  awsCalls: Record<string, number>,
+  dollars: { total: number }
 }
 
-const logs = (count: number) => ({ logGroupName: '/usage', logStreamName: 's', logEvents: Array(count).fill({ message: '12345678' }) })
-const metrics = (...pages: string[]) => ({ params: { Namespace: 'usage', MetricData: pages.map(Value => ({ MetricName: 'm', Value: 1, Dimensions: [{ Name: 'Page', Value }] })) } })
+async function tokenOf ({ post }: Gateway, id: string): Promise<string> {
+  return (
+    await (await post('/token', {
+      clientToken: createClientToken(secretOf(id), Date.now(), 'salt')
+    })).json() as { accessToken: string }
+  ).accessToken
+}
+
+const logs = (count: number) => ({
+  logGroupName: '/usage', logStreamName: 's', logEvents: Array(count).fill({ message: '12345678' })
+})
+const metrics = (...pages: string[]) => ({
+  params: {
+    Namespace: 'usage',
+    MetricData: pages.map(Value => ({ MetricName: 'm', Value: 1, Dimensions: [{ Name: 'Page', Value }] }))
+  }
+})
 
 async function usageOf ({ url }: Gateway, query = ''): Promise<Usage[]> {
   return (await (await fetch(`${url}/admin/usage${query}`, { headers: ADMIN })).json() as { usage: Usage[] }).usage
 }
 
-async function file (t: Parameters<typeof applicationsFile>[0], ...applications: GivenApplication[]): Promise<{ ADMIN_TOKEN: string, APPS_FILE: string }> {
+async function file (
+  t: Parameters<typeof applicationsFile>[0], ...applications: GivenApplication[]
+): Promise<{ ADMIN_TOKEN: string, APPS_FILE: string }> {
   const all = applications.map(application => ({ namespaces: ['*'], logGroups: ['*'], ...application }))
   return { ADMIN_TOKEN, APPS_FILE: (await applicationsFile(t, all)).path }
 }
@@ -32,28 +53,47 @@ for (const backend of BACKENDS) {
   t.test(`usage, ${backend}`, async t => {
     const gateway = await startGateway(t, await file(t, { id: 'shop' }, { id: 'blog' }), backend)
     const { post, url } = gateway
-    const send = async (id: string, body: object, headers = {}) => (await post('params' in body ? '/metric' : '/logEvents', body, { authorization: `Bearer ${await tokenOf(gateway, id)}`, ...headers })).status
+    const send = async (id: string, body: object, headers = {}) =>
+      (await post('params' in body ? '/metric' : '/logEvents', body, {
+        authorization: `Bearer ${await tokenOf(gateway, id)}`, ...headers
+      })).status
 
     t.test('is counted for each application, and once', async t => {
       t.equal(await send('shop', logs(10)), 201)
-      t.equal(await send('shop', { ...logs(1), logEvents: [{ message: '12345678' }, { message: '' }] }), 201, 'one of two is taken')
+      t.equal(
+        await send('shop', { ...logs(1), logEvents: [{ message: '12345678' }, { message: '' }] }),
+        201,
+        'one of two is taken'
+      )
       t.equal(await send('shop', { ...logs(1), logEvents: [{ message: '' }] }), 400)
-      for (let i = 0; i < 2; i++) t.equal(await send('shop', metrics('/', '/cart', '/'), { 'idempotency-key': 'k' }), 201)
+      for (let i = 0; i < 2; i++) {
+        t.equal(await send('shop', metrics('/', '/cart', '/'), { 'idempotency-key': 'k' }), 201)
+      }
       t.equal(await send('blog', metrics('/')), 201)
       t.equal((await fetch(`${url}/test`)).status, 200, 'not an application\'s')
       const usage = await eventually(async () => {
         const usage = await usageOf(gateway)
-        return usage.length === 2 && usage.every(({ awsCalls }) => awsCalls.PutMetricData !== undefined) ? usage : undefined
+        return usage.length === 2 && usage.every(({ awsCalls }) => awsCalls.PutMetricData !== undefined)
+          ? usage
+          : undefined
       })
       const [blog, shop] = usage as [Usage, Usage]
-      t.match(shop, { application: 'shop', day: new Date().toISOString().slice(0, 10), items: { metrics: 3, logs: 11 }, bytes: { logs: 11 * (8 + 26) }, series: 2 })
+      t.match(shop, {
+        application: 'shop',
+        day: new Date().toISOString().slice(0, 10),
+        items: { metrics: 3, logs: 11 },
+        bytes: { logs: 11 * (8 + 26) },
+        series: 2
+      })
       t.match(blog, { application: 'blog', items: { metrics: 1, logs: 0 }, series: 1 })
       t.ok(shop.dollars.total > blog.dollars.total && blog.dollars.total > 0)
     })
 
     t.test('is shown to operators, for as many days as they ask', async t => {
       t.equal((await usageOf(gateway, '?days=35')).length, 2)
-      for (const query of ['?days=0', '?days=36', '?days=all', '?day=1']) t.equal((await fetch(`${url}/admin/usage${query}`, { headers: ADMIN })).status, 400, query)
+      for (const query of ['?days=0', '?days=36', '?days=all', '?day=1']) {
+        t.equal((await fetch(`${url}/admin/usage${query}`, { headers: ADMIN })).status, 400, query)
+      }
       t.equal((await fetch(`${url}/admin/usage`)).status, 401)
     })
   })
@@ -70,8 +110,16 @@ for (const backend of BACKENDS) {
     const redis = backend === 'redis' ? await redisEnvironment(t) : { DATA_DIR: folder }
     let gateway = await startGateway(t, { ...environment, ...redis })
     const send = async (id: string, body: object) => {
-      const answer = await gateway.post('params' in body ? '/metric' : '/logEvents', body, { authorization: `Bearer ${await tokenOf(gateway, id)}`, origin: 'https://shop.example' })
-      return { status: answer.status, warning: answer.headers.get('x-budget-warning'), retryAfter: Number(answer.headers.get('retry-after')), headers: answer.headers, ...await answer.json() as { error?: { code: number, message: string } } }
+      const answer = await gateway.post('params' in body ? '/metric' : '/logEvents', body, {
+        authorization: `Bearer ${await tokenOf(gateway, id)}`, origin: 'https://shop.example'
+      })
+      return {
+        status: answer.status,
+        warning: answer.headers.get('x-budget-warning'),
+        retryAfter: Number(answer.headers.get('retry-after')),
+        headers: answer.headers,
+        ...await answer.json() as { error?: { code: number, message: string } }
+      }
     }
 
     t.test('warn from the soft limit on and refuse when spent', async t => {
@@ -105,16 +153,23 @@ for (const backend of BACKENDS) {
         await eventually(() => isDelivered(name))
       }
       const refused = await send('streams', to('d'))
-      t.match(refused, { status: 429, error: { code: 151, message: /^The application "streams" has had its 3 log groups .* midnight UTC/ } })
+      t.match(refused, {
+        status: 429,
+        error: { code: 151, message: /^The application "streams" has had its 3 log groups .* midnight UTC/ }
+      })
       t.ok(refused.retryAfter > 0 && refused.retryAfter <= DAY_SECONDS)
       for (const name of ['old', 'a', 'b', 'c']) t.match(await send('streams', to(name)), { status: 201 }, name)
       t.match(await send('streams', metrics('/')), { status: 201 }, 'data points need no log stream')
       t.match(await send('free', to('d')), { status: 201 }, 'others go on')
 
       const lines = ['a', 'e'].map(name => JSON.stringify(to(name))).join('\n')
-      const headers = { authorization: `Bearer ${await tokenOf(gateway, 'streams')}`, 'content-type': 'application/x-ndjson' }
+      const headers = {
+        authorization: `Bearer ${await tokenOf(gateway, 'streams')}`, 'content-type': 'application/x-ndjson'
+      }
       const answer = await gateway.post('/logEvents', lines, headers)
-      t.match([answer.status, await answer.json()], [201, { accepted: 1, rejected: [{ index: 1, message: /^The application "streams" has had/ }] }])
+      t.match([answer.status, await answer.json()], [
+        201, { accepted: 1, rejected: [{ index: 1, message: /^The application "streams" has had/ }] }
+      ])
     })
 
     t.test('are shown as metrics', async t => {
@@ -128,7 +183,9 @@ for (const backend of BACKENDS) {
     t.test('are as spent after a restart', async t => {
       await gateway.app.close()
       gateway = await startGateway(t, { ...environment, ...redis })
-      for (const id of ['items', 'bytes', 'dollars']) t.match(await send(id, logs(1)), { status: 429, error: { code: 151 } }, id)
+      for (const id of ['items', 'bytes', 'dollars']) {
+        t.match(await send(id, logs(1)), { status: 429, error: { code: 151 } }, id)
+      }
       t.match(await send('streams', { ...logs(1), logStreamName: 'another' }), { status: 429, error: { code: 151 } })
       t.match(await send('free', logs(1)), { status: 201 })
     })
@@ -136,9 +193,12 @@ for (const backend of BACKENDS) {
 }
 
 t.test('two gateways on one Redis spend one budget', { skip: BACKENDS.length === 1 }, async t => {
-  const environment = { ...await file(t, { id: 'shop', budgets: { daily: { items: 20 } } }), ...await redisEnvironment(t) }
+  const environment = {
+    ...await file(t, { id: 'shop', budgets: { daily: { items: 20 } } }), ...await redisEnvironment(t)
+  }
   const [one, two] = [await startGateway(t, environment), await startGateway(t, environment)]
-  const send = async (gateway: Gateway) => (await gateway.post('/logEvents', logs(1), { authorization: `Bearer ${await tokenOf(gateway, 'shop')}` })).status
+  const send = async (gateway: Gateway) =>
+    (await gateway.post('/logEvents', logs(1), { authorization: `Bearer ${await tokenOf(gateway, 'shop')}` })).status
   for (let i = 0; i < 19; i++) t.equal(await send(one), 201)
   t.equal(await send(two), 201)
   await eventually(async () => await send(two) === 429 ? true : undefined)

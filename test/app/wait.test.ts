@@ -5,13 +5,17 @@ for (const backend of BACKENDS) {
   t.test(`Prefer: wait, ${backend}`, async t => {
     const { post, token, sandbox } = await startGateway(t, { FLUSH_INTERVAL_MS: '30000' }, backend)
     const authorization = `Bearer ${await token()}`
-    const logs = (...messages: string[]) => ({ logGroupName: '/wait', logStreamName: 's', logEvents: messages.map(message => ({ message })) })
+    const logs = (...messages: string[]) => ({
+      logGroupName: '/wait', logStreamName: 's', logEvents: messages.map(message => ({ message }))
+    })
 
     t.test('answers after the delivery with AWS\'s own request id', async t => {
       const response = await post('/logEvents', logs('a', 'b'), { authorization, prefer: 'wait=10' })
       t.equal(response.status, 201)
       t.equal(response.headers.get('preference-applied'), 'wait=10')
-      const { ResponseMetadata, accepted } = await response.json() as { ResponseMetadata: { RequestId: string }, accepted: number }
+      const { ResponseMetadata, accepted } = await response.json() as {
+        ResponseMetadata: { RequestId: string }, accepted: number
+      }
       t.equal(accepted, 2)
       t.equal(sandbox.ledger().events, 2, 'delivered before the answer, long before the flush interval is over')
       t.match(ResponseMetadata.RequestId, /^[0-9a-f-]{36}$/)

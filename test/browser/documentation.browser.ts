@@ -9,7 +9,9 @@ t.test('Swagger UI works under the policy that its pages are served with', async
   const browser = await startBrowser(t)
   const page = await browser.newPage({ viewport: { width: 1200, height: 1400 } })
   const problems: string[] = []
-  page.on('console', message => { if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text()) })
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') problems.push(message.text())
+  })
   page.on('pageerror', error => problems.push(error.message))
   page.on('requestfailed', request => problems.push(`${request.url()} failed`))
 
@@ -19,7 +21,9 @@ t.test('Swagger UI works under the policy that its pages are served with', async
   await page.locator('#operations-health-getLiveness .opblock-summary').click()
   await page.locator('#operations-health-getLiveness .try-out__btn').click()
   await page.locator('#operations-health-getLiveness .execute').click()
-  await page.locator('#operations-health-getLiveness .live-responses-table .response-col_status', { hasText: '200' }).waitFor()
+  await page.locator(
+    '#operations-health-getLiveness .live-responses-table .response-col_status', { hasText: '200' }
+  ).waitFor()
   const folder = process.env.SCREENSHOTS
   if (folder !== undefined) {
     await mkdir(folder, { recursive: true })

@@ -54,9 +54,13 @@ t.test('every file and folder that the documentation names exists', async t => {
 })
 
 t.test('every npm script that the documentation names exists', async t => {
-  const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as { scripts: Record<string, string> }
+  const { scripts } = JSON.parse(
+    await readFile(join(ROOT, 'package.json'), 'utf8')
+  ) as { scripts: Record<string, string> }
   for (const page of await pages()) {
     const text = await readFile(join(ROOT, page), 'utf8')
-    for (const [, script] of text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)) t.ok(scripts[script!], `${page}: npm run ${script}`)
+    for (const [, script] of text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)) {
+      t.ok(scripts[script!], `${page}: npm run ${script}`)
+    }
   }
 })

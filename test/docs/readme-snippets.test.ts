@@ -10,7 +10,9 @@ const BLOCK = /^```js\n(.*?)^```/gms
 
 /** A module of this code that gives out what is named. */
 async function evaluate (code: string, names: string): Promise<Record<string, unknown>> {
-  return await import(`data:text/javascript,${encodeURIComponent(`${code}\nexport { ${names} }`)}`) as Record<string, unknown>
+  return await import(
+    `data:text/javascript,${encodeURIComponent(`${code}\nexport { ${names} }`)}`
+  ) as Record<string, unknown>
 }
 
 t.test('the code of the README makes a client token, trades it, and sends an item of each kind', async t => {
@@ -18,10 +20,15 @@ t.test('the code of the README makes a client token, trades it, and sends an ite
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
   const [logEvents, server, page] = [...readme.matchAll(BLOCK)].map(([, code]) => code!)
   const { clientToken } = await evaluate(server!, 'clientToken') as { clientToken: (secret: string) => string }
-  const variables = `const gateway = ${JSON.stringify(url)}; const clientToken = ${JSON.stringify(clientToken(CLIENT_SECRET_KEY))}\n`
+  const variables =
+    `const gateway = ${JSON.stringify(url)}; const clientToken = ${JSON.stringify(clientToken(CLIENT_SECRET_KEY))}\n`
   const { accessToken } = await evaluate(variables + page!, 'accessToken')
   t.type(accessToken, 'string')
-  const { answer } = await evaluate(`const gateway = ${JSON.stringify(url)}; const accessToken = ${JSON.stringify(accessToken)}\nconst answer = await ${logEvents!}`, 'answer') as { answer: Response }
+  const { answer } = await evaluate(
+    `const gateway = ${JSON.stringify(url)}; const accessToken = ${JSON.stringify(accessToken)}\nconst answer = ` +
+      `await ${logEvents!}`,
+    'answer'
+  ) as { answer: Response }
   t.equal(answer.status, 201)
   const shown = JSON.parse(/^\/\/ 201 (.*), …\}$/m.exec(logEvents!)![1]! + '}') as object
   t.match(await answer.json(), shown, 'the answer is the one that the README shows')

@@ -25,7 +25,9 @@ t.test('every configuration variable is in docs/configuration.md, with its defau
 
 t.test('every error code is in the table of docs/api.md, with its status', async t => {
   const page = await read('docs/api.md')
-  for (const { code, statusCode } of Object.values(API_ERRORS)) t.match(page, new RegExp(`^\\| ${code} \\| ${statusCode} \\|`, 'm'), String(code))
+  for (const { code, statusCode } of Object.values(API_ERRORS)) {
+    t.match(page, new RegExp(`^\\| ${code} \\| ${statusCode} \\|`, 'm'), String(code))
+  }
 })
 
 t.test('the metrics of docs/operations.md are those of GET /metrics', async t => {

@@ -18,8 +18,8 @@ const PLUGIN_TIMEOUT_MS = 60_000
 export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
 
 /**
- * The app, whose decorators the instance has. `fp` marks the function that it is given, so the app itself stays as it is
- * for other tests of this process.
+ * The app, whose decorators the instance has. `fp` marks the function that it is given, so the app itself stays as it
+ * is for other tests of this process.
  */
 export const openApp = fp(async (instance: FastifyInstance, given: ConfigOptions) => await app(instance, given))
 
@@ -58,17 +58,26 @@ export async function redisEnvironment (t: Teardown): Promise<{ REDIS_URL: strin
 export async function useSandbox (t: Teardown): Promise<Sandbox> {
   const sandbox = await startSandbox({})
   t.teardown(() => sandbox.close())
-  Object.assign(process.env, { AWS_ENDPOINT_URL: sandbox.url, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' })
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: sandbox.url,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true'
+  })
   return sandbox
 }
 
 /** The whole app on a free port, delivering to a sandbox of its own. */
-export async function startGateway (t: Teardown, environment: Record<string, string> = {}, backend: Backend = 'embedded'): Promise<Gateway> {
+export async function startGateway (
+  t: Teardown, environment: Record<string, string> = {}, backend: Backend = 'embedded'
+): Promise<Gateway> {
   const sandbox = await useSandbox(t)
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
-  const instance = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false })
+  const instance = Fastify({
+    ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false
+  })
   await instance.register(openApp, {
     environment: {
       CLIENT_SECRET_KEY,
@@ -97,14 +106,18 @@ export async function startGateway (t: Teardown, environment: Record<string, str
     sandbox,
     post,
     async token () {
-      const answer = await post('/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID()) })
+      const answer = await post('/token', {
+        clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), randomUUID())
+      })
       return (await answer.json() as { accessToken: string }).accessToken
     }
   }
 }
 
 /** Asks until the answer is not undefined. */
-export async function eventually<T> (ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 30_000, pauseMs = 20): Promise<T> {
+export async function eventually<T> (
+  ask: () => T | undefined | Promise<T | undefined>, timeoutMs = 30_000, pauseMs = 20
+): Promise<T> {
   const deadline = Date.now() + timeoutMs
   for (;;) {
     const answer = await ask()

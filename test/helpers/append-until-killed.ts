@@ -34,7 +34,9 @@ await Promise.all(Array.from({ length: CALLERS }, async () => {
   for (;;) {
     const number = next++
     await spool.append({
-      kind: 'logs', destination: `d${number % 3}`, records: [0, 1].map(half => ({ line: JSON.stringify({ name: `${number}.${half}` }), items: 1, bytes: 100 }))
+      kind: 'logs',
+      destination: `d${number % 3}`,
+      records: [0, 1].map(half => ({ line: JSON.stringify({ name: `${number}.${half}` }), items: 1, bytes: 100 }))
     })
     print(`${number}\n`)
   }

@@ -34,14 +34,19 @@ export function clientJwt (claims: object, secret = SECRET, algorithm: 'HS256' |
 }
 
 /** What a file of applications may leave out. */
-export type GivenApplication = Pick<Application, 'id'> & Partial<Omit<Application, 'budgets'>> & { budgets?: { soft?: number, daily?: Application['budgets']['daily'] } }
+export type GivenApplication = Pick<Application, 'id'> & Partial<Omit<Application, 'budgets'>> & {
+  budgets?: { soft?: number, daily?: Application['budgets']['daily'] }
+}
 
 export interface ApplicationsFile {
   path: string
   write (content: string | Buffer | GivenApplication[]): Promise<void>
 }
 
-/** A file for APPS_FILE; each application has SECRET with its id before it and may be used from everywhere, unless given. */
+/**
+ * A file for APPS_FILE; each application has SECRET with its id before it and may be used from everywhere, unless
+ * given.
+ */
 export async function applicationsFile (t: Teardown, content: string | GivenApplication[]): Promise<ApplicationsFile> {
   const folder = await mkdtemp(join(tmpdir(), 'applications-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
@@ -51,7 +56,9 @@ export async function applicationsFile (t: Teardown, content: string | GivenAppl
     async write (content) {
       const text = typeof content === 'string' || Buffer.isBuffer(content)
         ? content
-        : JSON.stringify({ applications: content.map(given => ({ clientSecrets: [secretOf(given.id)], allowedOrigins: ['*'], ...given })) })
+        : JSON.stringify({
+          applications: content.map(given => ({ clientSecrets: [secretOf(given.id)], allowedOrigins: ['*'], ...given }))
+        })
       await writeFile(`${path}.new`, text)
       await rename(`${path}.new`, path)
     }

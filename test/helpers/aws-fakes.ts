@@ -36,15 +36,27 @@ interface SendMessageBatch {
 
 export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
   const failures: Array<{ action: string, how: Failing, count: number }> = []
-  const fakes: AwsFakes = { url: '', sent: [], secrets: {}, calls: {}, fail: (action, how, count) => { failures.push({ action, how, count }) } }
+  const fakes: AwsFakes = {
+    url: '',
+    sent: [],
+    secrets: {},
+    calls: {},
+    fail: (action, how, count) => { failures.push({ action, how, count }) }
+  }
 
   function sendMessageBatch ({ QueueUrl, Entries }: SendMessageBatch, partly: boolean): object {
     const taken = partly ? Entries.slice(1) : Entries
     for (const { MessageBody, DelaySeconds = 0 } of taken) {
-      fakes.sent.push({ queueUrl: QueueUrl, body: JSON.parse(MessageBody) as Record<string, unknown>, delaySeconds: DelaySeconds })
+      fakes.sent.push({
+        queueUrl: QueueUrl, body: JSON.parse(MessageBody) as Record<string, unknown>, delaySeconds: DelaySeconds
+      })
     }
     return {
-      Successful: taken.map(({ Id, MessageBody }) => ({ Id, MessageId: Id, MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex') })),
+      Successful: taken.map(
+        ({ Id, MessageBody }) => ({
+          Id, MessageId: Id, MD5OfMessageBody: createHash('md5').update(MessageBody).digest('hex')
+        })
+      ),
       Failed: partly ? [{ Id: Entries[0]!.Id, SenderFault: false, Code: 'InternalError', Message: 'try again' }] : []
     }
   }
@@ -55,11 +67,22 @@ export async function startAwsFakes (t: Teardown): Promise<AwsFakes> {
     return failure?.how
   }
 
-  function answer (action: string, input: Record<string, unknown>, failing: Failing | undefined): { status: number, body: object } {
-    if (typeof failing === 'number') return { status: failing, body: { __type: failing < 500 ? 'AccessDeniedException' : 'InternalFailure', message: 'failed' } }
-    if (action === 'SendMessageBatch') return { status: 200, body: sendMessageBatch(input as unknown as SendMessageBatch, failing === 'partly') }
+  function answer (
+    action: string, input: Record<string, unknown>, failing: Failing | undefined
+  ): { status: number, body: object } {
+    if (typeof failing === 'number') {
+      return {
+        status: failing,
+        body: { __type: failing < 500 ? 'AccessDeniedException' : 'InternalFailure', message: 'failed' }
+      }
+    }
+    if (action === 'SendMessageBatch') {
+      return { status: 200, body: sendMessageBatch(input as unknown as SendMessageBatch, failing === 'partly') }
+    }
     const secret = fakes.secrets[String(input.SecretId)]
-    return secret === undefined ? { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no such secret' } } : { status: 200, body: { SecretString: secret } }
+    return secret === undefined
+      ? { status: 400, body: { __type: 'ResourceNotFoundException', message: 'no such secret' } }
+      : { status: 200, body: { SecretString: secret } }
   }
 
   const server = createServer((request, response) => {

@@ -5,7 +5,10 @@ import type { Teardown } from './teardown.js'
 import { listen } from './http-answer.js'
 import { ROOT } from '../../tools/shared/root.js'
 
-const ARGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const ARGS = [
+  '--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'
+]
 const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 /** The installed Chromium, closed with the test. */
@@ -18,6 +21,7 @@ export async function startBrowser (t: Teardown): Promise<Browser> {
 /** A web server with the one page of the tests; another origin than the gateway's, and another site. */
 export async function servePage (t: Teardown): Promise<string> {
   const page = await readFile(join(ROOT, 'test/browser/page.html'))
-  const url = await listen(t, (_request, response) => response.setHeader('Content-Type', 'text/html; charset=utf-8').end(page))
+  const url = await listen(t, (_request, response) =>
+    response.setHeader('Content-Type', 'text/html; charset=utf-8').end(page))
   return url.replace('127.0.0.1', 'localhost')
 }

@@ -1,4 +1,7 @@
-/** Run as a process of its own, in which NODE_EXTRA_CA_CERTS counts: connects to the Redis of its argument, and prints what it is, or why not. */
+/**
+ * Run as a process of its own, in which NODE_EXTRA_CA_CERTS counts: connects to the Redis of its argument, and prints
+ * what it is, or why not.
+ */
 import { connectRedis, disconnectRedis } from '../../lib/redis/connect.js'
 import { readRedisUrl } from '../../lib/redis/redis-address.js'
 

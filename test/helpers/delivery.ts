@@ -25,7 +25,9 @@ export const unlimited: RateLimiter = {
 
 export const unlimitedLogs = {
   PutLogEvents: unlimited,
-  ...Object.fromEntries(Object.keys(LOG_DESTINATION_TPS).map(api => [api, unlimited])) as Record<keyof typeof LOG_DESTINATION_TPS, RateLimiter>
+  ...Object.fromEntries(
+    Object.keys(LOG_DESTINATION_TPS).map(api => [api, unlimited])
+  ) as Record<keyof typeof LOG_DESTINATION_TPS, RateLimiter>
 }
 
 /** Every implementation of the buffer of a lease of log events, by its name. */
@@ -41,7 +43,9 @@ export interface Cloud {
 }
 
 /** A sandbox and the real clients of the SDK that talk to it; closed with the test. */
-export async function startCloud (t: Teardown, options: SandboxOptions & { requestTimeoutMs?: number } = {}): Promise<Cloud> {
+export async function startCloud (
+  t: Teardown, options: SandboxOptions & { requestTimeoutMs?: number } = {}
+): Promise<Cloud> {
   const sandbox = await startSandbox(options)
   const settings = {
     endpoint: sandbox.url,
@@ -84,7 +88,13 @@ export function watchedContext (signal: AbortSignal = new AbortController().sign
 let leases = 0
 
 export function leaseOf (kind: Kind, destination: string, records: SpoolRecord[], attempt = 0): Lease {
-  return { id: `lease-${++leases}`, kind, destination, attempt, records: records.map(record => ({ ...record, appendedAt: 0 })) }
+  return {
+    id: `lease-${++leases}`,
+    kind,
+    destination,
+    attempt,
+    records: records.map(record => ({ ...record, appendedAt: 0 }))
+  }
 }
 
 export function logRecords (events: StoredLogEvent[], receipt?: ReceiptRef): SpoolRecord[] {
@@ -100,7 +110,15 @@ export function itemsOf<Item> (records: SpoolRecord[] = []): Item[] {
 }
 
 /** Items that a settlement accounts for; those of the lease, or the spool refuses it. */
-export function accountedItems ({ delivered, rejected = {}, deadLetters = [], remainder = [], unread = [] }: Settlement): number {
+export function accountedItems ({
+  delivered,
+  rejected = {},
+  deadLetters = [],
+  remainder = [],
+  unread = []
+}: Settlement): number {
   const sum = (parts: Array<{ items: number }>): number => parts.reduce((total, { items }) => total + items, 0)
-  return delivered + Object.values(rejected).reduce((a, b) => a + b, 0) + sum(deadLetters) + sum(remainder) + sum(unread)
+  return delivered + Object.values(rejected).reduce(
+    (a, b) => a + b, 0
+  ) + sum(deadLetters) + sum(remainder) + sum(unread)
 }

@@ -35,14 +35,17 @@ class Applications {
 
   async open (): Promise<void> {
     for (const id of [...GOOD, HOSTILE]) {
-      const answer = await this.#gateway.post('/token', { clientToken: createClientToken(secretOf(id), Date.now(), randomUUID()) })
+      const answer = await this.#gateway.post('/token', {
+        clientToken: createClientToken(secretOf(id), Date.now(), randomUUID())
+      })
       this.#tokens.set(id, (await answer.json() as { accessToken: string }).accessToken)
     }
   }
 
   async flood (bodies: number): Promise<void> {
     for (let body = 0; body < bodies; body++) {
-      const lines = Array.from({ length: STREAMS }, () => JSON.stringify({ logGroupName: `/${HOSTILE}`, logStreamName: randomUUID(), logEvents: [{ message: 'm' }] }))
+      const lines = Array.from({ length: STREAMS }, () =>
+        JSON.stringify({ logGroupName: `/${HOSTILE}`, logStreamName: randomUUID(), logEvents: [{ message: 'm' }] }))
       await this.#send(HOSTILE, lines.join('\n'), { 'content-type': 'application/x-ndjson' })
     }
     await sleep(2 * FLUSH_MS)
@@ -67,7 +70,9 @@ class Applications {
       await Promise.all(GOOD.map(async id => {
         // Every other round in a log stream that has to be made.
         const message = `${id} ${name} ${round}`
-        await this.#send(id, { logGroupName: `/${id}`, logStreamName: `${name}-${Math.floor(round / 2)}`, logEvents: [{ message }] })
+        await this.#send(id, {
+          logGroupName: `/${id}`, logStreamName: `${name}-${Math.floor(round / 2)}`, logEvents: [{ message }]
+        })
         sentAt.set(message, performance.now())
       }))
       await sleep(ROUND_MS)
@@ -79,12 +84,17 @@ class Applications {
   }
 
   async #send (id: string, body: object | string, headers = {}): Promise<void> {
-    const { status } = await this.#gateway.post('/logEvents', body, { authorization: `Bearer ${this.#tokens.get(id)!}`, ...headers })
+    const { status } = await this.#gateway.post('/logEvents', body, {
+      authorization: `Bearer ${this.#tokens.get(id)!}`, ...headers
+    })
     this.#t.equal(status, 201)
   }
 }
 
-/** An application that sends many new log streams makes the events of nine others wait twice as long as without it at most. */
+/**
+ * An application that sends many new log streams makes the events of nine others wait twice as long as without it at
+ * most.
+ */
 export async function checkFairness (t: Test, backend: Backend, { rounds, bodies }: FairnessOptions): Promise<void> {
   const file = await applicationsFile(t, [...GOOD, HOSTILE].map(id => ({ id, logGroups: [`/${id}`] })))
   const gateway = await startGateway(t, {

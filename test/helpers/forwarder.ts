@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { BackoffSchedules } from '../../lib/resilience/backoff.js'
-import { createForwarder, type Forwarder, type ForwarderObserver, type ForwarderOptions } from '../../lib/delivery/forwarder.js'
+import {
+  createForwarder, type Forwarder, type ForwarderObserver, type ForwarderOptions
+} from '../../lib/delivery/forwarder.js'
 import { PUT_LOG_EVENTS } from '../../schemas/aws-limits.js'
 import type { ReceiptUpdate } from '../../lib/delivery/receipts.js'
 import { createLogEventsSink } from '../../lib/delivery/sinks/log-events/log-events-sink.js'
@@ -65,8 +67,18 @@ export interface Observed {
 }
 
 /** A forwarder that is watched; stopped with the test. */
-export function watchForwarder (t: Teardown, spool: Spool, sink: Sink, options: Partial<ForwarderOptions> = {}): { forwarder: Forwarder, observed: Observed } {
-  const observed: Observed = { logged: [], receipts: [], delivered: [], rejected: 0, deadLettered: 0, retries: {}, calls: 0 }
+export function watchForwarder (
+  t: Teardown, spool: Spool, sink: Sink, options: Partial<ForwarderOptions> = {}
+): { forwarder: Forwarder, observed: Observed } {
+  const observed: Observed = {
+    logged: [],
+    receipts: [],
+    delivered: [],
+    rejected: 0,
+    deadLettered: 0,
+    retries: {},
+    calls: 0
+  }
   const observer: ForwarderObserver = {
     onCall: () => { observed.calls++ },
     onDelivered: (_kind, destination, items, delayMs) => { observed.delivered.push({ destination, items, delayMs }) },
@@ -74,7 +86,8 @@ export function watchForwarder (t: Teardown, spool: Spool, sink: Sink, options: 
     onDeadLettered: (_kind, _reason, items) => { observed.deadLettered += items },
     onRetry: (_kind, failure) => { observed.retries[failure] = (observed.retries[failure] ?? 0) + 1 }
   }
-  const logAs = (level: Logged['level']) => (fields: object, message: string) => { observed.logged.push({ level, message, fields: { ...fields } }) }
+  const logAs = (level: Logged['level']) =>
+    (fields: object, message: string) => { observed.logged.push({ level, message, fields: { ...fields } }) }
   const forwarder = createForwarder({
     spool,
     sink,
@@ -95,8 +108,17 @@ export function watchForwarder (t: Teardown, spool: Spool, sink: Sink, options: 
 }
 
 /** Appends one record for each message. */
-export async function appendMessages (spool: Spool, destination: string, messages: string[], urgent = false): Promise<void> {
-  for (const message of messages) await spool.append({ kind: 'logs', destination, records: logRecords([[Date.now(), message] satisfies StoredLogEvent]), urgent })
+export async function appendMessages (
+  spool: Spool, destination: string, messages: string[], urgent = false
+): Promise<void> {
+  for (const message of messages) {
+    await spool.append({
+      kind: 'logs',
+      destination,
+      records: logRecords([[Date.now(), message] satisfies StoredLogEvent]),
+      urgent
+    })
+  }
 }
 
 /** Waits for what has to come; a test that waits in vain fails by what it checks next. */
@@ -117,6 +139,10 @@ export async function checkBalance (t: Test, spool: Spool, expected: object = { 
   t.match(ledger, expected)
 }
 
-export const logsSink = ({ logs }: Cloud): Sink => createLogEventsSink({ logs, rateLimiters: unlimitedLogs, createBuffer: () => new TextLogEventBuffer() })
-export const messagesOf = ({ sandbox }: Cloud, group?: string): string[] => [...sandbox.items(group)].map(({ message }) => message)
-export const named = (prefix: string, count: number): string[] => Array.from({ length: count }, (_, i) => `${prefix} ${i}`)
+export const logsSink = ({ logs }: Cloud): Sink =>
+  createLogEventsSink({ logs, rateLimiters: unlimitedLogs, createBuffer: () => new TextLogEventBuffer() })
+export const messagesOf = (
+  { sandbox }: Cloud, group?: string
+): string[] => [...sandbox.items(group)].map(({ message }) => message)
+export const named = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix} ${i}`)

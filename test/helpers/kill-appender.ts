@@ -7,8 +7,12 @@ import type { SpoolOptions } from '../../lib/spool/spool.js'
 const SCRIPT = fileURLToPath(new URL('append-until-killed.js', import.meta.url))
 
 /** Lets a process append until it has acknowledged `after` numbers, kills it, and returns all that it acknowledged. */
-export async function killAppender (backend: 'lmdb' | 'redis', place: string, options: SpoolOptions, after: number): Promise<number[]> {
-  const child = spawn(process.execPath, [SCRIPT, backend, place, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'inherit'] })
+export async function killAppender (
+  backend: 'lmdb' | 'redis', place: string, options: SpoolOptions, after: number
+): Promise<number[]> {
+  const child = spawn(process.execPath, [SCRIPT, backend, place, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
   const acknowledged: number[] = []
   const lines = createInterface(child.stdout)
   lines.on('line', line => {

@@ -53,7 +53,9 @@ export interface LambdaProcess {
  */
 export async function startFunction (t: Teardown, zip: string, env: Record<string, string>): Promise<LambdaProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'function-'))
-  for (const [name, content] of Object.entries(unzipSync(await readFile(zip)))) await writeFile(join(folder, name), content)
+  for (const [name, content] of Object.entries(unzipSync(await readFile(zip)))) {
+    await writeFile(join(folder, name), content)
+  }
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return startProcess(t, join(folder, 'index.mjs'), { LAMBDA_TASK_ROOT: folder, ...env }, folder)
 }
@@ -66,7 +68,12 @@ export function startModule (t: Teardown, name: FunctionName, env: Record<string
 function startProcess (t: Teardown, module: string, env: Record<string, string>, cwd?: string): LambdaProcess {
   const child = spawn(process.env.LAMBDA_NODE ?? process.execPath, ['--input-type=module', '-e', RUNTIME], {
     cwd,
-    env: { FUNCTION_MODULE: module, AWS_LAMBDA_FUNCTION_NAME: 'function', AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/function', ...env },
+    env: {
+      FUNCTION_MODULE: module,
+      AWS_LAMBDA_FUNCTION_NAME: 'function',
+      AWS_LAMBDA_LOG_GROUP_NAME: '/aws/lambda/function',
+      ...env
+    },
     stdio: ['pipe', 'pipe', 'pipe', 'pipe']
   })
   let log = ''

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createCallFilter, type CallFilterOptions } from '../../lib/metering/call-filter.js'
 import { rememberDelivered } from '../../lib/metering/delivered-ids.js'
-import { createMeteringHandler, type LambdaContext, type MeteringHandlerOptions } from '../../lambda/metering-handler.js'
+import {
+  createMeteringHandler, type LambdaContext, type MeteringHandlerOptions
+} from '../../lambda/metering-handler.js'
 import type { ParkedMessage, Parking } from '../../lambda/parking.js'
 import type { TestPlatform } from './metering.js'
 import { ROOT } from '../../tools/shared/root.js'
@@ -13,7 +15,11 @@ export async function recordedEvent (name: string): Promise<any> {
 
 export function lambdaContext (remainingMs = 60_000): LambdaContext {
   const endsAt = Date.now() + remainingMs
-  return { functionName: 'metering', logGroupName: '/aws/lambda/metering', getRemainingTimeInMillis: () => Math.max(0, endsAt - Date.now()) }
+  return {
+    functionName: 'metering',
+    logGroupName: '/aws/lambda/metering',
+    getRemainingTimeInMillis: () => Math.max(0, endsAt - Date.now())
+  }
 }
 
 export interface MemoryParking extends Parking {
@@ -27,7 +33,9 @@ export function memoryParking (): MemoryParking {
   const parking: MemoryParking = {
     parked: [],
     buried: [],
-    park: async (messages, delaySeconds) => { parking.parked.push(...copy(messages).map(message => ({ message, delaySeconds }))) },
+    park: async (messages, delaySeconds) => {
+      parking.parked.push(...copy(messages).map(message => ({ message, delaySeconds })))
+    },
     bury: async messages => { parking.buried.push(...copy(messages)) }
   }
   return parking
@@ -41,7 +49,10 @@ export interface TestHandler {
 }
 
 /** A handler as a new process would have it. */
-export function openHandler ({ client }: Pick<TestPlatform, 'client'>, { filter, ...options }: Partial<Omit<MeteringHandlerOptions, 'filter'>> & { filter?: CallFilterOptions } = {}): TestHandler {
+export function openHandler (
+  { client }: Pick<TestPlatform, 'client'>,
+  { filter, ...options }: Partial<Omit<MeteringHandlerOptions, 'filter'>> & { filter?: CallFilterOptions } = {}
+): TestHandler {
   const parking = memoryParking()
   const logged: any[] = []
   const handle = createMeteringHandler({
@@ -59,5 +70,11 @@ export function openHandler ({ client }: Pick<TestPlatform, 'client'>, { filter,
 
 /** The event with which Lambda gives messages of a queue to a function. */
 export function queueEvent (...bodies: unknown[]): object {
-  return { Records: bodies.map((body, index) => ({ messageId: `m${index}`, eventSource: 'aws:sqs', body: typeof body === 'string' ? body : JSON.stringify(body) })) }
+  return {
+    Records: bodies.map(
+      (body, index) => ({
+        messageId: `m${index}`, eventSource: 'aws:sqs', body: typeof body === 'string' ? body : JSON.stringify(body)
+      })
+    )
+  }
 }

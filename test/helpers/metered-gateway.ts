@@ -23,13 +23,20 @@ export interface MeteredGateway extends Gateway {
 }
 
 /** A gateway with a platform of its own. */
-export async function startMeteredGateway (t: Teardown, environment: Record<string, string> = {}, backend: Backend = 'embedded'): Promise<MeteredGateway> {
+export async function startMeteredGateway (
+  t: Teardown, environment: Record<string, string> = {}, backend: Backend = 'embedded'
+): Promise<MeteredGateway> {
   const platform = await startPlatform()
   t.teardown(() => platform.close())
   return await startGatewayFor(t, platform, environment, backend)
 }
 
-export async function startGatewayFor (t: Teardown, platform: PlatformSandbox, environment: Record<string, string> = {}, backend: Backend = 'embedded'): Promise<MeteredGateway> {
+export async function startGatewayFor (
+  t: Teardown,
+  platform: PlatformSandbox,
+  environment: Record<string, string> = {},
+  backend: Backend = 'embedded'
+): Promise<MeteredGateway> {
   const gateway = await startGateway(t, {
     REVENIUM_PLATFORM_API: platform.urls['v1-meter'],
     REVENIUM_PLATFORM_API_KEY: 'hak_sandbox',
@@ -42,7 +49,9 @@ export async function startGatewayFor (t: Teardown, platform: PlatformSandbox, e
     ...gateway,
     platform,
     postLogs: (body, headers = BEARER) => gateway.post('/metering/access-logs', body, headers),
-    postFirehose: (requestId, records, headers = {}) => gateway.post('/metering/firehose', { requestId, timestamp: Date.now(), records: records.map(data => ({ data })) }, {
+    postFirehose: (requestId, records, headers = {}) => gateway.post('/metering/firehose', {
+      requestId, timestamp: Date.now(), records: records.map(data => ({ data }))
+    }, {
       'x-amz-firehose-protocol-version': '1.0',
       'x-amz-firehose-request-id': requestId,
       'x-amz-firehose-source-arn': 'arn:aws:firehose:eu-west-1:123456789012:deliverystream/amazon-apigateway-calls',

@@ -33,7 +33,9 @@ const FIELDS = {
 }
 
 /** @param fields instead of the usual ones; undefined leaves the key out */
-export function accessLogLine (fields: Partial<Record<keyof typeof FIELDS | 'authorizerError', string | undefined>> = {}): string {
+export function accessLogLine (
+  fields: Partial<Record<keyof typeof FIELDS | 'authorizerError', string | undefined>> = {}
+): string {
   return JSON.stringify({ ...FIELDS, ...fields })
 }
 
@@ -49,7 +51,9 @@ export function envelope (messages: string[], fields: object = {}): object {
     logGroup: 'access',
     logStream: 'stream',
     subscriptionFilters: ['metering'],
-    logEvents: messages.map((message, index) => ({ id: String(index).padStart(56, '0'), timestamp: CALLED_AT + 1_000, message })),
+    logEvents: messages.map(
+      (message, index) => ({ id: String(index).padStart(56, '0'), timestamp: CALLED_AT + 1_000, message })
+    ),
     ...fields
   }
 }
@@ -64,7 +68,16 @@ export function subscriptionEvent (messages: string[], fields: object = {}): { a
 }
 
 export function meteredCall (id: string, fields: Partial<MeteredCall> = {}): MeteredCall {
-  return { id, timestamp: CALLED_AT, application: 'acme', method: 'GET', url: '/orders', responseCode: 200, turnedAway: false, ...fields }
+  return {
+    id,
+    timestamp: CALLED_AT,
+    application: 'acme',
+    method: 'GET',
+    url: '/orders',
+    responseCode: 200,
+    turnedAway: false,
+    ...fields
+  }
 }
 
 export interface TestPlatform {
@@ -83,13 +96,29 @@ export interface TestPlatformOptions extends PlatformSandboxOptions {
 
 /** A platform on loopback and a client for it, quick to retry; closed with the test. */
 export async function openTestPlatform (t: Teardown, options: TestPlatformOptions = {}): Promise<TestPlatform> {
-  const { profile = 'v1-meter', key = fixedKey('hak_sandbox'), timeoutMs = 5_000, totalTimeoutMs, maxConnections = 8 } = options
+  const {
+    profile = 'v1-meter',
+    key = fixedKey('hak_sandbox'),
+    timeoutMs = 5_000,
+    totalTimeoutMs,
+    maxConnections = 8
+  } = options
   const sandbox = await startPlatform(options)
-  const platform = createPlatform({ baseUrl: sandbox.urls[profile], apiKey: key, timeoutMs, maxConnections, ...(totalTimeoutMs !== undefined && { totalTimeoutMs }) })
+  const platform = createPlatform({
+    baseUrl: sandbox.urls[profile],
+    apiKey: key,
+    timeoutMs,
+    maxConnections,
+    ...(totalTimeoutMs !== undefined && { totalTimeoutMs })
+  })
   t.teardown(() => sandbox.close())
   const quick = { floorMs: 0, baseMs: 5, capMs: 20 }
   const backoff = { retry: quick, denied: quick, conflict: quick }
-  return { sandbox, platform, client: createMeteringClient({ platform, profile: PROFILES[profile], now: Date.now, random: Math.random, backoff }) }
+  return {
+    sandbox,
+    platform,
+    client: createMeteringClient({ platform, profile: PROFILES[profile], now: Date.now, random: Math.random, backoff })
+  }
 }
 
 export const inOneMinute = (): number => Date.now() + 60_000

@@ -14,7 +14,11 @@ function delivered ({ records }: Lease): Delivery {
 
 function kept ({ records }: Lease, message: string): Delivery {
   const failure: DeliveryFailure = { class: 'unavailable', message }
-  return { settlement: { delivered: 0, remainder: records.map(({ line, items, bytes }) => ({ line, items, bytes })) }, failure, receipts: [] }
+  return {
+    settlement: { delivered: 0, remainder: records.map(({ line, items, bytes }) => ({ line, items, bytes })) },
+    failure,
+    receipts: []
+  }
 }
 
 /** Ends the thread as an error that nobody catches does; the delivery never ends. */
@@ -24,7 +28,12 @@ function die (): Promise<never> {
   return new Promise(() => {})
 }
 
-async function deliver (lease: Lease, context: DeliverContext, rateLimiter: RateLimiter, { retentionDaysFor, mayCreateFor }: Omit<ServedOptions<never>, 'rateLimiters'>): Promise<Delivery> {
+async function deliver (
+  lease: Lease,
+  context: DeliverContext,
+  rateLimiter: RateLimiter,
+  { retentionDaysFor, mayCreateFor }: Omit<ServedOptions<never>, 'rateLimiters'>
+): Promise<Delivery> {
   const [what] = lease.destination.split(':', 1) as [string]
   switch (what) {
     case 'throws': throw new Error('a sink that throws')
@@ -32,11 +41,14 @@ async function deliver (lease: Lease, context: DeliverContext, rateLimiter: Rate
     case 'dies-once': return Atomics.load(deaths, 0) === 0 ? await die() : delivered(lease)
     case 'keeps': return kept(lease, 'not now')
     case 'extends': return await context.extend() ? delivered(lease) : kept(lease, 'not held')
-    case 'reads-late': return await context.extend().then(() => kept(lease, lease.records.map(({ line }) => line).join('\n')))
+    case 'reads-late':
+      return await context.extend().then(() => kept(lease, lease.records.map(({ line }) => line).join('\n')))
     case 'retention': return kept(lease, String(retentionDaysFor(what)))
     case 'creates': return kept(lease, String(mayCreateFor(lease.application!)))
   }
-  return await rateLimiter.acquire(context.signal).then(() => delivered(lease), (error: Error) => kept(lease, error.name))
+  return await rateLimiter.acquire(context.signal).then(
+    () => delivered(lease), (error: Error) => kept(lease, error.name)
+  )
 }
 
 serveSinks(parentPort!, ['PutLogEvents'], ({ rateLimiters, ...answers }) => (['logs', 'metrics'] as const).map(kind => (

@@ -20,7 +20,9 @@ function read (text: string, ended: boolean): RawAnswer | null {
   const [head, ...rest] = text.split('\r\n\r\n')
   if (rest.length === 0) return null
   const [start, ...lines] = head!.split('\r\n')
-  const headers = Object.fromEntries(lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]))
+  const headers = Object.fromEntries(
+    lines.map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])
+  )
   const body = rest.join('\r\n\r\n')
   const length = headers['content-length']
   if (!ended && (length === undefined || Buffer.byteLength(body) < Number(length))) return null

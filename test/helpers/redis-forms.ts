@@ -20,7 +20,9 @@ function documentedRules (): string[] {
   return line.replaceAll('cloudwatch-postman', '*').split(' ')
 }
 
-/** A node whose user may do no more than the gateway needs: it refuses INFO, WAIT and CONFIG, as managed servers may. */
+/**
+ * A node whose user may do no more than the gateway needs: it refuses INFO, WAIT and CONFIG, as managed servers may.
+ */
 export async function startRestrictedRedis (t: Teardown): Promise<string> {
   const server = await startRedis()
   t.teardown(() => server.stop())
@@ -48,7 +50,9 @@ export const REDIS_FORMS = {
 export type RedisForm = keyof typeof REDIS_FORMS
 
 /** Connects as the gateway does. */
-export async function connectTo (t: Teardown, url: string, onWarning: (message: string) => void = () => {}): Promise<RedisClient> {
+export async function connectTo (
+  t: Teardown, url: string, onWarning: (message: string) => void = () => {}
+): Promise<RedisClient> {
   const redis = await connectRedis(readRedisUrl(url)!, { onWarning })
   redis.on('error', () => {})
   t.teardown(() => redis.disconnect())

@@ -10,7 +10,9 @@ export async function startServer (t: Teardown, options?: RedisOptions): Promise
 }
 
 /** Asks a server on a connection that is closed afterwards. */
-export async function askServer<T> ({ url }: Pick<RedisServer, 'url'>, question: (redis: Redis) => Promise<T>): Promise<T> {
+export async function askServer<T> (
+  { url }: Pick<RedisServer, 'url'>, question: (redis: Redis) => Promise<T>
+): Promise<T> {
   const redis = new Redis(url)
   try {
     return await question(redis)

@@ -15,7 +15,9 @@ export interface TestSandboxOptions extends SandboxOptions {
 }
 
 /** Starts a sandbox and SDK clients for it, all closed at the end of the test. */
-export async function openSandbox (t: Teardown, { maxAttempts = 1, ...options }: TestSandboxOptions = {}): Promise<TestSandbox> {
+export async function openSandbox (
+  t: Teardown, { maxAttempts = 1, ...options }: TestSandboxOptions = {}
+): Promise<TestSandbox> {
   const sandbox = await startSandbox(options)
   const config = {
     endpoint: sandbox.url,
@@ -33,7 +35,9 @@ export async function openSandbox (t: Teardown, { maxAttempts = 1, ...options }:
   return { ...sandbox, cloudwatch, logs }
 }
 
-export async function createStream (logs: CloudWatchLogsClient, logGroupName: string, logStreamName: string): Promise<void> {
+export async function createStream (
+  logs: CloudWatchLogsClient, logGroupName: string, logStreamName: string
+): Promise<void> {
   await logs.send(new CreateLogGroupCommand({ logGroupName }))
   await logs.send(new CreateLogStreamCommand({ logGroupName, logStreamName }))
 }

@@ -26,7 +26,9 @@ t.before(async () => {
   bundles = await bundleFunctions(folder)
 })
 
-async function openWorld (t: Teardown): Promise<{ platform: PlatformSandbox, aws: AwsFakes, env: Record<string, string> }> {
+async function openWorld (
+  t: Teardown
+): Promise<{ platform: PlatformSandbox, aws: AwsFakes, env: Record<string, string> }> {
   const [platform, aws] = await Promise.all([startPlatform(), startAwsFakes(t)])
   t.teardown(() => platform.close())
   aws.secrets[SECRET] = 'hak_sandbox'
@@ -44,12 +46,16 @@ t.test('the zips are small, and the same source makes the same zip', async t => 
   for (const { zipBytes } of bundles) t.ok(zipBytes < 250_000, `${zipBytes} bytes`)
   const again = await mkdtemp(join(tmpdir(), 'bundles-'))
   t.teardown(() => rm(again, { recursive: true, force: true }))
-  for (const { name, zip } of await bundleFunctions(again)) t.ok((await readFile(zip)).equals(await readFile(zipOf(name))), name)
+  for (const { name, zip } of await bundleFunctions(again)) {
+    t.ok((await readFile(zip)).equals(await readFile(zipOf(name))), name)
+  }
 })
 
 t.test('the Node that LAMBDA_NODE names is that of the runtime of the templates', async t => {
   const { LAMBDA_NODE } = process.env
-  if (LAMBDA_NODE === undefined) return t.comment(`SKIPPED: LAMBDA_NODE is not set, the functions run on ${process.version}`)
+  if (LAMBDA_NODE === undefined) {
+    return t.comment(`SKIPPED: LAMBDA_NODE is not set, the functions run on ${process.version}`)
+  }
   const { stdout } = await promisify(execFile)(LAMBDA_NODE, ['--version'])
   for (const file of ['http-api', 'rest-api', 'sam']) {
     const template = await readFile(join(ROOT, `infra/metering-${file}.yaml`), 'utf8')
@@ -71,18 +77,26 @@ t.test('the metering function meters, parks and buries', async t => {
   t.match(await lambda.invoke(subscriptionEvent(accessLogLines(20))), { result: { received: 20, metered: 20 } })
   t.equal(platform.ledger().metered, 20)
 
-  platform.faults.set([{ kind: 'answer', status: 409, application: 'later' }, { kind: 'answer', status: 422, application: 'never' }])
+  platform.faults.set([
+    { kind: 'answer', status: 409, application: 'later' }, { kind: 'answer', status: 422, application: 'never' }
+  ])
   const event = subscriptionEvent([
-    accessLogLine({ extendedRequestId: 'L', clientId: 'later' }), accessLogLine({ extendedRequestId: 'N', clientId: 'never' }), 'no JSON'
+    accessLogLine({ extendedRequestId: 'L', clientId: 'later' }),
+    accessLogLine({ extendedRequestId: 'N', clientId: 'never' }),
+    'no JSON'
   ])
   aws.fail('SendMessageBatch', 'partly', 1)
   t.match(await lambda.invoke(event), { result: { parked: 1, refused: 1, unreadable: 1 } })
-  const sent = aws.sent.map(({ queueUrl, body, delaySeconds }) => [queueUrl.split('/').pop(), body.reason ?? 'parked', delaySeconds]).sort()
+  const sent = aws.sent.map(
+    ({ queueUrl, body, delaySeconds }) => [queueUrl.split('/').pop(), body.reason ?? 'parked', delaySeconds]
+  ).sort()
   t.strictSame(sent, [['dead-letters', 'refused', 0], ['dead-letters', 'unreadable', 0], ['parking', 'parked', 60]])
 
   platform.faults.clear()
   const parked = aws.sent.find(({ queueUrl }) => queueUrl.endsWith('parking'))!
-  t.strictSame(await lambda.invoke({ Records: [{ messageId: 'm', body: JSON.stringify(parked.body) }] }), { result: { batchItemFailures: [] } })
+  t.strictSame(await lambda.invoke({ Records: [{ messageId: 'm', body: JSON.stringify(parked.body) }] }), {
+    result: { batchItemFailures: [] }
+  })
   t.equal(platform.ledger().metered, 21)
   t.equal(aws.calls.GetSecretValue, 1, 'the key is read once')
   const metrics = lambda.log().split('\n').filter(line => line.includes('_aws')).map(line => JSON.parse(line))
@@ -112,13 +126,21 @@ t.test('the authorizer answers all four kinds of events', async t => {
   const lambda = await startFunction(t, zipOf('authorizer'), env)
   for (const name of ['rest-token', 'rest-request', 'http-1.0', 'http-2.0']) {
     t.match(await lambda.invoke(await recordedEvent(name)), {
-      result: { principalId: 'acme', policyDocument: { Statement: [{ Effect: 'Allow' }] }, context: { clientId: 'acme', entitlement: 'entitled' } }
+      result: {
+        principalId: 'acme',
+        policyDocument: { Statement: [{ Effect: 'Allow' }] },
+        context: { clientId: 'acme', entitlement: 'entitled' }
+      }
     }, name)
   }
   t.equal(platform.ledger().asked.acme, 1, 'and remembers the verdict')
-  t.match(await lambda.invoke({ ...await recordedEvent('http-2.0'), headers: { clientid: 'nobody' } }), { result: { policyDocument: { Statement: [{ Effect: 'Deny' }] } } })
+  t.match(await lambda.invoke({ ...await recordedEvent('http-2.0'), headers: { clientid: 'nobody' } }), {
+    result: { policyDocument: { Statement: [{ Effect: 'Deny' }] } }
+  })
   platform.faults.set([{ kind: 'answer', status: 503 }])
-  t.match(await lambda.invoke({ ...await recordedEvent('http-2.0'), headers: { clientid: 'stranger' } }), { errorType: 'EntitlementUnknownError' })
+  t.match(await lambda.invoke({ ...await recordedEvent('http-2.0'), headers: { clientid: 'stranger' } }), {
+    errorType: 'EntitlementUnknownError'
+  })
 })
 
 t.test('a wrong key is told to the operator', async t => {

@@ -8,7 +8,9 @@ import type { PlatformFaultRule } from '../../tools/sandbox/platform/platform-fa
 /** What Lambda and SQS may do to an event, and the platform to a call. */
 const scenario = fc.record({
   /** Lines of each event; a number that comes again is the same call. */
-  events: fc.array(fc.array(fc.integer({ min: 0, max: 39 }), { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 8 }),
+  events: fc.array(fc.array(fc.integer({ min: 0, max: 39 }), { minLength: 1, maxLength: 12 }), {
+    minLength: 1, maxLength: 8
+  }),
   /** Events that Lambda delivers twice. */
   repeated: fc.array(fc.nat({ max: 7 }), { maxLength: 4 }),
   faults: fc.subarray<PlatformFaultRule>([
@@ -34,7 +36,9 @@ t.test('each call is metered exactly once, whatever is repeated, fails or starts
   /** What has really happened, over all scenarios. */
   const seen = { repeated: 0, faults: 0, alreadyMetered: 0, restarts: 0, parkingFailures: 0, comeBack: 0, failed: 0 }
   let run = 0
-  await fc.assert(fc.asyncProperty(scenario, async ({ events, repeated, faults, restartAfter, parkingFails, timeMs, seed }) => {
+  await fc.assert(fc.asyncProperty(scenario, async ({
+    events, repeated, faults, restartAfter, parkingFails, timeMs, seed
+  }) => {
     // A request that an earlier scenario has cut off may be recorded only now: ids tell it apart.
     const prefix = `run ${run++}, call `
     test.sandbox.reset()
@@ -56,7 +60,9 @@ t.test('each call is metered exactly once, whatever is repeated, fails or starts
         }
         parked.push(...JSON.parse(JSON.stringify(messages)) as ParkedMessage[])
       },
-      bury: async (messages: ParkedMessage[]) => { if (messages.length > 0) throw new Error('nothing here is to be buried') }
+      bury: async (messages: ParkedMessage[]) => {
+        if (messages.length > 0) throw new Error('nothing here is to be buried')
+      }
     }
     let handler: TestHandler | null = null
     for (let invocation = 0; queue.length > 0; invocation++) {
@@ -79,7 +85,9 @@ t.test('each call is metered exactly once, whatever is repeated, fails or starts
     seen.alreadyMetered += test.sandbox.ledger().duplicates
     seen.faults += failuresOf(test.sandbox)
     seen.repeated += lineCount - expected.size
-    const metered = test.sandbox.events().map(({ body }) => String(body.correlationId)).filter(id => id.startsWith(prefix))
+    const metered = test.sandbox.events().map(
+      ({ body }) => String(body.correlationId)
+    ).filter(id => id.startsWith(prefix))
     t.equal(metered.length, expected.size)
     t.strictSame(new Set(metered), expected)
   }), { numRuns: 40 })

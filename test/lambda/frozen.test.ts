@@ -43,7 +43,12 @@ t.test('a verdict is renewed before the answer: nothing runs on, and runs out of
   const { platform, env } = await openWorld(t)
   platform.setClients({ acme: 'entitled', newcomer: 'entitled' })
   platform.faults.set([{ kind: 'delay', delayMs: 100 }])
-  const authorizer = startModule(t, 'authorizer', { ...env, VERDICT_TTL_SECONDS: '1', STALE_SECONDS: '30', PLATFORM_TIMEOUT_MS: '1000' })
+  const authorizer = startModule(t, 'authorizer', {
+    ...env,
+    VERDICT_TTL_SECONDS: '1',
+    STALE_SECONDS: '30',
+    PLATFORM_TIMEOUT_MS: '1000'
+  })
   for (let round = 0; round < 7; round++) {
     t.match((await authorizer.invoke(await askFor('acme'))).result, { context: { entitlement: 'entitled' } })
     const { asked } = platform.ledger()
@@ -51,7 +56,9 @@ t.test('a verdict is renewed before the answer: nothing runs on, and runs out of
     t.same(platform.ledger().asked, asked, 'nobody asks while the process stands still')
   }
   t.same(platform.ledger().asked, { acme: 7 })
-  t.match(await authorizer.invoke(await askFor('newcomer')), { result: { policyDocument: { Statement: [{ Effect: 'Allow' }] } } })
+  t.match(await authorizer.invoke(await askFor('newcomer')), {
+    result: { policyDocument: { Statement: [{ Effect: 'Allow' }] } }
+  })
   t.notMatch(authorizer.log(), /"level"|UnknownVerdicts/)
 })
 
@@ -71,14 +78,33 @@ t.test('what is sent when the answer comes is all that is sent', async t => {
   t.match(metering.log(), /"Parked":40.*"reason":"no answer from the metering platform/)
 })
 
-const CONFIG_FAULTS: Record<string, { env?: (world: World) => Record<string, string>, break?: (world: World) => void, reason: RegExp }> = {
-  'a secret that was deleted': { break: ({ aws }) => { delete aws.secrets[SECRET] }, reason: /cannot be read: .*ResourceNotFoundException/ },
-  'a Secrets Manager that is down': { break: ({ aws }) => { aws.fail('GetSecretValue', 500, 1_000) }, reason: /cannot be read: .*InternalFailure/ },
-  'a Secrets Manager that refuses': { break: ({ aws }) => { aws.fail('GetSecretValue', 400, 1_000) }, reason: /cannot be read: .*AccessDenied/ },
+interface ConfigFault {
+  env?: (world: World) => Record<string, string>
+  break?: (world: World) => void
+  reason: RegExp
+}
+
+const CONFIG_FAULTS: Record<string, ConfigFault> = {
+  'a secret that was deleted': {
+    break: ({ aws }) => { delete aws.secrets[SECRET] }, reason: /cannot be read: .*ResourceNotFoundException/
+  },
+  'a Secrets Manager that is down': {
+    break: ({ aws }) => { aws.fail('GetSecretValue', 500, 1_000) }, reason: /cannot be read: .*InternalFailure/
+  },
+  'a Secrets Manager that refuses': {
+    break: ({ aws }) => { aws.fail('GetSecretValue', 400, 1_000) }, reason: /cannot be read: .*AccessDenied/
+  },
   'an empty secret': { break: ({ aws }) => { aws.secrets[SECRET] = '{"apiKey":" "}' }, reason: /holds no key/ },
-  'a host that does not resolve': { env: () => ({ REVENIUM_PLATFORM_API: 'https://no-such-host.invalid/meter' }), reason: /no-such-host\.invalid/ },
-  'a line break in the key': { break: ({ aws }) => { aws.secrets[SECRET] = 'hak_one\nhak_two' }, reason: /printable ASCII, without line breaks/ },
-  'an address that is not one of TLS': { env: ({ platform }) => ({ REVENIUM_PLATFORM_API: platform.urls['v1-meter'].replace('http:', 'https:') }), reason: /SSL|packet length|wrong version/i }
+  'a host that does not resolve': {
+    env: () => ({ REVENIUM_PLATFORM_API: 'https://no-such-host.invalid/meter' }), reason: /no-such-host\.invalid/
+  },
+  'a line break in the key': {
+    break: ({ aws }) => { aws.secrets[SECRET] = 'hak_one\nhak_two' }, reason: /printable ASCII, without line breaks/
+  },
+  'an address that is not one of TLS': {
+    env: ({ platform }) => ({ REVENIUM_PLATFORM_API: platform.urls['v1-meter'].replace('http:', 'https:') }),
+    reason: /SSL|packet length|wrong version/i
+  }
 }
 
 for (const [name, fault] of Object.entries(CONFIG_FAULTS)) {
@@ -87,8 +113,16 @@ for (const [name, fault] of Object.entries(CONFIG_FAULTS)) {
     fault.break?.(world)
     const env = { ...world.env, ...fault.env?.(world) }
     const metering = startModule(t, 'metering', env)
-    t.match((await metering.invoke(subscriptionEvent(accessLogLines(30)))).result, { received: 30, metered: 0, parked: 30, configFaults: 1 })
-    t.match(metering.log(), /"level":"error","message":"nothing can be sent to the metering platform: check its key and its address"/)
+    t.match((await metering.invoke(subscriptionEvent(accessLogLines(30)))).result, {
+      received: 30,
+      metered: 0,
+      parked: 30,
+      configFaults: 1
+    })
+    t.match(
+      metering.log(),
+      /"level":"error","message":"nothing can be sent to the metering platform: check its key and its address"/
+    )
     t.match(metering.log(), /"ConfigFaults":1/)
     t.match(metering.log(), fault.reason)
     t.match(world.aws.sent, [{ queueUrl: /parking$/, body: { attempt: 1, message: fault.reason } }])
@@ -103,9 +137,27 @@ for (const [name, fault] of Object.entries(CONFIG_FAULTS)) {
 }
 
 const API_GATEWAY_WAITS_MS = 10_000
-const SLOWEST: Array<{ name: string, failMode: 'open' | 'closed', env?: Record<string, string>, break: (world: World) => void, reason: RegExp }> = [
-  { name: 'a Secrets Manager that does not answer', failMode: 'closed', break: ({ aws }) => { aws.fail('GetSecretValue', 'hang', 2) }, reason: /cannot be read/ },
-  { name: 'a secret that never ends', failMode: 'open', break: ({ aws }) => { aws.fail('GetSecretValue', 'stall', 1) }, reason: /cannot be read: .*no answer in 8000 ms/ },
+interface SlowFault {
+  name: string
+  failMode: 'open' | 'closed'
+  env?: Record<string, string>
+  break: (world: World) => void
+  reason: RegExp
+}
+
+const SLOWEST: SlowFault[] = [
+  {
+    name: 'a Secrets Manager that does not answer',
+    failMode: 'closed',
+    break: ({ aws }) => { aws.fail('GetSecretValue', 'hang', 2) },
+    reason: /cannot be read/
+  },
+  {
+    name: 'a secret that never ends',
+    failMode: 'open',
+    break: ({ aws }) => { aws.fail('GetSecretValue', 'stall', 1) },
+    reason: /cannot be read: .*no answer in 8000 ms/
+  },
   {
     name: 'a Secrets Manager that hangs once, and then a platform with all the time that a setting can give',
     failMode: 'closed',
@@ -123,12 +175,22 @@ t.test('whatever hangs, the authorizer answers before API Gateway stops waiting,
     const world = await openWorld(t)
     world.platform.setClients({ acme: 'entitled' })
     const authorizer = startModule(t, 'authorizer', { ...world.env, ...env, FAIL_MODE: failMode })
-    t.match((await authorizer.invoke(await askFor('no&client'))).result, { context: { entitlement: 'denied' } }, 'the function has started')
+    t.match(
+      (await authorizer.invoke(await askFor('no&client'))).result,
+      { context: { entitlement: 'denied' } },
+      'the function has started'
+    )
     breakWorld(world)
     const askedAt = performance.now()
     const answer = await authorizer.invoke(await askFor('acme'))
     t.ok(performance.now() - askedAt < 0.9 * API_GATEWAY_WAITS_MS, name)
-    t.match(answer, failMode === 'open' ? { result: { context: { entitlement: 'unknown' } } } : { errorType: 'EntitlementUnknownError' }, name)
+    t.match(
+      answer,
+      failMode === 'open'
+        ? { result: { context: { entitlement: 'unknown' } } }
+        : { errorType: 'EntitlementUnknownError' },
+      name
+    )
     t.match(authorizer.log(), reason, name)
     world.platform.faults.set([])
     t.match((await authorizer.invoke(await askFor('acme'))).result, { context: { entitlement: 'entitled' } }, name)
@@ -140,7 +202,9 @@ t.test('FAIL_MODE open and a platform that refuses the key: everybody may call, 
   platform.faults.set([{ kind: 'answer', status: 401 }])
   const authorizer = startModule(t, 'authorizer', { ...env, FAIL_MODE: 'open' })
   for (const clientId of ['acme', 'newcomer']) {
-    t.match((await authorizer.invoke(await askFor(clientId))).result, { policyDocument: { Statement: [{ Effect: 'Allow' }] }, context: { entitlement: 'unknown' } })
+    t.match((await authorizer.invoke(await askFor(clientId))).result, {
+      policyDocument: { Statement: [{ Effect: 'Allow' }] }, context: { entitlement: 'unknown' }
+    })
   }
   t.equal(authorizer.log().match(/"UnknownVerdicts":1,"ConfigFaults":1/g)?.length, 2)
 })

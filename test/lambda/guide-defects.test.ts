@@ -8,8 +8,21 @@ import { accessLogLine, accessLogLines, openTestPlatform, subscriptionEvent } fr
 
 async function openAuthorizer (t: Parameters<typeof openTestPlatform>[0]) {
   const { platform, sandbox } = await openTestPlatform(t, { timeoutMs: 1_500 })
-  const entitlement = createEntitlement({ platform, failMode: 'closed', now: Date.now, monotonicNow: () => performance.now(), onUnknown: () => {} })
-  const authorize = createAuthorizer({ entitlement, headerName: 'clientId', responseMode: 'policy', takeConfigFaults: () => 0, now: Date.now, write: () => {} })
+  const entitlement = createEntitlement({
+    platform,
+    failMode: 'closed',
+    now: Date.now,
+    monotonicNow: () => performance.now(),
+    onUnknown: () => {}
+  })
+  const authorize = createAuthorizer({
+    entitlement,
+    headerName: 'clientId',
+    responseMode: 'policy',
+    takeConfigFaults: () => 0,
+    now: Date.now,
+    write: () => {}
+  })
   return { authorize: (event: unknown): Promise<any> => authorize(event, { functionName: 'authorizer' }), sandbox }
 }
 
@@ -19,7 +32,9 @@ t.test('1: every call is billed to the application "user"', async t => {
   const { principalId, context } = await authorize(await recordedEvent('http-2.0'))
   t.strictSame([principalId, context.clientId], ['acme', 'acme'])
   const test = await openTestPlatform(t)
-  await openHandler(test).handle(subscriptionEvent([accessLogLine({ clientId: context.clientId, principalId: 'user' })]))
+  await openHandler(test).handle(subscriptionEvent([
+    accessLogLine({ clientId: context.clientId, principalId: 'user' })
+  ]))
   t.strictSame(test.sandbox.ledger().byApplication, { acme: 1 })
 })
 
@@ -27,7 +42,9 @@ t.test('2: a client id smuggles a second parameter into the question', async t =
   const { authorize, sandbox } = await openAuthorizer(t)
   sandbox.setClients({ valid: 'entitled' })
   const event = await recordedEvent('http-2.0')
-  for (const clientId of ['x&productKey=valid', 'x%26productKey=valid', 'x#&productKey=valid', 'x productKey=valid', 'x+productKey=valid']) {
+  for (const clientId of [
+    'x&productKey=valid', 'x%26productKey=valid', 'x#&productKey=valid', 'x productKey=valid', 'x+productKey=valid'
+  ]) {
     event.headers.clientid = clientId
     t.match(await authorize(event), { policyDocument: { Statement: [{ Effect: 'Deny' }] } }, clientId)
   }
@@ -106,7 +123,9 @@ t.test('10: an outage, or a rotated key, denies every client', async t => {
     t.match(await authorize(await recordedEvent('http-2.0')), { policyDocument: { Statement: [{ Effect: 'Allow' }] } })
     const stranger = await recordedEvent('http-2.0')
     stranger.headers.clientid = 'stranger'
-    await t.rejects(authorize(stranger), { name: 'EntitlementUnknownError' }, 'refused, but not with an answer that is kept')
+    await t.rejects(
+      authorize(stranger), { name: 'EntitlementUnknownError' }, 'refused, but not with an answer that is kept'
+    )
   }
 })
 

@@ -1,20 +1,42 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { lambdaContext, openHandler, queueEvent, recordedEvent } from '../helpers/lambda.js'
-import { accessLogLine, accessLogLines, envelope, openTestPlatform, pack, subscriptionEvent } from '../helpers/metering.js'
+import {
+  accessLogLine, accessLogLines, envelope, openTestPlatform, pack, subscriptionEvent
+} from '../helpers/metering.js'
 
 t.test('every line of an event is metered', async t => {
   const test = await openTestPlatform(t)
   const { handle, logged } = openHandler(test)
   t.match(await handle(subscriptionEvent(accessLogLines(25))), { received: 25, metered: 25, parked: 0 })
   t.equal(test.sandbox.ledger().metered, 25)
-  t.match(logged, [{ _aws: { CloudWatchMetrics: [{ Namespace: 'Metering', Dimensions: [['FunctionName']] }] }, FunctionName: 'metering', Received: 25, Metered: 25, Duplicates: 0, Skipped: 0, Refused: 0, Unreadable: 0, Parked: 0, Dropped: 0, ConfigFaults: 0, Lag: Number }])
+  t.match(logged, [{
+    _aws: { CloudWatchMetrics: [{ Namespace: 'Metering', Dimensions: [['FunctionName']] }] },
+    FunctionName: 'metering',
+    Received: 25,
+    Metered: 25,
+    Duplicates: 0,
+    Skipped: 0,
+    Refused: 0,
+    Unreadable: 0,
+    Parked: 0,
+    Dropped: 0,
+    ConfigFaults: 0,
+    Lag: Number
+  }])
 })
 
 t.test('the envelope of the documentation is read; its line is no access log', async t => {
   const { handle, parking } = openHandler(await openTestPlatform(t))
-  t.match(await handle({ awslogs: { data: pack(await recordedEvent('subscription-decoded')) } }), { received: 1, unreadable: 1, metered: 0 })
-  t.match(parking.buried, [{ v: 1, reason: 'unreadable', message: 'the line is not a JSON object', lines: [{ text: /^REPORT RequestId/ }] }])
+  t.match(await handle({ awslogs: { data: pack(await recordedEvent('subscription-decoded')) } }), {
+    received: 1, unreadable: 1, metered: 0
+  })
+  t.match(parking.buried, [{
+    v: 1,
+    reason: 'unreadable',
+    message: 'the line is not a JSON object',
+    lines: [{ text: /^REPORT RequestId/ }]
+  }])
 })
 
 t.test('a probe is answered, and nothing is metered, kept or logged', async t => {
@@ -27,7 +49,9 @@ t.test('a probe is answered, and nothing is metered, kept or logged', async t =>
 t.test('what the function itself has logged is not taken as usage', async t => {
   const test = await openTestPlatform(t)
   const { handle, logged } = openHandler(test)
-  t.match(await handle(subscriptionEvent(accessLogLines(3), { logGroup: lambdaContext().logGroupName })), { received: 0, metered: 0 })
+  t.match(await handle(subscriptionEvent(accessLogLines(3), { logGroup: lambdaContext().logGroupName })), {
+    received: 0, metered: 0
+  })
   t.strictSame(logged, [])
 })
 
@@ -35,7 +59,9 @@ t.test('a payload that cannot be read is kept for the operator, and is no failur
   const whole = gzipSync(JSON.stringify(envelope(['x'])))
   const payloads: Array<[unknown, RegExp]> = [
     ['!!!', /not base64/], [whole.subarray(0, whole.length - 10).toString('base64'), /breaks off/],
-    [gzipSync(Buffer.alloc(64_000_000)).toString('base64'), /after decompression/], [pack([1, 2]), /not an envelope/], [pack('text'), /not JSON/]
+    [gzipSync(Buffer.alloc(64_000_000)).toString('base64'), /after decompression/],
+    [pack([1, 2]), /not an envelope/],
+    [pack('text'), /not JSON/]
   ]
   for (const [data, message] of payloads) {
     const { handle, parking } = openHandler(await openTestPlatform(t))
@@ -50,31 +76,57 @@ t.test('a payload that cannot be read is kept for the operator, and is no failur
 t.test('one bad line costs no other', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
-  const lines = [accessLogLine({ extendedRequestId: 'A' }), '{"broken', accessLogLine({ extendedRequestId: 'B', status: '-' }), accessLogLine({ extendedRequestId: 'C' })]
+  const lines = [
+    accessLogLine({ extendedRequestId: 'A' }),
+    '{"broken',
+    accessLogLine({ extendedRequestId: 'B', status: '-' }),
+    accessLogLine({ extendedRequestId: 'C' })
+  ]
   t.match(await handle(subscriptionEvent(lines)), { received: 4, metered: 2, unreadable: 2 })
-  t.strictSame(parking.buried.map(({ reason, lines }) => [reason, lines?.length]), [['unreadable', 1], ['unreadable', 1]])
+  t.strictSame(parking.buried.map(({ reason, lines }) => [reason, lines?.length]), [
+    ['unreadable', 1], ['unreadable', 1]
+  ])
 })
 
 t.test('each client id has its outcome, however odd it is', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
   const ids = ['a&productKey=b', '100%', 'x'.repeat(10_240), 'a\u0007b', undefined, '-', 'acme']
-  const lines = ids.map((clientId, index) => accessLogLine({ extendedRequestId: `X${index}`, clientId, principalId: undefined }))
+  const lines = ids.map((clientId, index) =>
+    accessLogLine({ extendedRequestId: `X${index}`, clientId, principalId: undefined }))
   t.match(await handle(subscriptionEvent(lines)), { received: 7, metered: 3, skipped: 2, unreadable: 2 })
   t.strictSame(test.sandbox.ledger().byApplication, { 'a&productKey=b': 1, '100%': 1, acme: 1 })
-  t.strictSame(parking.buried.map(({ message }) => message).sort(), ['the client id must be printable', 'the client id must have at most 256 characters'])
+  t.strictSame(parking.buried.map(({ message }) => message).sort(), [
+    'the client id must be printable', 'the client id must have at most 256 characters'
+  ])
 })
 
 t.test('nothing that comes makes a message that no queue takes', async t => {
   const test = await openTestPlatform(t)
   test.sandbox.faults.set([{ kind: 'answer', status: 503 }])
   const { handle, parking } = openHandler(test)
-  const lines = ['\u0001', '"', '€'].map((character, index) => accessLogLine({ extendedRequestId: `X${index}`, path: character.repeat(20_000), userAgent: character.repeat(20_000) }))
-  await handle(subscriptionEvent([...lines, accessLogLine({ extendedRequestId: 'X9', userAgent: '\u0001'.repeat(5_000) })]))
-  for (const data of ['\u0001'.repeat(400_000), '"'.repeat(400_000), 'A'.repeat(400_001), { '"': '"'.repeat(400_000) }]) await handle({ awslogs: { data } })
+  const lines = ['\u0001', '"', '€'].map(
+    (character, index) =>
+      accessLogLine({
+        extendedRequestId: `X${index}`, path: character.repeat(20_000), userAgent: character.repeat(20_000)
+      })
+  )
+  await handle(subscriptionEvent([
+    ...lines, accessLogLine({ extendedRequestId: 'X9', userAgent: '\u0001'.repeat(5_000) })
+  ]))
+  for (const data of [
+    '\u0001'.repeat(400_000),
+    '"'.repeat(400_000),
+    'A'.repeat(400_001),
+    { '"': '"'.repeat(400_000) }
+  ]) {
+    await handle({ awslogs: { data } })
+  }
   const messages = [...parking.parked.map(({ message }) => message), ...parking.buried]
   t.ok(messages.length >= 6)
-  for (const message of messages) t.ok(Buffer.byteLength(JSON.stringify(message)) < 262_144, `${Buffer.byteLength(JSON.stringify(message))} bytes`)
+  for (const message of messages) {
+    t.ok(Buffer.byteLength(JSON.stringify(message)) < 262_144, `${Buffer.byteLength(JSON.stringify(message))} bytes`)
+  }
 })
 
 t.test('what API Gateway itself has refused is not metered, whatever it has refused it for', async t => {
@@ -89,16 +141,32 @@ t.test('what API Gateway itself has refused is not metered, whatever it has refu
 
 t.test('the format of an API that exists already is read, also around a user agent with a quote in it', async t => {
   const test = await openTestPlatform(t)
-  const line = '{"requestId":"r","ip":"203.0.113.7","userAgent":"x" y","httpMethod":"GET","resourcePath":"/orders","status":"200","clientId":"acme"}'
+  const line = '{"requestId":"r","ip":"203.0.113.7","userAgent":"x" ' +
+    'y","httpMethod":"GET","resourcePath":"/orders","status":"200","clientId":"acme"}'
   t.match(await openHandler(test).handle(subscriptionEvent([line])), { received: 1, metered: 1, skipped: 0 })
-  t.match(test.sandbox.events()[0]!.body, { application: 'acme', url: '/orders', remoteHost: '203.0.113.7', userAgent: 'x" y' })
+  t.match(test.sandbox.events()[0]!.body, {
+    application: 'acme',
+    url: '/orders',
+    remoteHost: '203.0.113.7',
+    userAgent: 'x" y'
+  })
 })
 
 t.test('that every line was skipped is told, with what the log format may lack', async t => {
   const { handle, logged } = openHandler(await openTestPlatform(t))
   await handle(subscriptionEvent(accessLogLines(3, { clientId: undefined, principalId: undefined })))
-  t.match(logged, [{ level: 'error', message: 'every line was skipped, and nothing is metered', skipped: { anonymous: 3 }, hint: /log format/ }, { Received: 3, Skipped: 3 }])
-  await handle(subscriptionEvent([...accessLogLines(1), ...accessLogLines(1, { extendedRequestId: 'Y', clientId: '-', principalId: '-' })]))
+  t.match(logged, [
+    {
+      level: 'error',
+      message: 'every line was skipped, and nothing is metered',
+      skipped: { anonymous: 3 },
+      hint: /log format/
+    },
+    { Received: 3, Skipped: 3 }
+  ])
+  await handle(subscriptionEvent([
+    ...accessLogLines(1), ...accessLogLines(1, { extendedRequestId: 'Y', clientId: '-', principalId: '-' })
+  ]))
   t.equal(logged.length, 3, 'one of two was metered')
 })
 
@@ -106,7 +174,8 @@ t.test('calls of nobody and calls that were turned away are skipped and counted'
   const { handle } = openHandler(await openTestPlatform(t))
   const lines = [
     accessLogLine({ extendedRequestId: 'A', clientId: '-', principalId: '-' }),
-    accessLogLine({ extendedRequestId: 'B', status: '403', integrationLatency: '-', integrationStatus: '-' }), accessLogLine({ extendedRequestId: 'C' })
+    accessLogLine({ extendedRequestId: 'B', status: '403', integrationLatency: '-', integrationStatus: '-' }),
+    accessLogLine({ extendedRequestId: 'C' })
   ]
   t.match(await handle(subscriptionEvent(lines)), { received: 3, metered: 1, skipped: 2 })
 })
@@ -123,9 +192,15 @@ t.test('what the platform refuses is buried, and costs no other', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
   test.sandbox.faults.set([{ kind: 'answer', status: 422, application: 'globex', message: 'no such product' }])
-  const lines = [...accessLogLines(3), accessLogLine({ extendedRequestId: 'G1', clientId: 'globex' }), accessLogLine({ extendedRequestId: 'G2', clientId: 'globex' })]
+  const lines = [
+    ...accessLogLines(3),
+    accessLogLine({ extendedRequestId: 'G1', clientId: 'globex' }),
+    accessLogLine({ extendedRequestId: 'G2', clientId: 'globex' })
+  ]
   t.match(await handle(subscriptionEvent(lines)), { metered: 3, refused: 2, parked: 0 })
-  t.match(parking.buried, [{ reason: 'refused', message: /no such product/, calls: [{ application: 'globex' }, { application: 'globex' }] }])
+  t.match(parking.buried, [{
+    reason: 'refused', message: /no such product/, calls: [{ application: 'globex' }, { application: 'globex' }]
+  }])
 })
 
 t.test('what the platform does not take now is parked, and the invocation succeeds', async t => {
@@ -213,7 +288,14 @@ t.test('what was buried can be given back to the function', async t => {
   await first.handle(subscriptionEvent([accessLogLine()]))
   test.sandbox.faults.clear()
   const second = openHandler(test)
-  t.strictSame(await second.handle(queueEvent(...first.parking.buried, { v: 1, reason: 'unreadable', lines: [{ text: accessLogLine({ extendedRequestId: 'L' }), origin: { key: 'k', timestamp: 0 } }] })), { batchItemFailures: [] })
+  t.strictSame(
+    await second.handle(queueEvent(...first.parking.buried, {
+      v: 1,
+      reason: 'unreadable',
+      lines: [{ text: accessLogLine({ extendedRequestId: 'L' }), origin: { key: 'k', timestamp: 0 } }]
+    })),
+    { batchItemFailures: [] }
+  )
   t.equal(test.sandbox.ledger().metered, 2)
 })
 
@@ -230,16 +312,27 @@ t.test('a message that is none stays in its queue, and costs no other', async t 
   const test = await openTestPlatform(t)
   const { handle, logged } = openHandler(test)
   const documented = (await recordedEvent('sqs')).Records[0]
-  const event = queueEvent('Test message.', '[]', '{"v":2}', { v: 1, lines: [{ text: accessLogLine(), origin: { key: 'k', timestamp: 0 } }] }) as { Records: object[] }
+  const event = queueEvent('Test message.', '[]', '{"v":2}', {
+    v: 1, lines: [{ text: accessLogLine(), origin: { key: 'k', timestamp: 0 } }]
+  }) as { Records: object[] }
   event.Records.push(documented)
-  t.strictSame(await handle(event), { batchItemFailures: [{ itemIdentifier: 'm0' }, { itemIdentifier: 'm1' }, { itemIdentifier: 'm2' }, { itemIdentifier: documented.messageId }] })
+  t.strictSame(await handle(event), {
+    batchItemFailures: [
+      { itemIdentifier: 'm0' },
+      { itemIdentifier: 'm1' },
+      { itemIdentifier: 'm2' },
+      { itemIdentifier: documented.messageId }
+    ]
+  })
   t.equal(test.sandbox.ledger().metered, 1)
   t.match(logged[0], { level: 'error', messageId: 'm0' })
 })
 
 t.test('an event of something else is an error', async t => {
   const { handle } = openHandler(await openTestPlatform(t))
-  for (const event of [null, 'x', {}, { Records: 'none' }]) await t.rejects(handle(event), { name: 'UnknownEventError' })
+  for (const event of [null, 'x', {}, { Records: 'none' }]) {
+    await t.rejects(handle(event), { name: 'UnknownEventError' })
+  }
 })
 
 t.test('many calls are parked in messages that SQS takes', async t => {

@@ -27,7 +27,9 @@ async function listen (t: Test, status: number | null): Promise<Server & { calls
     server.closeAllConnections()
   })
   const { port } = server.address() as AddressInfo
-  Object.assign(process.env, { AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' })
+  Object.assign(process.env, {
+    AWS_ENDPOINT_URL: `http://127.0.0.1:${port}`, AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test'
+  })
   return server
 }
 
@@ -65,7 +67,10 @@ t.test('the connections of both clients end with the app', async t => {
   const app = await openApp(t)
   await app.aws.cloudwatch.send(metric())
   await app.aws.logs.send(retention())
-  const connections = () => new Promise<number>((resolve, reject) => { server.getConnections((error, count) => error === null ? resolve(count) : reject(error)) })
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => error === null ? resolve(count) : reject(error))
+    })
   t.equal(await connections(), 2)
   await app.close()
   await eventually(async () => await connections() === 0 ? true : undefined)

@@ -7,9 +7,14 @@ t.test('faults that no schema finds are told with their path', async t => {
   const other = (given: object) => application({ id: 'other', clientSecrets: ['another-secret'], ...given })
   t.equal(findFault([application(), other({})]), null)
   t.match(findFault([application(), other({ id: 'shop' })]), { path: 'applications[1].id' })
-  t.match(findFault([application(), other({ clientSecrets: ['x', application().clientSecrets[0]!] })]), { path: 'applications[1].clientSecrets[1]' })
-  t.match(findFault([application({ dimensions: { required: ['Page', 'Region'], allowed: ['Page'] } })]), { path: 'applications[0].dimensions.required[1]' })
-  const many = Array.from({ length: MAX_SECRETS + 1 }, (_, i) => application({ id: `a${i}`, clientSecrets: [`secret-${i}`] }))
+  t.match(findFault([application(), other({ clientSecrets: ['x', application().clientSecrets[0]!] })]), {
+    path: 'applications[1].clientSecrets[1]'
+  })
+  t.match(findFault([application({ dimensions: { required: ['Page', 'Region'], allowed: ['Page'] } })]), {
+    path: 'applications[0].dimensions.required[1]'
+  })
+  const many = Array.from({ length: MAX_SECRETS + 1 }, (_, i) =>
+    application({ id: `a${i}`, clientSecrets: [`secret-${i}`] }))
   t.match(findFault(many), { path: `applications[${MAX_SECRETS}].clientSecrets` })
 })
 
@@ -53,12 +58,28 @@ t.test('a token goes where both its application and its scope let it', async t =
   t.match(refused({ namespaces: ['*'] }, 'namespaces', 'billing'), /billing/, 'a scope only narrows')
   t.equal(refused({ namespaces: ['shop'] }, 'logGroups', '/web/shop'), null, 'a list that it does not have')
   t.match(refused({ logGroups: [] }, 'logGroups', '/web/shop'), /log group/)
-  t.doesNotThrow(() => requireScope({ application: application({ namespaces: ['*'] }), scope: WHOLE_APPLICATION }, 'namespaces', 'anything'))
+  t.doesNotThrow(
+    () =>
+      requireScope(
+        { application: application({ namespaces: ['*'] }), scope: WHOLE_APPLICATION }, 'namespaces', 'anything'
+      )
+  )
 })
 
 t.test('what is no scope is not read as one', async t => {
   t.same(readScope({ namespaces: ['a'], logStreams: [] }), { namespaces: ['a'], logStreams: [] })
-  for (const bad of [null, 'shop', [], { namespaces: 'shop' }, { namespaces: [1] }, { namespaces: [''] }, { other: [] }, { namespaces: Array(21).fill('a') }, { namespaces: ['a'.repeat(1_025)] }, JSON.parse('{"__proto__":[]}')]) {
+  for (const bad of [
+    null,
+    'shop',
+    [],
+    { namespaces: 'shop' },
+    { namespaces: [1] },
+    { namespaces: [''] },
+    { other: [] },
+    { namespaces: Array(21).fill('a') },
+    { namespaces: ['a'.repeat(1_025)] },
+    JSON.parse('{"__proto__":[]}')
+  ]) {
     t.equal(readScope(bad), null, JSON.stringify(bad)?.slice(0, 40))
   }
 })

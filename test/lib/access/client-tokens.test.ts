@@ -11,11 +11,15 @@ const SECONDS = Math.floor(NOW / 1000)
 const DAY = 24 * 3_600
 const NEW_SECRET = 'the-secret-that-replaces-it'
 const BLOG_SECRET = 'the-secret-of-the-blog'
-const applications = new Applications([application({ clientSecrets: [NEW_SECRET, SECRET] }), application({ id: 'blog', clientSecrets: [BLOG_SECRET] })])
+const applications = new Applications([
+  application({ clientSecrets: [NEW_SECRET, SECRET] }), application({ id: 'blog', clientSecrets: [BLOG_SECRET] })
+])
 const read = (token: string) => readGrant(token, applications, NOW)
 
 function jwt (claims: object, secret = SECRET, algorithm: 'HS256' | 'HS384' = 'HS256'): string {
-  return createSigner({ key: secret, algorithm, noTimestamp: !('iat' in claims) })({ iss: 'shop', exp: SECONDS + 60, ...claims })
+  return createSigner({ key: secret, algorithm, noTimestamp: !('iat' in claims) })({
+    iss: 'shop', exp: SECONDS + 60, ...claims
+  })
 }
 
 t.test('a token of the older form is of the application whose secret made it', async t => {
@@ -27,7 +31,12 @@ t.test('a token of the older form is of the application whose secret made it', a
 })
 
 t.test('a JWT is of the application that iss or sub names', async t => {
-  t.match(read(jwt({ jti: 'j', iat: SECONDS })), { application: { id: 'shop' }, jti: 'j', issuedAt: SECONDS * 1000, expiresAt: (SECONDS + 60) * 1000 })
+  t.match(read(jwt({ jti: 'j', iat: SECONDS })), {
+    application: { id: 'shop' },
+    jti: 'j',
+    issuedAt: SECONDS * 1000,
+    expiresAt: (SECONDS + 60) * 1000
+  })
   t.equal(read(jwt({ jti: 'j' }))!.scope, WHOLE_APPLICATION)
   t.match(read(jwt({ iss: undefined, sub: 'shop' })), { application: { id: 'shop' } })
   t.match(read(jwt({ iss: 'our backend', sub: 'shop' })), { application: { id: 'shop' } })

@@ -35,7 +35,9 @@ t.test('refuses a token whose digits moved from the salt to the timestamp', asyn
   const honest = legacyToken(String(NOW), '999salt', SECRET)
   const [timestamp, salt, hash] = Buffer.from(honest, 'base64').toString().split('::') as [string, string, string]
   for (let digits = 1; digits <= 3; digits++) {
-    const shifted = Buffer.from([timestamp + salt.slice(0, digits), salt.slice(digits), hash].join('::')).toString('base64')
+    const shifted = Buffer.from(
+      [timestamp + salt.slice(0, digits), salt.slice(digits), hash].join('::')
+    ).toString('base64')
     t.notOk(verifyClientToken(shifted, SECRET, NOW), `${digits} digits`)
   }
   const back = Buffer.from([timestamp.slice(0, -1), timestamp.slice(-1) + salt, hash].join('::')).toString('base64')
@@ -46,13 +48,16 @@ t.test('refuses what is not a client token', async t => {
   const good = createClientToken(SECRET, NOW, 'salt')
   const bad = ['', 'x', '%%%', good + '!', good.slice(0, -8), Buffer.from('a::b::c').toString('base64'),
     Buffer.from(`${NOW}::salt`).toString('base64'), Buffer.from(`${NOW}::a::b::c`).toString('base64'),
-    Buffer.from(` ${NOW}::salt::x`).toString('base64'), Buffer.from('1e12::salt::x').toString('base64'), 'A'.repeat(100_000)]
+    Buffer.from(
+      ` ${NOW}::salt::x`
+    ).toString('base64'), Buffer.from('1e12::salt::x').toString('base64'), 'A'.repeat(100_000)]
   for (const token of bad) t.notOk(verifyClientToken(token, SECRET, NOW), JSON.stringify(token.slice(0, 40)))
 })
 
 t.test('no string makes the verification of a client token throw', async () => {
   fc.assert(fc.property(fc.oneof(fc.string(), fc.base64String(), fc.string({ unit: 'binary' })), token => {
-    return !verifyClientToken(token, SECRET, NOW) && !verifyClientToken(Buffer.from(token).toString('base64'), SECRET, NOW)
+    return !verifyClientToken(token, SECRET, NOW) &&
+      !verifyClientToken(Buffer.from(token).toString('base64'), SECRET, NOW)
   }))
 })
 

@@ -8,7 +8,17 @@ const HOUR = 3_600_000
 const DAY = 24 * HOUR
 
 function claims (given: Partial<AccessClaims>): AccessClaims {
-  return { applicationId: 'shop', jti: 'j', scope: {}, origin: null, parent: null, grant: 'g', issuedAt: NOW - HOUR, expiresAt: NOW + HOUR, ...given }
+  return {
+    applicationId: 'shop',
+    jti: 'j',
+    scope: {},
+    origin: null,
+    parent: null,
+    grant: 'g',
+    issuedAt: NOW - HOUR,
+    expiresAt: NOW + HOUR,
+    ...given
+  }
 }
 
 t.test('one token, those of an application, or all before a time', async t => {
@@ -47,7 +57,12 @@ t.test('an earlier time does not replace a later one', async t => {
 })
 
 t.test('a request has to say one thing', async t => {
-  for (const bad of [{}, { jti: 'j', application: 'shop' }, { issuedBefore: 'yesterday' }, { issuedBefore: new Date(NOW + HOUR).toISOString() }]) {
+  for (const bad of [
+    {},
+    { jti: 'j', application: 'shop' },
+    { issuedBefore: 'yesterday' },
+    { issuedBefore: new Date(NOW + HOUR).toISOString() }
+  ]) {
     t.throws(() => toRevocation(bad, NOW), { code: 121 }, JSON.stringify(bad))
   }
 })

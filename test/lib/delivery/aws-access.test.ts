@@ -19,7 +19,8 @@ function open () {
   })
   return { access, state }
 }
-const notFound = () => Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' })
+const notFound = () =>
+  Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' })
 
 t.test('all who ask at first wait for one answer, which then stands for a minute', async t => {
   const { access, state } = open()
@@ -66,7 +67,9 @@ t.test('credentials that are missing are looked for every five seconds', async t
 
 t.test('an endpoint that cannot be reached is told, though there are credentials', async t => {
   const { access, state } = open()
-  state.unreachable = Object.assign(new Error('getaddrinfo ENOTFOUND monitoring.eu-west-9.amazonaws.com'), { code: 'ENOTFOUND' })
+  state.unreachable = Object.assign(
+    new Error('getaddrinfo ENOTFOUND monitoring.eu-west-9.amazonaws.com'), { code: 'ENOTFOUND' }
+  )
   const first = access.failure()
   state.waiting[0]!.resolve({})
   t.match(await first, { name: 'ENOTFOUND', message: /eu-west-9/ })

@@ -1,6 +1,8 @@
 import t from 'tap'
 import { logRecords, startCloud } from '../../helpers/delivery.js'
-import { appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../../helpers/forwarder.js'
+import {
+  appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder
+} from '../../helpers/forwarder.js'
 
 /** The failing destination fails for as long as the others need; a loaded machine may need long. */
 const PATIENCE_MS = 60_000

@@ -9,7 +9,14 @@ t.test('the destination that is denied longest is named, until each is answered'
   now += 100
   health.failed('b', { class: 'denied', message: 'other' })
   health.failed('a', { class: 'denied', message: 'again' })
-  t.same(health.read().failing, { destination: 'a', class: 'denied', message: 'again', since: 1_000, destinations: 2, partial: false })
+  t.same(health.read().failing, {
+    destination: 'a',
+    class: 'denied',
+    message: 'again',
+    since: 1_000,
+    destinations: 2,
+    partial: false
+  })
   health.answered('c')
   t.equal(health.read().failing?.partial, true, 'the credentials as such suffice')
   health.answered('a')
@@ -30,7 +37,9 @@ t.test('a denial that another process has seen the end of is forgotten', async t
 
 t.test('a wall clock that is set changes neither the order of denials nor when they are forgotten', async t => {
   const clock = { now: 100_000, setBy: 0 }
-  const health = createForwarderHealth({ now: () => clock.now + clock.setBy, monotonicNow: () => clock.now, forgetMs: 60_000 })
+  const health = createForwarderHealth({
+    now: () => clock.now + clock.setBy, monotonicNow: () => clock.now, forgetMs: 60_000
+  })
   health.failed('a', { class: 'denied', message: 'first' })
   clock.setBy = -90_000
   clock.now++

@@ -1,7 +1,9 @@
 import t from 'tap'
 import { startCloud } from '../../helpers/delivery.js'
 import { useWallClock } from '../../helpers/wall-clock.js'
-import { appendMessages, checkBalance, isEmpty, logsSink, messagesOf, openSpool, until, watchForwarder } from '../../helpers/forwarder.js'
+import {
+  appendMessages, checkBalance, isEmpty, logsSink, messagesOf, openSpool, until, watchForwarder
+} from '../../helpers/forwarder.js'
 
 const DESTINATION = '/app/web:page'
 
@@ -35,7 +37,11 @@ t.test('a stop does not wait for a destination that fails, and leaves its record
   const spool = await openSpool(t, { lingerMs: 60_000 })
   cloud.sandbox.faults.set([{ kind: 'refuse', logGroupName: '/denied' }])
   const { forwarder } = watchForwarder(t, spool, logsSink(cloud), {
-    backoff: { retry: { floorMs: 30_000, baseMs: 30_000, capMs: 30_000 }, denied: { floorMs: 30_000, baseMs: 30_000, capMs: 30_000 }, conflict: { floorMs: 10, baseMs: 20, capMs: 100 } }
+    backoff: {
+      retry: { floorMs: 30_000, baseMs: 30_000, capMs: 30_000 },
+      denied: { floorMs: 30_000, baseMs: 30_000, capMs: 30_000 },
+      conflict: { floorMs: 10, baseMs: 20, capMs: 100 }
+    }
   })
   forwarder.start()
   await appendMessages(spool, '/denied:page', ['kept'])

@@ -3,7 +3,10 @@ import { createMetricsSink } from '../../../lib/delivery/sinks/metrics/metrics-s
 import type { Sink } from '../../../lib/delivery/sinks/sink.js'
 import { SpoolUnavailableError, type Spool } from '../../../lib/spool/spool.js'
 import { logRecords, metricRecords, startCloud, unlimited } from '../../helpers/delivery.js'
-import { QUICK_BACKOFF, SPOOL_OPTIONS, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until, watchForwarder } from '../../helpers/forwarder.js'
+import {
+  QUICK_BACKOFF, SPOOL_OPTIONS, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until,
+  watchForwarder
+} from '../../helpers/forwarder.js'
 import { useWallClock } from '../../helpers/wall-clock.js'
 
 const DESTINATION = '/app/web:page'
@@ -33,7 +36,9 @@ t.test('metrics take the same way', async t => {
   forwarder.start()
   const minute = Math.floor(Date.now() / 60_000) * 60_000
   for (let i = 0; i < 30; i++) {
-    await spool.append({ kind: 'metrics', destination: 'App', records: metricRecords([{ MetricName: 'Load', Value: i, Timestamp: minute }]) })
+    await spool.append({
+      kind: 'metrics', destination: 'App', records: metricRecords([{ MetricName: 'Load', Value: i, Timestamp: minute }])
+    })
   }
   await until(isEmpty(spool))
   t.match(sandbox.ledger(), { dataPoints: 30 })
@@ -43,7 +48,13 @@ t.test('metrics take the same way', async t => {
 
 t.test('whatever fails for a while is delivered in the end, once', async t => {
   const cloud = await startCloud(t, { requestTimeoutMs: 200 })
-  for (const [kind, expected] of [['throttle', 'throttle'], ['error', 'unavailable'], ['reset', 'unavailable'], ['garbage', 'unavailable'], ['hang', 'unavailable']] as const) {
+  for (const [kind, expected] of [
+    ['throttle', 'throttle'],
+    ['error', 'unavailable'],
+    ['reset', 'unavailable'],
+    ['garbage', 'unavailable'],
+    ['hang', 'unavailable']
+  ] as const) {
     await t.test(kind, async t => {
       cloud.sandbox.reset()
       const spool = await openSpool(t, { lingerMs: 20 })
@@ -55,7 +66,10 @@ t.test('whatever fails for a while is delivered in the end, once', async t => {
       t.same(messagesOf(cloud), ['first', 'second'])
       t.equal(observed.retries[expected], 3)
       const failures = observed.logged.filter(({ message }) => message.startsWith('delivery failed'))
-      t.same(failures.map(({ fields }) => [fields.destination, fields.class, fields.attempt]), [0, 1, 2].map(attempt => [DESTINATION, expected, attempt]))
+      t.same(
+        failures.map(({ fields }) => [fields.destination, fields.class, fields.attempt]),
+        [0, 1, 2].map(attempt => [DESTINATION, expected, attempt])
+      )
       t.ok(failures.every(({ fields }) => typeof fields.nextTryMs === 'number' && typeof fields.reason === 'string'))
       t.notMatch(JSON.stringify(observed.logged), 'second', 'a payload is never logged')
       await checkBalance(t, spool, { delivered: 2 })
@@ -67,9 +81,15 @@ t.test('after a failure half-way the rest waits for its next attempt, and nothin
   const cloud = await startCloud(t)
   const spool = await openSpool(t, { lingerMs: 20 })
   cloud.sandbox.faults.set([{ kind: 'throttle', messageIncludes: 'today', count: 1 }])
-  const { forwarder } = watchForwarder(t, spool, logsSink(cloud), { backoff: { ...QUICK_BACKOFF, retry: { floorMs: 700, baseMs: 700, capMs: 700 } } })
+  const { forwarder } = watchForwarder(t, spool, logsSink(cloud), {
+    backoff: { ...QUICK_BACKOFF, retry: { floorMs: 700, baseMs: 700, capMs: 700 } }
+  })
   const now = Date.now()
-  await spool.append({ kind: 'logs', destination: DESTINATION, records: logRecords([[now, 'today'], [now - 48 * 3_600_000, 'the day before yesterday']]) })
+  await spool.append({
+    kind: 'logs',
+    destination: DESTINATION,
+    records: logRecords([[now, 'today'], [now - 48 * 3_600_000, 'the day before yesterday']])
+  })
   forwarder.start()
   await until(isEmpty(spool))
   t.same(messagesOf(cloud), ['the day before yesterday', 'today'])
@@ -88,11 +108,21 @@ t.test('what is denied is kept, and health says so until it is allowed', async t
   forwarder.start()
   t.equal(forwarder.health().failing, null)
   await until(() => (observed.retries.denied ?? 0) >= 2)
-  t.match(forwarder.health(), { failing: { destination: DESTINATION, class: 'denied', message: /AccessDenied.*no permission/, destinations: 1, partial: false } })
+  t.match(forwarder.health(), {
+    failing: {
+      destination: DESTINATION,
+      class: 'denied',
+      message: /AccessDenied.*no permission/,
+      destinations: 1,
+      partial: false
+    }
+  })
   await appendMessages(spool, '/other:page', ['delivered'])
   await until(() => messagesOf(cloud, '/other').length === 1)
   await until(() => forwarder.health().failing?.partial === true)
-  t.match(forwarder.health(), { failing: { destination: DESTINATION, partial: true } }, 'another destination does not hide it')
+  t.match(
+    forwarder.health(), { failing: { destination: DESTINATION, partial: true } }, 'another destination does not hide it'
+  )
   await checkBalance(t, spool, { delivered: 1, inSpool: 1 })
 
   cloud.sandbox.faults.clear()
@@ -124,9 +154,15 @@ t.test('events that CloudWatch rejects are counted, and whoever waits is told', 
   const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud))
   forwarder.start()
   const now = Date.now()
-  const records = logRecords([[now, 'in time'], [now - 15 * 24 * 3_600_000, 'too old']], { id: 'receipt', indexes: [0, 1] })
+  const records = logRecords([[now, 'in time'], [now - 15 * 24 * 3_600_000, 'too old']], {
+    id: 'receipt', indexes: [0, 1]
+  })
   await spool.append({ kind: 'logs', destination: DESTINATION, records, urgent: true })
-  await until(() => observed.receipts.length > 0 && observed.receipts.reduce((sum, { delivered, rejected }) => sum + delivered + rejected.length, 0) === 2)
+  await until(
+    () =>
+      observed.receipts.length > 0 &&
+        observed.receipts.reduce((sum, { delivered, rejected }) => sum + delivered + rejected.length, 0) === 2
+  )
   t.match(observed.receipts.flatMap(({ rejected }) => rejected), [{ index: 1, reason: 'too-old' }])
   t.equal(observed.rejected, 1)
   await checkBalance(t, spool, { delivered: 1, rejected: { 'too-old': 1 } })
@@ -162,10 +198,12 @@ t.test('a spool that is away is waited for, and what CloudWatch has answered mea
   const cloud = await startCloud(t)
   const real = await openSpool(t, { lingerMs: 20 })
   let away = false
-  const failing = <Args extends unknown[], Result> (call: (...args: Args) => Promise<Result>) => async (...args: Args): Promise<Result> => {
-    if (away) throw new SpoolUnavailableError('connection lost')
-    return await call(...args)
-  }
+  const failing = <Args extends unknown[], Result> (
+    call: (...args: Args) => Promise<Result>
+  ) => async (...args: Args): Promise<Result> => {
+      if (away) throw new SpoolUnavailableError('connection lost')
+      return await call(...args)
+    }
   const spool: Spool = {
     ...real,
     deadLetters: real.deadLetters,
@@ -193,7 +231,11 @@ t.test('a spool that is away is waited for, and what CloudWatch has answered mea
   away = false
   await until(isEmpty(spool))
   t.same(messagesOf(cloud), ['once'])
-  t.same(observed.logged.map(({ level, message }) => [level, message]), [['error', 'the spool fails'], ['info', 'the spool works again']], 'once for each change')
+  t.same(
+    observed.logged.map(({ level, message }) => [level, message]),
+    [['error', 'the spool fails'], ['info', 'the spool works again']],
+    'once for each change'
+  )
   await checkBalance(t, spool, { delivered: 1 })
 })
 
@@ -283,7 +325,9 @@ t.test('a process that stood still for longer than its lease sends nothing of it
   forwarder.start()
   await until(isEmpty(spool))
   t.same(messagesOf(cloud), ['a', 'b'])
-  t.equal(cloud.sandbox.calls().filter(({ action, error }) => action === 'PutLogEvents' && error === undefined).length, 1)
+  t.equal(
+    cloud.sandbox.calls().filter(({ action, error }) => action === 'PutLogEvents' && error === undefined).length, 1
+  )
   t.match(observed.logged.map(({ fields }) => fields.reason), ['the lease ran out while this process stood still'])
   await checkBalance(t, spool, { delivered: 2 })
 })
@@ -291,9 +335,13 @@ t.test('a process that stood still for longer than its lease sends nothing of it
 t.test('records of a later version stay in the spool and are tried again slowly, while all others are delivered', async t => {
   const cloud = await startCloud(t)
   const spool = await openSpool(t, { lingerMs: 10 })
-  const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud), { backoff: { ...QUICK_BACKOFF, denied: { floorMs: 300, baseMs: 300, capMs: 300 } } })
+  const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud), {
+    backoff: { ...QUICK_BACKOFF, denied: { floorMs: 300, baseMs: 300, capMs: 300 } }
+  })
   const later = { line: '{"v":3,"e":[[1,"later"]]}', items: 1, bytes: 31 }
-  await spool.append({ kind: 'logs', destination: DESTINATION, records: [later, ...logRecords([[Date.now(), 'beside it']])] })
+  await spool.append({
+    kind: 'logs', destination: DESTINATION, records: [later, ...logRecords([[Date.now(), 'beside it']])]
+  })
   await spool.append({ kind: 'logs', destination: '/app/web:other', records: [later] })
   forwarder.start()
   await until(() => messagesOf(cloud).includes('beside it'))
@@ -302,7 +350,8 @@ t.test('records of a later version stay in the spool and are tried again slowly,
     await until(() => messagesOf(cloud).includes(message), 5_000)
   }
   t.same(messagesOf(cloud), ['beside it', ...named('after it', 5)])
-  const met = (): number => observed.logged.filter(({ message }) => message === 'records of a later version stay in the spool').length
+  const met = (): number =>
+    observed.logged.filter(({ message }) => message === 'records of a later version stay in the spool').length
   await until(() => met() >= 4)
   t.same(await spool.unread(), [{ kind: 'logs', version: 3, records: 2 }])
   t.equal(observed.deadLettered, 0)

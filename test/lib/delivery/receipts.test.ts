@@ -2,7 +2,12 @@ import t from 'tap'
 import { createLocalChannel, Receipts } from '../../../lib/delivery/receipts.js'
 
 const update = (delivered: number, requestId: string | null = 'aws', rejected: number[] = []) =>
-  ({ id: 'r', delivered, requestId, rejected: rejected.map(index => ({ index, reason: 'too-old' as const, message: 'm' })) })
+  ({
+    id: 'r',
+    delivered,
+    requestId,
+    rejected: rejected.map(index => ({ index, reason: 'too-old' as const, message: 'm' }))
+  })
 
 t.test('a receipt is settled when every item has met its outcome', async t => {
   const receipts = new Receipts(createLocalChannel())
@@ -10,7 +15,12 @@ t.test('a receipt is settled when every item has met its outcome', async t => {
   receipts.publish(update(1, 'first'))
   receipts.publish({ ...update(1), id: 'other' })
   receipts.publish(update(1, 'second', [2]))
-  t.same(await receipt, { settled: true, requestId: 'first', rejected: [{ index: 2, reason: 'too-old', message: 'm' }], rejectedCount: { 'too-old': 1 } })
+  t.same(await receipt, {
+    settled: true,
+    requestId: 'first',
+    rejected: [{ index: 2, reason: 'too-old', message: 'm' }],
+    rejectedCount: { 'too-old': 1 }
+  })
   receipts.publish(update(1))
 })
 

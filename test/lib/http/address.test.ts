@@ -16,7 +16,22 @@ t.test('an address is read without its port, its brackets and its zone', async t
 })
 
 t.test('what is no address is none', async t => {
-  for (const text of ['', 'unknown', '_hidden', '203.0.113', '203.0.113.8.9', '203.0.113.8:port', '203.0.113.8:500000', '[203.0.113.8', '[]:80', '::ffff:1.2.3', '0x7f000001', '"203.0.113.8"', '<script>', '1'.repeat(8_000)]) {
+  for (const text of [
+    '',
+    'unknown',
+    '_hidden',
+    '203.0.113',
+    '203.0.113.8.9',
+    '203.0.113.8:port',
+    '203.0.113.8:500000',
+    '[203.0.113.8',
+    '[]:80',
+    '::ffff:1.2.3',
+    '0x7f000001',
+    '"203.0.113.8"',
+    '<script>',
+    '1'.repeat(8_000)
+  ]) {
     t.equal(readAddress(text), null, text.slice(0, 40))
   }
 })

@@ -2,10 +2,17 @@ import { Readable } from 'node:stream'
 import { brotliCompressSync, constants, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import t from 'tap'
 import { ApiError } from '../../../lib/http/api-error.js'
-import { ENCODINGS, decompress, INFLATE_RATIO_FLOOR_BYTES, MAX_INFLATE_RATIO, readContentEncoding } from '../../../lib/http/decompress.js'
+import {
+  ENCODINGS, decompress, INFLATE_RATIO_FLOOR_BYTES, MAX_INFLATE_RATIO, readContentEncoding
+} from '../../../lib/http/decompress.js'
 
 const MIB = 1_048_576
-const COMPRESS: Record<string, (data: Buffer) => Buffer> = { gzip: gzipSync, deflate: deflateSync, 'deflate, without the format of zlib': deflateRawSync, br: data => brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }) }
+const COMPRESS: Record<string, (data: Buffer) => Buffer> = {
+  gzip: gzipSync,
+  deflate: deflateSync,
+  'deflate, without the format of zlib': deflateRawSync,
+  br: data => brotliCompressSync(data, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } })
+}
 
 async function read (source: Readable, encoding: string, maxBytes = MIB): Promise<Buffer> {
   const chunks: Buffer[] = []
@@ -14,13 +21,16 @@ async function read (source: Readable, encoding: string, maxBytes = MIB): Promis
 }
 
 async function failure (source: Readable, encoding: string, maxBytes = MIB): Promise<unknown> {
-  return await read(source, encoding, maxBytes).then(() => null, (error: unknown) => error instanceof ApiError ? error.code : error)
+  return await read(source, encoding, maxBytes).then(() => null, (error: unknown) =>
+    error instanceof ApiError ? error.code : error)
 }
 
 /** Text that shrinks as telemetry does. */
 function telemetry (bytes: number): Buffer {
   let text = ''
-  for (let i = 0; text.length < bytes; i++) text += `{"MetricName":"PageLoad","Value":${(i * 7919) % 10_007},"Page":"/p/${(i * 31) % 977}"},`
+  for (let i = 0; text.length < bytes; i++) {
+    text += `{"MetricName":"PageLoad","Value":${(i * 7919) % 10_007},"Page":"/p/${(i * 31) % 977}"},`
+  }
   return Buffer.from(text.slice(0, bytes))
 }
 
@@ -33,7 +43,16 @@ for (const [name, compress] of Object.entries(COMPRESS)) {
       const data = telemetry(300_000)
       const compressed = compress(data)
       t.ok(data.equals(await read(Readable.from([compressed]), encoding)))
-      t.ok(data.equals(await read(Readable.from([...Array.from(compressed.subarray(0, 2_000), byte => Buffer.of(byte)), compressed.subarray(2_000)]), encoding)))
+      t.ok(
+        data.equals(
+          await read(
+            Readable.from([
+              ...Array.from(compressed.subarray(0, 2_000), byte => Buffer.of(byte)), compressed.subarray(2_000)
+            ]),
+            encoding
+          )
+        )
+      )
     })
 
     t.test('may have as many bytes as the cap, and no more', async t => {
@@ -55,7 +74,11 @@ for (const [name, compress] of Object.entries(COMPRESS)) {
       const compressed = compress(Buffer.alloc(10 * MIB))
       t.ok(compressed.length * MAX_INFLATE_RATIO < 64 * MIB)
       t.equal(await failure(Readable.from([compressed]), encoding, 64 * MIB), 130)
-      t.equal((await read(Readable.from([compress(Buffer.alloc(INFLATE_RATIO_FLOOR_BYTES))]), encoding)).length, INFLATE_RATIO_FLOOR_BYTES, 'a small body may shrink to nothing')
+      t.equal(
+        (await read(Readable.from([compress(Buffer.alloc(INFLATE_RATIO_FLOOR_BYTES))]), encoding)).length,
+        INFLATE_RATIO_FLOOR_BYTES,
+        'a small body may shrink to nothing'
+      )
     })
   })
 }
@@ -99,6 +122,8 @@ t.test('Content-Encoding is read as browsers and proxies write it', async t => {
   t.equal(readContentEncoding('GZIP '), 'gzip')
   t.equal(readContentEncoding('x-gzip'), 'gzip')
   for (const encoding of ['compress', 'gzip, gzip', '__proto__', 'constructor']) {
-    t.throws(() => decompress(Readable.from([]), encoding, { maxBytes: MIB }), { code: 131, message: /gzip, deflate, br/ })
+    t.throws(() => decompress(Readable.from([]), encoding, { maxBytes: MIB }), {
+      code: 131, message: /gzip, deflate, br/
+    })
   }
 })

@@ -8,7 +8,16 @@ function depthOf (value: unknown): number {
 }
 
 t.test('counts levels as the parser does', async t => {
-  const deep = fc.letrec(tie => ({ tree: fc.oneof({ maxDepth: 40, depthSize: 'max' }, fc.string(), fc.array(tie('tree'), { maxLength: 2 }), fc.dictionary(fc.string(), tie('tree'), { maxKeys: 2 })) })).tree
+  const deep = fc.letrec(
+    tie => ({
+      tree: fc.oneof(
+        { maxDepth: 40, depthSize: 'max' },
+        fc.string(),
+        fc.array(tie('tree'), { maxLength: 2 }),
+        fc.dictionary(fc.string(), tie('tree'), { maxKeys: 2 })
+      )
+    })
+  ).tree
   fc.assert(fc.property(deep, value => {
     t.equal(isTooDeep(JSON.stringify(value), false), depthOf(value) > MAX_UNAUTHENTICATED_DEPTH)
   }), { numRuns: 200 })

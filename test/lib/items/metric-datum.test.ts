@@ -40,7 +40,9 @@ t.test('takes what PutMetricData takes', async t => {
     '14 days ago': { Value: 1, Timestamp: NOW - 14 * DAY },
     'in two hours': { Value: 1, Timestamp: NOW + DAY / 12 }
   }
-  for (const [name, fields] of Object.entries(good)) t.match(read({ MetricName: 'm', ...fields }), { MetricName: 'm', ...fields }, name)
+  for (const [name, fields] of Object.entries(good)) {
+    t.match(read({ MetricName: 'm', ...fields }), { MetricName: 'm', ...fields }, name)
+  }
 })
 
 t.test('refuses what PutMetricData refuses, and names the field and the rule', async t => {
@@ -63,27 +65,97 @@ t.test('refuses what PutMetricData refuses, and names the field and the rule', a
     ['too large', { MetricName: 'm', Value: 2 ** 361 }, 'invalid-value', /2\^360/],
     ['too small', { MetricName: 'm', Value: -(2 ** 361) }, 'invalid-value', /2\^360/],
     ['too near to zero', { MetricName: 'm', Value: 2 ** -361 }, 'invalid-value', /2\^-360/],
-    ['a value too near to zero among values', { MetricName: 'm', Values: [1, -1e-120] }, 'invalid-value', /Values\[1\].*2\^-360/],
-    ['a sum too near to zero', { MetricName: 'm', StatisticValues: { SampleCount: 1, Sum: 1e-120, Minimum: 0, Maximum: 1 } }, 'invalid-value', /Sum.*2\^-360/],
+    [
+      'a value too near to zero among values',
+      { MetricName: 'm', Values: [1, -1e-120] },
+      'invalid-value',
+      /Values\[1\].*2\^-360/
+    ],
+    [
+      'a sum too near to zero',
+      { MetricName: 'm', StatisticValues: { SampleCount: 1, Sum: 1e-120, Minimum: 0, Maximum: 1 } },
+      'invalid-value',
+      /Sum.*2\^-360/
+    ],
     ['no values', { MetricName: 'm', Values: [] }, 'invalid-value', /1 to 150/],
     ['151 values', { MetricName: 'm', Values: Array(151).fill(1) }, 'invalid-value', /1 to 150/],
     ['a bad value among values', { MetricName: 'm', Values: [1, 'x'] }, 'invalid-value', /Values\[1\]/],
-    ['counts of another length', { MetricName: 'm', Values: [1], Counts: [1, 2] }, 'invalid-value', /as long as Values/],
-    ['a negative count', { MetricName: 'm', Values: [1], Counts: [-1] }, 'invalid-value', /Counts\[0\] must not be negative/],
-    ['counts without values', { MetricName: 'm', Value: 1, Counts: [1] }, 'invalid-value', /Counts must come with Values/],
+    [
+      'counts of another length',
+      { MetricName: 'm', Values: [1], Counts: [1, 2] },
+      'invalid-value',
+      /as long as Values/
+    ],
+    [
+      'a negative count',
+      { MetricName: 'm', Values: [1], Counts: [-1] },
+      'invalid-value',
+      /Counts\[0\] must not be negative/
+    ],
+    [
+      'counts without values',
+      { MetricName: 'm', Value: 1, Counts: [1] },
+      'invalid-value',
+      /Counts must come with Values/
+    ],
     ['31 dimensions', { MetricName: 'm', Value: 1, Dimensions: dimensions(31) }, 'invalid-dimension', /at most 30/],
-    ['dimensions that are no array', { MetricName: 'm', Value: 1, Dimensions: {} }, 'invalid-dimension', /must be an array/],
-    ['a blank dimension value', { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: ' ' }] }, 'invalid-dimension', /Dimensions\[0\]\.Value must not be blank/],
-    ['an empty dimension value', { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: '' }] }, 'invalid-dimension', /must not be empty/],
-    ['a dimension name with a colon first', { MetricName: 'm', Value: 1, Dimensions: [{ Name: ':a', Value: 'b' }] }, 'invalid-dimension', /colon/],
-    ['a dimension twice', { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'b' }, { Name: 'a', Value: 'c' }] }, 'invalid-dimension', /repeat/],
-    ['a dimension with an unknown field', { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'b', x: 1 }] }, 'invalid-dimension', /unknown field "x"/],
-    ['a long dimension value', { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'v'.repeat(1_025) }] }, 'invalid-dimension', /at most 1024/],
+    [
+      'dimensions that are no array',
+      { MetricName: 'm', Value: 1, Dimensions: {} },
+      'invalid-dimension',
+      /must be an array/
+    ],
+    [
+      'a blank dimension value',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: ' ' }] },
+      'invalid-dimension',
+      /Dimensions\[0\]\.Value must not be blank/
+    ],
+    [
+      'an empty dimension value',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: '' }] },
+      'invalid-dimension',
+      /must not be empty/
+    ],
+    [
+      'a dimension name with a colon first',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: ':a', Value: 'b' }] },
+      'invalid-dimension',
+      /colon/
+    ],
+    [
+      'a dimension twice',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'b' }, { Name: 'a', Value: 'c' }] },
+      'invalid-dimension',
+      /repeat/
+    ],
+    [
+      'a dimension with an unknown field',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'b', x: 1 }] },
+      'invalid-dimension',
+      /unknown field "x"/
+    ],
+    [
+      'a long dimension value',
+      { MetricName: 'm', Value: 1, Dimensions: [{ Name: 'a', Value: 'v'.repeat(1_025) }] },
+      'invalid-dimension',
+      /at most 1024/
+    ],
     ['an unknown unit', { MetricName: 'm', Value: 1, Unit: 'ms' }, 'invalid-unit', /Unit/],
     ['a resolution of 10', { MetricName: 'm', Value: 1, StorageResolution: 10 }, 'invalid-value', /1 or 60/],
-    ['statistics without a count', { MetricName: 'm', StatisticValues: { Sum: 1, Minimum: 1, Maximum: 1 } }, 'invalid-value', /SampleCount/],
+    [
+      'statistics without a count',
+      { MetricName: 'm', StatisticValues: { Sum: 1, Minimum: 1, Maximum: 1 } },
+      'invalid-value',
+      /SampleCount/
+    ],
     ['statistics that are no object', { MetricName: 'm', StatisticValues: 5 }, 'invalid-value', /object/],
-    ['a minimum above the maximum', { MetricName: 'm', StatisticValues: { SampleCount: 1, Sum: 1, Minimum: 2, Maximum: 1 } }, 'invalid-value', /Minimum/],
+    [
+      'a minimum above the maximum',
+      { MetricName: 'm', StatisticValues: { SampleCount: 1, Sum: 1, Minimum: 2, Maximum: 1 } },
+      'invalid-value',
+      /Minimum/
+    ],
     ['a time that is none', { MetricName: 'm', Value: 1, Timestamp: 'yesterday' }, 'invalid-timestamp', /ISO 8601/],
     ['too old', { MetricName: 'm', Value: 1, Timestamp: NOW - 14 * DAY - 1 }, 'too-old', /14 days/],
     ['too new', { MetricName: 'm', Value: 1, Timestamp: NOW + DAY / 12 + 1 }, 'too-new', /2 hours/]
@@ -92,7 +164,8 @@ t.test('refuses what PutMetricData refuses, and names the field and the rule', a
 })
 
 t.test('reads ISO 8601, Unix seconds and milliseconds, and takes now when there is no timestamp', async t => {
-  const at = (Timestamp?: unknown) => (read({ MetricName: 'm', Value: 1, Timestamp }) as { Timestamp: number }).Timestamp
+  const at = (Timestamp?: unknown) =>
+    (read({ MetricName: 'm', Value: 1, Timestamp }) as { Timestamp: number }).Timestamp
   t.equal(at(new Date(NOW).toISOString()), NOW)
   t.equal(at(NOW), NOW)
   t.equal(at(NOW / 1000), NOW)

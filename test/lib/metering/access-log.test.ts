@@ -1,12 +1,21 @@
 import t from 'tap'
-import { ACCESS_LOG_KEYS, readAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog } from '../../../lib/metering/access-log.js'
+import {
+  ACCESS_LOG_KEYS, readAccessLog, readInteger, readNumber, UnreadableLineError, type AccessLog
+} from '../../../lib/metering/access-log.js'
 import { accessLogLine } from '../../helpers/metering.js'
 
 const parseAccessLog = (line: string): AccessLog => readAccessLog(line).log
 
 t.test('a line is read key by key', async t => {
-  t.match(parseAccessLog(accessLogLine()), { status: '200', clientId: 'acme', path: '/orders/7', integrationLatency: '31' })
-  t.strictSame(Object.keys(parseAccessLog(accessLogLine({ authorizerError: 'none' }))).sort(), [...ACCESS_LOG_KEYS].sort())
+  t.match(parseAccessLog(accessLogLine()), {
+    status: '200',
+    clientId: 'acme',
+    path: '/orders/7',
+    integrationLatency: '31'
+  })
+  t.strictSame(
+    Object.keys(parseAccessLog(accessLogLine({ authorizerError: 'none' }))).sort(), [...ACCESS_LOG_KEYS].sort()
+  )
 })
 
 t.test('what is written as - or empty is absent', async t => {
@@ -17,7 +26,9 @@ t.test('what is written as - or empty is absent', async t => {
 })
 
 t.test('values without quotes are read, too', async t => {
-  const log = parseAccessLog('{ "extendedRequestId": "a", "status": 200, "integrationLatency": -, "responseLength": 12, "clientId": null }')
+  const log = parseAccessLog(
+    '{ "extendedRequestId": "a", "status": 200, "integrationLatency": -, "responseLength": 12, "clientId": null }'
+  )
   t.strictSame(log, { extendedRequestId: 'a', status: '200', responseLength: '12' })
 })
 
@@ -31,9 +42,13 @@ t.test('escapes are undone', async t => {
 })
 
 t.test('a user agent that ends its own string cannot write over what stands before it', async t => {
-  const attack = accessLogLine({ userAgent: 'AGENT' }).replace('AGENT', 'x","clientId":"victim","status":"599","more":"')
+  const attack = accessLogLine({ userAgent: 'AGENT' }).replace(
+    'AGENT', 'x","clientId":"victim","status":"599","more":"'
+  )
   t.match(parseAccessLog(attack), { clientId: 'acme', status: '200', userAgent: 'x' })
-  const anonymous = accessLogLine({ clientId: '-', principalId: '-', userAgent: 'AGENT' }).replace('AGENT', 'x","clientId":"victim","more":"')
+  const anonymous = accessLogLine({ clientId: '-', principalId: '-', userAgent: 'AGENT' }).replace(
+    'AGENT', 'x","clientId":"victim","more":"'
+  )
   t.notOk('clientId' in parseAccessLog(anonymous))
 })
 
@@ -57,26 +72,53 @@ t.test('a value with a quote in it, before the values of AWS, is read up to the 
 })
 
 t.test('two values of a key, of which the caller may have written one, are no value', async t => {
-  const line = (userAgent: string): string => `{"extendedRequestId":"a","userAgent":"${userAgent}","status":"200","clientId":"acme"}`
+  const line = (userAgent: string): string =>
+    `{"extendedRequestId":"a","userAgent":"${userAgent}","status":"200","clientId":"acme"}`
   t.equal(parseAccessLog(line('x')).clientId, 'acme')
   t.equal(parseAccessLog(line('x","clientId":"acme')).clientId, 'acme')
   for (const userAgent of ['x","clientId":"victim', 'x" y","clientId":"victim","z":"z', 'x","status":"404']) {
-    t.throws(() => parseAccessLog(line(userAgent)), { name: 'UnreadableLineError', message: /^the line has two values of (clientId|status), of which the caller may have written one/ })
+    t.throws(() => parseAccessLog(line(userAgent)), {
+      name: 'UnreadableLineError',
+      message: /^the line has two values of (clientId|status), of which the caller may have written one/
+    })
   }
 })
 
 t.test('a line that breaks off before the id of the client is not that of nobody', async t => {
-  t.throws(() => parseAccessLog('{"extendedRequestId":"a","status":"200","userAgent":"x" y'), { message: /breaks off before the id of the client/ })
+  t.throws(() => parseAccessLog('{"extendedRequestId":"a","status":"200","userAgent":"x" y'), {
+    message: /breaks off before the id of the client/
+  })
 })
 
 t.test('the JSON formats that API Gateway offers are read', async t => {
-  const rest = '{ "requestId":"r", "extendedRequestId":"e", "ip": "203.0.113.7", "caller":"AIDACKCEVSQ6C2EXAMPLE", "user":"AIDACKCEVSQ6C2EXAMPLE", "requestTime":"22/Nov/2026:12:00:00 +0000", "httpMethod":"GET", "resourcePath":"/orders/{id}", "status":"200", "protocol":"HTTP/1.1", "responseLength":"12" }'
+  const rest = '{ "requestId":"r", "extendedRequestId":"e", "ip": "203.0.113.7", "caller":"AIDACKCEVSQ6C2EXAMPLE", ' +
+    '"user":"AIDACKCEVSQ6C2EXAMPLE", "requestTime":"22/Nov/2026:12:00:00 +0000", "httpMethod":"GET", ' +
+    '"resourcePath":"/orders/{id}", "status":"200", "protocol":"HTTP/1.1", "responseLength":"12" }'
   t.strictSame(parseAccessLog(rest), {
-    extendedRequestId: 'e', requestId: 'r', httpMethod: 'GET', status: '200', responseLength: '12', protocol: 'HTTP/1.1', sourceIp: '203.0.113.7', path: '/orders/{id}', principalId: 'AIDACKCEVSQ6C2EXAMPLE'
+    extendedRequestId: 'e',
+    requestId: 'r',
+    httpMethod: 'GET',
+    status: '200',
+    responseLength: '12',
+    protocol: 'HTTP/1.1',
+    sourceIp: '203.0.113.7',
+    path: '/orders/{id}',
+    principalId: 'AIDACKCEVSQ6C2EXAMPLE'
   })
-  const http = '{ "requestId":"r", "ip": "203.0.113.7", "requestTime":"22/Nov/2026:12:00:00 +0000", "httpMethod":"GET","routeKey":"GET /orders", "status":"200","protocol":"HTTP/1.1", "responseLength":"12" }'
-  t.strictSame(parseAccessLog(http), { requestId: 'r', httpMethod: 'GET', status: '200', responseLength: '12', protocol: 'HTTP/1.1', sourceIp: '203.0.113.7' })
-  t.match(parseAccessLog(accessLogLine().replace('{', '{"ip":"192.0.2.1","user":"other","resourcePath":"/{proxy+}",')), { sourceIp: '203.0.113.7', principalId: 'acme', path: '/orders/7' })
+  const http = '{ "requestId":"r", "ip": "203.0.113.7", "requestTime":"22/Nov/2026:12:00:00 +0000", ' +
+    '"httpMethod":"GET","routeKey":"GET /orders", "status":"200","protocol":"HTTP/1.1", "responseLength":"12" }'
+  t.strictSame(parseAccessLog(http), {
+    requestId: 'r',
+    httpMethod: 'GET',
+    status: '200',
+    responseLength: '12',
+    protocol: 'HTTP/1.1',
+    sourceIp: '203.0.113.7'
+  })
+  t.match(
+    parseAccessLog(accessLogLine().replace('{', '{"ip":"192.0.2.1","user":"other","resourcePath":"/{proxy+}",')),
+    { sourceIp: '203.0.113.7', principalId: 'acme', path: '/orders/7' }
+  )
 })
 
 t.test('a long line takes no long time', async t => {
@@ -89,7 +131,9 @@ t.test('a long line takes no long time', async t => {
 t.test('numbers are strict', async t => {
   t.equal(readNumber('31'), 31)
   t.equal(readNumber('0.5'), 0.5)
-  for (const text of [undefined, '', '-', '-1', 'NaN', 'Infinity', '1e3', '0x10', ' 1', '1'.repeat(16)]) t.equal(readNumber(text), undefined, String(text))
+  for (const text of [undefined, '', '-', '-1', 'NaN', 'Infinity', '1e3', '0x10', ' 1', '1'.repeat(16)]) {
+    t.equal(readNumber(text), undefined, String(text))
+  }
   t.equal(readInteger('1024'), 1024)
   for (const text of ['1.5', '-1', '-', '1e3']) t.equal(readInteger(text), undefined, text)
 })

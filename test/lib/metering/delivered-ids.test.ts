@@ -34,7 +34,9 @@ for (const backend of BACKENDS) {
     t.ok(known.has(ids.at(-1)!))
 
     const verdicts = storedVerdicts(store, 60_000, 640)
-    for (let i = 0; i < ids.length; i += 50) await Promise.all(ids.slice(i, i + 50).map(id => verdicts.set(id, { verdict: 'denied', at: 1 })))
+    for (let i = 0; i < ids.length; i += 50) {
+      await Promise.all(ids.slice(i, i + 50).map(id => verdicts.set(id, { verdict: 'denied', at: 1 })))
+    }
     const all = await Promise.all(ids.map(id => verdicts.get(id)))
     const count = all.filter(verdict => verdict !== null).length
     t.ok(count <= 640, `${count} verdicts`)

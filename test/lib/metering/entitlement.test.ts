@@ -34,8 +34,31 @@ t.test('200 allows, 404 denies', async t => {
 
 t.test('a client id that cannot be one is denied without a call', async t => {
   const { entitlement, sandbox } = await open(t)
-  const bad = [undefined, '', ' ', '-', 'a&b', 'x&productKey=valid', '100%', '%00', 'a\u0000b', 'a\nb', 'a\u2028b', 'a"b', 'a\\b', '\ud800', 'x'.repeat(10_240), 'x'.repeat(257)]
-  for (const [index, id] of bad.entries()) t.match(await entitlement.check(id), { allowed: false, verdict: 'denied', basis: 'rule', reason: /the client id must/ }, `client id ${index}`)
+  const bad = [
+    undefined,
+    '',
+    ' ',
+    '-',
+    'a&b',
+    'x&productKey=valid',
+    '100%',
+    '%00',
+    'a\u0000b',
+    'a\nb',
+    'a\u2028b',
+    'a"b',
+    'a\\b',
+    '\ud800',
+    'x'.repeat(10_240),
+    'x'.repeat(257)
+  ]
+  for (const [index, id] of bad.entries()) {
+    t.match(
+      await entitlement.check(id),
+      { allowed: false, verdict: 'denied', basis: 'rule', reason: /the client id must/ },
+      `client id ${index}`
+    )
+  }
   t.notOk(sandbox.ledger().calls['product-key'])
 })
 
@@ -47,7 +70,9 @@ t.test('a client id reaches the platform as it is, and as nothing else', async t
     if (basis === 'rule') t.equal(sandbox.ledger().calls['product-key'] ?? 0, before)
     else t.ok((sandbox.ledger().asked[id] ?? 0) > 0)
   }), { numRuns: 150 })
-  for (const id of ['constructor', '__proto__', 'a b', 'a+b', 'a=b', 'a#b', 'a/../b', 'ü', '日本', '?productKey=x', ';x']) {
+  for (const id of [
+    'constructor', '__proto__', 'a b', 'a+b', 'a=b', 'a#b', 'a/../b', 'ü', '日本', '?productKey=x', ';x'
+  ]) {
     await entitlement.check(id)
     t.equal(sandbox.ledger().asked[id], 1, id)
   }
@@ -107,20 +132,40 @@ t.test('while the platform fails, its last word counts, whichever it was', async
     await entitlement.check('broke')
     sandbox.faults.set([{ kind: 'answer', status }])
     clock.now += AGES.staleIfErrorMs - 1
-    t.match(await entitlement.check('acme'), { allowed: true, verdict: 'entitled', basis: 'outage', reason: new RegExp(`HTTP ${status}`) })
+    t.match(await entitlement.check('acme'), {
+      allowed: true,
+      verdict: 'entitled',
+      basis: 'outage',
+      reason: new RegExp(`HTTP ${status}`)
+    })
     t.match(await entitlement.check('broke'), { allowed: false, verdict: 'denied', basis: 'outage' })
     t.match(unknown[0], { class: status < 429 ? 'denied' : String })
     clock.now += 60_000
-    t.match(await entitlement.check('acme'), { allowed: false, verdict: 'unknown', basis: 'fail-mode' }, 'a word that is too old is none')
+    t.match(
+      await entitlement.check('acme'),
+      { allowed: false, verdict: 'unknown', basis: 'fail-mode' },
+      'a word that is too old is none'
+    )
   }
 })
 
 t.test('what nobody knows is refused, unless the operator wants it otherwise', async t => {
   for (const [failMode, allowed] of [['closed', false], ['open', true]] as const) {
-    for (const fault of [{ kind: 'answer', status: 503 }, { kind: 'answer', status: 401 }, { kind: 'reset' }, { kind: 'hang' }, { kind: 'answer', status: 302 }, { kind: 'garbage' }] as const) {
+    for (const fault of [
+      { kind: 'answer', status: 503 },
+      { kind: 'answer', status: 401 },
+      { kind: 'reset' },
+      { kind: 'hang' },
+      { kind: 'answer', status: 302 },
+      { kind: 'garbage' }
+    ] as const) {
       const { entitlement, sandbox } = await open(t, { failMode })
       sandbox.faults.set([fault])
-      t.match(await entitlement.check('acme'), { allowed, verdict: 'unknown', basis: 'fail-mode' }, `${failMode} ${JSON.stringify(fault)}`)
+      t.match(
+        await entitlement.check('acme'),
+        { allowed, verdict: 'unknown', basis: 'fail-mode' },
+        `${failMode} ${JSON.stringify(fault)}`
+      )
     }
   }
 })
@@ -144,7 +189,9 @@ t.test('a wall clock that is set neither shortens nor lengthens the time for whi
     for (let i = 0; i < 5; i++) await entitlement.check(`client${i}`)
     sandbox.faults.clear()
     clock.setBy = setBy
-    t.match(await entitlement.check('acme'), { verdict: 'unknown', reason: /not answered lately/ }, `set by ${setBy} ms`)
+    t.match(
+      await entitlement.check('acme'), { verdict: 'unknown', reason: /not answered lately/ }, `set by ${setBy} ms`
+    )
     clock.now += 10_000
     t.match(await entitlement.check('acme'), { allowed: true, basis: 'asked' }, `set by ${setBy} ms`)
   }
@@ -173,7 +220,13 @@ t.test('ids that the platform refuses are denied, and turn nobody else away', as
   const { entitlement, sandbox } = await open(t)
   for (const status of [400, 406, 410, 414, 422]) {
     sandbox.faults.set([{ kind: 'answer', status }])
-    for (let i = 0; i < 5; i++) t.match(await entitlement.check(`odd ${status} ${i}`.replaceAll(' ', '-')), { allowed: false, verdict: 'denied', basis: 'asked' }, String(status))
+    for (let i = 0; i < 5; i++) {
+      t.match(
+        await entitlement.check(`odd ${status} ${i}`.replaceAll(' ', '-')),
+        { allowed: false, verdict: 'denied', basis: 'asked' },
+        String(status)
+      )
+    }
   }
   sandbox.faults.clear()
   t.match(await entitlement.check('acme'), { allowed: true, basis: 'asked' })
@@ -187,7 +240,9 @@ t.test('only so many clients are remembered', async t => {
 
 t.test('verdicts are shared through a store, and a store that fails costs a question', async t => {
   const shared = new Map<string, KnownVerdict>()
-  const store: VerdictStore = { get: async id => shared.get(id) ?? null, set: async (id, known) => { shared.set(id, known) } }
+  const store: VerdictStore = {
+    get: async id => shared.get(id) ?? null, set: async (id, known) => { shared.set(id, known) }
+  }
   const first = await open(t, { store })
   const second = await open(t, { store })
   await first.entitlement.check('acme')
@@ -195,7 +250,9 @@ t.test('verdicts are shared through a store, and a store that fails costs a ques
   t.equal(second.asked('acme'), 0)
 
   const errors: unknown[] = []
-  const failing: VerdictStore = { get: async () => { throw new Error('away') }, set: async () => { throw new Error('away') } }
+  const failing: VerdictStore = {
+    get: async () => { throw new Error('away') }, set: async () => { throw new Error('away') }
+  }
   const third = await open(t, { store: failing, onStoreError: error => { errors.push(error) } })
   t.match(await third.entitlement.check('acme'), { allowed: true, basis: 'asked' })
   t.match(await third.entitlement.check('acme'), { allowed: true, basis: 'cached' })

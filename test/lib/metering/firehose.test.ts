@@ -7,16 +7,26 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64')
 const read = (...records: unknown[]) => readFirehoseDelivery({ requestId: 'r1', timestamp: 5, records })
 
 t.test('a record holds the lines of an access log, or an envelope of CloudWatch Logs', async t => {
-  const { lines, unreadable } = await read(base64(`${accessLogLine()}\n`), base64('two\r\nthree\n\n'), pack(envelope(['four'])))
+  const { lines, unreadable } = await read(
+    base64(`${accessLogLine()}\n`), base64('two\r\nthree\n\n'), pack(envelope(['four']))
+  )
   t.strictSame(lines.map(({ text }) => text), [accessLogLine(), 'two', 'three', 'four'])
   t.strictSame(unreadable, [])
 })
 
 t.test('objects without a line between them are lines of their own', async t => {
-  const [one, two, three] = ['A', 'B', 'C'].map(extendedRequestId => accessLogLine({ extendedRequestId, userAgent: 'a }{ "b"' })) as [string, string, string]
-  for (const text of [one + two + three, `${one}${two}\n${three}\n`, JSON.stringify(JSON.parse(one), null, 2) + two + three]) {
+  const [one, two, three] = ['A', 'B', 'C'].map(
+    extendedRequestId => accessLogLine({ extendedRequestId, userAgent: 'a }{ "b"' })
+  ) as [string, string, string]
+  for (const text of [
+    one + two + three,
+    `${one}${two}\n${three}\n`,
+    JSON.stringify(JSON.parse(one), null, 2) + two + three
+  ]) {
     const { lines, unreadable } = await read(base64(text))
-    t.strictSame(lines.map(({ text }) => (JSON.parse(text) as { extendedRequestId: string }).extendedRequestId), ['A', 'B', 'C'])
+    t.strictSame(
+      lines.map(({ text }) => (JSON.parse(text) as { extendedRequestId: string }).extendedRequestId), ['A', 'B', 'C']
+    )
     t.equal(new Set(lines.map(({ origin }) => origin.key)).size, 3)
     t.strictSame(unreadable, [])
   }
@@ -25,7 +35,9 @@ t.test('objects without a line between them are lines of their own', async t => 
 })
 
 t.test('a record may hold several envelopes, as members of gzip or decompressed', async t => {
-  const [one, two] = ['one', 'two'].map(message => JSON.stringify(envelope([message], { logStream: message }))) as [string, string]
+  const [one, two] = ['one', 'two'].map(
+    message => JSON.stringify(envelope([message], { logStream: message }))
+  ) as [string, string]
   const probe = JSON.stringify(envelope(['x'], { messageType: 'CONTROL_MESSAGE' }))
   const members = Buffer.concat([gzipSync(one), gzipSync(probe), gzipSync(two)]).toString('base64')
   for (const record of [members, base64(one + probe + two), base64(`${one}\n${probe}\n${two}\n`), pack(one + two)]) {
@@ -39,7 +51,10 @@ t.test('a record may hold several envelopes, as members of gzip or decompressed'
 })
 
 t.test('a caller makes no envelope of its line', async t => {
-  const forged = accessLogLine({ userAgent: 'AGENT' }).replace('AGENT', `x","messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"1","message":"${'{}'}"}],"z":"`)
+  const forged = accessLogLine({ userAgent: 'AGENT' }).replace(
+    'AGENT',
+    `x","messageType":"DATA_MESSAGE","owner":"1","logGroup":"g","logStream":"s","logEvents":[{"id":"1","message":"${'{}'}"}],"z":"`
+  )
   t.strictSame((await read(base64(forged))).lines.map(({ text }) => text), [forged])
 })
 
@@ -56,7 +71,14 @@ t.test('a probe holds no line', async t => {
 
 t.test('a record that cannot be read costs no other', async t => {
   const whole = gzipSync(JSON.stringify(envelope(['x'])))
-  const bad = [undefined, 7, '!!!', whole.subarray(0, 30).toString('base64'), pack('not JSON'), gzipSync(Buffer.alloc(64_000_000)).toString('base64')]
+  const bad = [
+    undefined,
+    7,
+    '!!!',
+    whole.subarray(0, 30).toString('base64'),
+    pack('not JSON'),
+    gzipSync(Buffer.alloc(64_000_000)).toString('base64')
+  ]
   const { lines, unreadable } = await read(...bad, base64('good'))
   t.strictSame(lines.map(({ text }) => text), ['good'])
   t.equal(unreadable.length, bad.length)
@@ -66,7 +88,13 @@ t.test('a record that cannot be read costs no other', async t => {
 t.test('a record may have more lines than a function takes arguments', async t => {
   const { lines } = await read(base64('x\n'.repeat(500_000)))
   t.equal(lines.length, 500_000)
-  const { unreadable } = await read(pack({ messageType: 'DATA_MESSAGE', owner: '1', logGroup: 'g', logStream: 's', logEvents: new Array(200_000).fill(0).map((_, index) => index % 97) }))
+  const { unreadable } = await read(pack({
+    messageType: 'DATA_MESSAGE',
+    owner: '1',
+    logGroup: 'g',
+    logStream: 's',
+    logEvents: new Array(200_000).fill(0).map((_, index) => index % 97)
+  }))
   t.equal(unreadable.length, 200_000)
 })
 
@@ -77,9 +105,15 @@ t.test('a delivery inflates to so much, and holds so many lines, whatever its re
   t.ok(process.memoryUsage().rss - startedAt < 300 * 1_048_576)
   const plain = base64(' '.repeat(30 * 1_048_576))
   await t.rejects(read(plain, plain, plain), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
-  await t.rejects(read(base64('a\n'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
-  await t.rejects(read(base64('{}'.repeat(1_100_000))), { name: 'DeliveryTooLargeError', message: /1000000 lines and objects/ })
-  await t.rejects(read(...Array(3).fill(base64('a\n'.repeat(200_000)))), { name: 'DeliveryTooLargeError', message: /500000 lines/ })
+  await t.rejects(read(base64('a\n'.repeat(1_100_000))), {
+    name: 'DeliveryTooLargeError', message: /1000000 lines and objects/
+  })
+  await t.rejects(read(base64('{}'.repeat(1_100_000))), {
+    name: 'DeliveryTooLargeError', message: /1000000 lines and objects/
+  })
+  await t.rejects(read(...Array(3).fill(base64('a\n'.repeat(200_000)))), {
+    name: 'DeliveryTooLargeError', message: /500000 lines/
+  })
   const { unreadable } = await read(pack({ ...envelope(['x']), logEvents: Array(500_001).fill(0) }))
   t.match(unreadable, [{ message: /more than 500000 log events/ }])
   t.equal(unreadable.length, 1)

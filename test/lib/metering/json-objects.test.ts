@@ -8,7 +8,9 @@ t.test('objects are cut whatever stands in their texts, and whatever white space
 })
 
 t.test('what is no row of objects is not cut', async t => {
-  for (const text of ['x', '{} x', '[{}]', '{', '{}}', '{"a":"x" y"}{}', '{"a":"x\n"}{"b":"y"}']) t.equal(splitObjects(text), null, text)
+  for (const text of ['x', '{} x', '[{}]', '{', '{}}', '{"a":"x" y"}{}', '{"a":"x\n"}{"b":"y"}']) {
+    t.equal(splitObjects(text), null, text)
+  }
 })
 
 t.test('a text with one object holds no boundary', async t => {

@@ -4,7 +4,8 @@ import { MAX_LINE_LENGTH, readCall } from '../../../lib/metering/metered-call.js
 import { accessLogLine, CALLED_AT } from '../../helpers/metering.js'
 
 const ORIGIN = { key: 'line 1', timestamp: CALLED_AT + 1_000 }
-const read = (fields: Parameters<typeof accessLogLine>[0] = {}, origin = ORIGIN) => readCall(accessLogLine(fields), origin)
+const read = (fields: Parameters<typeof accessLogLine>[0] = {}, origin = ORIGIN) =>
+  readCall(accessLogLine(fields), origin)
 
 t.test('a line becomes a call with numbers as numbers', async t => {
   const { id, ...call } = read()
@@ -52,17 +53,23 @@ t.test('a request id that the caller has chosen does not make two calls one', as
 
 t.test('what is not a number is left out', async t => {
   const call = read({ integrationLatency: '-', responseLatency: 'NaN', responseLength: '-5', requestTimeEpoch: 'soon' })
-  for (const field of ['backendLatency', 'gatewayLatency', 'totalLatency', 'responseMessageSize']) t.notOk(field in call, field)
+  for (const field of ['backendLatency', 'gatewayLatency', 'totalLatency', 'responseMessageSize']) {
+    t.notOk(field in call, field)
+  }
   t.equal(call.timestamp, ORIGIN.timestamp)
   t.equal(read({ integrationLatency: '50', responseLatency: '40' }).gatewayLatency, 0)
 })
 
 t.test('without a status of HTTP there is no call', async t => {
-  for (const status of ['-', '', undefined, '0', '99', '600', 'OK', '-200']) t.throws(() => read({ status }), UnreadableLineError, String(status))
+  for (const status of ['-', '', undefined, '0', '99', '600', 'OK', '-200']) {
+    t.throws(() => read({ status }), UnreadableLineError, String(status))
+  }
 })
 
 t.test('a client id that cannot be one makes the line unreadable', async t => {
-  for (const clientId of ['a\u0000b', 'a\nb', '\ud800', 'x'.repeat(10_240)]) t.throws(() => read({ clientId }), { message: /the client id must/ })
+  for (const clientId of ['a\u0000b', 'a\nb', '\ud800', 'x'.repeat(10_240)]) {
+    t.throws(() => read({ clientId }), { message: /the client id must/ })
+  }
   t.equal(read({ clientId: 'R&D 100% "quoted"' }).application, 'R&D 100% "quoted"')
 })
 
@@ -79,9 +86,18 @@ t.test('what API Gateway itself refuses was turned away: limits, bodies, request
   for (const status of ['429', '413', '400', '415', '404', '408']) {
     t.equal(read({ ...refused, status }).turnedAway, true, status)
     t.equal(read({ status }).turnedAway, false, `${status} of the backend`)
-    t.equal(read({ status, integrationLatency: undefined, integrationStatus: undefined }).turnedAway, false, `${status} in a log that does not say whose it is`)
+    t.equal(
+      read({ status, integrationLatency: undefined, integrationStatus: undefined }).turnedAway,
+      false,
+      `${status} in a log that does not say whose it is`
+    )
   }
-  t.equal(read({ ...refused, status: '500', authorizerError: 'the entitlement of the client cannot be determined' }).turnedAway, true)
+  t.equal(
+    read({
+      ...refused, status: '500', authorizerError: 'the entitlement of the client cannot be determined'
+    }).turnedAway,
+    true
+  )
   t.equal(read({ ...refused, status: '204' }).turnedAway, false)
   t.equal(read({ ...refused, integrationLatency: '29000', status: '408' }).turnedAway, false)
 })

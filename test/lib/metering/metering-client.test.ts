@@ -6,14 +6,22 @@ import { inOneMinute, meteredCall, openTestPlatform } from '../../helpers/meteri
 
 const calls = (count: number) => Array.from({ length: count }, (_, index) => meteredCall(`c${index}`))
 const results = (outcomes: SendOutcome[]) => outcomes.map(({ result }) => result)
-const tally = (outcomes: SendOutcome[]) => outcomes.reduce<Record<string, number>>((sum, { result }) => ({ ...sum, [result]: (sum[result] ?? 0) + 1 }), {})
-const send = (client: Awaited<ReturnType<typeof openTestPlatform>>['client'], count: number, concurrency = 4, deadline = inOneMinute()) =>
+const tally = (outcomes: SendOutcome[]) =>
+  outcomes.reduce<Record<string, number>>((sum, { result }) => ({ ...sum, [result]: (sum[result] ?? 0) + 1 }), {})
+const send = (
+  client: Awaited<ReturnType<typeof openTestPlatform>>['client'],
+  count: number,
+  concurrency = 4,
+  deadline = inOneMinute()
+) =>
   client.sendAll(calls(count), { concurrency, deadline })
 
 t.test('every call is sent with its key and an idempotency key', async t => {
   const { client, sandbox } = await openTestPlatform(t)
   t.strictSame(tally(await send(client, 20)), { delivered: 20 })
-  t.strictSame(new Set(sandbox.events().map(({ idempotencyKey }) => idempotencyKey)), new Set(calls(20).map(({ id }) => id)))
+  t.strictSame(
+    new Set(sandbox.events().map(({ idempotencyKey }) => idempotencyKey)), new Set(calls(20).map(({ id }) => id))
+  )
 })
 
 t.test('no more calls are under way than allowed', async t => {
@@ -27,14 +35,20 @@ t.test('no more calls are under way than allowed', async t => {
       return await platform.request(request).finally(() => { underWay-- })
     }
   }
-  await send(createMeteringClient({ platform: counting, profile: PROFILES['v1-meter'], now: Date.now, random: Math.random }), 30, 3)
+  await send(
+    createMeteringClient({ platform: counting, profile: PROFILES['v1-meter'], now: Date.now, random: Math.random }),
+    30,
+    3
+  )
   t.equal(most, 3)
 })
 
 t.test('throttles, outages, timeouts and cut connections are tried again', async t => {
   const { client, sandbox } = await openTestPlatform(t, { timeoutMs: 500 })
   sandbox.faults.set([
-    { kind: 'answer', status: 429, count: 2 }, { kind: 'answer', status: 500, count: 2 }, { kind: 'answer', status: 503, count: 1 },
+    { kind: 'answer', status: 429, count: 2 },
+    { kind: 'answer', status: 500, count: 2 },
+    { kind: 'answer', status: 503, count: 1 },
     { kind: 'answer', status: 408, count: 1 }, { kind: 'reset', count: 2 }, { kind: 'hang', count: 1 }
   ])
   t.strictSame(tally(await send(client, 12)), { delivered: 12 })
@@ -53,7 +67,10 @@ t.test('what the platform refuses is refused once, and costs no other', async t 
   for (const status of [400, 404, 422]) {
     const { client, sandbox } = await openTestPlatform(t)
     sandbox.faults.set([{ kind: 'answer', status, message: 'no such product', application: 'bad' }])
-    const outcomes = await client.sendAll([meteredCall('a'), meteredCall('b', { application: 'bad' }), meteredCall('c')], { concurrency: 2, deadline: inOneMinute() })
+    const outcomes = await client.sendAll(
+      [meteredCall('a'), meteredCall('b', { application: 'bad' }), meteredCall('c')],
+      { concurrency: 2, deadline: inOneMinute() }
+    )
     t.strictSame(results(outcomes), ['delivered', 'refused', 'delivered'])
     t.match(outcomes[1], { message: new RegExp(`HTTP ${status} .*no such product`) })
     t.equal(sandbox.ledger().calls.meter, 3, 'it was not tried again')
@@ -90,7 +107,9 @@ t.test('Retry-After holds all calls, not just the one that was told', async t =>
   sandbox.faults.set([{ kind: 'answer', status: 429, retryAfterSeconds: 1, count: 1 }])
   const startedAt = Date.now()
   const times: number[] = []
-  const outcomes = await client.sendAll(calls(6), { concurrency: 1, deadline: inOneMinute(), onOutcome: () => { times.push(Date.now() - startedAt) } })
+  const outcomes = await client.sendAll(calls(6), {
+    concurrency: 1, deadline: inOneMinute(), onOutcome: () => { times.push(Date.now() - startedAt) }
+  })
   t.strictSame(tally(outcomes), { delivered: 6 })
   t.ok(times[0]! >= 990, `${times[0]} ms`)
 })
@@ -125,7 +144,12 @@ t.test('a pair is sent again whole when its second half fails', async t => {
 t.test('backoff grows, is jittered, and is capped', async t => {
   const { platform, sandbox } = await openTestPlatform(t)
   const slept: number[] = []
-  const client = createMeteringClient({ platform, profile: PROFILES['v1-meter'], now: Date.now, random: () => { slept.push(1); return 0 } })
+  const client = createMeteringClient({
+    platform,
+    profile: PROFILES['v1-meter'],
+    now: Date.now,
+    random: () => { slept.push(1); return 0 }
+  })
   sandbox.faults.set([{ kind: 'answer', status: 503, count: 3 }])
   const startedAt = Date.now()
   t.strictSame(tally(await send(client, 1)), { delivered: 1 })

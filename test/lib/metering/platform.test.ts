@@ -40,7 +40,9 @@ t.test('connections are used again', async t => {
 t.test('no more requests are under way than allowed, and those that wait take their turn', async t => {
   const { client, sandbox } = await openTestPlatform(t, { maxConnections: 2 })
   sandbox.faults.set([{ kind: 'delay', delayMs: 20 }])
-  const failures = await Promise.all(Array.from({ length: 12 }, (_none, index) => client.post(meteredCall(`c${index}`))))
+  const failures = await Promise.all(
+    Array.from({ length: 12 }, (_none, index) => client.post(meteredCall(`c${index}`)))
+  )
   t.same(failures, Array.from({ length: 12 }, () => null))
   t.equal(sandbox.ledger().metered, 12)
   t.ok(sandbox.ledger().connections <= 2, `${sandbox.ledger().connections} connections`)
@@ -118,7 +120,12 @@ t.test('a request is cut off by its signal', async t => {
 t.test('a rotated key is fetched again, once', async t => {
   let stored = 'old'
   let fetched = 0
-  const key = createFetchedKey({ fetch: async () => { fetched++; return stored }, now: Date.now, maxAgeMs: 60_000, minAgeMs: 0 })
+  const key = createFetchedKey({
+    fetch: async () => { fetched++; return stored },
+    now: Date.now,
+    maxAgeMs: 60_000,
+    minAgeMs: 0
+  })
   const { client, sandbox } = await openTestPlatform(t, { key, apiKey: 'old' })
   t.equal(await client.post(meteredCall('a')), null)
   stored = 'new'
@@ -135,12 +142,20 @@ t.test('a key that is read and read again, and two attempts, have one time limit
   const { platform, sandbox } = await openTestPlatform(t, { key, totalTimeoutMs: 400 })
   sandbox.faults.set([{ kind: 'delay', delayMs: 120 }])
   await t.rejects(platform.request(QUESTION), { message: 'no answer in 400 ms' })
-  await t.rejects(createFetchedKey({ fetch: read, now: Date.now, maxAgeMs: 60_000, minAgeMs: 0 }).get(AbortSignal.timeout(10)), { name: 'ApiKeyError' })
+  await t.rejects(
+    createFetchedKey({ fetch: read, now: Date.now, maxAgeMs: 60_000, minAgeMs: 0 }).get(AbortSignal.timeout(10)),
+    { name: 'ApiKeyError' }
+  )
 })
 
 t.test('a wrong key is not fetched for every call', async t => {
   let fetched = 0
-  const key = createFetchedKey({ fetch: async () => { fetched++; return 'wrong' }, now: Date.now, maxAgeMs: 60_000, minAgeMs: 30_000 })
+  const key = createFetchedKey({
+    fetch: async () => { fetched++; return 'wrong' },
+    now: Date.now,
+    maxAgeMs: 60_000,
+    minAgeMs: 30_000
+  })
   const { client } = await openTestPlatform(t, { key })
   for (let i = 0; i < 5; i++) t.match(await client.post(meteredCall(`c${i}`)), { class: 'denied' })
   t.equal(fetched, 1)
@@ -176,22 +191,38 @@ t.test('statuses have their classes', async t => {
     unavailable: [408, 425, 500, 502, 503, 504]
   }
   for (const [expected, list] of Object.entries(statuses)) {
-    for (const status of list) t.equal(failureOfAnswer({ status, headers: {}, text: '' })?.class ?? 'taken', expected, String(status))
+    for (const status of list) {
+      t.equal(failureOfAnswer({ status, headers: {}, text: '' })?.class ?? 'taken', expected, String(status))
+    }
   }
 })
 
 t.test('a web page is not an answer of the platform, whatever its status says', async t => {
   for (const status of [200, 302, 404]) {
-    t.match(failureOfAnswer({ status, headers: {}, text: '\n<!doctype html>' }), { class: 'denied', message: /not the address/ }, String(status))
+    t.match(
+      failureOfAnswer({ status, headers: {}, text: '\n<!doctype html>' }),
+      { class: 'denied', message: /not the address/ },
+      String(status)
+    )
   }
-  t.match(failureOfAnswer({ status: 502, headers: {}, text: '<html>' }), { class: 'unavailable' }, 'a proxy before it says that it is away')
+  t.match(
+    failureOfAnswer({ status: 502, headers: {}, text: '<html>' }),
+    { class: 'unavailable' },
+    'a proxy before it says that it is away'
+  )
 })
 
 t.test('hints are read, and messages are one line of limited length', async t => {
   t.equal(failureOfAnswer({ status: 429, headers: { 'retry-after': '2' }, text: '' })?.retryAfterMs, 2_000)
-  t.equal(failureOfAnswer({ status: 429, headers: { 'retry-after': '2', 'retry-after-ms': '150' }, text: '' })?.retryAfterMs, 150)
+  t.equal(
+    failureOfAnswer({ status: 429, headers: { 'retry-after': '2', 'retry-after-ms': '150' }, text: '' })?.retryAfterMs,
+    150
+  )
   t.equal(failureOfAnswer({ status: 503, headers: { 'retry-after': 'soon' }, text: '' })?.retryAfterMs, undefined)
-  t.equal(failureOfAnswer({ status: 400, headers: {}, text: 'no\n such\t field \u0007' })?.message, 'HTTP 400 from the metering platform: no such field')
+  t.equal(
+    failureOfAnswer({ status: 400, headers: {}, text: 'no\n such\t field \u0007' })?.message,
+    'HTTP 400 from the metering platform: no such field'
+  )
   t.ok(failureOfAnswer({ status: 400, headers: {}, text: 'x'.repeat(10_000) })!.message.length < 400)
 })
 
@@ -205,7 +236,11 @@ t.test('the key is in no message', async t => {
 })
 
 t.test('an address that is none is refused at once', async t => {
-  for (const baseUrl of ['', 'api.example.com', 'ftp://example.com', 'https://example.com/?a=b', 'https://user@example.com']) {
-    t.throws(() => createPlatform({ baseUrl, apiKey: fixedKey('k'), timeoutMs: 1, maxConnections: 1 }), TypeError, baseUrl)
+  for (const baseUrl of [
+    '', 'api.example.com', 'ftp://example.com', 'https://example.com/?a=b', 'https://user@example.com'
+  ]) {
+    t.throws(
+      () => createPlatform({ baseUrl, apiKey: fixedKey('k'), timeoutMs: 1, maxConnections: 1 }), TypeError, baseUrl
+    )
   }
 })

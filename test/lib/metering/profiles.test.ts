@@ -31,15 +31,34 @@ t.test('v1-meter sends the eight fields of the guide, and what else the API know
 
 t.test('v1-event sends a request and a response, each with its time', async t => {
   const [request, response] = PROFILES['v1-event'].posts(call)
-  t.match(wire(request!.body), { eventType: 'REQUEST', requestId: call.id, currentMillis: CALLED_AT, method: 'GET', uri: '/orders/7', clientId: 'acme' })
-  t.match(wire(response!.body), { eventType: 'RESPONSE', requestId: call.id, currentMillis: CALLED_AT + 38, elapsedTime: 38, responseCode: 200 })
+  t.match(wire(request!.body), {
+    eventType: 'REQUEST',
+    requestId: call.id,
+    currentMillis: CALLED_AT,
+    method: 'GET',
+    uri: '/orders/7',
+    clientId: 'acme'
+  })
+  t.match(wire(response!.body), {
+    eventType: 'RESPONSE',
+    requestId: call.id,
+    currentMillis: CALLED_AT + 38,
+    elapsedTime: 38,
+    responseCode: 200
+  })
   t.not(request!.idempotencyKey, response!.idempotencyKey)
 })
 
 t.test('v2 sends a request and a response, paired by the id of the call', async t => {
   const [request, response] = PROFILES.v2.posts(call)
   t.equal(request!.path, '/v2/apis/requests')
-  t.match(wire(request!.body), { transactionId: call.id, credential: 'acme', method: 'GET', resource: '/orders/7', sourceType: 'AWS' })
+  t.match(wire(request!.body), {
+    transactionId: call.id,
+    credential: 'acme',
+    method: 'GET',
+    resource: '/orders/7',
+    sourceType: 'AWS'
+  })
   t.equal(response!.path, '/v2/apis/responses')
   t.match(wire(response!.body), { transactionId: call.id, responseCode: 200, totalDuration: 38, gatewayLatency: 7 })
   const [odd] = PROFILES.v2.posts({ ...call, method: 'PROPFIND' })
@@ -48,9 +67,18 @@ t.test('v2 sends a request and a response, paired by the id of the call', async 
 
 t.test('every profile sends what the schemas of the platform take, also when little is known', async t => {
   const little = readCall(accessLogLine({
-    integrationLatency: '-', responseLatency: '-', responseLength: '-', userAgent: '-', sourceIp: '-', protocol: '-', clientId: '-', principalId: '-'
+    integrationLatency: '-',
+    responseLatency: '-',
+    responseLength: '-',
+    userAgent: '-',
+    sourceIp: '-',
+    protocol: '-',
+    clientId: '-',
+    principalId: '-'
   }), { key: 'k', timestamp: 5 })
-  const routes: Record<keyof typeof PROFILES, EventRoute[]> = { 'v1-meter': ['meter'], 'v1-event': ['event', 'event'], v2: ['requests', 'responses'] }
+  const routes: Record<keyof typeof PROFILES, EventRoute[]> = {
+    'v1-meter': ['meter'], 'v1-event': ['event', 'event'], v2: ['requests', 'responses']
+  }
   for (const [name, expected] of Object.entries(routes)) {
     for (const metered of [call, little]) {
       const posts = PROFILES[name as keyof typeof PROFILES].posts(metered)

@@ -19,21 +19,39 @@ t.test('an envelope becomes lines, each with an origin of its own', async t => {
 })
 
 t.test('the bytes that Firehose carries are the same envelope', async t => {
-  t.match(await decodeEnvelope(gzipSync(JSON.stringify(envelope(['one'])))), { kind: 'lines', lines: [{ text: 'one' }] })
+  t.match(await decodeEnvelope(gzipSync(JSON.stringify(envelope(['one'])))), {
+    kind: 'lines', lines: [{ text: 'one' }]
+  })
 })
 
 t.test('a control message is a probe, and nothing is metered for it', async t => {
-  t.strictSame(await decodeSubscription(pack(envelope(['CWL CONTROL MESSAGE: Checking health of destination'], { messageType: 'CONTROL_MESSAGE' }))), { kind: 'probe' })
+  t.strictSame(
+    await decodeSubscription(pack(envelope(['CWL CONTROL MESSAGE: Checking health of destination'], {
+      messageType: 'CONTROL_MESSAGE'
+    }))),
+    { kind: 'probe' }
+  )
 })
 
 t.test('a log event that is none costs no other', async t => {
-  const logEvents = [{ id: '1', timestamp: 1, message: 'good' }, null, 7, { id: '2', timestamp: 1 }, { id: 3, timestamp: 1, message: 'x' }, { id: '4', timestamp: 'soon', message: 'also good' }]
+  const logEvents = [
+    { id: '1', timestamp: 1, message: 'good' },
+    null,
+    7,
+    { id: '2', timestamp: 1 },
+    { id: 3, timestamp: 1, message: 'x' },
+    { id: '4', timestamp: 'soon', message: 'also good' }
+  ]
   const subscription = await decodeSubscription(pack(envelope([], { logEvents })))
-  t.match(subscription, { lines: [{ text: 'good' }, { text: 'also good', origin: { timestamp: 0 } }], unreadable: { length: 4 } })
+  t.match(subscription, {
+    lines: [{ text: 'good' }, { text: 'also good', origin: { timestamp: 0 } }], unreadable: { length: 4 }
+  })
 })
 
 t.test('what is not base64 is no payload', async t => {
-  for (const data of [undefined, null, 7, '', 'a', '!!!!', 'YWJj=', `${pack('{}')}\n`, 'YW Jj']) t.equal(await faultOf(data), 'not-base64', JSON.stringify(data))
+  for (const data of [undefined, null, 7, '', 'a', '!!!!', 'YWJj=', `${pack('{}')}\n`, 'YW Jj']) {
+    t.equal(await faultOf(data), 'not-base64', JSON.stringify(data))
+  }
 })
 
 t.test('what is not gzip is no payload', async t => {
@@ -54,7 +72,8 @@ t.test('a bomb is not inflated', async t => {
 })
 
 t.test('a large payload of real lines is no bomb', async t => {
-  const messages = Array.from({ length: 2_000 }, (_, index) => JSON.stringify({ extendedRequestId: `id-${index}-${Math.random()}`, status: '200', padding: 'x'.repeat(600) }))
+  const messages = Array.from({ length: 2_000 }, (_, index) =>
+    JSON.stringify({ extendedRequestId: `id-${index}-${Math.random()}`, status: '200', padding: 'x'.repeat(600) }))
   const data = pack(envelope(messages))
   t.match(await decodeSubscription(data), { lines: { length: 2_000 } })
   t.ok(MAX_INFLATED_BYTES > 4 * 1_048_576)
@@ -66,6 +85,15 @@ t.test('what is not JSON is no payload', async t => {
 })
 
 t.test('JSON of another shape is no payload', async t => {
-  const wrong = [[], null, 7, {}, { messageType: 'OTHER' }, envelope([], { logEvents: 'none' }), envelope([], { owner: 7 }), envelope([], { logGroup: undefined })]
+  const wrong = [
+    [],
+    null,
+    7,
+    {},
+    { messageType: 'OTHER' },
+    envelope([], { logEvents: 'none' }),
+    envelope([], { owner: 7 }),
+    envelope([], { logGroup: undefined })
+  ]
   for (const content of wrong) t.equal(await faultOf(pack(content)), 'wrong-shape', JSON.stringify(content))
 })

@@ -38,11 +38,15 @@ t.test('unknown dimensions are dropped, collapsed or refused', async t => {
     result: [...dimensions('Page'), { Name: 'User', Value: '__other__' }, { Name: 'Session', Value: '__other__' }],
     collapsed: 2
   })
-  t.match(refusal({ allowed: ['Page'], unknown: 'refuse' }, given), { reason: 'invalid-dimension', message: /must not have the dimension "User"/ })
+  t.match(refusal({ allowed: ['Page'], unknown: 'refuse' }, given), {
+    reason: 'invalid-dimension', message: /must not have the dimension "User"/
+  })
   t.same(apply({ allowed: [] }, given).result, [], 'an empty list allows none')
 })
 
 t.test('a required dimension that is missing is refused', async t => {
-  t.match(refusal({ required: ['Page', 'Release'] }, dimensions('Page')), { reason: 'invalid-dimension', message: 'Dimensions must have the dimension "Release".' })
+  t.match(refusal({ required: ['Page', 'Release'] }, dimensions('Page')), {
+    reason: 'invalid-dimension', message: 'Dimensions must have the dimension "Release".'
+  })
   t.match(refusal({ required: ['Page'], allowed: ['User'], unknown: 'keep' }, []), { reason: 'invalid-dimension' })
 })

@@ -23,7 +23,10 @@ t.test('the value of a member is replaced whole, wherever it is', async t => {
 })
 
 t.test('strings and numbers are edited, names of members too', async t => {
-  const edit = { string: (text: string) => text.replace('é', '"'), number: (literal: string) => literal === '7' ? '"seven"' : undefined }
+  const edit = {
+    string: (text: string) => text.replace('é', '"'),
+    number: (literal: string) => literal === '7' ? '"seven"' : undefined
+  }
   t.equal(editJson('{"é":["\\u00e9", 7, 77, -7]}', edit), '{"\\"":["\\"", "seven", 77, -7]}')
 })
 

@@ -26,7 +26,8 @@ t.test('a conflict is tried again soon', async t => {
 })
 
 t.test('the Retry-After of the server is the shortest wait, spread so that not all callers return at once', async t => {
-  const hinted = (random: () => number): number => backoffMs({ class: 'unavailable', retryAfterMs: 10_000 }, 20, DEFAULT_BACKOFF, random)
+  const hinted = (random: () => number): number =>
+    backoffMs({ class: 'unavailable', retryAfterMs: 10_000 }, 20, DEFAULT_BACKOFF, random)
   t.equal(hinted(lowest), 10_100)
   t.equal(hinted(highest), 20_000)
   t.ok(backoffMs({ class: 'unavailable', retryAfterMs: 1e12 }, 0, DEFAULT_BACKOFF, lowest) < 600_000, 'within reason')

@@ -6,12 +6,18 @@ import { classifyFailure, type FailureClass } from '../../../lib/resilience/fail
 import { awsClientOptions } from '../../../lib/delivery/aws-client-options.js'
 import { listen } from '../../helpers/http-answer.js'
 
-const settings = { credentials: { accessKeyId: 'id', secretAccessKey: 'secret' }, ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: 200 }) }
+const settings = {
+  credentials: { accessKeyId: 'id', secretAccessKey: 'secret' },
+  ...awsClientOptions({ region: 'eu-west-1', requestTimeoutMs: 200 })
+}
 
 async function putLogEvents (endpoint: string, overrides: object = {}, abortSignal?: AbortSignal): Promise<unknown> {
   const client = new CloudWatchLogsClient({ ...settings, endpoint, ...overrides })
   try {
-    await client.send(new PutLogEventsCommand({ logGroupName: 'g', logStreamName: 's', logEvents: [{ timestamp: 1, message: 'm' }] }), { abortSignal })
+    await client.send(
+      new PutLogEventsCommand({ logGroupName: 'g', logStreamName: 's', logEvents: [{ timestamp: 1, message: 'm' }] }),
+      { abortSignal }
+    )
   } catch (error) {
     return error
   } finally {
@@ -80,8 +86,13 @@ t.test('every error that CloudWatch Logs names has its class', async t => {
 })
 
 t.test('a signature that is refused for its time alone is no lack of permission', async t => {
-  for (const message of ['Signature expired: 20261130T000000Z is now earlier than 20261130T025500Z', 'Signature not yet current: 20261130T060000Z is still later than 20261130T030500Z']) {
-    const failure = classifyFailure(Object.assign(new Error(message), { name: 'InvalidSignatureException', $metadata: { httpStatusCode: 403 } }))
+  for (const message of [
+    'Signature expired: 20261130T000000Z is now earlier than 20261130T025500Z',
+    'Signature not yet current: 20261130T060000Z is still later than 20261130T030500Z'
+  ]) {
+    const failure = classifyFailure(Object.assign(new Error(message), {
+      name: 'InvalidSignatureException', $metadata: { httpStatusCode: 403 }
+    }))
     t.match(failure, { class: 'unavailable', name: 'InvalidSignatureException' }, message)
   }
 })
@@ -108,7 +119,13 @@ t.test('CloudWatch names its errors as the query protocol did', async t => {
 
 t.test('an answer that is not of AWS', async t => {
   const statuses: Array<[number, FailureClass]> = [
-    [200, 'unavailable'], [400, 'unavailable'], [404, 'unavailable'], [500, 'unavailable'], [502, 'unavailable'], [503, 'unavailable'], [504, 'unavailable'],
+    [200, 'unavailable'],
+    [400, 'unavailable'],
+    [404, 'unavailable'],
+    [500, 'unavailable'],
+    [502, 'unavailable'],
+    [503, 'unavailable'],
+    [504, 'unavailable'],
     [401, 'denied'], [403, 'denied'], [413, 'invalid'], [429, 'throttle']
   ]
   for (const [status, expected] of statuses) {
@@ -139,7 +156,11 @@ t.test('no answer at all', async t => {
 
 t.test('credentials that cannot be found are denied', async t => {
   const failure = classifyFailure(await putLogEvents('http://127.0.0.1:1', {
-    credentials: async () => { throw Object.assign(new Error('Could not load credentials from any providers'), { name: 'CredentialsProviderError' }) }
+    credentials: async () => {
+      throw Object.assign(new Error('Could not load credentials from any providers'), {
+        name: 'CredentialsProviderError'
+      })
+    }
   }))
   t.equal(failure.class, 'denied')
   t.match(failure.message, 'Could not load credentials')
@@ -165,7 +186,9 @@ t.test('the Retry-After of the server is read, in seconds or as a date', async t
     classifyFailure(await putLogEvents(await listen(t, json(503, 'ServiceUnavailableException', headers)))).retryAfterMs
   t.equal(await hinted({ 'Retry-After': '7' }), 7_000)
   t.equal(await hinted({ 'retry-after': '0.5' }), 500)
-  t.equal(await hinted({ Date: 'Wed, 21 Oct 2026 07:28:00 GMT', 'Retry-After': 'Wed, 21 Oct 2026 07:28:09 GMT' }), 9_000)
+  t.equal(
+    await hinted({ Date: 'Wed, 21 Oct 2026 07:28:00 GMT', 'Retry-After': 'Wed, 21 Oct 2026 07:28:09 GMT' }), 9_000
+  )
   t.equal(await hinted({ 'Retry-After': 'soon' }), undefined)
   t.equal(await hinted({ 'Retry-After': '-3' }), undefined)
   t.equal(await hinted({}), undefined)
@@ -186,6 +209,8 @@ t.test('a failure has the name of its error, or the code of the network, and not
 })
 
 t.test('the command that was to give credentials is never shown, nor what it has written', async t => {
-  const error = Object.assign(new Error('Command failed: get-credentials --password hidden\nhidden, too'), { name: 'CredentialsProviderError' })
+  const error = Object.assign(new Error('Command failed: get-credentials --password hidden\nhidden, too'), {
+    name: 'CredentialsProviderError'
+  })
   t.match(classifyFailure(error), { class: 'denied', message: 'CredentialsProviderError: the command has failed' })
 })

@@ -78,7 +78,9 @@ t.test('it finds the limit of an account that is shared with others, and stays n
       while (!timeout.aborted) {
         await rateLimiter.acquire(never)
         try {
-          await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'App', MetricData: [{ MetricName: 'm', Value: 1 }] }))
+          await cloudwatch.send(new PutMetricDataCommand({
+            Namespace: 'App', MetricData: [{ MetricName: 'm', Value: 1 }]
+          }))
           counts.taken++
           rateLimiter.succeeded()
         } catch (error) {

@@ -25,7 +25,8 @@ t.test('a fleet shares one rate', async t => {
     t.teardown(() => redis.disconnect())
     return redis
   }
-  const join = (key: string, cap: number): RedisRateLimiter => new RedisRateLimiter({ redis: connect(), key: `${REDIS_PREFIX}:${key}`, cap, now: () => performance.now() })
+  const join = (key: string, cap: number): RedisRateLimiter =>
+    new RedisRateLimiter({ redis: connect(), key: `${REDIS_PREFIX}:${key}`, cap, now: () => performance.now() })
 
   await t.test('all of it together stays within the cap, and nobody is left out', async t => {
     const fleet = [join('rate:a', 60), join('rate:a', 60), join('rate:a', 60)]

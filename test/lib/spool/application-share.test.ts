@@ -4,7 +4,9 @@ import { ApplicationBytes, fitsShare, isContested } from '../../../lib/spool/app
 /** Lets the application store a byte at a time for as long as its share has room. @returns the bytes that it holds */
 function fill (held: Map<string, number>, application: string, maxBytes: number): number {
   const stored = (): number => [...held.values()].reduce((sum, bytes) => sum + bytes, 0)
-  while (fitsShare(held.get(application) ?? 0, 1, stored(), maxBytes)) held.set(application, (held.get(application) ?? 0) + 1)
+  while (fitsShare(held.get(application) ?? 0, 1, stored(), maxBytes)) {
+    held.set(application, (held.get(application) ?? 0) + 1)
+  }
   return held.get(application) ?? 0
 }
 

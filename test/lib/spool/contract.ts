@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
-  SpoolFullError, SpoolUnavailableError,
-  type AppendOnceResult, type KeyedRequest, type Lease, type NewDeadLetter, type Spool, type SpoolOptions, type SpoolRecord
+  SpoolFullError, SpoolUnavailableError, type AppendOnceResult, type KeyedRequest, type Lease, type NewDeadLetter,
+  type Spool, type SpoolOptions, type SpoolRecord
 } from '../../../lib/spool/spool.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 
@@ -22,7 +22,9 @@ export type OpenSpool = (t: Test, options: SpoolOptions) => Promise<SpoolFixture
  * @param launch opens the spool on a store of its own
  * @param overwrite overwrites every stored value, and may close the spool
  */
-export async function openFixture (t: Test, launch: () => Promise<Spool>, overwrite: (spool: Spool) => Promise<void>): Promise<SpoolFixture> {
+export async function openFixture (
+  t: Test, launch: () => Promise<Spool>, overwrite: (spool: Spool) => Promise<void>
+): Promise<SpoolFixture> {
   const fixture: SpoolFixture = {
     spool: await launch(),
     async reopen () {
@@ -140,7 +142,11 @@ async function notDue (t: Test, spool: Spool, message: string): Promise<void> {
 
 async function balanced (t: Test, spool: Spool): Promise<void> {
   const { accepted, delivered, rejected, deadLettered, inSpool } = await spool.ledger()
-  t.equal(accepted, delivered + rejected['too-old'] + rejected['too-new'] + rejected.expired + deadLettered + inSpool, 'the ledger balances')
+  t.equal(
+    accepted,
+    delivered + rejected['too-old'] + rejected['too-new'] + rejected.expired + deadLettered + inSpool,
+    'the ledger balances'
+  )
   t.equal((await spool.depth()).items, inSpool)
 }
 
@@ -171,7 +177,9 @@ export function spoolContract (open: OpenSpool): void {
       await spool.append({ kind: 'logs', application, destination: 'd', records: [record(application)] })
     }
     const leases = [await takeSoon(spool), await takeSoon(spool)]
-    t.same(leases.map(({ application, destination }) => [application, destination]).sort(), [['blog', 'd'], ['shop', 'd']])
+    t.same(leases.map(({ application, destination }) => [application, destination]).sort(), [
+      ['blog', 'd'], ['shop', 'd']
+    ])
     for (const lease of leases) {
       t.same(names(lease), lease.application === 'shop' ? ['shop', 'shop'] : ['blog'])
       await spool.settle(lease, { delivered: itemsOf(lease) })
@@ -259,7 +267,9 @@ export function spoolContract (open: OpenSpool): void {
     t.same(names(await takeSoon(spool)), ['a', 'b'])
   })
 
-  for (const [name, full] of [['items', records(10)], ['bytes', [record('a', 1, 6_000), record('b', 1, 4_000)]]] as [string, SpoolRecord[]][]) {
+  for (const [name, full] of [
+    ['items', records(10)], ['bytes', [record('a', 1, 6_000), record('b', 1, 4_000)]]
+  ] as [string, SpoolRecord[]][]) {
     t.test(`is due at once when the ${name} of a full batch wait, and says so`, async t => {
       const { spool } = await open(t, spoolOptions({ lingerMs: NEVER_MS }))
       let hear: (kind: Kind) => void = () => {}
@@ -319,7 +329,10 @@ export function spoolContract (open: OpenSpool): void {
   t.test('a record larger than a batch gets a lease of its own', async t => {
     const { spool } = await open(t, spoolOptions())
     await append(spool, 'd', record('a'), record('large', 11, 11_000), record('b'))
-    t.same([names(await takeSoon(spool)), names(await takeSoon(spool)), names(await takeSoon(spool))], [['a'], ['large'], ['b']])
+    t.same(
+      [names(await takeSoon(spool)), names(await takeSoon(spool)), names(await takeSoon(spool))],
+      [['a'], ['large'], ['b']]
+    )
   })
 
   t.test('what is leased is not leased again, what comes later is', async t => {
@@ -447,10 +460,20 @@ export function spoolContract (open: OpenSpool): void {
     await append(spool, 'd', record('a', 6), record('b', 4))
     const lease = await takeSoon(spool)
     const settlement = {
-      delivered: 3, rejected: { 'too-old': 1, expired: 2 }, deadLetters: [letter('x'), letter('y', 'corrupt')], remainder: [record('rest', 2, 44)]
+      delivered: 3,
+      rejected: { 'too-old': 1, expired: 2 },
+      deadLetters: [letter('x'), letter('y', 'corrupt')],
+      remainder: [record('rest', 2, 44)]
     }
     await spool.settle(lease, settlement)
-    const ledger = { accepted: 10, delivered: 3, rejected: { 'too-old': 1, 'too-new': 0, expired: 2 }, deadLettered: 2, evicted: 0, inSpool: 2 }
+    const ledger = {
+      accepted: 10,
+      delivered: 3,
+      rejected: { 'too-old': 1, 'too-new': 0, expired: 2 },
+      deadLettered: 2,
+      evicted: 0,
+      inSpool: 2
+    }
     t.same(await spool.ledger(), ledger)
     t.match(await spool.depth(), { records: 1, items: 2 })
     await spool.settle(lease, settlement)
@@ -552,7 +575,12 @@ export function spoolContract (open: OpenSpool): void {
     const size = Buffer.byteLength(record('x').line)
     const { spool, reopen } = await open(t, spoolOptions({ maxBytes: 30 * size, isShared: () => true, leaseMs: 100 }))
     const send = (spool: Spool, count: number) =>
-      spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: Array.from({ length: count }, () => record('x')) })
+      spool.append({
+        kind: 'logs',
+        application: 'shop',
+        destination: 'd',
+        records: Array.from({ length: count }, () => record('x'))
+      })
     await send(spool, 8)
     const x = record('x')
     await spool.settle(await takeSoon(spool), {
@@ -579,8 +607,13 @@ export function spoolContract (open: OpenSpool): void {
   t.test('one application alone may fill the whole', async t => {
     const size = Buffer.byteLength(record('x').line)
     const { spool } = await open(t, spoolOptions({ maxBytes: 30 * size }))
-    for (let i = 0; i < 30; i++) await spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] })
-    await t.rejects(spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] }), { name: 'SpoolFullError' })
+    for (let i = 0; i < 30; i++) {
+      await spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] })
+    }
+    await t.rejects(
+      spool.append({ kind: 'logs', application: 'shop', destination: 'd', records: [record('x')] }),
+      { name: 'SpoolFullError' }
+    )
   })
 
   t.test('a request with a key that does not fit the share of its application leaves the key free', async t => {
@@ -611,7 +644,11 @@ export function spoolContract (open: OpenSpool): void {
     const again = await reopen()
     t.same(await appendOnce(again, keyed(KEY, 'fourth')), { state: 'answered', answer: 'first' })
     t.same(await drain(again), ['first', 'third'])
-    t.same(await appendOnce(again, keyed(KEY, 'fifth')), { state: 'answered', answer: 'first' }, 'also when the records are gone')
+    t.same(
+      await appendOnce(again, keyed(KEY, 'fifth')),
+      { state: 'answered', answer: 'first' },
+      'also when the records are gone'
+    )
     t.same(await appendOnce(again, keyed(KEY, 'sixth', { digest: 'another' })), { state: 'reused' })
     t.match(await again.ledger(), { accepted: 2 })
   })
@@ -621,7 +658,13 @@ export function spoolContract (open: OpenSpool): void {
     await storedOnce(t, spool, keyed(KEY, 'a'))
     for (const kind of KINDS) {
       for (const destination of ['d', 'e', 'f', 'g', 'h']) {
-        t.same(await spool.appendOnce([{ kind, destination, records: [record('b')], part: '' }], keyed(KEY, 'b', { digest: `${kind} ${destination}` })), { state: 'reused' })
+        t.same(
+          await spool.appendOnce(
+            [{ kind, destination, records: [record('b')], part: '' }],
+            keyed(KEY, 'b', { digest: `${kind} ${destination}` })
+          ),
+          { state: 'reused' }
+        )
       }
     }
     t.match(await spool.ledger(), { accepted: 1 })
@@ -629,7 +672,9 @@ export function spoolContract (open: OpenSpool): void {
 
   t.test('of requests with one key at the same time one is stored, and the others are told that it is under way', async t => {
     const { spool } = await open(t, spoolOptions())
-    const results = await Promise.all(Array.from({ length: 40 }, (_, i) => appendOnce(spool, keyed(`key ${i % 4}`, `answer ${i}`))))
+    const results = await Promise.all(
+      Array.from({ length: 40 }, (_, i) => appendOnce(spool, keyed(`key ${i % 4}`, `answer ${i}`)))
+    )
     const stored = results.flatMap(result => result.state === 'stored' ? [result] : [])
     t.equal(stored.length, 4)
     t.equal(results.filter(({ state }) => state === 'under-way').length, 36)
@@ -642,7 +687,9 @@ export function spoolContract (open: OpenSpool): void {
   t.test('a request that does not fit leaves its key free', async t => {
     const { spool } = await open(t, spoolOptions({ maxBytes: 10_000 }))
     const large = Array.from({ length: 150 }, () => record('x'.repeat(40)))
-    await t.rejects(spool.appendOnce([{ kind: 'logs', destination: 'd', records: large, part: '' }], keyed('k', 'no')), SpoolFullError)
+    await t.rejects(
+      spool.appendOnce([{ kind: 'logs', destination: 'd', records: large, part: '' }], keyed('k', 'no')), SpoolFullError
+    )
     await storedOnce(t, spool, keyed('k', 'yes', { digest: 'smaller' }))
     t.same(await drain(spool), ['yes'])
     await balanced(t, spool)
@@ -650,7 +697,9 @@ export function spoolContract (open: OpenSpool): void {
 
   t.test('the appends of one request are each stored once', async t => {
     const { spool } = await open(t, spoolOptions())
-    const appends = ['a', 'b', 'c', 'a'].map((destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
+    const appends = ['a', 'b', 'c', 'a'].map(
+      (destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` })
+    )
     const first = await spool.appendOnce(appends, keyed('k', 'first'))
     if (first.state !== 'stored') throw new Error(first.state)
     await first.finish()
@@ -672,13 +721,19 @@ export function spoolContract (open: OpenSpool): void {
     const again = await reopen()
     t.ok(await again.keyBytes() > 10_000)
     t.same(await appendOnce(again, keyed('key 199', 'x')), { state: 'answered', answer })
-    t.same(await appendOnce(again, keyed('of another', 'x')), { state: 'answered', answer }, 'another application loses none')
+    t.same(
+      await appendOnce(again, keyed('of another', 'x')), { state: 'answered', answer }, 'another application loses none'
+    )
     await storedOnce(t, again, keyed('key 0', 'again'))
     await drain(again)
     const large = { line: JSON.stringify({ name: 'x'.repeat(30_000) }), items: 1, bytes: 1_000 }
     await t.rejects((async () => { for (;;) await append(again, 'd', large) })(), SpoolFullError)
     const { bytes } = await again.depth()
-    t.equal(Math.floor((1_000_000 - await again.keyBytes()) / large.line.length), Math.round(bytes / large.line.length), 'no more fits than the keys leave')
+    t.equal(
+      Math.floor((1_000_000 - await again.keyBytes()) / large.line.length),
+      Math.round(bytes / large.line.length),
+      'no more fits than the keys leave'
+    )
   })
 
   t.test('a destination that floods does not keep others waiting', async t => {
@@ -724,7 +779,12 @@ export function spoolContract (open: OpenSpool): void {
   t.test('has everything after it was opened again', async t => {
     const { spool, reopen } = await open(t, spoolOptions({ leaseMs: 100 }))
     await append(spool, 'd', record('a', 2), record('b', 1), record('c', 1))
-    await spool.settle(await takeSoon(spool), { delivered: 1, rejected: { 'too-new': 1 }, deadLetters: [letter('dead')], remainder: [record('c')] })
+    await spool.settle(await takeSoon(spool), {
+      delivered: 1,
+      rejected: { 'too-new': 1 },
+      deadLetters: [letter('dead')],
+      remainder: [record('c')]
+    })
     await append(spool, 'e', record('leased'))
     await append(spool, 'f', record('f'))
     await takeSoon(spool)
@@ -733,7 +793,9 @@ export function spoolContract (open: OpenSpool): void {
     const again = await reopen()
     t.same(await again.ledger(), ledger)
     t.match(await again.depth(), { records: 3, items: 3 })
-    t.match((await again.deadLetters.list({}, { limit: 10 })).deadLetters, [{ ...letter('dead'), kind: 'logs', destination: 'd' }])
+    t.match((await again.deadLetters.list({}, { limit: 10 })).deadLetters, [{
+      ...letter('dead'), kind: 'logs', destination: 'd'
+    }])
     t.same((await drain(again)).sort(), ['c', 'f', 'leased'])
     const third = await reopen()
     t.match(await third.ledger(), { accepted: 6, delivered: 4, inSpool: 0 })
@@ -776,7 +838,12 @@ export function spoolContract (open: OpenSpool): void {
     const { spool, reopen } = await open(t, spoolOptions())
     await append(spool, 'd', ...records(4))
     const [a, b, c, d] = records(4)
-    await spool.settle(await takeSoon(spool), { delivered: 0, unread: [{ ...a!, version: 3 }, { ...b!, version: 4 }, { ...c!, version: 3 }], unreadDelayMs: 50, remainder: [d!] })
+    await spool.settle(await takeSoon(spool), {
+      delivered: 0,
+      unread: [{ ...a!, version: 3 }, { ...b!, version: 4 }, { ...c!, version: 3 }],
+      unreadDelayMs: 50,
+      remainder: [d!]
+    })
     const counts = [{ kind: 'logs', version: 3, records: 2 }, { kind: 'logs', version: 4, records: 1 }]
     t.same((await spool.unread()).sort((one, other) => one.version - other.version), counts)
     const reopened = await reopen()
@@ -794,7 +861,10 @@ export function spoolContract (open: OpenSpool): void {
     t.equal(itemsOf(lease), 10)
     t.notOk(lease.records.some(({ line }) => line.includes('\n')))
     await again.settle(lease, {
-      delivered: 0, deadLetters: lease.records.map(({ line, items, bytes }) => ({ line, items, bytes, reason: 'corrupt', message: 'unreadable' }))
+      delivered: 0,
+      deadLetters: lease.records.map(
+        ({ line, items, bytes }) => ({ line, items, bytes, reason: 'corrupt', message: 'unreadable' })
+      )
     })
     t.match(await again.ledger(), { accepted: 10, deadLettered: 10, inSpool: 0 })
   })

@@ -60,7 +60,13 @@ export function deadLettersContract (open: OpenSpool): void {
   t.test('redrives a corrupt record that this process can read: an earlier version could not', async t => {
     const { spool } = await open(t, spoolOptions())
     const line = '{"v":2,"t":1795330800123,"b":{"logEvents":[{"message":"m"}]}}'
-    await kill(spool, 'd', [{ line, items: 1, bytes: 27, reason: 'corrupt', message: 'stored record has version 2, this build reads version 1' }])
+    await kill(spool, 'd', [{
+      line,
+      items: 1,
+      bytes: 27,
+      reason: 'corrupt',
+      message: 'stored record has version 2, this build reads version 1'
+    }])
     t.equal(await spool.deadLetters.redrive({}), 1)
     const lease = await takeSoon(spool)
     t.match(lease, { destination: 'd', records: [{ line }] })

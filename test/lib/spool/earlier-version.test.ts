@@ -34,11 +34,12 @@ const SENT = readFixture<{ logs: string[], metrics: number[] }>('sent.json')
 /** Settles all that is stored as delivered. @returns its leases */
 async function drain (spool: Spool, kind: Kind): Promise<Lease[]> {
   const leases: Lease[] = []
-  for (let { lease } = await spool.take(kind, { flush: true }); lease !== null; { lease } = await spool.take(kind, { flush: true })) {
+  for (;;) {
+    const { lease } = await spool.take(kind, { flush: true })
+    if (lease === null) return leases
     leases.push(lease)
     await spool.settle(lease, { delivered: lease.records.reduce((sum, { items }) => sum + items, 0) })
   }
-  return leases
 }
 
 async function checkSpool (t: Test, spool: Spool): Promise<void> {
@@ -49,12 +50,17 @@ async function checkSpool (t: Test, spool: Spool): Promise<void> {
   t.match(await spool.ledger(), { accepted: items, delivered: items, deadLettered: 0, inSpool: 0 })
 
   const records = [...logs, ...metrics].flatMap(lease => lease.records)
-  for (const form of [/^\{"v":1,"e":\[\[/, /^\{"v":1,"e":\[\{/, /^\{"v":1,"t":\d+,"b":\{"logGroupName"/, /^\{"v":1,"t":\d+,"b":\{"params"/, /"r":"[^"]+","x":\[0,1\]\}$/]) {
+  for (const form of [
+    /^\{"v":1,"e":\[\[/, /^\{"v":1,"e":\[\{/, /^\{"v":1,"t":\d+,"b":\{"logGroupName"/,
+    /^\{"v":1,"t":\d+,"b":\{"params"/, /"r":"[^"]+","x":\[0,1\]\}$/
+  ]) {
     t.ok(records.some(({ line }) => form.test(line)), `a record of the form ${form.source}`)
   }
-  const messages = logs.flatMap(lease => lease.records.flatMap(record => decodeRecord<StoredLogEvent>(record).items.map(([, message]) => message)))
+  const messages = logs.flatMap(lease =>
+    lease.records.flatMap(record => decodeRecord<StoredLogEvent>(record).items.map(([, message]) => message)))
   t.same(messages.sort(), [...SENT.logs].sort())
-  const values = metrics.flatMap(lease => lease.records.flatMap(record => decodeRecord<StoredDatum>(record).items.map(({ Value }) => Value!)))
+  const values = metrics.flatMap(lease =>
+    lease.records.flatMap(record => decodeRecord<StoredDatum>(record).items.map(({ Value }) => Value!)))
   t.same(values.sort((a, b) => a - b), SENT.metrics)
 
   for (const [name, createBuffer] of LOG_EVENT_BUFFERS) {

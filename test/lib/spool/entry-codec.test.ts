@@ -4,21 +4,33 @@ import { packEntries, unpackEntry, encodeEntry } from '../../../lib/spool/entry-
 import type { LeasedRecord } from '../../../lib/spool/spool.js'
 
 const BATCH = { items: 10_000, bytes: 1_048_576 }
-const record = fc.record({ line: fc.string({ unit: 'binary' }).map(text => JSON.stringify(text)), items: fc.integer({ min: 1, max: 500 }), bytes: fc.integer({ min: 1, max: 60_000 }) })
+const record = fc.record({
+  line: fc.string({ unit: 'binary' }).map(text => JSON.stringify(text)),
+  items: fc.integer({ min: 1, max: 500 }),
+  bytes: fc.integer({ min: 1, max: 60_000 })
+})
 
 const asPlain = ({ line, items, bytes, appendedAt }: LeasedRecord): LeasedRecord => ({ line, items, bytes, appendedAt })
 
 t.test('gives the records back as they were packed, in the same order', async t => {
   fc.assert(fc.property(fc.array(record, { maxLength: 40 }), records => {
     const entries = packEntries(records, BATCH).map(encodeEntry)
-    t.same(entries.flatMap(({ value, ...sizes }) => unpackEntry(value, { ...sizes, appendedAt: 7 })).map(asPlain), records.map(each => ({ ...each, appendedAt: 7 })))
-    t.equal(entries.reduce((sum, { lineBytes }) => sum + lineBytes, 0), records.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0))
+    t.same(
+      entries.flatMap(({ value, ...sizes }) => unpackEntry(value, { ...sizes, appendedAt: 7 })).map(asPlain),
+      records.map(each => ({ ...each, appendedAt: 7 }))
+    )
+    t.equal(
+      entries.reduce((sum, { lineBytes }) => sum + lineBytes, 0),
+      records.reduce((sum, { line }) => sum + Buffer.byteLength(line), 0)
+    )
   }), { numRuns: 50 })
 })
 
 t.test('an entry is a small part of a batch, or one record', async t => {
   fc.assert(fc.property(fc.array(record, { maxLength: 40 }), records => {
-    for (const entry of packEntries(records, BATCH)) t.ok(entry.records === 1 || (entry.bytes <= BATCH.bytes / 32 && entry.items <= BATCH.items / 32))
+    for (const entry of packEntries(records, BATCH)) {
+      t.ok(entry.records === 1 || (entry.bytes <= BATCH.bytes / 32 && entry.items <= BATCH.items / 32))
+    }
   }), { numRuns: 50 })
 })
 
@@ -30,7 +42,9 @@ t.test('packs into as many entries as it may', async t => {
 })
 
 t.test('whatever is left of a damaged entry accounts for all its items', async t => {
-  const { value, items, bytes } = encodeEntry(packEntries([{ line: '"a"', items: 2, bytes: 20 }, { line: '"b"', items: 3, bytes: 30 }], BATCH)[0]!)
+  const { value, items, bytes } = encodeEntry(
+    packEntries([{ line: '"a"', items: 2, bytes: 20 }, { line: '"b"', items: 3, bytes: 30 }], BATCH)[0]!
+  )
   fc.assert(fc.property(fc.nat(value.length), fc.nat(value.length), fc.string(), (start, end, text) => {
     const damaged = Buffer.concat([value.subarray(0, start), Buffer.from(text), value.subarray(end)])
     const records = unpackEntry(damaged, { items, bytes, appendedAt: 7 })

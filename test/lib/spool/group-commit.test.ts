@@ -39,7 +39,9 @@ t.test('a flush that fails rejects its group and nothing else', async t => {
     for (const { resolve } of group) resolve('done')
   }, LIMITS)
   const results = await Promise.allSettled([12, 13, 14, 15].map(op => commits.push(op)))
-  t.same(results.map(result => result.status === 'fulfilled' ? result.value : result.reason.message), ['early', 'unlucky', 'unlucky', 'early'])
+  t.same(results.map(result => result.status === 'fulfilled' ? result.value : result.reason.message), [
+    'early', 'unlucky', 'unlucky', 'early'
+  ])
   await commits.idle()
   t.equal(await commits.push(1), 'early')
 })

@@ -24,9 +24,18 @@ function pickLease (model: Model, index: number): Lease | undefined {
   return model.leases.splice(index % Math.max(1, model.leases.length), 1)[0]
 }
 
-const appending = fc.record({ destination: fc.nat(3), items: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }), urgent: fc.boolean() })
+const appending = fc.record({
+  destination: fc.nat(3),
+  items: fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 }),
+  urgent: fc.boolean()
+})
   .map(({ destination, items, urgent }): Operation => async (spool, model) => {
-    await spool.append({ kind: KIND, destination: `d${destination}`, records: items.map(count => record('r', count, count * 50)), urgent })
+    await spool.append({
+      kind: KIND,
+      destination: `d${destination}`,
+      records: items.map(count => record('r', count, count * 50)),
+      urgent
+    })
     model.accepted += items.reduce((sum, count) => sum + count)
   })
 
@@ -35,12 +44,18 @@ const taking = fc.constant<Operation>(async (spool, model) => {
   if (lease !== null) model.leases.push(lease)
 })
 
-const releasing = fc.record({ index: fc.nat(9), delayMs: fc.constantFrom(0, 1, 5) }).map(({ index, delayMs }): Operation => async (spool, model) => {
+const releasing = fc.record({
+  index: fc.nat(9), delayMs: fc.constantFrom(0, 1, 5)
+}).map(({ index, delayMs }): Operation => async (spool, model) => {
   const lease = pickLease(model, index)
   if (lease !== undefined) await spool.release(lease, delayMs)
 })
 
-const settling = fc.record({ index: fc.nat(9), parts: fc.tuple(fc.nat(5), fc.nat(5), fc.nat(5), fc.nat(5)), delayMs: fc.constantFrom(undefined, 0, 2) })
+const settling = fc.record({
+  index: fc.nat(9),
+  parts: fc.tuple(fc.nat(5), fc.nat(5), fc.nat(5), fc.nat(5)),
+  delayMs: fc.constantFrom(undefined, 0, 2)
+})
   .map(({ index, parts, delayMs }): Operation => async (spool, model) => {
     const lease = pickLease(model, index)
     if (lease === undefined) return
@@ -51,7 +66,9 @@ const settling = fc.record({ index: fc.nat(9), parts: fc.tuple(fc.nat(5), fc.nat
       return taken
     }) as [number, number, number, number]
     await spool.settle(lease, {
-      delivered: left + (Math.min(itemsOf(lease), parts.reduce((sum, part) => sum + part)) - rejected - dead - remaining),
+      delivered: left + (
+        Math.min(itemsOf(lease), parts.reduce((sum, part) => sum + part)) - rejected - dead - remaining
+      ),
       rejected: { 'too-old': rejected },
       deadLetters: dead === 0 ? [] : [{ ...letter('x'), items: dead }],
       remainder: Array.from({ length: remaining }, () => record('rest')),
@@ -68,7 +85,16 @@ const redriving = fc.constant<Operation>(async (spool, model) => {
   model.deadLettered -= deadLetters.reduce((sum, { items }) => sum + items, 0)
 })
 
-const operations = fc.array(fc.oneof({ weight: 4, arbitrary: appending }, { weight: 4, arbitrary: taking }, releasing, { weight: 2, arbitrary: settling }, { weight: 1, arbitrary: redriving }), { maxLength: 40 })
+const operations = fc.array(
+  fc.oneof(
+    { weight: 4, arbitrary: appending },
+    { weight: 4, arbitrary: taking },
+    releasing,
+    { weight: 2, arbitrary: settling },
+    { weight: 1, arbitrary: redriving }
+  ),
+  { maxLength: 40 }
+)
 
 /** Whatever is done to a spool, every item is in one place. */
 export function ledgerContract (open: OpenSpool): void {
@@ -80,7 +106,13 @@ export function ledgerContract (open: OpenSpool): void {
       const { accepted, delivered, rejected, deadLettered } = model
       const inSpool = accepted - delivered - rejected - deadLettered
       const ledger = await spool.ledger()
-      t.match(ledger, { accepted, delivered, rejected: { 'too-old': rejected, 'too-new': 0, expired: 0 }, deadLettered, inSpool })
+      t.match(ledger, {
+        accepted,
+        delivered,
+        rejected: { 'too-old': rejected, 'too-new': 0, expired: 0 },
+        deadLettered,
+        inSpool
+      })
       t.equal((await spool.depth(KIND)).items, inSpool)
       for (const lease of model.leases) await spool.settle(lease, { delivered: itemsOf(lease) })
       for (let left = await spool.depth(KIND); left.records > 0; left = await spool.depth(KIND)) {

@@ -20,7 +20,10 @@ const ruleSet = (store: StateStore): VersionedSet<Rule> => store.versionedSet<Ru
 
 const FOLDERS: Record<string, (t: Teardown) => Promise<StoreFolder>> = {
   ...(BACKENDS.some(backend => backend === 'embedded') ? { embedded: t => stateStoreFolder(t, 'embedded') } : {}),
-  ...Object.fromEntries(Object.entries(REDIS_FORMS).map(([form, start]) => [form, async (t: Teardown) => redisStateStoreFolder(t, await start(t))]))
+  ...Object.fromEntries(
+    Object.entries(REDIS_FORMS).map(([form, start]) =>
+      [form, async (t: Teardown) => redisStateStoreFolder(t, await start(t))])
+  )
 }
 
 for (const [form, openFolder] of Object.entries(FOLDERS)) {
@@ -126,7 +129,9 @@ t.test('what is forgotten of bounded texts is removed from the disk', async t =>
   const path = t.testdir()
   const store = new LmdbStateStore({ path, now: Date.now })
   const bounded = store.boundedTexts('bounded', { max: 300, ttlMs: 60_000 })
-  for (let i = 0; i < 3_000; i += 10) await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  for (let i = 0; i < 3_000; i += 10) {
+    await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  }
   await store.close()
   const root = open({ path, noSubdir: false })
   t.teardown(() => root.close())
@@ -138,8 +143,12 @@ t.test('what is forgotten of bounded texts is removed from Redis, and all of it 
   const { REDIS_URL, REDIS_PREFIX: prefix } = await redisEnvironment(t)
   const redis = new Redis(REDIS_URL)
   t.teardown(() => redis.disconnect())
-  const bounded = new RedisStateStore({ redis, prefix, now: Date.now }).boundedTexts('bounded', { max: 640, ttlMs: 60_000 })
-  for (let i = 0; i < 3_000; i += 10) await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  const bounded = new RedisStateStore({ redis, prefix, now: Date.now }).boundedTexts('bounded', {
+    max: 640, ttlMs: 60_000
+  })
+  for (let i = 0; i < 3_000; i += 10) {
+    await bounded.setMany(Object.fromEntries(Array.from({ length: 10 }, (_, j) => [`key ${i + j}`, ''])))
+  }
   const hashes = await redis.keys(`${prefix}:bounded:*`)
   const counts = await Promise.all(hashes.map(hash => redis.hlen(hash)))
   const count = counts.reduce((sum, each) => sum + each, 0)

@@ -15,7 +15,13 @@ import type { Teardown } from '../../helpers/teardown.js'
 /** Names and forms that processes of other versions read and write beside this one. */
 const NOW = Date.parse('2026-11-22T10:00:00Z')
 const DAY = '2026-11-22'
-const SHOP = { id: 'application:shop', application: 'shop', issuedBefore: NOW - 1_000, revokedAt: NOW, expiresAt: NOW + DAY_MS }
+const SHOP = {
+  id: 'application:shop',
+  application: 'shop',
+  issuedBefore: NOW - 1_000,
+  revokedAt: NOW,
+  expiresAt: NOW + DAY_MS
+}
 const TOKEN = { id: 'jti:j', jti: 'j', revokedAt: NOW, expiresAt: NOW + DAY_MS }
 
 type Revocation = typeof SHOP | (typeof TOKEN & { issuedBefore?: never })
@@ -59,7 +65,9 @@ t.test('in Redis', { skip: !BACKENDS.some(backend => backend === 'redis') }, asy
     await eventually(() => published.length === 3 && heard.length === 3 ? true : undefined)
     t.same(heard, [SHOP.id, SHOP.id, TOKEN.id])
     t.equal(published[2], JSON.stringify(TOKEN))
-    t.same(await other.hgetall(`${prefix}:revocations`), { [SHOP.id]: JSON.stringify(SHOP), [TOKEN.id]: JSON.stringify(TOKEN), version: '2' })
+    t.same(await other.hgetall(`${prefix}:revocations`), {
+      [SHOP.id]: JSON.stringify(SHOP), [TOKEN.id]: JSON.stringify(TOKEN), version: '2'
+    })
   })
 
   t.test('a version of a set does not come back after the server has lost its data', async t => {
@@ -148,7 +156,11 @@ t.test('what has expired leaves the disk', async t => {
   let now = NOW
   const store = new LmdbStateStore({ path, now: () => now })
   t.teardown(() => store.close())
-  const [counters, registers, set] = [store.dailyCounters('usage'), store.dailyRegisters('series'), revocationsOf(store)]
+  const [counters, registers, set] = [
+    store.dailyCounters('usage'),
+    store.dailyRegisters('series'),
+    revocationsOf(store)
+  ]
   async function fill (text: string, day: string): Promise<void> {
     await store.setIfAbsent(text, 2 * DAY_MS)
     await store.setMany({ [text]: '' }, 2 * DAY_MS)

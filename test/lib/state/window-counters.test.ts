@@ -87,7 +87,9 @@ t.test('hits that come while the counts are under way are counted once', async t
 
 t.test('a window lasts as long as was asked for, whatever another process answers', async t => {
   let now = 0.7
-  const store = { shared: true, endsInMs: 1e9, async countInWindows () { return [{ total: 1, endsInMs: store.endsInMs }] } }
+  const store = {
+    shared: true, endsInMs: 1e9, async countInWindows () { return [{ total: 1, endsInMs: store.endsInMs }] }
+  }
   const counters = startCounters(t, store, () => now)
   t.equal(counters.hit('a', 60_000).endsInMs, 60_000)
   now += 0.1

@@ -3,7 +3,10 @@ import { seriesKey } from '../../../lib/usage/series.js'
 
 t.test('a series is its namespace, its name, and its dimensions in any order', async t => {
   const [a, b] = [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }]
-  t.equal(seriesKey('shop', { MetricName: 'm', Dimensions: [a, b] }), seriesKey('shop', { MetricName: 'm', Dimensions: [b, a] }))
+  t.equal(
+    seriesKey('shop', { MetricName: 'm', Dimensions: [a, b] }),
+    seriesKey('shop', { MetricName: 'm', Dimensions: [b, a] })
+  )
   const keys = [
     seriesKey('shop', { MetricName: 'm', Dimensions: [a, b] }),
     seriesKey('shop', { MetricName: 'm', Dimensions: [{ Name: 'a', Value: '2' }, { Name: 'b', Value: '1' }] }),

@@ -69,7 +69,12 @@ for (const backend of BACKENDS) {
       const report = await one.report(2)
       t.same(report.map(({ day, application }) => [day, application]), [['2026-11-22', 'blog'], ['2026-11-22', 'shop']])
       const [blog, shop] = report as [typeof report[0], typeof report[0]]
-      t.match(shop, { items: { metrics: 1, logs: 100 }, bytes: { metrics: 80, logs: 10_000 }, series: 0, awsCalls: { PutMetricData: 3 } })
+      t.match(shop, {
+        items: { metrics: 1, logs: 100 },
+        bytes: { metrics: 80, logs: 10_000 },
+        series: 0,
+        awsCalls: { PutMetricData: 3 }
+      })
       t.match(blog, { items: { metrics: 0, logs: 101 }, series: 2 })
       t.ok(Math.abs(shop.awsCalls.PutLogEvents! - 4 * 100 / 201) < 1e-9)
       t.notOk('PutMetricData' in blog.awsCalls)
@@ -99,11 +104,13 @@ t.test('counts that cannot be stored are stored later, once', async t => {
   const flaky = {
     shared: false,
     dailyCounters: () => ({
-      add: async (...args: Parameters<typeof counters.add>) => away ? await Promise.reject(new Error('away')) : await counters.add(...args),
+      add: async (...args: Parameters<typeof counters.add>) =>
+        away ? await Promise.reject(new Error('away')) : await counters.add(...args),
       get: counters.get
     }),
     dailyRegisters: () => ({
-      merge: async (...args: Parameters<typeof registers.merge>) => away ? await Promise.reject(new Error('away')) : await registers.merge(...args),
+      merge: async (...args: Parameters<typeof registers.merge>) =>
+        away ? await Promise.reject(new Error('away')) : await registers.merge(...args),
       get: registers.get
     })
   }

@@ -21,13 +21,29 @@ async function startLogging (t: Test, environment: Record<string, string> = {}) 
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-secrets-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   let output = ''
-  const instance = Fastify({ ...options, pluginTimeout: 60_000, logger: { level: 'info', stream: { write: (line: string) => { output += line } } } })
+  const instance = Fastify({
+    ...options,
+    pluginTimeout: 60_000,
+    logger: { level: 'info', stream: { write: (line: string) => { output += line } } }
+  })
   t.teardown(() => instance.close())
   await instance.register(openApp, {
-    environment: { CLIENT_SECRET_KEY, ACCESS_TOKEN_SECRET_KEY, AWS_REGION: 'eu-west-1', DATA_DIR: dataDir, FORWARDER: 'off', SHUTDOWN_GRACE_MS: '500', ...environment }
+    environment: {
+      CLIENT_SECRET_KEY,
+      ACCESS_TOKEN_SECRET_KEY,
+      AWS_REGION: 'eu-west-1',
+      DATA_DIR: dataDir,
+      FORWARDER: 'off',
+      SHUTDOWN_GRACE_MS: '500',
+      ...environment
+    }
   })
   await instance.ready()
-  return { log: instance.log, output: () => output, lines: () => output.split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Line) }
+  return {
+    log: instance.log,
+    output: () => output,
+    lines: () => output.split('\n').filter(line => line !== '').map(line => JSON.parse(line) as Line)
+  }
 }
 
 t.test('what others say is logged without secrets, wherever it stands, and without objects', async t => {
@@ -41,14 +57,37 @@ t.test('what others say is logged without secrets, wherever it stands, and witho
   })
   log.error({ err: refused }, `with ${ACCESS_TOKEN_SECRET_KEY}`)
   log.error(new Error(`of ${CLIENT_SECRET_KEY}`))
-  log.child({ of: CLIENT_SECRET_KEY }).warn({ err: new AggregateError([cause, refused]), list: [{ text: `"${ACCESS_TOKEN_SECRET_KEY}"` }], n: 1764 }, 'child')
+  log.child({ of: CLIENT_SECRET_KEY }).warn(
+    { err: new AggregateError([cause, refused]), list: [{ text: `"${ACCESS_TOKEN_SECRET_KEY}"` }], n: 1764 }, 'child'
+  )
   log.warn({ err: 'no error' }, 'text')
   const [first, second, third, fourth] = lines().slice(-4)
-  t.match(first, { level: 50, msg: 'with [secret]', err: { type: 'Error', message: 'SignatureDoesNotMatch: The signature of [secret] does not match', stack: /caused by: Error: The signature of \[secret\] does/, code: 'SignatureDoesNotMatch', statusCode: 403, echo: '[secret] and [secret]' } })
+  t.match(first, {
+    level: 50,
+    msg: 'with [secret]',
+    err: {
+      type: 'Error',
+      message: 'SignatureDoesNotMatch: The signature of [secret] does not match',
+      stack: /caused by: Error: The signature of \[secret\] does/,
+      code: 'SignatureDoesNotMatch',
+      statusCode: 403,
+      echo: '[secret] and [secret]'
+    }
+  })
   t.match(second, { msg: 'of [secret]', err: { message: 'of [secret]', stack: /Error: of \[secret\]/ } })
-  t.match(third, { of: '[secret]', msg: 'child', n: 1764, list: [{ text: '"[secret]"' }], err: { aggregateErrors: [{ message: 'The signature of [secret] does not match' }, { statusCode: 403 }] } })
+  t.match(third, {
+    of: '[secret]',
+    msg: 'child',
+    n: 1764,
+    list: [{ text: '"[secret]"' }],
+    err: { aggregateErrors: [{ message: 'The signature of [secret] does not match' }, { statusCode: 403 }] }
+  })
   t.match(fourth, { msg: 'text', err: 'no error' })
-  for (const secret of [AWS_SECRET_ACCESS_KEY, ACCESS_TOKEN_SECRET_KEY, CLIENT_SECRET_KEY, PASSWORD, 'payload', 'args']) t.notOk(output().includes(secret), secret)
+  for (const secret of [
+    AWS_SECRET_ACCESS_KEY, ACCESS_TOKEN_SECRET_KEY, CLIENT_SECRET_KEY, PASSWORD, 'payload', 'args'
+  ]) {
+    t.notOk(output().includes(secret), secret)
+  }
 })
 
 t.test('a Redis that refuses its password is logged without it', async t => {

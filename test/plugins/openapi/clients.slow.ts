@@ -13,7 +13,15 @@ const run = promisify(execFile)
 
 const COMPILER = {
   compilerOptions: {
-    module: 'NodeNext', moduleResolution: 'NodeNext', target: 'ES2023', lib: ['ES2023', 'DOM', 'DOM.Iterable'], strict: true, skipLibCheck: true, types: ['node'], outDir: 'out', rootDir: '.'
+    module: 'NodeNext',
+    moduleResolution: 'NodeNext',
+    target: 'ES2023',
+    lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+    strict: true,
+    skipLibCheck: true,
+    types: ['node'],
+    outDir: 'out',
+    rootDir: '.'
   },
   include: ['**/*.ts']
 }
@@ -56,8 +64,18 @@ t.test('generated clients compile and make a typed call', async t => {
   const { url } = await startGateway(t)
   const token = createClientToken(CLIENT_SECRET_KEY, Date.now(), 'salt')
   const clients = [
-    { name: 'openapi-typescript', generate: ['openapi-typescript', DOCUMENT, '-o', 'api.d.ts'], source: TYPES_CLIENT, answer: { accepted: 1, requestId: String, wrong: true } },
-    { name: '@hey-api/openapi-ts', generate: ['openapi-ts', '-i', DOCUMENT, '-o', 'sdk', '-c', '@hey-api/client-fetch', '--no-log-file'], source: SDK_CLIENT, answer: { accepted: 1, requestId: String, code: 110 } }
+    {
+      name: 'openapi-typescript',
+      generate: ['openapi-typescript', DOCUMENT, '-o', 'api.d.ts'],
+      source: TYPES_CLIENT,
+      answer: { accepted: 1, requestId: String, wrong: true }
+    },
+    {
+      name: '@hey-api/openapi-ts',
+      generate: ['openapi-ts', '-i', DOCUMENT, '-o', 'sdk', '-c', '@hey-api/client-fetch', '--no-log-file'],
+      source: SDK_CLIENT,
+      answer: { accepted: 1, requestId: String, code: 110 }
+    }
   ]
   for (const { name, generate, source, answer } of clients) {
     t.test(name, async t => {

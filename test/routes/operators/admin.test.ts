@@ -9,17 +9,37 @@ import { BACKENDS, eventually, startGateway } from '../../helpers/app.js'
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
 const run = promisify(execFile)
 
-interface Letter { id: string, kind: string, destination: string, reason: string, message: string, items: number, record?: string }
+interface Letter {
+  id: string,
+  kind: string,
+  destination: string,
+  reason: string,
+  message: string,
+  items: number,
+  record?: string
+}
 
 for (const backend of BACKENDS) {
   t.test(`dead letters, ${backend}`, async t => {
     const { url, post, token, sandbox } = await startGateway(t, { ADMIN_TOKEN }, backend)
     const authorization = `Bearer ${await token()}`
     const admin = { authorization: `Bearer ${ADMIN_TOKEN}` }
-    const get = async (path: string) => await (await fetch(url + path, { headers: admin })).json() as { deadLetters: Letter[], next: string | null }
-    const logs = (group: string, ...messages: string[]) => post('/logEvents', { logGroupName: group, logStreamName: 's', logEvents: messages.map(message => ({ message })) }, { authorization })
+    const get = async (path: string) =>
+      await (await fetch(url + path, { headers: admin })).json() as { deadLetters: Letter[], next: string | null }
+    const logs = (group: string, ...messages: string[]) =>
+      post(
+        '/logEvents',
+        { logGroupName: group, logStreamName: 's', logEvents: messages.map(message => ({ message })) },
+        { authorization }
+      )
 
-    sandbox.faults.set([{ action: 'PutLogEvents', kind: 'refuse', code: 'InvalidParameterException', message: 'poisonous', messageIncludes: 'poison' }])
+    sandbox.faults.set([{
+      action: 'PutLogEvents',
+      kind: 'refuse',
+      code: 'InvalidParameterException',
+      message: 'poisonous',
+      messageIncludes: 'poison'
+    }])
     await logs('/a', 'good 1', 'poison 1', 'good 2')
     await logs('/b', 'poison 2')
     const { deadLetters } = await eventually(async () => {
@@ -50,13 +70,20 @@ for (const backend of BACKENDS) {
 
     t.test('one is shown with its record', async t => {
       const { id } = deadLetters.find(({ destination }) => destination === '/b:s')!
-      const shown = await (await fetch(`${url}/admin/dead-letters/${encodeURIComponent(id)}`, { headers: admin })).json() as Letter
+      const shown = await (
+        await fetch(`${url}/admin/dead-letters/${encodeURIComponent(id)}`, { headers: admin })
+      ).json() as Letter
       t.match(shown.record, /poison 2/)
       t.equal((await fetch(`${url}/admin/dead-letters/nothing`, { headers: admin })).status, 404)
     })
 
     t.test('the operator\'s routes ask for the admin token', async t => {
-      for (const headers of [{}, { authorization }, { authorization: `Bearer ${ADMIN_TOKEN}x` }, { authorization: ADMIN_TOKEN }]) {
+      for (const headers of [
+        {},
+        { authorization },
+        { authorization: `Bearer ${ADMIN_TOKEN}x` },
+        { authorization: ADMIN_TOKEN }
+      ]) {
         for (const path of ['/admin/dead-letters', '/metrics']) {
           const answer = await fetch(url + path, { headers: headers as Record<string, string> })
           t.equal(answer.status, 401)
@@ -73,7 +100,10 @@ for (const backend of BACKENDS) {
 
     t.test('one is redriven by its id from the shell, the other deleted', async t => {
       sandbox.faults.clear()
-      const shell = (...args: string[]) => run(process.execPath, [join(BUILD, 'tools/cli/dead-letters.js'), ...args, '--url', url], { cwd: ROOT, env: { ...process.env, ADMIN_TOKEN } })
+      const shell = (...args: string[]) =>
+        run(process.execPath, [join(BUILD, 'tools/cli/dead-letters.js'), ...args, '--url', url], {
+          cwd: ROOT, env: { ...process.env, ADMIN_TOKEN }
+        })
       t.match((await shell('list')).stdout, /\/a:s[\s\S]*poisonous[\s\S]*2 dead letters\./)
       const { id } = deadLetters.find(({ destination }) => destination === '/a:s')!
       t.match((await shell('show', id)).stdout, /poison 1/)
@@ -87,7 +117,8 @@ for (const backend of BACKENDS) {
 
     t.test('the ledger balances', async t => {
       const text = await (await fetch(`${url}/metrics`, { headers: admin })).text()
-      const count = (outcome: string) => Number(new RegExp(`ledger_items\\{outcome="${outcome}"\\} (\\d+)`).exec(text)![1])
+      const count = (outcome: string) =>
+        Number(new RegExp(`ledger_items\\{outcome="${outcome}"\\} (\\d+)`).exec(text)![1])
       t.equal(count('accepted'), 4)
       t.equal(count('delivered') + count('rejected') + count('dead_lettered') + count('in_spool'), 4)
     })
@@ -101,12 +132,19 @@ t.test('without an admin token the operator\'s routes do not exist', async t => 
 })
 
 t.test('alerts and dashboard use only metrics that exist', async t => {
-  const { url } = await startGateway(t, { ADMIN_TOKEN, REVENIUM_PLATFORM_API: 'http://127.0.0.1:1', REVENIUM_PLATFORM_API_KEY: 'hak_of_the_tests' })
+  const { url } = await startGateway(t, {
+    ADMIN_TOKEN, REVENIUM_PLATFORM_API: 'http://127.0.0.1:1', REVENIUM_PLATFORM_API_KEY: 'hak_of_the_tests'
+  })
   await fetch(`${url}/health/live`)
   const text = await (await fetch(`${url}/metrics`, { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } })).text()
-  const names = new Set([...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name, type]) => type === 'histogram' ? ['', '_bucket', '_sum', '_count'].map(suffix => name + suffix) : [name!]))
+  const names = new Set(
+    [...text.matchAll(/^# TYPE (\S+) (\S+)/gm)].flatMap(([, name, type]) =>
+      type === 'histogram' ? ['', '_bucket', '_sum', '_count'].map(suffix => name + suffix) : [name!])
+  )
   for (const file of ['infra/prometheus-alerts.yaml', 'infra/grafana-dashboard.json']) {
-    const used = new Set((await readFile(join(ROOT, file), 'utf8')).match(/\b(cloudwatch_postman|nodejs|process)_[a-z0-9_]+\b/g))
+    const used = new Set(
+      (await readFile(join(ROOT, file), 'utf8')).match(/\b(cloudwatch_postman|nodejs|process)_[a-z0-9_]+\b/g)
+    )
     t.ok(used.size > 5)
     for (const name of used) t.ok(names.has(name), `${file}: ${name}`)
   }

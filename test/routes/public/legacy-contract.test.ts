@@ -12,13 +12,19 @@ function clientToken (timestamp = Date.now(), secret = CLIENT_SECRET_KEY): strin
 for (const backend of BACKENDS) {
   t.test(`the predecessor's contract, ${backend}`, async t => {
     const { url, post, sandbox } = await startGateway(t, {}, backend)
-    const answerOf = async (response: Response) => ({ status: response.status, body: await response.json() as Record<string, unknown> })
+    const answerOf = async (response: Response) => ({
+      status: response.status, body: await response.json() as Record<string, unknown>
+    })
     const error = (code: number, message: string) => ({ error: { code, message } })
     const bare = (path: string) => fetch(url + path, { method: 'POST' }).then(answerOf)
-    const accessToken = (await answerOf(await post('/token', { clientToken: clientToken() }))).body.accessToken as string
+    const accessToken = (await answerOf(await post('/token', {
+      clientToken: clientToken()
+    }))).body.accessToken as string
 
     t.test('POST /token', async t => {
-      t.match(await answerOf(await post('/token', { clientToken: clientToken() })), { status: 201, body: { accessToken: /^ey[\w-]+\.[\w-]+\.[\w-]+$/ } })
+      t.match(await answerOf(await post('/token', { clientToken: clientToken() })), {
+        status: 201, body: { accessToken: /^ey[\w-]+\.[\w-]+\.[\w-]+$/ }
+      })
       const missing = { status: 403, body: error(100, 'Required parameter is missing: "clientToken".') }
       t.same(await answerOf(await post('/token', {})), missing)
       t.same(await answerOf(await post('/token', { clientToken: '' })), missing)
@@ -35,8 +41,19 @@ for (const backend of BACKENDS) {
 
     for (const path of ['/metric', '/metrics']) {
       t.test(`POST ${path}`, async t => {
-        const params = { Namespace: `legacy${path}`, MetricData: [{ MetricName: 'clicks', Value: 3, Unit: 'Count', Timestamp: new Date().toISOString(), Dimensions: [{ Name: 'Page', Value: '/' }] }] }
-        t.match(await answerOf(await post(path, { accessToken, params })), { status: 201, body: { ResponseMetadata: { RequestId: UUID } } })
+        const params = {
+          Namespace: `legacy${path}`,
+          MetricData: [{
+            MetricName: 'clicks',
+            Value: 3,
+            Unit: 'Count',
+            Timestamp: new Date().toISOString(),
+            Dimensions: [{ Name: 'Page', Value: '/' }]
+          }]
+        }
+        t.match(await answerOf(await post(path, { accessToken, params })), {
+          status: 201, body: { ResponseMetadata: { RequestId: UUID } }
+        })
         t.same(await answerOf(await post(path, { params })), missing)
         t.same(await answerOf(await post(path, { accessToken: '', params })), missing)
         t.same(await answerOf(await post(path, { accessToken: null, params })), missing)
@@ -50,8 +67,15 @@ for (const backend of BACKENDS) {
 
     t.test('POST /logEvents', async t => {
       const now = Date.now()
-      const body = { accessToken, logGroupName: '/legacy/app', logStreamName: 'browser', logEvents: [{ message: 'number', timestamp: now }, { message: 'string', timestamp: String(now + 1) }] }
-      t.match(await answerOf(await post('/logEvents', body)), { status: 201, body: { ResponseMetadata: { RequestId: UUID }, accepted: 2, rejected: [] } })
+      const body = {
+        accessToken,
+        logGroupName: '/legacy/app',
+        logStreamName: 'browser',
+        logEvents: [{ message: 'number', timestamp: now }, { message: 'string', timestamp: String(now + 1) }]
+      }
+      t.match(await answerOf(await post('/logEvents', body)), {
+        status: 201, body: { ResponseMetadata: { RequestId: UUID }, accepted: 2, rejected: [] }
+      })
       t.same(await answerOf(await post('/logEvents', { ...body, accessToken: undefined })), missing)
       t.same(await bare('/logEvents'), missing, 'no body at all')
       t.same(await answerOf(await post('/logEvents', { ...body, accessToken: 'nonsense' })), invalid)
@@ -65,7 +89,9 @@ for (const backend of BACKENDS) {
     t.test('GET /test', async t => {
       const calls = () => sandbox.ledger().calls.PutMetricData ?? 0
       const before = calls()
-      t.match(await answerOf(await fetch(`${url}/test`)), { status: 200, body: { ResponseMetadata: { RequestId: UUID } } })
+      t.match(await answerOf(await fetch(`${url}/test`)), {
+        status: 200, body: { ResponseMetadata: { RequestId: UUID } }
+      })
       t.equal(calls(), before + 1, 'answered after CloudWatch has')
       const [series] = sandbox.series('cloudwatch-postman')
       t.match(series, { metricName: 'HELLO_WORLD' })

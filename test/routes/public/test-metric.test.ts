@@ -23,7 +23,14 @@ t.test('sends one metric straight to CloudWatch, without the spool', async t => 
 t.test('an error of CloudWatch is answered at once, by its class, and the call is not repeated', async t => {
   const { url, sandbox } = await startGateway(t)
   const cases: Array<[FaultRule, string]> = [
-    [{ kind: 'refuse', code: 'AccessDeniedException', message: 'arn:aws:iam::123456789012:role/secret is not authorized' }, 'AccessDenied'],
+    [
+      {
+        kind: 'refuse',
+        code: 'AccessDeniedException',
+        message: 'arn:aws:iam::123456789012:role/secret is not authorized'
+      },
+      'AccessDenied'
+    ],
     [{ kind: 'throttle' }, 'Throttling'],
     [{ kind: 'error', status: 503 }, 'ServiceUnavailable'],
     [{ kind: 'garbage' }, 'HTTP-200'],
@@ -31,7 +38,9 @@ t.test('an error of CloudWatch is answered at once, by its class, and the call i
   ]
   for (const [index, [rule, name]] of cases.entries()) {
     sandbox.faults.set([rule])
-    t.same(await ask(url), { status: 502, body: { error: { code: 171, message: `The call to CloudWatch failed: ${name}.` } } })
+    t.same(await ask(url), {
+      status: 502, body: { error: { code: 171, message: `The call to CloudWatch failed: ${name}.` } }
+    })
     t.equal(sandbox.calls().length, index + 1, name)
   }
   sandbox.faults.clear()
@@ -47,18 +56,24 @@ t.test('a CloudWatch that cannot be reached is named', async t => {
   const { url } = await startGateway(t)
   process.env.AWS_ENDPOINT_URL_CLOUDWATCH = `http://127.0.0.1:${port}`
   t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH })
-  t.match(await ask(url), { status: 502, body: { error: { code: 171, message: 'The call to CloudWatch failed: ECONNREFUSED.' } } })
+  t.match(await ask(url), {
+    status: 502, body: { error: { code: 171, message: 'The call to CloudWatch failed: ECONNREFUSED.' } }
+  })
 })
 
 t.test('an endpoint that is not CloudWatch is named at once', async t => {
   for (const [status, name] of [[200, 'HTTP-200'], [301, 'HTTP-301'], [404, 'HTTP-404'], [502, 'HTTP-502']] as const) {
-    const server = createHttpServer((_request, response) => { response.writeHead(status, { 'content-type': 'text/html', location: '/' }).end('<h1>It works!</h1>') }).listen(0, '127.0.0.1')
+    const server = createHttpServer((_request, response) => {
+      response.writeHead(status, { 'content-type': 'text/html', location: '/' }).end('<h1>It works!</h1>')
+    }).listen(0, '127.0.0.1')
     await once(server, 'listening')
     const { url } = await startGateway(t)
     process.env.AWS_ENDPOINT_URL_CLOUDWATCH = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     t.teardown(() => { delete process.env.AWS_ENDPOINT_URL_CLOUDWATCH })
     const startedAt = performance.now()
-    t.match(await ask(url), { status: 502, body: { error: { code: 171, message: `The call to CloudWatch failed: ${name}.` } } })
+    t.match(await ask(url), {
+      status: 502, body: { error: { code: 171, message: `The call to CloudWatch failed: ${name}.` } }
+    })
     t.ok(performance.now() - startedAt < 5_000)
     server.close()
   }
@@ -67,7 +82,9 @@ t.test('an endpoint that is not CloudWatch is named at once', async t => {
 t.test('a CloudWatch that does not answer in time is 504', async t => {
   const { url, sandbox } = await startGateway(t, { AWS_REQUEST_TIMEOUT_MS: '300' })
   sandbox.faults.set([{ kind: 'hang' }])
-  t.same(await ask(url), { status: 504, body: { error: { code: 170, message: 'CloudWatch has not answered in time.' } } })
+  t.same(await ask(url), {
+    status: 504, body: { error: { code: 170, message: 'CloudWatch has not answered in time.' } }
+  })
   t.equal(sandbox.calls().length, 1)
 })
 

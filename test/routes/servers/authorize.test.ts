@@ -8,15 +8,23 @@ const AUTHORIZE = { AUTHORIZE_ROUTE: 'on' }
 /** Every verdict is asked for anew. */
 const RENEWED = { DENIED_TTL_SECONDS: '0', VERDICT_TTL_SECONDS: '0', STALE_SECONDS: '0' }
 
-async function ask ({ url }: MeteredGateway, clientId: string | undefined, path = '/authorize', init: RequestInit = {}): Promise<{ status: number, entitlement: string | null }> {
-  const answer = await fetch(url + path, { ...init, headers: { ...init.headers, ...(clientId !== undefined && { clientId }) } })
+async function ask (
+  { url }: MeteredGateway, clientId: string | undefined, path = '/authorize', init: RequestInit = {}
+): Promise<{ status: number, entitlement: string | null }> {
+  const answer = await fetch(url + path, {
+    ...init, headers: { ...init.headers, ...(clientId !== undefined && { clientId }) }
+  })
   await answer.arrayBuffer()
   return { status: answer.status, entitlement: answer.headers.get('x-entitlement') }
 }
 
-async function askRaw ({ url }: MeteredGateway, method: string, path: string, headers: OutgoingHttpHeaders): Promise<IncomingMessage> {
+async function askRaw (
+  { url }: MeteredGateway, method: string, path: string, headers: OutgoingHttpHeaders
+): Promise<IncomingMessage> {
   return await new Promise((resolve, reject) => {
-    request(url + path, { method, headers }, answer => answer.resume().on('end', () => resolve(answer))).on('error', reject).end()
+    request(
+      url + path, { method, headers }, answer => answer.resume().on('end', () => resolve(answer))
+    ).on('error', reject).end()
   })
 }
 
@@ -45,7 +53,9 @@ for (const backend of BACKENDS) {
 
     t.test('what cannot be a client id is denied, and nobody is asked', async t => {
       const { asked } = gateway.platform.ledger()
-      for (const id of [undefined, '', ' ', '-', 'x&productKey=acme', 'acme%00', 'a"b', 'x'.repeat(10_000)]) t.equal((await ask(gateway, id)).status, 403, String(id).slice(0, 20))
+      for (const id of [undefined, '', ' ', '-', 'x&productKey=acme', 'acme%00', 'a"b', 'x'.repeat(10_000)]) {
+        t.equal((await ask(gateway, id)).status, 403, String(id).slice(0, 20))
+      }
       t.same(gateway.platform.ledger().asked, asked)
     })
 
@@ -54,8 +64,12 @@ for (const backend of BACKENDS) {
       t.equal((await ask(gateway, 'acme', '/authorize', { headers })).status, 200)
       for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE']) {
         const body = method === 'GET' ? {} : { body: '' }
-        t.equal((await ask(gateway, 'acme', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 200, method)
-        t.equal((await ask(gateway, 'broke', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 403, method)
+        t.equal(
+          (await ask(gateway, 'acme', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 200, method
+        )
+        t.equal(
+          (await ask(gateway, 'broke', '/authorize/orders/7?x=1', { method, headers, ...body })).status, 403, method
+        )
       }
       t.equal((await ask(gateway, 'acme', '/authorize/orders', { method: 'POST', headers, body: '{' })).status, 200)
     })
@@ -64,7 +78,9 @@ for (const backend of BACKENDS) {
       for (const path of ['/authorize', '/authorize/orders/7']) {
         for (const method of METHODS.filter(method => method !== 'CONNECT')) {
           for (const [clientId, status] of [['acme', 200], ['broke', 403]] as const) {
-            const answer = await askRaw(gateway, method, path, { clientId, Origin: 'https://elsewhere.example', 'Access-Control-Request-Method': 'POST' })
+            const answer = await askRaw(gateway, method, path, {
+              clientId, Origin: 'https://elsewhere.example', 'Access-Control-Request-Method': 'POST'
+            })
             t.equal(answer.statusCode, status, `${method} ${path}`)
             t.strictSame(Object.keys(answer.headers).filter(name => name.startsWith('access-control')), [])
           }
@@ -76,14 +92,23 @@ for (const backend of BACKENDS) {
       const { asked } = gateway.platform.ledger()
       t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: ['acme', 'broke'] })).statusCode, 403)
       t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: 'acme, broke' })).statusCode, 403)
-      t.equal((await askRaw(gateway, 'GET', '/authorize', { clientId: ['acme', 'acme'] })).statusCode, 200, 'the same one twice')
+      t.equal(
+        (await askRaw(gateway, 'GET', '/authorize', { clientId: ['acme', 'acme'] })).statusCode,
+        200,
+        'the same one twice'
+      )
       t.same(gateway.platform.ledger().asked, asked)
     })
   })
 
   t.test(`FAIL_MODE=open, another header for the client id, and no limit for one address, ${backend}`, async t => {
-    const gateway = await startMeteredGateway(t, { ...AUTHORIZE, ...RENEWED, FAIL_MODE: 'open', CLIENT_ID_HEADER: 'X-Consumer', RATE_LIMIT_PER_MINUTE: '3' }, backend)
-    const askFor = (consumer: string): ReturnType<typeof ask> => ask(gateway, undefined, '/authorize', { headers: { 'x-consumer': consumer } })
+    const gateway = await startMeteredGateway(
+      t,
+      { ...AUTHORIZE, ...RENEWED, FAIL_MODE: 'open', CLIENT_ID_HEADER: 'X-Consumer', RATE_LIMIT_PER_MINUTE: '3' },
+      backend
+    )
+    const askFor = (consumer: string): ReturnType<typeof ask> =>
+      ask(gateway, undefined, '/authorize', { headers: { 'x-consumer': consumer } })
     gateway.platform.setClients({ acme: 'entitled' })
     for (let call = 0; call < 10; call++) t.equal((await askFor('acme')).status, 200)
     t.equal((await ask(gateway, 'acme')).status, 403)
@@ -93,7 +118,9 @@ for (const backend of BACKENDS) {
   })
 
   t.test(`FAIL_MODE=closed, and ENTITLEMENT=on refuses tokens to an application that the platform denies, ${backend}`, async t => {
-    const gateway = await startMeteredGateway(t, { ...AUTHORIZE, ...RENEWED, ENTITLEMENT: 'on', FAIL_MODE: 'closed', STALE_IF_ERROR_SECONDS: '2' }, backend)
+    const gateway = await startMeteredGateway(
+      t, { ...AUTHORIZE, ...RENEWED, ENTITLEMENT: 'on', FAIL_MODE: 'closed', STALE_IF_ERROR_SECONDS: '2' }, backend
+    )
     gateway.platform.setClients({ acme: 'entitled' })
     t.equal((await ask(gateway, 'acme')).status, 200)
     gateway.platform.faults.set([{ kind: 'answer', status: 503 }])
@@ -121,7 +148,9 @@ for (const backend of BACKENDS) {
 t.test('gateways on one Redis share their verdicts', async t => {
   const store = await sameStore(t, 'redis')
   const first = await startMeteredGateway(t, { ...AUTHORIZE, ...store })
-  const second = await startGatewayFor(t, first.platform, { ...AUTHORIZE, REDIS_URL: store.REDIS_URL!, REDIS_PREFIX: store.REDIS_PREFIX! })
+  const second = await startGatewayFor(t, first.platform, {
+    ...AUTHORIZE, REDIS_URL: store.REDIS_URL!, REDIS_PREFIX: store.REDIS_PREFIX!
+  })
   first.platform.setClients({ acme: 'entitled' })
   t.equal((await ask(first, 'acme')).status, 200)
   t.equal((await ask(second, 'acme')).status, 200)

@@ -42,7 +42,11 @@ t.test('a row shows the default, or that the variable is required, and keeps Mar
 t.test('a page keeps what stands around its table, and a page without a place for it is told', async t => {
   const schema = { properties: { A: { description: 'a' } } }
   const page = withConfigurationTable('before\n<!-- begin variables -->\nold\n<!-- end variables -->\nafter\n', schema)
-  t.equal(page, 'before\n<!-- begin variables -->\n\n| variable | default | must be |\n|---|---|---|\n| `A` | | a |\n\n<!-- end variables -->\nafter\n')
+  t.equal(
+    page,
+    'before\n<!-- begin variables -->\n\n| variable | default | must be |\n|---|---|---|\n| `A` | | a |\n\n<!-- end ' +
+      'variables -->\nafter\n'
+  )
   t.equal(withConfigurationTable(page, schema), page)
   t.throws(() => withConfigurationTable('# Nothing\n', schema), /begin variables/)
 })

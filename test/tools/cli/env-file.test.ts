@@ -22,15 +22,24 @@ t.test('a command refuses a .env in UTF-16 by its name', async t => {
   for (const mark of ['\uFEFF', '']) {
     await writeFile(join(cwd, '.env'), Buffer.from(`${mark}CLIENT_SECRET_KEY=${SECRET}\r\n`, 'utf16le'))
     for (const [command, ...args] of [['client-token'], ['dead-letters', 'list'], ['meter']]) {
-      const { status, stderr } = spawnSync(process.execPath, [join(BUILD, `tools/cli/${command}.js`), ...args], { cwd, env: {}, input: '', encoding: 'utf8' })
+      const { status, stderr } = spawnSync(process.execPath, [join(BUILD, `tools/cli/${command}.js`), ...args], {
+        cwd,
+        env: {},
+        input: '',
+        encoding: 'utf8'
+      })
       t.equal(status, 1, command)
-      t.match(stderr, /^The variables in .*\.env cannot be read\.\n {2}it is in UTF-16, and has to be saved as UTF-8.*\n$/)
+      t.match(
+        stderr, /^The variables in .*\.env cannot be read\.\n {2}it is in UTF-16, and has to be saved as UTF-8.*\n$/
+      )
     }
   }
 })
 
 t.test('without a .env the environment alone counts', async t => {
-  const { status, stderr } = spawnSync(process.execPath, [join(BUILD, 'tools/cli/client-token.js')], { cwd: t.testdir(), env: {}, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(process.execPath, [join(BUILD, 'tools/cli/client-token.js')], {
+    cwd: t.testdir(), env: {}, encoding: 'utf8'
+  })
   t.equal(status, 1)
   t.match(stderr, /^CLIENT_SECRET_KEY is not set/)
 })

@@ -7,8 +7,15 @@ const { fault } = createJudge(document, operationsOf(document))
 const JSON_TYPE = { 'content-type': 'application/json; charset=utf-8' }
 const ERROR = { error: { code: 111, message: 'm' } }
 
-const asked = (method: string, path: string, bytes = 0) => ({ method, path, headers: {}, body: bytes === 0 ? null : Buffer.alloc(bytes) })
-const answered = (status: number, body: unknown, headers: Record<string, string> = JSON_TYPE) => ({ status, headers, body: typeof body === 'string' ? body : JSON.stringify(body) })
+const asked = (method: string, path: string, bytes = 0) => ({
+  method,
+  path,
+  headers: {},
+  body: bytes === 0 ? null : Buffer.alloc(bytes)
+})
+const answered = (status: number, body: unknown, headers: Record<string, string> = JSON_TYPE) => ({
+  status, headers, body: typeof body === 'string' ? body : JSON.stringify(body)
+})
 
 t.test('answers of the document are no fault', async t => {
   t.equal(fault(asked('POST', '/token'), answered(201, { accessToken: 'a' })), null)
@@ -26,7 +33,9 @@ t.test('all others are', async t => {
   t.match(fault(asked('POST', '/token'), answered(201, { accessToken: 'a', more: 1 })), /does not match its schema/)
   t.match(fault(asked('POST', '/token'), answered(201, '{')), /not JSON/)
   t.match(fault(asked('POST', '/token'), answered(202, {})), /status 202 is not in the document/)
-  t.match(fault(asked('GET', '/metrics'), answered(401, 'no', { 'content-type': 'text/plain' })), /content type text\/plain/)
+  t.match(
+    fault(asked('GET', '/metrics'), answered(401, 'no', { 'content-type': 'text/plain' })), /content type text\/plain/
+  )
   t.match(fault(asked('GET', '/nothing'), answered(200, {})), /no such operation/)
   t.match(fault(asked('POST', '/token'), null), /no answer/)
 })

@@ -7,7 +7,9 @@ const NOW = Date.UTC(2026, 5, 15, 12)
 const DAY = 24 * 3_600_000
 
 async function call (sandbox: TestSandbox, method: string, path: string, body?: unknown): Promise<Response> {
-  return await fetch(`${sandbox.url}/_sandbox${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  return await fetch(`${sandbox.url}/_sandbox${path}`, {
+    method, ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
 }
 
 async function read (sandbox: TestSandbox, path: string): Promise<any> {
@@ -20,14 +22,22 @@ async function deliver (sandbox: TestSandbox): Promise<void> {
   await createStream(logs, 'g', 's')
   await createStream(logs, 'h', 's')
   const put = (logGroupName: string, offsets: number[]) => logs.send(new PutLogEventsCommand({
-    logGroupName, logStreamName: 's', logEvents: offsets.map(offset => ({ timestamp: NOW + offset, message: `${logGroupName} ${offset}` }))
+    logGroupName,
+    logStreamName: 's',
+    logEvents: offsets.map(offset => ({ timestamp: NOW + offset, message: `${logGroupName} ${offset}` }))
   }))
   await put('g', [-15 * DAY, 0, 1])
   await put('h', [0])
   await put('none', [0]).catch(() => {})
-  await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'app', MetricData: [{ MetricName: 'm', Values: [1, 2], Counts: [3, 4], Timestamp: new Date(NOW) }] }))
   await cloudwatch.send(new PutMetricDataCommand({
-    Namespace: 'web', MetricData: [{ MetricName: 'm', Value: 1 }, { MetricName: 'm', StatisticValues: { SampleCount: 5, Sum: 9, Minimum: 1, Maximum: 3 } }]
+    Namespace: 'app', MetricData: [{ MetricName: 'm', Values: [1, 2], Counts: [3, 4], Timestamp: new Date(NOW) }]
+  }))
+  await cloudwatch.send(new PutMetricDataCommand({
+    Namespace: 'web',
+    MetricData: [
+      { MetricName: 'm', Value: 1 },
+      { MetricName: 'm', StatisticValues: { SampleCount: 5, Sum: 9, Minimum: 1, Maximum: 3 } }
+    ]
   }))
   await cloudwatch.send(new PutMetricDataCommand({ Namespace: 'app', MetricData: [] })).catch(() => {})
 }
@@ -71,7 +81,9 @@ t.test('items keeps every one of many events', async t => {
   const timestamp = Date.now()
   for (let call = 0; call < 3; call++) {
     await sandbox.logs.send(new PutLogEventsCommand({
-      logGroupName: 'g', logStreamName: 's', logEvents: Array.from({ length: 10_000 }, (_, i) => ({ timestamp, message: `${call}-${i}-`.padEnd(60, 'x') }))
+      logGroupName: 'g',
+      logStreamName: 's',
+      logEvents: Array.from({ length: 10_000 }, (_, i) => ({ timestamp, message: `${call}-${i}-`.padEnd(60, 'x') }))
     }))
   }
   const lines = (await (await call(sandbox, 'GET', '/items')).text()).trimEnd().split('\n')
@@ -92,7 +104,14 @@ t.test('series and calls tell what was put', async t => {
   const calls = await read(sandbox, '/calls?limit=2')
   t.match(calls, [
     { action: 'PutMetricData', destination: 'web', items: 2, at: NOW, status: 200 },
-    { action: 'PutMetricData', destination: 'app', items: 0, at: NOW, status: 400, error: 'MissingRequiredParameterException' }
+    {
+      action: 'PutMetricData',
+      destination: 'app',
+      items: 0,
+      at: NOW,
+      status: 400,
+      error: 'MissingRequiredParameterException'
+    }
   ])
   t.match(sandbox.calls()[4], { action: 'PutLogEvents', destination: 'g:s', items: 3, bytes: Number })
 })

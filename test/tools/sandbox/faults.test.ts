@@ -21,7 +21,9 @@ async function openRig (t: Test, options: TestSandboxOptions = {}): Promise<Rig>
   return {
     ...sandbox,
     log: (message = 'm', logGroupName = 'g') =>
-      sandbox.logs.send(new PutLogEventsCommand({ logGroupName, logStreamName: 's', logEvents: [{ timestamp: Date.now(), message }] })),
+      sandbox.logs.send(new PutLogEventsCommand({
+        logGroupName, logStreamName: 's', logEvents: [{ timestamp: Date.now(), message }]
+      })),
     metric: (MetricName = 'm', Namespace = 'app') =>
       sandbox.cloudwatch.send(new PutMetricDataCommand({ Namespace, MetricData: [{ MetricName, Value: 1 }] })),
     stored: () => [...sandbox.items()].map(({ message }) => message)
@@ -39,14 +41,42 @@ async function settled (promise: Promise<unknown>, withinMs: number): Promise<bo
 t.test('answers of each kind, as the SDK sees them', async t => {
   const rig = await openRig(t)
   const expectations: [FaultRule, Wanted, Wanted][] = [
-    [{ kind: 'throttle' }, { name: 'ThrottlingException', $metadata: { httpStatusCode: 400 } }, { name: 'Throttling', $metadata: { httpStatusCode: 400 } }],
-    [{ kind: 'error' }, { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }, { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }],
-    [{ kind: 'error', status: 502 }, { name: 'BadGateway', $metadata: { httpStatusCode: 502 } }, { name: 'BadGateway', $metadata: { httpStatusCode: 502 } }],
-    [{ kind: 'error', status: 503 }, { name: 'ServiceUnavailableException', $metadata: { httpStatusCode: 503 } }, { name: 'ServiceUnavailable', $metadata: { httpStatusCode: 503 } }],
-    [{ kind: 'error', status: 504, code: 'Slow', message: 'too slow' }, { name: 'Slow', message: /too slow/, $metadata: { httpStatusCode: 504 } }, { name: 'Slow' }],
-    [{ kind: 'refuse' }, { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } }, { name: 'AccessDenied', $metadata: { httpStatusCode: 400 } }],
+    [
+      { kind: 'throttle' },
+      { name: 'ThrottlingException', $metadata: { httpStatusCode: 400 } },
+      { name: 'Throttling', $metadata: { httpStatusCode: 400 } }
+    ],
+    [
+      { kind: 'error' },
+      { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } },
+      { name: 'InternalFailure', $metadata: { httpStatusCode: 500 } }
+    ],
+    [
+      { kind: 'error', status: 502 },
+      { name: 'BadGateway', $metadata: { httpStatusCode: 502 } },
+      { name: 'BadGateway', $metadata: { httpStatusCode: 502 } }
+    ],
+    [
+      { kind: 'error', status: 503 },
+      { name: 'ServiceUnavailableException', $metadata: { httpStatusCode: 503 } },
+      { name: 'ServiceUnavailable', $metadata: { httpStatusCode: 503 } }
+    ],
+    [
+      { kind: 'error', status: 504, code: 'Slow', message: 'too slow' },
+      { name: 'Slow', message: /too slow/, $metadata: { httpStatusCode: 504 } },
+      { name: 'Slow' }
+    ],
+    [
+      { kind: 'refuse' },
+      { name: 'AccessDeniedException', $metadata: { httpStatusCode: 400 } },
+      { name: 'AccessDenied', $metadata: { httpStatusCode: 400 } }
+    ],
     [{ kind: 'refuse', code: 'ExpiredTokenException' }, { name: 'ExpiredTokenException' }, { name: 'ExpiredToken' }],
-    [{ kind: 'refuse', code: 'UnrecognizedClientException', message: 'who?' }, { name: 'UnrecognizedClientException', message: 'who?' }, { name: 'InvalidClientTokenId' }],
+    [
+      { kind: 'refuse', code: 'UnrecognizedClientException', message: 'who?' },
+      { name: 'UnrecognizedClientException', message: 'who?' },
+      { name: 'InvalidClientTokenId' }
+    ],
     [{ kind: 'garbage' }, { name: 'SyntaxError', $metadata: { httpStatusCode: 200 } }, { name: 'SyntaxError' }],
     [{ kind: 'reset' }, { name: 'TimeoutError', code: 'ECONNRESET' }, { name: 'TimeoutError', code: 'ECONNRESET' }]
   ]
@@ -89,11 +119,22 @@ t.test('a rule concerns the calls that meet all its conditions', async t => {
   await t.resolves(rig.metric('m', 'app'))
   await t.rejects(rig.metric('m', 'bad'))
 
-  rig.faults.set([{ kind: 'refuse', action: 'PutLogEvents', messageIncludes: 'poison', code: 'InvalidParameterException', message: 'bad event' }])
+  rig.faults.set([{
+    kind: 'refuse',
+    action: 'PutLogEvents',
+    messageIncludes: 'poison',
+    code: 'InvalidParameterException',
+    message: 'bad event'
+  }])
   await t.resolves(rig.log('fine'))
   await t.rejects(rig.log('some poison here'), { name: 'InvalidParameterException', message: 'bad event' })
 
-  rig.faults.set([{ kind: 'refuse', metricName: 'poison', code: 'InvalidParameterValueException', message: 'bad datum' }])
+  rig.faults.set([{
+    kind: 'refuse',
+    metricName: 'poison',
+    code: 'InvalidParameterValueException',
+    message: 'bad datum'
+  }])
   await t.resolves(rig.metric('fine'))
   await t.rejects(rig.metric('poison'), { name: 'InvalidParameterValueException', message: 'bad datum' })
 })

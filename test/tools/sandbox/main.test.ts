@@ -20,7 +20,9 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const { child, output, exit } = start(t, '--port', '0')
     while (!output.stdout.includes('\n')) await once(child.stdout, 'data')
     t.match(output.stdout, /^http:\/\/127\.0\.0\.1:\d+\n$/)
-    const logs = new CloudWatchLogsClient({ endpoint: output.stdout.trim(), region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' } })
+    const logs = new CloudWatchLogsClient({
+      endpoint: output.stdout.trim(), region: 'us-east-1', credentials: { accessKeyId: 'a', secretAccessKey: 'b' }
+    })
     t.same((await logs.send(new DescribeLogGroupsCommand({}))).logGroups, [])
     child.kill(signal)
     t.same(await exit, [0, null])

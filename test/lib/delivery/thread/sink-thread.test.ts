@@ -11,9 +11,13 @@ import type { DeliverContext, Delivery } from '../../../../lib/delivery/sinks/si
 import { SinkThread } from '../../../../lib/delivery/thread/sink-thread.js'
 import { packRecords, unpackRecords } from '../../../../lib/delivery/thread/messages.js'
 import type { DeliverSettings } from '../../../../lib/delivery/thread/deliver.js'
-import { accountedItems, leaseOf, logRecords, metricRecords, unlimited, watchedContext } from '../../../helpers/delivery.js'
+import {
+  accountedItems, leaseOf, logRecords, metricRecords, unlimited, watchedContext
+} from '../../../helpers/delivery.js'
 import { useSandbox } from '../../../helpers/app.js'
-import { appendMessages, checkBalance, isEmpty, named, openSpool, until, watchForwarder } from '../../../helpers/forwarder.js'
+import {
+  appendMessages, checkBalance, isEmpty, named, openSpool, until, watchForwarder
+} from '../../../helpers/forwarder.js'
 import type { Sandbox } from '../../../../tools/sandbox/sandbox.js'
 
 const DESTINATION = '/app/web:page'
@@ -24,11 +28,19 @@ interface Threaded {
   logged: object[]
 }
 
-async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, settings: Partial<DeliverSettings> = {}): Promise<Threaded> {
+async function startThread (
+  t: Test, rateLimiter: RateLimiter = unlimited, settings: Partial<DeliverSettings> = {}
+): Promise<Threaded> {
   const sandbox = await useSandbox(t)
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
-  const data: DeliverSettings = { region: 'eu-west-1', requestTimeoutMs: 10_000, background: false, logEventBuffer: 'text', ...settings }
+  const data: DeliverSettings = {
+    region: 'eu-west-1',
+    requestTimeoutMs: 10_000,
+    background: false,
+    logEventBuffer: 'text',
+    ...settings
+  }
   const thread = new SinkThread({
     module: new URL('../../../../lib/delivery/thread/deliver.js', import.meta.url),
     data,
@@ -43,7 +55,13 @@ async function startThread (t: Test, rateLimiter: RateLimiter = unlimited, setti
 }
 
 /** A thread whose sink does what the destination says; and what it has logged. */
-function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentionDaysFor: (group: string) => number | undefined = () => undefined): Omit<Threaded, 'sandbox'> & { deliver: (what: string, context?: DeliverContext, application?: string) => Promise<Delivery> } {
+function startOddThread (
+  t: Test,
+  rateLimiter: RateLimiter = unlimited,
+  retentionDaysFor: (group: string) => number | undefined = () => undefined
+): Omit<Threaded, 'sandbox'> & {
+  deliver: (what: string, context?: DeliverContext, application?: string) => Promise<Delivery>
+} {
   const logged: object[] = []
   const log = (fields: object): void => { logged.push(fields) }
   const thread = new SinkThread({
@@ -56,9 +74,14 @@ function startOddThread (t: Test, rateLimiter: RateLimiter = unlimited, retentio
     log: { info: log, warn: log, error: log }
   })
   t.teardown(() => thread.close())
-  const lease = (what: string, application: string) => ({ ...leaseOf('logs', `${what}:stream`, logRecords([[1, 'a'], [2, 'b']])), application })
+  const lease = (what: string, application: string) => ({
+    ...leaseOf('logs', `${what}:stream`, logRecords([[1, 'a'], [2, 'b']])), application
+  })
   return {
-    thread, logged, deliver: (what, context = watchedContext(), application = 'shop') => thread.sink('logs').deliver(lease(what, application), context)
+    thread,
+    logged,
+    deliver: (what, context = watchedContext(), application = 'shop') =>
+      thread.sink('logs').deliver(lease(what, application), context)
   }
 }
 
@@ -80,8 +103,12 @@ function closedRateLimiter (): RateLimiter & { asked: number, given: number } {
 }
 
 t.test('records cross as they are', async t => {
-  const records = leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])).records.concat(leaseOf('logs', DESTINATION, [{ line: 'corrupt', items: 3, bytes: 7 }]).records)
-  const crossed = unpackRecords(packRecords(records, bytes => new SharedArrayBuffer(bytes + 100))).map(({ line, items, bytes, appendedAt }) => ({ line, items, bytes, appendedAt }))
+  const records = leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])).records.concat(
+    leaseOf('logs', DESTINATION, [{ line: 'corrupt', items: 3, bytes: 7 }]).records
+  )
+  const crossed = unpackRecords(packRecords(records, bytes => new SharedArrayBuffer(bytes + 100))).map(
+    ({ line, items, bytes, appendedAt }) => ({ line, items, bytes, appendedAt })
+  )
   t.same(crossed, records)
 })
 
@@ -90,15 +117,22 @@ t.test('delivers as its sinks do, and tells of every call', async t => {
   const now = Date.now()
   const context = watchedContext()
   const old = now - 15 * 24 * 3_600_000
-  const { settlement, failure, receipts } = await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[old, 'old'], [now, 'new']], { id: 'r', indexes: [0, 1] })), context)
+  const { settlement, failure, receipts } = await thread.sink('logs').deliver(
+    leaseOf('logs', DESTINATION, logRecords([[old, 'old'], [now, 'new']], { id: 'r', indexes: [0, 1] })), context
+  )
   t.equal(failure, null)
   t.match(settlement, { delivered: 1, rejected: { 'too-old': 1 } })
   t.match(receipts, [{ id: 'r', delivered: 1, rejected: [{ index: 0, reason: 'too-old' }] }])
   t.same(context.rejected, [[DESTINATION, 'too-old', 1]])
-  t.same(context.calls.map(({ api }) => api), ['PutLogEvents', 'CreateLogStream', 'CreateLogGroup', 'PutRetentionPolicy', 'CreateLogStream', 'PutLogEvents', 'PutLogEvents'])
+  t.same(context.calls.map(({ api }) => api), [
+    'PutLogEvents', 'CreateLogStream', 'CreateLogGroup', 'PutRetentionPolicy', 'CreateLogStream', 'PutLogEvents',
+    'PutLogEvents'
+  ])
   t.equal(context.extensions, context.calls.length)
 
-  const metrics = await thread.sink('metrics').deliver(leaseOf('metrics', 'App', metricRecords([{ MetricName: 'Load', Value: 1, Timestamp: now }])), watchedContext())
+  const metrics = await thread.sink('metrics').deliver(
+    leaseOf('metrics', 'App', metricRecords([{ MetricName: 'Load', Value: 1, Timestamp: now }])), watchedContext()
+  )
   t.match(metrics, { settlement: { delivered: 1 }, failure: null })
   t.equal(sandbox.ledger().dataPoints, 1)
 })
@@ -114,15 +148,24 @@ t.test('log events become the same call whichever buffer they go through, and th
     await once(server, 'listening')
     t.teardown(() => server.close())
     process.env.AWS_ENDPOINT_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    t.match(await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])), watchedContext()), { settlement: { delivered: 2 }, failure: null })
+    t.match(
+      await thread.sink('logs').deliver(
+        leaseOf('logs', DESTINATION, logRecords([[1, 'größe'], [2, 'b']])), watchedContext()
+      ),
+      { settlement: { delivered: 2 }, failure: null }
+    )
   }
   t.same(JSON.parse(bodies[0]!), JSON.parse(bodies[1]!))
   t.match(bodies[0], '"logEvents":[{"message":"größe","timestamp":1},')
   t.match(bodies[1], '"logEvents":[{"timestamp":1,"message":"größe"},')
 })
 
-t.test('comes after the requests of its process where it is to, and nothing else does', { skip: process.platform === 'linux' ? false : 'threads have no priority of their own' }, async t => {
-  const niceness = (): number[] => readdirSync('/proc/self/task').map(thread => Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[16]))
+t.test('comes after the requests of its process where it is to, and nothing else does', {
+  skip: process.platform === 'linux' ? false : 'threads have no priority of their own'
+}, async t => {
+  const niceness = (): number[] =>
+    readdirSync('/proc/self/task').map(thread =>
+      Number(readFileSync(`/proc/self/task/${thread}/stat`, 'utf8').split(') ').at(-1)!.split(' ')[16]))
   const before = niceness().filter(nice => nice > 0).length
   for (const [background, more] of [[false, 0], [true, 1]] as const) {
     const { thread } = await startThread(t, unlimited, { background })
@@ -134,7 +177,9 @@ t.test('comes after the requests of its process where it is to, and nothing else
 t.test('waits for the rate limiter of the thread that forwards, and tells it of throttles', async t => {
   let acquired = 0
   let throttled = 0
-  const { thread, sandbox } = await startThread(t, { acquire: async () => { acquired++ }, succeeded: () => {}, throttled: () => { throttled++ } })
+  const { thread, sandbox } = await startThread(t, {
+    acquire: async () => { acquired++ }, succeeded: () => {}, throttled: () => { throttled++ }
+  })
   sandbox.faults.set([{ kind: 'throttle', action: 'PutMetricData', count: 1 }])
   const lease = leaseOf('metrics', 'App', metricRecords([{ MetricName: 'Load', Value: 1, Timestamp: Date.now() }]))
   t.match(await thread.sink('metrics').deliver(lease, watchedContext()), { failure: { class: 'throttle' } })
@@ -145,7 +190,9 @@ t.test('an abort ends a call that hangs', async t => {
   const { thread, sandbox } = await startThread(t)
   sandbox.faults.set([{ kind: 'hang' }])
   const abort = new AbortController()
-  const delivering = thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext(abort.signal))
+  const delivering = thread.sink('logs').deliver(
+    leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext(abort.signal)
+  )
   await until(() => sandbox.calls().length > 0)
   abort.abort()
   const { settlement, failure } = await delivering
@@ -157,7 +204,9 @@ t.test('sends nothing when the lease has run out', async t => {
   const { thread, sandbox } = await startThread(t)
   const context = watchedContext()
   context.extend = async () => false
-  const { settlement, failure } = await thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), context)
+  const { settlement, failure } = await thread.sink('logs').deliver(
+    leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), context
+  )
   t.match(failure, { class: 'unavailable', message: /lease ran out/ })
   t.equal(accountedItems(settlement), 1)
   t.equal(sandbox.calls().length, 0)
@@ -254,7 +303,9 @@ t.test('retention is asked for anew with every lease', async t => {
 t.test('a namespace is no log group, whatever its name', async t => {
   const rateLimiter = closedRateLimiter()
   const { thread, deliver } = startOddThread(t, rateLimiter, () => 7)
-  const waiting = thread.sink('metrics').deliver(leaseOf('metrics', 'retention+', logRecords([[1, 'a']])), watchedContext())
+  const waiting = thread.sink('metrics').deliver(
+    leaseOf('metrics', 'retention+', logRecords([[1, 'a']])), watchedContext()
+  )
   await until(() => rateLimiter.asked > 0)
   t.match(await deliver('retention'), { failure: { message: '7' } })
   await thread.close()
@@ -271,7 +322,9 @@ t.test('once closed it starts no other thread', async t => {
 t.test('closing ends what is under way; it may be closed twice', async t => {
   const { thread, sandbox } = await startThread(t)
   sandbox.faults.set([{ kind: 'hang' }])
-  const delivering = thread.sink('logs').deliver(leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext())
+  const delivering = thread.sink('logs').deliver(
+    leaseOf('logs', DESTINATION, logRecords([[Date.now(), 'm']])), watchedContext()
+  )
   await until(() => sandbox.calls().length > 0)
   await Promise.all([thread.close(), thread.close()])
   t.match(await delivering, { failure: { class: 'unavailable' } })

@@ -24,24 +24,44 @@ function open () {
   const limiter = new CardinalityLimiter({
     table,
     now: () => clock.now,
-    onCollapsed: (applicationId, cause, datums) => { counted[`${applicationId} ${cause}`] = (counted[`${applicationId} ${cause}`] ?? 0) + datums }
+    onCollapsed: (applicationId, cause, datums) => {
+      counted[`${applicationId} ${cause}`] = (counted[`${applicationId} ${cause}`] ?? 0) + datums
+    }
   })
   return { limiter, table, clock, counted }
 }
 
 function datum (MetricName: string, dimensions?: Record<string, string>): StoredDatum {
-  return { MetricName, Value: 1, Timestamp: 1, ...(dimensions === undefined ? {} : { Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })) }) }
+  return {
+    MetricName,
+    Value: 1,
+    Timestamp: 1,
+    ...(
+      dimensions === undefined
+        ? {}
+        : { Dimensions: Object.entries(dimensions).map(([Name, Value]) => ({ Name, Value })) }
+    )
+  }
 }
 
-const users = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => datum('m', { Page: '/a', User: `u${from + i}` }))
-const shown = (datums: StoredDatum[]) => datums.map(({ MetricName, Dimensions = [] }) => [MetricName, ...Dimensions.map(({ Name, Value }) => `${Name}=${Value}`)].join(' '))
+const users = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => datum('m', { Page: '/a', User: `u${from + i}` }))
+const shown = (datums: StoredDatum[]) =>
+  datums.map(({ MetricName, Dimensions = [] }) =>
+    [MetricName, ...Dimensions.map(({ Name, Value }) => `${Name}=${Value}`)].join(' '))
 
 t.test('data points beyond the limit are collapsed and counted, the others are left as they are', async t => {
   const { limiter, counted } = open()
   const datums = users(0, 7)
   const given = [...datums]
   await limiter.collapse('app', 'ns', LIMITS, datums)
-  t.same(shown(datums), ['m Page=/a User=u0', 'm Page=/a User=u1', 'm Page=/a User=u2', 'm Page=/a User=u3', ...Array(3).fill('m Page=/a User=__other__')])
+  t.same(shown(datums), [
+    'm Page=/a User=u0',
+    'm Page=/a User=u1',
+    'm Page=/a User=u2',
+    'm Page=/a User=u3',
+    ...Array(3).fill('m Page=/a User=__other__')
+  ])
   for (let i = 0; i < 4; i++) t.equal(datums[i], given[i])
   t.equal(given[5]!.Dimensions![1]!.Value, 'u5', 'the data point itself is not touched')
   t.same(counted, { 'app max-series': 3 })

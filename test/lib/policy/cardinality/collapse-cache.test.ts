@@ -5,7 +5,12 @@ import { CollapseCache, UNCHANGED, type DatumCollapse } from '../../../../lib/po
 const COLLAPSED: DatumCollapse = { name: false, dimensions: [0] }
 
 function datum (MetricName: string, ...dimensions: Array<[string, string]>): StoredDatum {
-  return { MetricName, Value: 1, Timestamp: 1, ...(dimensions.length === 0 ? {} : { Dimensions: dimensions.map(([Name, Value]) => ({ Name, Value })) }) }
+  return {
+    MetricName,
+    Value: 1,
+    Timestamp: 1,
+    ...(dimensions.length === 0 ? {} : { Dimensions: dimensions.map(([Name, Value]) => ({ Name, Value })) })
+  }
 }
 
 t.test('it finds the very series that were set', async t => {
@@ -16,7 +21,15 @@ t.test('it finds the very series that were set', async t => {
   t.equal(find(datum('m', ['a', '1'])), COLLAPSED)
   t.equal(find(datum('m')), UNCHANGED)
   t.equal(find({ ...datum('m'), Dimensions: [] }), UNCHANGED, 'no dimensions are none')
-  const others = [datum('m', ['a', '2']), datum('m', ['1', 'a']), datum('m', ['a', '1'], ['b', '2']), datum('n', ['a', '1']), datum('n'), datum('__proto__'), datum('m', ['constructor', 'x'])]
+  const others = [
+    datum('m', ['a', '2']),
+    datum('m', ['1', 'a']),
+    datum('m', ['a', '1'], ['b', '2']),
+    datum('n', ['a', '1']),
+    datum('n'),
+    datum('__proto__'),
+    datum('m', ['constructor', 'x'])
+  ]
   for (const other of others) t.equal(find(other), undefined)
   t.equal(cache.reader('other')(datum('m')), undefined)
 })

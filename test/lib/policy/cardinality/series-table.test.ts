@@ -1,7 +1,9 @@
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisSeriesTable } from '../../../../lib/policy/cardinality/redis-series-table.js'
-import { CATCH_ALL, LocalSeriesTable, type Collapse, type DimensionPairs, type SeriesTable } from '../../../../lib/policy/cardinality/series-table.js'
+import {
+  CATCH_ALL, LocalSeriesTable, type Collapse, type DimensionPairs, type SeriesTable
+} from '../../../../lib/policy/cardinality/series-table.js'
 import { startRedis } from '../../../../tools/shared/redis.js'
 
 /** Redis forgets a day that is over at once. */
@@ -17,7 +19,9 @@ function claimIn (table: SeriesTable, scope: string, day = DAY, application = 's
 function names (series: DimensionPairs[], collapses: Collapse[]): Set<string> {
   return new Set(series.map((pairs, i) => {
     const collapse = collapses[i]!
-    return collapse === CATCH_ALL ? '*' : pairs.map(([name, value], j) => `${name}=${collapse.includes(j) ? '*' : value}`).join()
+    return collapse === CATCH_ALL
+      ? '*'
+      : pairs.map(([name, value], j) => `${name}=${collapse.includes(j) ? '*' : value}`).join()
   }))
 }
 
@@ -48,7 +52,8 @@ function suite (t: Test, open: () => SeriesTable): void {
 
   t.test('where a second dimension has many values too, it is collapsed as well', async t => {
     const claim = claimIn(open(), 'second')
-    const flood = (from: number): DimensionPairs[] => range(100).map(i => [['Page', `p${i % 60}`], ['Session', `s${from + i}`]])
+    const flood = (from: number): DimensionPairs[] =>
+      range(100).map(i => [['Page', `p${i % 60}`], ['Session', `s${from + i}`]])
     await claim(100, ...flood(0))
     const found = names(flood(100), await claim(100, ...flood(100)))
     t.equal(found.size, 5 + 1, 'half of the places for pages')
@@ -90,11 +95,23 @@ t.test('in memory', async t => {
     await good(3, ...range(3).map((i): DimensionPairs => [['a', String(i)]]))
     t.same(await good(3, [['a', 'new']]), [[0]], 'its limit is reached')
     const hostile = await Promise.all(range(30).map(async i =>
-      await claimIn(table, `scope ${i}`, DAY, 'hostile')(10, ...range(10).map((j): DimensionPairs => [['a', String(j)]]))))
-    t.equal(hostile.flat().filter(collapse => collapse !== CATCH_ALL).length, 20, 'beyond its share all series go into one')
+      await claimIn(table, `scope ${i}`, DAY, 'hostile')(
+        10, ...range(10).map((j): DimensionPairs => [['a', String(j)]])
+      )))
+    t.equal(
+      hostile.flat().filter(collapse => collapse !== CATCH_ALL).length, 20, 'beyond its share all series go into one'
+    )
     t.same(await good(3, [['a', '0']], [['a', 'other']]), [[], [0]], 'nothing of another application is forgotten')
-    for (const name of ['b', 'c', 'd', 'e']) await claimIn(table, `scope of ${name}`, DAY, name)(50, ...range(50).map((i): DimensionPairs => [['a', String(i)]]))
-    t.same(await claimIn(table, 'scope of f', DAY, 'f')(10, [['a', '1']]), [CATCH_ALL], 'a table that is full takes nothing new')
+    for (const name of ['b', 'c', 'd', 'e']) {
+      await claimIn(table, `scope of ${name}`, DAY, name)(
+        50, ...range(50).map((i): DimensionPairs => [['a', String(i)]])
+      )
+    }
+    t.same(
+      await claimIn(table, 'scope of f', DAY, 'f')(10, [['a', '1']]),
+      [CATCH_ALL],
+      'a table that is full takes nothing new'
+    )
     t.same(await good(3, [['a', '0']], [['a', 'other']]), [[], [0]])
   })
 })
@@ -117,7 +134,9 @@ t.test('in Redis', async t => {
     const fleet = [open('fleet'), open('fleet'), open('fleet')]
     await Promise.all(connected)
     const series = range(300).map((i): DimensionPairs => [['User', `u${i}`]])
-    const collapses = await Promise.all(series.map(async (pairs, i) => (await claimIn(fleet[i % 3]!, 's')(50, pairs))[0]!))
+    const collapses = await Promise.all(
+      series.map(async (pairs, i) => (await claimIn(fleet[i % 3]!, 's')(50, pairs))[0]!)
+    )
     const found = names(series, collapses)
     t.equal(found.size, 51, 'the limit, and one for all others')
     t.same(await claimIn(open('fleet'), 's')(50, [['User', 'new']]), [[0]], 'a process that starts knows it')

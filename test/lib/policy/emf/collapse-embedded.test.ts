@@ -12,11 +12,15 @@ const MAX_SERIES = SERIES + 5
 
 function createCollapse (limits = { metrics: METRICS, series: SERIES }) {
   const limiter = new CardinalityLimiter({ table: new LocalSeriesTable(), now: () => NOW, onCollapsed () {} })
-  return (message: string) => collapseEmbedded(message, (namespace, datums) => limiter.collapse('shop', namespace, limits, datums))
+  return (message: string) =>
+    collapseEmbedded(message, (namespace, datums) => limiter.collapse('shop', namespace, limits, datums))
 }
 
 function event (Dimensions: string[][], metrics: string[], members: object, Namespace = 'n'): string {
-  return JSON.stringify({ _aws: { Timestamp: NOW, CloudWatchMetrics: [{ Namespace, Dimensions, Metrics: metrics.map(Name => ({ Name })) }] }, ...members })
+  return JSON.stringify({
+    _aws: { Timestamp: NOW, CloudWatchMetrics: [{ Namespace, Dimensions, Metrics: metrics.map(Name => ({ Name })) }] },
+    ...members
+  })
 }
 
 /** The series that CloudWatch would make of the messages, by namespace and name. */
@@ -26,7 +30,10 @@ function seriesOf (messages: readonly string[]): Map<string, Set<string>> {
     for (const [namespace, datums] of embeddedDatums(message)) {
       for (const { MetricName, Dimensions = [] } of datums) {
         const key = `${namespace} ${MetricName}`
-        series.set(key, (series.get(key) ?? new Set()).add(JSON.stringify(Dimensions.map(({ Name, Value }) => [Name, Value]).sort())))
+        series.set(
+          key,
+          (series.get(key) ?? new Set()).add(JSON.stringify(Dimensions.map(({ Name, Value }) => [Name, Value]).sort()))
+        )
       }
     }
   }
@@ -34,7 +41,9 @@ function seriesOf (messages: readonly string[]): Map<string, Set<string>> {
 }
 
 t.test('an event within the limits stays the text it is', async t => {
-  const message = ` ${event([['Page']], ['Load'], { Page: '/a', Load: 1 })}`.trimStart().replace('"Load":1', '"Load": 1.0, "id": 12345678901234567890')
+  const message = ` ${event([['Page']], ['Load'], { Page: '/a', Load: 1 })}`.trimStart().replace(
+    '"Load":1', '"Load": 1.0, "id": 12345678901234567890'
+  )
   t.equal(await createCollapse()(message), message)
 })
 
@@ -45,7 +54,8 @@ t.test('whatever the events, the series of a metric and the metrics of a namespa
     fc.subarray(['m1', 'm2', 'm3', 'm4', 'm5', 'm6', 'm7'], { minLength: 1 }),
     fc.record({ A: value, B: value, C: value }),
     fc.constantFrom('n', 'o')
-  ).map(([sets, metrics, members, namespace]) => event(sets, metrics, { ...members, ...Object.fromEntries(metrics.map(name => [name, 1])) }, namespace))
+  ).map(([sets, metrics, members, namespace]) =>
+    event(sets, metrics, { ...members, ...Object.fromEntries(metrics.map(name => [name, 1])) }, namespace))
   await fc.assert(fc.asyncProperty(fc.array(anEvent, { minLength: 40, maxLength: 80 }), async messages => {
     const collapse = createCollapse()
     const collapsed: string[] = []

@@ -6,7 +6,9 @@ const RUNS = { numRuns: 500 }
 const all = new Redactor({ fields: ['password'], patterns: ['email', 'bearer-token', 'card-number'], urlQueries: true })
 
 /** Words without anything that could be taken for a secret. */
-const words = fc.array(fc.stringMatching(/^[a-z]{1,10}$/).filter(word => word !== 'bearer' && word !== 'password'), { maxLength: 8 }).map(list => list.join(' '))
+const words = fc.array(
+  fc.stringMatching(/^[a-z]{1,10}$/).filter(word => word !== 'bearer' && word !== 'password'), { maxLength: 8 }
+).map(list => list.join(' '))
 const punctuation = fc.constantFrom(' ', ', ', ' "', ' <', '=', ': ', '(', '\n')
 
 function checkDigit (digits: string): string {
@@ -20,8 +22,20 @@ function checkDigit (digits: string): string {
   throw new Error('no digit fits')
 }
 
-const brands = fc.constantFrom({ prefix: '4', length: 16 }, { prefix: '4', length: 13 }, { prefix: '4', length: 19 }, { prefix: '55', length: 16 }, { prefix: '2221', length: 16 }, { prefix: '37', length: 15 }, { prefix: '36', length: 14 }, { prefix: '6011', length: 16 }, { prefix: '81', length: 16 })
-const card = fc.record({ brand: brands, digits: fc.stringMatching(/^\d{18}$/), separator: fc.constantFrom('', ' ', '-', '.', '\u00a0', '+') }).map(({ brand, digits, separator }) => {
+const brands = fc.constantFrom(
+  { prefix: '4', length: 16 },
+  { prefix: '4', length: 13 },
+  { prefix: '4', length: 19 },
+  { prefix: '55', length: 16 },
+  { prefix: '2221', length: 16 },
+  { prefix: '37', length: 15 },
+  { prefix: '36', length: 14 },
+  { prefix: '6011', length: 16 },
+  { prefix: '81', length: 16 }
+)
+const card = fc.record({
+  brand: brands, digits: fc.stringMatching(/^\d{18}$/), separator: fc.constantFrom('', ' ', '-', '.', '\u00a0', '+')
+}).map(({ brand, digits, separator }) => {
   const body = (brand.prefix + digits).slice(0, brand.length - 1)
   const number = body + checkDigit(body)
   return separator === '' ? number : number.match(/.{1,4}/g)!.join(separator)
@@ -33,11 +47,24 @@ const bearer = fc.stringMatching(/^[A-Za-z0-9._~+/-]{20,60}={0,2}$/)
 /** A secret, and a text that holds it. */
 const secrets = {
   'e-mail address': fc.emailAddress().map(secret => ({ secret, shown: secret })),
-  'e-mail address in a URL': fc.emailAddress().map(email => ({ secret: email.replace('@', '%40'), shown: email.replace('@', '%40') })),
+  'e-mail address in a URL': fc.emailAddress().map(
+    email => ({ secret: email.replace('@', '%40'), shown: email.replace('@', '%40') })
+  ),
   'card number': card.map(secret => ({ secret, shown: secret })),
   JWT: jwt.map(secret => ({ secret, shown: secret })),
   'bearer token': bearer.map(secret => ({ secret, shown: `Bearer ${secret}` })),
-  password: fc.tuple(fc.stringMatching(/^[A-Z0-9]{6,20}$/), fc.constantFrom('password=', 'password[]=', 'password:\n', '<password>', 'password\u00a0=\u00a0', 'p\\u0061ssword=', 'password%3D'))
+  password: fc.tuple(
+    fc.stringMatching(/^[A-Z0-9]{6,20}$/),
+    fc.constantFrom(
+      'password=',
+      'password[]=',
+      'password:\n',
+      '<password>',
+      'password\u00a0=\u00a0',
+      'p\\u0061ssword=',
+      'password%3D'
+    )
+  )
     .map(([secret, head]) => ({ secret, shown: head + secret }))
 }
 
@@ -61,9 +88,14 @@ for (const [name, arbitrary] of Object.entries(secrets)) {
 
 t.test('text without secrets is not changed', async () => {
   const plain = fc.array(fc.oneof(words, fc.constantFrom(
-    '1795330800123', '2026-11-22T12:00:00.123Z', '127.0.0.1:8080', 'https://shop.example/a/b', '5f3c2f0e-6c8e-4a44-9d2c-0b1f7f2f7f10', '50%', 'a=b', '@types/node@20.19.43', 'Why?', '#12', '0.8123456789012345'
+    '1795330800123', '2026-11-22T12:00:00.123Z', '127.0.0.1:8080', 'https://shop.example/a/b',
+    '5f3c2f0e-6c8e-4a44-9d2c-0b1f7f2f7f10', '50%', 'a=b', '@types/node@20.19.43', 'Why?', '#12', '0.8123456789012345'
   )), { maxLength: 10 }).map(list => list.join(' '))
-  fc.assert(fc.property(plain, text => all.message(text) === text && all.message(JSON.stringify({ text })) === JSON.stringify({ text })), RUNS)
+  fc.assert(
+    fc.property(plain, text =>
+      all.message(text) === text && all.message(JSON.stringify({ text })) === JSON.stringify({ text })),
+    RUNS
+  )
 })
 
 t.test('JSON without secrets keeps its bytes', async () => {

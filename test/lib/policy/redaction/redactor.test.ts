@@ -1,7 +1,9 @@
 import t, { type Test } from 'tap'
 import { createRedactor, type RedactionSettings } from '../../../../lib/policy/redaction/redactor.js'
 
-function check (t: Test, settings: RedactionSettings, cases: ReadonlyArray<readonly [message: string, expected: string]>): void {
+function check (
+  t: Test, settings: RedactionSettings, cases: ReadonlyArray<readonly [message: string, expected: string]>
+): void {
   const redactor = createRedactor(settings)!
   for (const [message, expected] of cases) {
     t.equal(redactor.message(message), expected, message)
@@ -23,7 +25,10 @@ t.test('fields of JSON, at any depth, in any case', async t => {
     ['{"p\\u0061ssword":"x","password":"y"}', '{"p\\u0061ssword":"[redacted]","password":"[redacted]"}'],
     ['{"body":"{\\"password\\":\\"x\\",\\"n\\":1}"}', '{"body":"{\\"password\\":\\"[redacted]\\",\\"n\\":1}"}'],
     ['{"message":"login with password=hunter2 failed"}', '{"message":"login with password=[redacted] failed"}'],
-    ['{"passwords":"kept","password_hint":"kept","note":"password"}', '{"passwords":"kept","password_hint":"kept","note":"password"}']
+    [
+      '{"passwords":"kept","password_hint":"kept","note":"password"}',
+      '{"passwords":"kept","password_hint":"kept","note":"password"}'
+    ]
   ])
 })
 
@@ -62,7 +67,10 @@ t.test('fields of text, however they are written', async t => {
     ['password\u3000:\u2009hunter2\u00a0end', 'password\u3000:\u2009[redacted]\u00a0end'],
     ['Authorization:\u00a0Basic\u00a0Ym9iOng= end', 'Authorization:\u00a0[redacted] end'],
     ['<password>hunter2</password>', '<password>[redacted]</password>'],
-    ['<user><Password enc="none">two words</Password><name>bob</name></user>', '<user><Password enc="none">[redacted]</Password><name>bob</name></user>'],
+    [
+      '<user><Password enc="none">two words</Password><name>bob</name></user>',
+      '<user><Password enc="none">[redacted]</Password><name>bob</name></user>'
+    ],
     ['<wsse:Password>hunter2</wsse:Password>', '<wsse:Password>[redacted]</wsse:Password>'],
     ['<password><![CDATA[a<b]]></password> end', '<password>[redacted]</password> end'],
     ['<password><old>x</old><new a="b"/><new>y</new></password><n>1</n>', '<password>[redacted]</password><n>1</n>'],
@@ -78,7 +86,10 @@ t.test('fields of text, however they are written', async t => {
 
 t.test('fields of JSON that a form has named', async t => {
   check(t, { fields: ['password'] }, [
-    ['{"password[]":"x","user[password]":"y","password[0]":{"a":1},"passwords[]":1}', '{"password[]":"[redacted]","user[password]":"[redacted]","password[0]":"[redacted]","passwords[]":1}']
+    [
+      '{"password[]":"x","user[password]":"y","password[0]":{"a":1},"passwords[]":1}',
+      '{"password[]":"[redacted]","user[password]":"[redacted]","password[0]":"[redacted]","passwords[]":1}'
+    ]
   ])
 })
 
@@ -107,7 +118,10 @@ t.test('bearer tokens and JWTs', async t => {
     ['{"h":{"authorization":"Bearer abcdefghijklmnopqrst"}}', '{"h":{"authorization":"Bearer [redacted]"}}'],
     ['Authorization: Bearer\u00a00a1b2c3d4e5f', 'Authorization: Bearer\u00a0[redacted]'],
     ['Bearer\n0a1b2c3d4e5f', 'Bearer\n[redacted]'],
-    ['bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x', 'bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x']
+    [
+      'bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x',
+      'bearer of bad news, bearer certificate, forbearer 12345678, eyJ, eyJhbGci.x'
+    ]
   ])
 })
 
@@ -116,14 +130,23 @@ t.test('card numbers', async t => {
     ['card 4111111111111111, amex 378282246310005', 'card [redacted], amex [redacted]'],
     ['4111 1111 1111 1111 / 4111-1111-1111-1111', '[redacted] / [redacted]'],
     ['3782 822463 10005', '[redacted]'],
-    ['4111.1111.1111.1111, 4111\u00a01111\u00a01111\u00a01111, 4111+1111+1111+1111', '[redacted], [redacted], [redacted]'],
-    ['4111\u20111111\u20111111\u20111111 4111\u202f1111\u202f1111\u202f1111 4111_1111_1111_1111', '[redacted] [redacted] [redacted]'],
+    [
+      '4111.1111.1111.1111, 4111\u00a01111\u00a01111\u00a01111, 4111+1111+1111+1111',
+      '[redacted], [redacted], [redacted]'
+    ],
+    [
+      '4111\u20111111\u20111111\u20111111 4111\u202f1111\u202f1111\u202f1111 4111_1111_1111_1111',
+      '[redacted] [redacted] [redacted]'
+    ],
     ['card=4111%201111%201111%201111&n=1', 'card=[redacted]&n=1'],
     ['3782.822463.10005', '[redacted]'],
     ['{"a":"4111\\u00a01111\\u00a01111\\u00a01111"', '{"a":"[redacted]"'],
     ['order 1234 4111 1111 1111 1111 5', 'order 1234 [redacted] 5'],
     ['{"card":4111111111111111,"n":4111111111111112}', '{"card":"[redacted]","n":4111111111111112}'],
-    ['4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111', '4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111'],
+    [
+      '4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111',
+      '4111111111111112 0.4111111111111111 41111111111111111111111111111111 5000.4111.11 2026.1111.1111.1111'
+    ],
     // Unix times with the right check digit.
     ['1795330800000 1795330800000003 1795330800000000004', '1795330800000 1795330800000003 1795330800000000004']
   ])
@@ -138,7 +161,10 @@ t.test('query strings and fragments of URLs', async t => {
     ['{"url":"https:\\/\\/shop.example\\/a?b=c","n":1}', '{"url":"https://shop.example/a","n":1}'],
     ['cut {"url":"https:\\/\\/shop.example\\/a?b=c\\u0026d","n":1', 'cut {"url":"https:\\/\\/shop.example\\/a","n":1'],
     ['shop.example/a?b=c', 'shop.example/a'],
-    ['and/or? https://shop.example/a? why? owner/repo#12 C# #1', 'and/or? https://shop.example/a? why? owner/repo#12 C# #1']
+    [
+      'and/or? https://shop.example/a? why? owner/repo#12 C# #1',
+      'and/or? https://shop.example/a? why? owner/repo#12 C# #1'
+    ]
   ])
 })
 

@@ -3,7 +3,9 @@ import t from 'tap'
 import { describeBytes, addChecksum, removeChecksum } from '../../../../lib/spool/embedded/checksum.js'
 
 t.test('a value comes back, and not when it or its checksum was changed', async t => {
-  fc.assert(fc.property(fc.array(fc.string({ unit: 'binary' })), fc.nat(), fc.integer({ min: 1, max: 255 }), (texts, at, change) => {
+  fc.assert(fc.property(fc.array(fc.string({
+    unit: 'binary'
+  })), fc.nat(), fc.integer({ min: 1, max: 255 }), (texts, at, change) => {
     const parts = texts.map(text => Buffer.from(text))
     const checked = addChecksum(parts)
     t.same(removeChecksum(checked), Buffer.concat(parts))

@@ -38,14 +38,25 @@ for (const [name, damage] of Object.entries(DAMAGES)) {
     const bytes = readFileSync(path)
     damage(bytes)
     writeFileSync(path, bytes)
-    const environment = { ...process.env, CLIENT_SECRET_KEY, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-tests', AWS_REGION: 'eu-west-1', DATA_DIR: dataDir }
+    const environment = {
+      ...process.env,
+      CLIENT_SECRET_KEY,
+      ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-the-tests',
+      AWS_REGION: 'eu-west-1',
+      DATA_DIR: dataDir
+    }
     const start = async (): Promise<ProcessError> => {
       const started = startGatewayProcess(environment, await findPort(), dataDir, { readyPath: '/health/live' })
-      return await started.then(server => server.stop().then(() => { throw new Error('it has started') }), (error: ProcessError) => error)
+      return await started.then(
+        server => server.stop().then(() => { throw new Error('it has started') }), (error: ProcessError) => error
+      )
     }
     const first = await start()
     t.comment(`the first start: ${first.message} ${first.output.split('\n').slice(0, 2).join(' ')}`)
-    t.ok(first.signal !== null || /data\.mdb \(DATA_DIR\) is damaged/.test(first.output), `${first.message}\n${first.output}`)
+    t.ok(
+      first.signal !== null || /data\.mdb \(DATA_DIR\) is damaged/.test(first.output),
+      `${first.message}\n${first.output}`
+    )
     const second = await start()
     t.equal(second.exitCode, 1, second.message)
     t.match(second.output, /data\.mdb \(DATA_DIR\) is damaged: .*: move it away, or set DATA_DIR/)

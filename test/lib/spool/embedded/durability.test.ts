@@ -3,7 +3,10 @@ import t, { type Test } from 'tap'
 import { spawn } from 'node:child_process'
 import { randomBytes, randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, symlinkSync,
+  truncateSync, writeFileSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -11,15 +14,20 @@ import { openEmbeddedSpool } from '../../../../lib/spool/embedded/embedded-spool
 import { toFrame } from '../../../../lib/spool/embedded/frame.js'
 import { Journal } from '../../../../lib/spool/embedded/journal.js'
 import { queueName } from '../../../../lib/spool/queue-name.js'
-import { SpoolConfigurationError, SpoolFullError, type KeyedAppend, type Spool, type SpoolOptions, type SpoolRecord } from '../../../../lib/spool/spool.js'
+import {
+  SpoolConfigurationError, SpoolFullError, type KeyedAppend, type Spool, type SpoolOptions, type SpoolRecord
+} from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
 import { takeLeases } from '../../../helpers/take-leases.js'
 import { append, drain, itemsOf, record, spoolOptions, takeSoon } from '../contract.js'
 
-const launch = (dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'): Promise<Spool> =>
+const launch = (
+  dataDir: string, options: Partial<SpoolOptions> = {}, sync: 'commit' | 'always' = 'commit'
+): Promise<Spool> =>
   openEmbeddedSpool({ ...spoolOptions({ limits: LIMITS, ...options }), dataDir, sync })
 
-const journalsOf = (dataDir: string): string[] => readdirSync(dataDir).filter(name => name.startsWith('journal-')).map(name => join(dataDir, name))
+const journalsOf = (dataDir: string): string[] =>
+  readdirSync(dataDir).filter(name => name.startsWith('journal-')).map(name => join(dataDir, name))
 
 const BATCH = { items: 500, bytes: 1_000_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
@@ -37,15 +45,23 @@ for (const after of [1, 150, 1_000]) {
     const found = await drain(spool)
     t.equal(found.length, accepted)
     const stored = new Set(found)
-    t.same(acknowledged.filter(number => !stored.has(`${number}.0`) || !stored.has(`${number}.1`)), [], 'nothing is missing')
-    t.same([...stored].filter(name => !stored.has(String(name).replace(/\d$/, half => half === '0' ? '1' : '0'))), [], 'no append is stored by half')
+    t.same(
+      acknowledged.filter(number => !stored.has(`${number}.0`) || !stored.has(`${number}.1`)), [], 'nothing is missing'
+    )
+    t.same(
+      [...stored].filter(name => !stored.has(String(name).replace(/\d$/, half => half === '0' ? '1' : '0'))),
+      [],
+      'no append is stored by half'
+    )
   })
 }
 
 t.test('a second process is refused, and told how to mend it', async t => {
   const dataDir = t.testdir()
   const first = await launch(dataDir)
-  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir} is in use .*DATA_DIR.*REDIS_URL`) })
+  await t.rejects(launch(dataDir), {
+    name: 'SpoolConfigurationError', message: new RegExp(`${dataDir} is in use .*DATA_DIR.*REDIS_URL`)
+  })
   await first.close()
   const second = await launch(dataDir)
   await second.close()
@@ -54,7 +70,10 @@ t.test('a second process is refused, and told how to mend it', async t => {
 t.test('the lock of a process that is gone is no obstacle', async t => {
   const dataDir = mkdtempSync(join(tmpdir(), 'postman-lock-'))
   t.teardown(() => rmSync(dataDir, { recursive: true }))
-  const child = spawn(process.execPath, ['-e', `require('net').createServer().listen(${JSON.stringify(join(dataDir, 'spool.lock'))}, () => console.log('up'))`])
+  const child = spawn(process.execPath, [
+    '-e',
+    `require('net').createServer().listen(${JSON.stringify(join(dataDir, 'spool.lock'))}, () => console.log('up'))`
+  ])
   await once(child.stdout, 'data')
   await t.rejects(launch(dataDir), SpoolConfigurationError)
   child.kill('SIGKILL')
@@ -73,8 +92,12 @@ t.test('locks a directory with a long name', async t => {
 
 t.test('a directory that cannot be used stops the start with its name and the cause', async t => {
   const dataDir = t.testdir({ file: 'no directory' })
-  await t.rejects(launch(join(dataDir, 'file')), { name: 'SpoolConfigurationError', message: /file \(DATA_DIR\): EEXIST/ })
-  await t.rejects(launch(join(dataDir, 'file', 'below')), { name: 'SpoolConfigurationError', message: /below \(DATA_DIR\): ENOTDIR/ })
+  await t.rejects(launch(join(dataDir, 'file')), {
+    name: 'SpoolConfigurationError', message: /file \(DATA_DIR\): EEXIST/
+  })
+  await t.rejects(launch(join(dataDir, 'file', 'below')), {
+    name: 'SpoolConfigurationError', message: /below \(DATA_DIR\): ENOTDIR/
+  })
   if (process.getuid?.() !== 0) {
     chmodSync(dataDir, 0o500)
     await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /\(DATA_DIR\): EACCES/ })
@@ -82,10 +105,16 @@ t.test('a directory that cannot be used stops the start with its name and the ca
   }
 })
 
-for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that was cut short', '\0'.repeat(100)], ['of zeros', '\0'.repeat(20_000)]]) {
+for (const [what, content] of [
+  ['of another kind', 'x'.repeat(20_000)],
+  ['that was cut short', '\0'.repeat(100)],
+  ['of zeros', '\0'.repeat(20_000)]
+]) {
   t.test(`a data file ${what} stops the start`, async t => {
     const dataDir = t.testdir({ 'data.mdb': content })
-    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: new RegExp(`${dataDir}/data.mdb \\(DATA_DIR\\) is not a spool`) })
+    await t.rejects(launch(dataDir), {
+      name: 'SpoolConfigurationError', message: new RegExp(`${dataDir}/data.mdb \\(DATA_DIR\\) is not a spool`)
+    })
     await t.rejects(launch(dataDir), /is not a spool/, 'the lock was let go')
   })
 }
@@ -93,7 +122,9 @@ for (const [what, content] of [['of another kind', 'x'.repeat(20_000)], ['that w
 t.test('a data file of which a part is missing stops the start', async t => {
   const { dataDir, path } = await filled(t)
   truncateSync(path, Math.floor(statSync(path).size / 3 / 4_096) * 4_096)
-  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: \d+ of \d+ bytes are there/ })
+  await t.rejects(launch(dataDir), {
+    name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: \d+ of \d+ bytes are there/
+  })
 })
 
 /** A directory with the data file of a spool that holds a record each of 200 destinations. */
@@ -121,7 +152,14 @@ t.test('a data file whose head is damaged stops the start', async t => {
     const bytes = Buffer.from(content)
     damage(bytes)
     writeFileSync(path, bytes)
-    await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/ }, name)
+    await t.rejects(
+      launch(dataDir),
+      {
+        name: 'SpoolConfigurationError',
+        message: /data\.mdb \(DATA_DIR\) is not a spool, or it is damaged: move it away/
+      },
+      name
+    )
   }
   writeFileSync(path, content)
   const spool = await launch(dataDir)
@@ -138,7 +176,10 @@ t.test('after a start that has ended while it opened the data file, it is read b
   await spool.close()
   writeFileSync(note, '')
   writeFileSync(path, Buffer.from(content).fill(0xff, 8_192))
-  await t.rejects(launch(dataDir), { name: 'SpoolConfigurationError', message: /data\.mdb \(DATA_DIR\) is damaged: a process that reads it ends: move it away/ })
+  await t.rejects(launch(dataDir), {
+    name: 'SpoolConfigurationError',
+    message: /data\.mdb \(DATA_DIR\) is damaged: a process that reads it ends: move it away/
+  })
 })
 
 t.test('nobody else may read what is stored, also of an earlier version', async t => {
@@ -146,7 +187,10 @@ t.test('nobody else may read what is stored, also of an earlier version', async 
   chmodSync(dataDir, 0o755)
   const spool = await launch(dataDir)
   await append(spool, 'd', record('a'))
-  const modes = Object.fromEntries(readdirSync(dataDir).filter(name => name !== 'spool.lock').map(name => [name, statSync(join(dataDir, name)).mode & 0o777]))
+  const modes = Object.fromEntries(
+    readdirSync(dataDir).filter(name => name !== 'spool.lock').map(name =>
+      [name, statSync(join(dataDir, name)).mode & 0o777])
+  )
   t.equal(statSync(dataDir).mode & 0o777, 0o700)
   t.ok(Object.keys(modes).length >= 3, Object.keys(modes).join())
   for (const [name, mode] of Object.entries(modes)) t.equal(mode, 0o600, name)
@@ -171,7 +215,9 @@ t.test('a probe writes to the disk', async t => {
   t.same(readdirSync(dataDir), files)
   // Where its file should be nothing can be written.
   mkdirSync(join(dataDir, 'probe'))
-  await t.rejects(spool.probe(), { name: 'SpoolUnavailableError', message: /cannot write to the spool in .*EISDIR.*, open/ })
+  await t.rejects(spool.probe(), {
+    name: 'SpoolUnavailableError', message: /cannot write to the spool in .*EISDIR.*, open/
+  })
   rmdirSync(join(dataDir, 'probe'))
   free = 0
   await sleep(300)
@@ -181,14 +227,21 @@ t.test('a probe writes to the disk', async t => {
 t.test('appends end before the disk is full, deliveries go on, and the pages that they free are used again', async t => {
   let free = 2 ** 40
   const dataDir = t.testdir()
-  const spool = await openEmbeddedSpool({ ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }), dataDir, sync: 'commit', diskFree: () => free })
+  const spool = await openEmbeddedSpool({
+    ...spoolOptions({ limits: LIMITS, maxBytes: 2 ** 40 }),
+    dataDir,
+    sync: 'commit',
+    diskFree: () => free
+  })
   t.teardown(() => spool.close())
   // Nothing that could be compressed.
   const large = { line: randomBytes(500_000).toString('hex'), items: 1, bytes: 1_000_000 }
   for (let i = 0; i < 80; i += 8) await append(spool, 'd', ...Array(8).fill(large))
   free = 60 * 2 ** 20
   await sleep(300)
-  await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError', message: /the disk under .* is full but for 60 MB/ })
+  await t.rejects(append(spool, 'd', record('a')), {
+    name: 'SpoolFullError', message: /the disk under .* is full but for 60 MB/
+  })
   for (let left = 80; left > 0;) {
     const lease = await takeSoon(spool)
     await spool.settle(lease, { delivered: itemsOf(lease) })
@@ -258,12 +311,19 @@ t.test('remembers an idempotency key that only the journal has', async t => {
   const dataDir = t.testdir()
   const journal = new Journal(dataDir, 0, false)
   const given = { kind: 'logs' as const, destination: 'd', application: 'shop', records: [record('a')] }
-  const { body } = toFrame([{ ...given, queue: queueName('d', 'shop'), urgent: false }], [['k', Date.now() + 60_000, 'first', 'digest', 'shop']], LIMITS, Date.now())
+  const { body } = toFrame(
+    [{ ...given, queue: queueName('d', 'shop'), urgent: false }],
+    [['k', Date.now() + 60_000, 'first', 'digest', 'shop']],
+    LIMITS,
+    Date.now()
+  )
   await journal.append(body, 1)
   await journal.close(0)
   for (let opened = 0; opened < 2; opened++) {
     const spool = await launch(dataDir)
-    t.same(await spool.appendOnce([{ ...given, part: '' }], { ...KEYED, answer: 'second' }), { state: 'answered', answer: 'first' })
+    t.same(await spool.appendOnce([{ ...given, part: '' }], { ...KEYED, answer: 'second' }), {
+      state: 'answered', answer: 'first'
+    })
     t.match(await spool.ledger(), { accepted: 1, inSpool: 1 })
     await spool.close()
   }
@@ -284,7 +344,9 @@ t.test('forgets what an earlier version has kept for its keys', async t => {
   const spool = await launch(dataDir)
   t.teardown(() => spool.close())
   t.equal(await spool.keyBytes(), 0)
-  const result = await spool.appendOnce([{ kind: 'logs', destination: 'd', records: [record('a')], part: '' }], { ...KEYED, key: 'new' })
+  const result = await spool.appendOnce(
+    [{ kind: 'logs', destination: 'd', records: [record('a')], part: '' }], { ...KEYED, key: 'new' }
+  )
   t.equal(result.state, 'stored')
   t.same(await drain(spool), ['a'])
   await spool.close()

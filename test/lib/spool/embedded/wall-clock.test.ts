@@ -64,7 +64,11 @@ for (const setBy of SET_BY) {
     wallClock.set(setBy)
     const after = await open(t, dataDir, { lingerMs: 300 })
     t.ok((await after.depth()).oldestAgeMs >= 0)
-    t.equal((await after.take('logs')).lease === null, setBy < 0, 'at once when it is as old as that, and else as if it were new')
+    t.equal(
+      (await after.take('logs')).lease === null,
+      setBy < 0,
+      'at once when it is as old as that, and else as if it were new'
+    )
     if (setBy < 0) t.same(names(await takeSoon(after)), ['a'])
   })
 }
@@ -86,7 +90,12 @@ t.test('a clock that is set back does not keep dead letters from being redriven,
 t.test('a clock that is set back does not keep appends from a disk that has room again', async t => {
   const wallClock = useWallClock(t)
   let free = 0
-  const spool = await openEmbeddedSpool({ ...spoolOptions(), dataDir: t.testdir(), sync: 'commit', diskFree: () => free })
+  const spool = await openEmbeddedSpool({
+    ...spoolOptions(),
+    dataDir: t.testdir(),
+    sync: 'commit',
+    diskFree: () => free
+  })
   t.teardown(() => spool.close())
   await t.rejects(append(spool, 'd', record('a')), { name: 'SpoolFullError' })
   free = 2 ** 40

@@ -1,4 +1,7 @@
-import { CreateLogStreamCommand, FilterLogEventsCommand, GetLogEventsCommand, PutLogEventsCommand, type FilterLogEventsCommandInput, type GetLogEventsCommandInput } from '@aws-sdk/client-cloudwatch-logs'
+import {
+  CreateLogStreamCommand, FilterLogEventsCommand, GetLogEventsCommand, PutLogEventsCommand,
+  type FilterLogEventsCommandInput, type GetLogEventsCommandInput
+} from '@aws-sdk/client-cloudwatch-logs'
 import t from 'tap'
 import { createStream, openSandbox } from '../../../helpers/sandbox.js'
 
@@ -7,16 +10,22 @@ const NOW = Date.UTC(2026, 5, 15, 12)
 const sandbox = await openSandbox(t, { now: () => NOW })
 
 async function put (logGroupName: string, logStreamName: string, logEvents: [number, string][]): Promise<void> {
-  await sandbox.logs.send(new PutLogEventsCommand({ logGroupName, logStreamName, logEvents: logEvents.map(([offset, message]) => ({ timestamp: NOW + offset, message })) }))
+  await sandbox.logs.send(new PutLogEventsCommand({
+    logGroupName, logStreamName, logEvents: logEvents.map(([offset, message]) => ({ timestamp: NOW + offset, message }))
+  }))
 }
 
 async function get (input: Partial<GetLogEventsCommandInput>) {
-  const { events, nextForwardToken, nextBackwardToken } = await sandbox.logs.send(new GetLogEventsCommand({ logGroupName: 'get', logStreamName: 's', ...input }))
+  const { events, nextForwardToken, nextBackwardToken } = await sandbox.logs.send(new GetLogEventsCommand({
+    logGroupName: 'get', logStreamName: 's', ...input
+  }))
   return { messages: events!.map(({ message }) => message), forward: nextForwardToken!, backward: nextBackwardToken! }
 }
 
 async function filter (input: Partial<FilterLogEventsCommandInput>) {
-  const { events, nextToken } = await sandbox.logs.send(new FilterLogEventsCommand({ logGroupName: 'filter', ...input }))
+  const { events, nextToken } = await sandbox.logs.send(new FilterLogEventsCommand({
+    logGroupName: 'filter', ...input
+  }))
   return { messages: events!.map(({ message }) => message), events: events!, nextToken }
 }
 
@@ -24,14 +33,18 @@ await createStream(sandbox.logs, 'get', 's')
 await put('get', 's', [[0, 'c'], [1, 'd'], [2, 'e']])
 await put('get', 's', [[-2, 'a'], [-1, 'b'], [2, 'f']])
 await createStream(sandbox.logs, 'filter', 'web-1')
-for (const logStreamName of ['web-2', 'worker']) await sandbox.logs.send(new CreateLogStreamCommand({ logGroupName: 'filter', logStreamName }))
+for (const logStreamName of ['web-2', 'worker']) {
+  await sandbox.logs.send(new CreateLogStreamCommand({ logGroupName: 'filter', logStreamName }))
+}
 await put('filter', 'web-1', [[0, 'ERROR first-one'], [2, 'INFO third'], [4, 'ERROR fifth timeout']])
 await put('filter', 'web-2', [[1, 'WARN second'], [3, 'ERROR fourth']])
 await put('filter', 'worker', [[5, 'INFO sixth']])
 
 t.test('GetLogEvents gives events by time, then as they came', async t => {
   t.same((await get({})).messages, ['a', 'b', 'c', 'd', 'e', 'f'])
-  const { events } = await sandbox.logs.send(new GetLogEventsCommand({ logGroupName: 'get', logStreamName: 's', limit: 1 }))
+  const { events } = await sandbox.logs.send(new GetLogEventsCommand({
+    logGroupName: 'get', logStreamName: 's', limit: 1
+  }))
   t.same(events, [{ timestamp: NOW + 2, message: 'f', ingestionTime: NOW }])
 })
 
@@ -53,8 +66,14 @@ t.test('GetLogEvents pages backward from the tail until the token repeats', asyn
   const third = await get({ limit: 4, nextToken: second.backward })
   t.same(third.messages, [])
   t.equal(third.backward, second.backward)
-  t.same((await get({ limit: 4, nextToken: first.forward })).messages, [], 'the forward token of the tail waits for new events')
-  t.same((await get({ nextToken: second.forward })).messages, ['c', 'd', 'e', 'f'], 'and that of an older page leads back')
+  t.same(
+    (await get({ limit: 4, nextToken: first.forward })).messages,
+    [],
+    'the forward token of the tail waits for new events'
+  )
+  t.same(
+    (await get({ nextToken: second.forward })).messages, ['c', 'd', 'e', 'f'], 'and that of an older page leads back'
+  )
 })
 
 t.test('a forward token sees what is stored later', async t => {
@@ -65,7 +84,9 @@ t.test('a forward token sees what is stored later', async t => {
   const first = await get({ logGroupName: 'tail', startFromHead: true, nextToken: empty.forward })
   t.same(first.messages, ['one'])
   await put('tail', 's', [[0, 'two'], [5, 'three']])
-  t.same((await get({ logGroupName: 'tail', startFromHead: true, nextToken: first.forward })).messages, ['two', 'three'])
+  t.same(
+    (await get({ logGroupName: 'tail', startFromHead: true, nextToken: first.forward })).messages, ['two', 'three']
+  )
 })
 
 t.test('GetLogEvents includes startTime and excludes endTime', async t => {
@@ -84,8 +105,15 @@ t.test('a page of GetLogEvents holds at most 1 MB', async t => {
 
 t.test('a read names its log group by name or identifier', async t => {
   t.equal((await get({ logGroupName: undefined, logGroupIdentifier: 'get' })).messages.length, 6)
-  t.equal((await get({ logGroupName: undefined, logGroupIdentifier: 'arn:aws:logs:us-east-1:000000000000:log-group:get:*' })).messages.length, 6)
-  await t.rejects(get({ logGroupIdentifier: 'get' }), { name: 'InvalidParameterException', message: /mutually exclusive/ })
+  t.equal(
+    (await get({
+      logGroupName: undefined, logGroupIdentifier: 'arn:aws:logs:us-east-1:000000000000:log-group:get:*'
+    })).messages.length,
+    6
+  )
+  await t.rejects(get({ logGroupIdentifier: 'get' }), {
+    name: 'InvalidParameterException', message: /mutually exclusive/
+  })
 })
 
 t.test('GetLogEvents refuses', async t => {
@@ -106,11 +134,14 @@ t.test('FilterLogEvents searches all streams in order of time', async t => {
 })
 
 t.test('FilterLogEvents selects streams and times, both ends inclusive', async t => {
-  const count = async (input: Partial<FilterLogEventsCommandInput>): Promise<number> => (await filter(input)).messages.length
+  const count = async (input: Partial<FilterLogEventsCommandInput>): Promise<number> =>
+    (await filter(input)).messages.length
   t.equal(await count({ logStreamNames: ['web-2', 'worker'] }), 3)
   t.equal(await count({ logStreamNamePrefix: 'web' }), 5)
   t.equal(await count({ startTime: NOW + 1, endTime: NOW + 3 }), 3)
-  await t.rejects(filter({ logStreamNames: ['web-1'], logStreamNamePrefix: 'web' }), { name: 'InvalidParameterException' })
+  await t.rejects(filter({ logStreamNames: ['web-1'], logStreamNamePrefix: 'web' }), {
+    name: 'InvalidParameterException'
+  })
   await t.rejects(filter({ logStreamNames: ['none'] }), { name: 'ResourceNotFoundException' })
   await t.rejects(filter({ logGroupName: 'none' }), { name: 'ResourceNotFoundException' })
 })
@@ -127,7 +158,9 @@ t.test('FilterLogEvents matches terms', async t => {
     '?WARN ?sixth': ['WARN second', 'INFO sixth'],
     ' ': ['ERROR first-one', 'WARN second', 'INFO third', 'ERROR fourth', 'ERROR fifth timeout', 'INFO sixth']
   }
-  for (const [filterPattern, expected] of Object.entries(patterns)) t.same((await filter({ filterPattern })).messages, expected, filterPattern)
+  for (const [filterPattern, expected] of Object.entries(patterns)) {
+    t.same((await filter({ filterPattern })).messages, expected, filterPattern)
+  }
   for (const filterPattern of ['first-one', '"open', '{ $.a = 1 }', '[a, b]', '%x%']) {
     await t.rejects(filter({ filterPattern }), { name: 'InvalidParameterException' }, filterPattern)
   }
@@ -139,7 +172,12 @@ t.test('FilterLogEvents pages in both directions', async t => {
     let nextToken: string | undefined
     let pages = 0
     do {
-      const page = await filter({ filterPattern: 'ERROR', limit: 2, startFromHead, ...(nextToken === undefined ? {} : { nextToken }) })
+      const page = await filter({
+        filterPattern: 'ERROR',
+        limit: 2,
+        startFromHead,
+        ...(nextToken === undefined ? {} : { nextToken })
+      })
       seen.push(...page.messages)
       nextToken = page.nextToken
       pages++

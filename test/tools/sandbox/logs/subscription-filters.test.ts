@@ -10,7 +10,9 @@ import { createStream, openSandbox, type TestSandbox } from '../../../helpers/sa
 
 const arnOf = (name: string) => `arn:aws:lambda:us-east-1:000000000000:function:${name}`
 
-async function open (t: Parameters<typeof openSandbox>[0]): Promise<{ sandbox: TestSandbox, received: SubscriptionEvent[] }> {
+async function open (
+  t: Parameters<typeof openSandbox>[0]
+): Promise<{ sandbox: TestSandbox, received: SubscriptionEvent[] }> {
   const sandbox = await openSandbox(t, { subscriptions: { retryDelaysMs: [10, 10] } })
   await createStream(sandbox.logs, 'access', 'stream')
   const received: SubscriptionEvent[] = []
@@ -19,13 +21,26 @@ async function open (t: Parameters<typeof openSandbox>[0]): Promise<{ sandbox: T
 }
 
 /** Resolves when the probe has been answered: a function's events come in no order that holds. */
-async function subscribe ({ logs, subscriptionsIdle }: TestSandbox, fields: Partial<ConstructorParameters<typeof PutSubscriptionFilterCommand>[0]> = {}): Promise<void> {
-  await logs.send(new PutSubscriptionFilterCommand({ logGroupName: 'access', filterName: 'metering', filterPattern: '', destinationArn: arnOf('meter'), ...fields }))
+async function subscribe (
+  { logs, subscriptionsIdle }: TestSandbox,
+  fields: Partial<ConstructorParameters<typeof PutSubscriptionFilterCommand>[0]> = {}
+): Promise<void> {
+  await logs.send(new PutSubscriptionFilterCommand({
+    logGroupName: 'access',
+    filterName: 'metering',
+    filterPattern: '',
+    destinationArn: arnOf('meter'),
+    ...fields
+  }))
   await subscriptionsIdle()
 }
 
 async function put ({ logs }: TestSandbox, ...messages: string[]): Promise<void> {
-  await logs.send(new PutLogEventsCommand({ logGroupName: 'access', logStreamName: 'stream', logEvents: messages.map(message => ({ timestamp: Date.now(), message })) }))
+  await logs.send(new PutLogEventsCommand({
+    logGroupName: 'access',
+    logStreamName: 'stream',
+    logEvents: messages.map(message => ({ timestamp: Date.now(), message }))
+  }))
 }
 
 async function decode (events: SubscriptionEvent[]): Promise<Subscription[]> {
@@ -83,7 +98,8 @@ t.test('a function may be at a URL, which is told over HTTP', async t => {
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   t.teardown(() => new Promise(resolve => server.close(resolve)))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/2015-03-31/functions/function/invocations`
-  const tell = async (functions: unknown): Promise<number> => (await fetch(`${sandbox.url}/_sandbox/functions`, { method: 'PUT', body: JSON.stringify(functions) })).status
+  const tell = async (functions: unknown): Promise<number> =>
+    (await fetch(`${sandbox.url}/_sandbox/functions`, { method: 'PUT', body: JSON.stringify(functions) })).status
   t.equal(await tell({ remote: url }), 204)
   t.equal(await tell({ remote: 'nowhere' }), 400)
   t.equal(await tell([7]), 400)
@@ -95,13 +111,25 @@ t.test('a function may be at a URL, which is told over HTTP', async t => {
 
 t.test('filters are listed, replaced and deleted', async t => {
   const { sandbox, received } = await open(t)
-  const list = async () => (await sandbox.logs.send(new DescribeSubscriptionFiltersCommand({ logGroupName: 'access' }))).subscriptionFilters
+  const list = async () =>
+    (await sandbox.logs.send(new DescribeSubscriptionFiltersCommand({ logGroupName: 'access' }))).subscriptionFilters
   await subscribe(sandbox, { filterName: 'b' })
   await subscribe(sandbox, { filterName: 'a' })
   await subscribe(sandbox, { filterName: 'a', filterPattern: 'x' })
-  t.match(await list(), [{ filterName: 'a', filterPattern: 'x', logGroupName: 'access', destinationArn: arnOf('meter'), distribution: 'ByLogStream' }, { filterName: 'b' }])
+  t.match(await list(), [
+    {
+      filterName: 'a',
+      filterPattern: 'x',
+      logGroupName: 'access',
+      destinationArn: arnOf('meter'),
+      distribution: 'ByLogStream'
+    },
+    { filterName: 'b' }
+  ])
   await t.rejects(subscribe(sandbox, { filterName: 'c' }), { name: 'LimitExceededException' })
-  for (const filterName of ['a', 'b']) await sandbox.logs.send(new DeleteSubscriptionFilterCommand({ logGroupName: 'access', filterName }))
+  for (const filterName of ['a', 'b']) {
+    await sandbox.logs.send(new DeleteSubscriptionFilterCommand({ logGroupName: 'access', filterName }))
+  }
   t.strictSame(await list(), [])
   received.length = 0
   await put(sandbox, 'x')
@@ -112,11 +140,16 @@ t.test('filters are listed, replaced and deleted', async t => {
 t.test('what CloudWatch Logs refuses is refused', async t => {
   const { sandbox } = await open(t)
   await t.rejects(subscribe(sandbox, { logGroupName: 'none' }), { name: 'ResourceNotFoundException' })
-  await t.rejects(subscribe(sandbox, { destinationArn: arnOf('none') }), { name: 'InvalidParameterException', message: /Could not execute the lambda function/ })
+  await t.rejects(subscribe(sandbox, { destinationArn: arnOf('none') }), {
+    name: 'InvalidParameterException', message: /Could not execute the lambda function/
+  })
   await t.rejects(subscribe(sandbox, { filterName: 'a:b' }), { name: 'InvalidParameterException' })
   await t.rejects(subscribe(sandbox, { filterName: '' }), { name: 'InvalidParameterException' })
   await t.rejects(subscribe(sandbox, { filterPattern: 'x'.repeat(1_025) }), { name: 'InvalidParameterException' })
-  await t.rejects(sandbox.logs.send(new DeleteSubscriptionFilterCommand({ logGroupName: 'access', filterName: 'none' })), { name: 'ResourceNotFoundException' })
+  await t.rejects(
+    sandbox.logs.send(new DeleteSubscriptionFilterCommand({ logGroupName: 'access', filterName: 'none' })),
+    { name: 'ResourceNotFoundException' }
+  )
 })
 
 t.test('a sandbox that stores nothing delivers all the same', async t => {

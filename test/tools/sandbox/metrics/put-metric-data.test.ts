@@ -9,7 +9,9 @@ const HOUR = 3_600_000
 const sandbox = await openSandbox(t, { now: () => NOW })
 
 async function put (input: Partial<PutMetricDataCommandInput>): Promise<void> {
-  await sandbox.cloudwatch.send(new PutMetricDataCommand({ Namespace: 'app', MetricData: [{ MetricName: 'm', Value: 1 }], ...input }))
+  await sandbox.cloudwatch.send(new PutMetricDataCommand({
+    Namespace: 'app', MetricData: [{ MetricName: 'm', Value: 1 }], ...input
+  }))
 }
 
 function datum (fields: Partial<MetricDatum>): Partial<PutMetricDataCommandInput> {
@@ -63,16 +65,51 @@ const refused: [string, Partial<PutMetricDataCommandInput>, string, RegExp][] = 
   ['no value at all', withoutValue({}), MISSING, /At least one of the parameters/],
   ['empty values', withoutValue({ Values: [] }), MISSING, /Values/],
   ['Value and Values', datum({ Values: [1] }), COMBINATION, /mutually exclusive/],
-  ['Value and StatisticValues', datum({ StatisticValues: { SampleCount: 1, Sum: 1, Minimum: 1, Maximum: 1 } }), COMBINATION, /mutually exclusive/],
-  ['a statistic set without Sum', withoutValue({ StatisticValues: { SampleCount: 1, Minimum: 1, Maximum: 1 } as MetricDatum['StatisticValues'] }), MISSING, /Sum/],
-  ['a statistic set of no samples', withoutValue({ StatisticValues: { SampleCount: 0, Sum: 1, Minimum: 1, Maximum: 1 } }), INVALID, /SampleCount/],
-  ['a minimum above the maximum', withoutValue({ StatisticValues: { SampleCount: 2, Sum: 3, Minimum: 2, Maximum: 1 } }), INVALID, /Maximum/],
+  [
+    'Value and StatisticValues',
+    datum({ StatisticValues: { SampleCount: 1, Sum: 1, Minimum: 1, Maximum: 1 } }),
+    COMBINATION,
+    /mutually exclusive/
+  ],
+  [
+    'a statistic set without Sum',
+    withoutValue({ StatisticValues: { SampleCount: 1, Minimum: 1, Maximum: 1 } as MetricDatum['StatisticValues'] }),
+    MISSING,
+    /Sum/
+  ],
+  [
+    'a statistic set of no samples',
+    withoutValue({ StatisticValues: { SampleCount: 0, Sum: 1, Minimum: 1, Maximum: 1 } }),
+    INVALID,
+    /SampleCount/
+  ],
+  [
+    'a minimum above the maximum',
+    withoutValue({ StatisticValues: { SampleCount: 2, Sum: 3, Minimum: 2, Maximum: 1 } }),
+    INVALID,
+    /Maximum/
+  ],
   ['NaN', datum({ Value: NaN }), INVALID, /The value NaN/],
-  ['Infinity', withoutValue({ Values: [1, Infinity] }), INVALID, /The value Infinity for parameter MetricData\.member\.1\.Values\.member\.2/],
+  [
+    'Infinity',
+    withoutValue({ Values: [1, Infinity] }),
+    INVALID,
+    /The value Infinity for parameter MetricData\.member\.1\.Values\.member\.2/
+  ],
   ['a value above 2^360', datum({ Value: 2 ** 361 }), INVALID, /MetricData\.member\.1\.Value/],
   ['a value below -2^360', datum({ Value: -(2 ** 361) }), INVALID, /MetricData\.member\.1\.Value/],
-  ['a time more than two weeks ago', datum({ Timestamp: new Date(NOW - PUT_METRIC_DATA.MAX_AGE_MS - 1) }), INVALID, /past two weeks/],
-  ['a time more than two hours ahead', datum({ Timestamp: new Date(NOW + PUT_METRIC_DATA.MAX_FUTURE_MS + 1) }), INVALID, /two hours in the future/],
+  [
+    'a time more than two weeks ago',
+    datum({ Timestamp: new Date(NOW - PUT_METRIC_DATA.MAX_AGE_MS - 1) }),
+    INVALID,
+    /past two weeks/
+  ],
+  [
+    'a time more than two hours ahead',
+    datum({ Timestamp: new Date(NOW + PUT_METRIC_DATA.MAX_FUTURE_MS + 1) }),
+    INVALID,
+    /two hours in the future/
+  ],
   ['an invalid date', datum({ Timestamp: new Date(NaN) }), 'SerializationException', /not JSON/],
   ['a text for a value', datum({ Value: '1' as unknown as number }), 'SerializationException', /Value/],
   ['an unknown unit', datum({ Unit: 'Furlongs' as MetricDatum['Unit'] }), INVALID, /Unit must be a value in the set/],
@@ -95,7 +132,15 @@ const taken: [string, Partial<PutMetricDataCommandInput>][] = [
   ['-2^360', datum({ Value: -(2 ** 360) })],
   ['a time two weeks ago', datum({ Timestamp: new Date(NOW - PUT_METRIC_DATA.MAX_AGE_MS) })],
   ['a time two hours ahead', datum({ Timestamp: new Date(NOW + PUT_METRIC_DATA.MAX_FUTURE_MS) })],
-  ['the longest names', { Namespace: 'n'.repeat(255), MetricData: [{ MetricName: 'm'.repeat(255), Value: 1, Dimensions: [{ Name: 'd'.repeat(255), Value: 'v'.repeat(1_024) }] }] }],
+  [
+    'the longest names',
+    {
+      Namespace: 'n'.repeat(255),
+      MetricData: [{
+        MetricName: 'm'.repeat(255), Value: 1, Dimensions: [{ Name: 'd'.repeat(255), Value: 'v'.repeat(1_024) }]
+      }]
+    }
+  ],
   ['a metric name that is not ASCII', datum({ MetricName: 'Größe' })],
   ['a statistic set', withoutValue({ StatisticValues: { SampleCount: 2, Sum: 3, Minimum: 1, Maximum: 2 } })]
 ]
@@ -105,14 +150,20 @@ t.test('PutMetricData takes', async t => {
 })
 
 t.test('one invalid datum refuses the whole call', async t => {
-  await t.rejects(put({ Namespace: 'whole', MetricData: [{ MetricName: 'good', Value: 1 }, { MetricName: 'bad', Value: NaN }] }), { name: INVALID, message: /member\.2/ })
+  await t.rejects(
+    put({ Namespace: 'whole', MetricData: [{ MetricName: 'good', Value: 1 }, { MetricName: 'bad', Value: NaN }] }),
+    { name: INVALID, message: /member\.2/ }
+  )
   t.same(sandbox.series('whole'), [])
 })
 
 t.test('a body above 1 MB is refused with 413, compressed or not, and one below is taken', async t => {
   const wide = (count: number): Partial<PutMetricDataCommandInput> => ({
     Namespace: 'wide',
-    MetricData: Array.from({ length: count }, (_, i) => ({ MetricName: `m${i}`, Value: 1, Dimensions: [{ Name: 'd', Value: 'v'.repeat(1_024) }] }))
+    MetricData: Array.from(
+      { length: count },
+      (_, i) => ({ MetricName: `m${i}`, Value: 1, Dimensions: [{ Name: 'd', Value: 'v'.repeat(1_024) }] })
+    )
   })
   await t.rejects(put(wide(980)), { name: 'RequestEntityTooLarge', $metadata: { httpStatusCode: 413 } })
   await t.resolves(put(wide(900)))
@@ -126,10 +177,26 @@ t.test('points are kept in the second or minute in which CloudWatch stores them'
   await put({
     Namespace: 'stored',
     MetricData: [
-      { MetricName: 'm', Value: 5, Timestamp: new Date(minute + 1_999), Dimensions: [{ Name: 'b', Value: '2' }, { Name: 'a', Value: '1' }] },
-      { MetricName: 'm', Values: [5, 1], Counts: [2, 3], Timestamp: new Date(minute + 59_999), Dimensions: [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }] },
+      {
+        MetricName: 'm',
+        Value: 5,
+        Timestamp: new Date(minute + 1_999),
+        Dimensions: [{ Name: 'b', Value: '2' }, { Name: 'a', Value: '1' }]
+      },
+      {
+        MetricName: 'm',
+        Values: [5, 1],
+        Counts: [2, 3],
+        Timestamp: new Date(minute + 59_999),
+        Dimensions: [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }]
+      },
       { MetricName: 'high', Value: 1, StorageResolution: 1, Unit: 'Bytes', Timestamp: new Date(minute + 1_999) },
-      { MetricName: 'high', StatisticValues: { SampleCount: 2, Sum: 3, Minimum: 1, Maximum: 2 }, StorageResolution: 1, Timestamp: new Date(minute + HOUR) }
+      {
+        MetricName: 'high',
+        StatisticValues: { SampleCount: 2, Sum: 3, Minimum: 1, Maximum: 2 },
+        StorageResolution: 1,
+        Timestamp: new Date(minute + HOUR)
+      }
     ]
   })
   t.same(sandbox.series('stored'), [
@@ -137,7 +204,14 @@ t.test('points are kept in the second or minute in which CloudWatch stores them'
       namespace: 'stored',
       metricName: 'm',
       dimensions: [{ Name: 'a', Value: '1' }, { Name: 'b', Value: '2' }],
-      buckets: [{ timestamp: minute, resolution: 60, unit: 'None', values: [1, 5], counts: [3, 3], statisticValues: null }]
+      buckets: [{
+        timestamp: minute,
+        resolution: 60,
+        unit: 'None',
+        values: [1, 5],
+        counts: [3, 3],
+        statisticValues: null
+      }]
     },
     {
       namespace: 'stored',
@@ -145,7 +219,14 @@ t.test('points are kept in the second or minute in which CloudWatch stores them'
       dimensions: [],
       buckets: [
         { timestamp: minute + 1_000, resolution: 1, unit: 'Bytes', values: [1], counts: [1], statisticValues: null },
-        { timestamp: minute + HOUR, resolution: 1, unit: 'None', values: [], counts: [], statisticValues: { SampleCount: 2, Sum: 3, Minimum: 1, Maximum: 2 } }
+        {
+          timestamp: minute + HOUR,
+          resolution: 1,
+          unit: 'None',
+          values: [],
+          counts: [],
+          statisticValues: { SampleCount: 2, Sum: 3, Minimum: 1, Maximum: 2 }
+        }
       ]
     }
   ])

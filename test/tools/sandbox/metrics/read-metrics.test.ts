@@ -1,4 +1,7 @@
-import { GetMetricDataCommand, GetMetricStatisticsCommand, ListMetricsCommand, PutMetricDataCommand, type GetMetricDataCommandInput, type GetMetricStatisticsCommandInput, type MetricDatum } from '@aws-sdk/client-cloudwatch'
+import {
+  GetMetricDataCommand, GetMetricStatisticsCommand, ListMetricsCommand, PutMetricDataCommand,
+  type GetMetricDataCommandInput, type GetMetricStatisticsCommandInput, type MetricDatum
+} from '@aws-sdk/client-cloudwatch'
 import t from 'tap'
 import { openSandbox } from '../../../helpers/sandbox.js'
 
@@ -12,14 +15,22 @@ async function put (Namespace: string, MetricData: MetricDatum[]): Promise<void>
   await sandbox.cloudwatch.send(new PutMetricDataCommand({ Namespace, MetricData }))
 }
 
-async function get (Namespace: string, MetricName: string, Stat: string, Period = 60, range: { StartTime?: Date, EndTime?: Date, Unit?: MetricDatum['Unit'] } = {}) {
+async function get (
+  Namespace: string,
+  MetricName: string,
+  Stat: string,
+  Period = 60,
+  range: { StartTime?: Date, EndTime?: Date, Unit?: MetricDatum['Unit'] } = {}
+) {
   const { Unit, ...times } = range
   const { MetricDataResults } = await sandbox.cloudwatch.send(new GetMetricDataCommand({
     StartTime: at(0),
     EndTime: at(600),
     ScanBy: 'TimestampAscending',
     ...times,
-    MetricDataQueries: [{ Id: 'q', MetricStat: { Metric: { Namespace, MetricName }, Period, Stat, ...(Unit && { Unit }) } }]
+    MetricDataQueries: [{
+      Id: 'q', MetricStat: { Metric: { Namespace, MetricName }, Period, Stat, ...(Unit && { Unit }) }
+    }]
   }))
   return MetricDataResults![0]!
 }
@@ -31,7 +42,14 @@ t.test('GetMetricData gives the statistics of each period, oldest or newest firs
     { MetricName: 'm', Value: 9, Timestamp: at(119.999) }
   ])
   const values: Record<string, number[]> = {
-    SampleCount: [100, 2], Sum: [248, 16], Average: [2.48, 8], Minimum: [1, 7], Maximum: [100, 9], p50: [1, 7], p99: [2, 9], 'p99.5': [100, 9]
+    SampleCount: [100, 2],
+    Sum: [248, 16],
+    Average: [2.48, 8],
+    Minimum: [1, 7],
+    Maximum: [100, 9],
+    p50: [1, 7],
+    p99: [2, 9],
+    'p99.5': [100, 9]
   }
   for (const [stat, expected] of Object.entries(values)) {
     const result = await get('stats', 'm', stat)
@@ -40,7 +58,11 @@ t.test('GetMetricData gives the statistics of each period, oldest or newest firs
     t.equal(result.StatusCode, 'Complete')
   }
   const newest = await sandbox.cloudwatch.send(new GetMetricDataCommand({
-    StartTime: at(0), EndTime: at(600), MetricDataQueries: [{ Id: 'q', Label: 'mine', MetricStat: { Metric: { Namespace: 'stats', MetricName: 'm' }, Period: 60, Stat: 'Sum' } }]
+    StartTime: at(0),
+    EndTime: at(600),
+    MetricDataQueries: [{
+      Id: 'q', Label: 'mine', MetricStat: { Metric: { Namespace: 'stats', MetricName: 'm' }, Period: 60, Stat: 'Sum' }
+    }]
   }))
   t.match(newest.MetricDataResults, [{ Id: 'q', Label: 'mine', Timestamps: [at(60), at(0)], Values: [16, 248] }])
   t.same((await get('stats', 'm', 'Sum', 300)).Values, [264], 'longer periods merge')
@@ -72,7 +94,12 @@ t.test('dimensions are part of the metric, in any order', async t => {
   await put('dims', [{ MetricName: 'm', Value: 1, Dimensions, Timestamp: at(0) }])
   const query = async (dimensions: typeof Dimensions) => {
     const { MetricDataResults } = await sandbox.cloudwatch.send(new GetMetricDataCommand({
-      StartTime: at(0), EndTime: at(60), MetricDataQueries: [{ Id: 'q', MetricStat: { Metric: { Namespace: 'dims', MetricName: 'm', Dimensions: dimensions }, Period: 60, Stat: 'Sum' } }]
+      StartTime: at(0),
+      EndTime: at(60),
+      MetricDataQueries: [{
+        Id: 'q',
+        MetricStat: { Metric: { Namespace: 'dims', MetricName: 'm', Dimensions: dimensions }, Period: 60, Stat: 'Sum' }
+      }]
     }))
     return MetricDataResults![0]!.Values
   }
@@ -82,7 +109,10 @@ t.test('dimensions are part of the metric, in any order', async t => {
 })
 
 t.test('a unit selects, no unit merges in GetMetricData and keeps apart in GetMetricStatistics', async t => {
-  await put('units', [{ MetricName: 'm', Value: 1, Unit: 'Bytes', Timestamp: at(0) }, { MetricName: 'm', Value: 2, Unit: 'Count', Timestamp: at(0) }])
+  await put('units', [
+    { MetricName: 'm', Value: 1, Unit: 'Bytes', Timestamp: at(0) },
+    { MetricName: 'm', Value: 2, Unit: 'Count', Timestamp: at(0) }
+  ])
   t.same((await get('units', 'm', 'Sum')).Values, [3])
   t.same((await get('units', 'm', 'Sum', 60, { Unit: 'Count' })).Values, [2])
   t.same((await get('units', 'm', 'Sum', 60, { Unit: 'Percent' })).Values, [])
@@ -103,7 +133,10 @@ t.test('percentiles of statistic sets exist only where all points are equal', as
 })
 
 t.test('GetMetricData pages through all queries', async t => {
-  await put('pages', Array.from({ length: 10 }, (_, i) => ({ MetricName: i < 5 ? 'a' : 'b', Value: i, Timestamp: at(60 * (i % 5)) })))
+  await put(
+    'pages',
+    Array.from({ length: 10 }, (_, i) => ({ MetricName: i < 5 ? 'a' : 'b', Value: i, Timestamp: at(60 * (i % 5)) }))
+  )
   const seen: Record<string, number[]> = { a: [], b: [] }
   let NextToken: string | undefined
   let pages = 0
@@ -114,10 +147,16 @@ t.test('GetMetricData pages through all queries', async t => {
       ScanBy: 'TimestampAscending',
       MaxDatapoints: 4,
       NextToken,
-      MetricDataQueries: ['a', 'b'].map(name => ({ Id: name, MetricStat: { Metric: { Namespace: 'pages', MetricName: name }, Period: 60, Stat: 'Sum' } }))
+      MetricDataQueries: ['a', 'b'].map(
+        name => ({
+          Id: name, MetricStat: { Metric: { Namespace: 'pages', MetricName: name }, Period: 60, Stat: 'Sum' }
+        })
+      )
     }))
     for (const { Id, Values } of page.MetricDataResults!) seen[Id!]!.push(...Values!)
-    if (pages === 0) t.match(page.MetricDataResults, [{ StatusCode: 'PartialData' }, { StatusCode: 'PartialData', Values: [] }])
+    if (pages === 0) {
+      t.match(page.MetricDataResults, [{ StatusCode: 'PartialData' }, { StatusCode: 'PartialData', Values: [] }])
+    }
     NextToken = page.NextToken
     pages++
   } while (NextToken !== undefined)
@@ -128,10 +167,16 @@ t.test('GetMetricData pages through all queries', async t => {
 t.test('GetMetricData refuses', async t => {
   const Metric = { Namespace: 'a', MetricName: 'm' }
   const query = { Id: 'q', MetricStat: { Metric, Period: 60, Stat: 'Sum' } }
-  const stat = (fields: object) => ({ MetricDataQueries: [{ ...query, MetricStat: { ...query.MetricStat, ...fields } }] })
+  const stat = (fields: object) => ({
+    MetricDataQueries: [{ ...query, MetricStat: { ...query.MetricStat, ...fields } }]
+  })
   const refused: [string, Partial<GetMetricDataCommandInput>, string][] = [
     ['no query', { MetricDataQueries: [] }, 'MissingRequiredParameterException'],
-    ['501 queries', { MetricDataQueries: Array.from({ length: 501 }, (_, i) => ({ ...query, Id: `q${i}` })) }, 'ValidationException'],
+    [
+      '501 queries',
+      { MetricDataQueries: Array.from({ length: 501 }, (_, i) => ({ ...query, Id: `q${i}` })) },
+      'ValidationException'
+    ],
     ['an expression', { MetricDataQueries: [{ Id: 'e', Expression: 'SUM(METRICS())' }] }, 'ValidationException'],
     ['neither metric nor expression', { MetricDataQueries: [{ Id: 'e' }] }, 'MissingRequiredParameterException'],
     ['an id in capitals', { MetricDataQueries: [{ ...query, Id: 'Q' }] }, 'ValidationException'],
@@ -146,30 +191,70 @@ t.test('GetMetricData refuses', async t => {
     ['a token it has not given', { NextToken: 'nonsense' }, 'InvalidNextToken']
   ]
   for (const [what, input, name] of refused) {
-    await t.rejects(sandbox.cloudwatch.send(new GetMetricDataCommand({ StartTime: at(0), EndTime: at(60), MetricDataQueries: [query], ...input })), { name, $metadata: { httpStatusCode: 400 } }, what)
+    await t.rejects(
+      sandbox.cloudwatch.send(new GetMetricDataCommand({
+        StartTime: at(0),
+        EndTime: at(60),
+        MetricDataQueries: [query],
+        ...input
+      })),
+      { name, $metadata: { httpStatusCode: 400 } },
+      what
+    )
   }
 })
 
 t.test('GetMetricStatistics gives statistics and percentiles', async t => {
   await put('gms', [{ MetricName: 'm', Values: [1, 2, 3], Timestamp: at(0), Unit: 'Seconds' }])
   const base = { Namespace: 'gms', MetricName: 'm', StartTime: at(0), EndTime: at(60), Period: 60 }
-  const plain = await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({ ...base, Statistics: ['SampleCount', 'Sum', 'Average', 'Minimum', 'Maximum'] }))
-  t.match(plain, { Label: 'm', Datapoints: [{ Timestamp: at(0), Unit: 'Seconds', SampleCount: 3, Sum: 6, Average: 2, Minimum: 1, Maximum: 3 }] })
-  const extended = await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({ ...base, ExtendedStatistics: ['p50', 'p99.9'] }))
+  const plain = await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({
+    ...base, Statistics: ['SampleCount', 'Sum', 'Average', 'Minimum', 'Maximum']
+  }))
+  t.match(plain, {
+    Label: 'm',
+    Datapoints: [{ Timestamp: at(0), Unit: 'Seconds', SampleCount: 3, Sum: 6, Average: 2, Minimum: 1, Maximum: 3 }]
+  })
+  const extended = await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({
+    ...base, ExtendedStatistics: ['p50', 'p99.9']
+  }))
   t.match(extended.Datapoints, [{ ExtendedStatistics: { p50: 2, 'p99.9': 3 } }])
-  t.same((await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({ ...base, MetricName: 'none', Statistics: ['Sum'] }))).Datapoints, [])
+  t.same(
+    (await sandbox.cloudwatch.send(new GetMetricStatisticsCommand({
+      ...base, MetricName: 'none', Statistics: ['Sum']
+    }))).Datapoints,
+    []
+  )
 
   const refused: [string, Partial<GetMetricStatisticsCommandInput>, string, RegExp][] = [
     ['no statistic', { Statistics: [] }, 'MissingRequiredParameterException', /Statistics/],
-    ['both kinds of statistic', { ExtendedStatistics: ['p50'] }, 'InvalidParameterCombinationException', /mutually exclusive/],
+    [
+      'both kinds of statistic',
+      { ExtendedStatistics: ['p50'] },
+      'InvalidParameterCombinationException',
+      /mutually exclusive/
+    ],
     ['a percentile as a statistic', { Statistics: ['p50' as 'Sum'] }, 'InvalidParameterValueException', /p50/],
-    ['a percentile above p100', { Statistics: undefined, ExtendedStatistics: ['p101'] }, 'InvalidParameterValueException', /p101/],
-    ['more than 1440 points', { StartTime: at(-2_880 * 60), EndTime: at(0) }, 'InvalidParameterCombinationException', /2,880 datapoints, which exceeds the limit of 1,440/],
+    [
+      'a percentile above p100',
+      { Statistics: undefined, ExtendedStatistics: ['p101'] },
+      'InvalidParameterValueException',
+      /p101/
+    ],
+    [
+      'more than 1440 points',
+      { StartTime: at(-2_880 * 60), EndTime: at(0) },
+      'InvalidParameterCombinationException',
+      /2,880 datapoints, which exceeds the limit of 1,440/
+    ],
     ['an end before the start', { EndTime: at(-60) }, 'InvalidParameterCombinationException', /StartTime must be less/],
     ['an unknown unit', { Unit: 'Furlongs' as 'Bytes' }, 'InvalidParameterValueException', /Unit/]
   ]
   for (const [what, input, name, message] of refused) {
-    await t.rejects(sandbox.cloudwatch.send(new GetMetricStatisticsCommand({ ...base, Statistics: ['Sum'], ...input })), { name, message }, what)
+    await t.rejects(
+      sandbox.cloudwatch.send(new GetMetricStatisticsCommand({ ...base, Statistics: ['Sum'], ...input })),
+      { name, message },
+      what
+    )
   }
 })
 
@@ -181,7 +266,10 @@ t.test('ListMetrics filters by namespace, name and dimensions', async t => {
     { MetricName: 'Load', Value: 1, Dimensions: [page], Timestamp: at(-4 * 3_600) },
     { MetricName: 'Clicks', Value: 1, Timestamp: at(0) }
   ])
-  const list = async (input: object) => (await sandbox.cloudwatch.send(new ListMetricsCommand({ Namespace: 'list', ...input }))).Metrics!.map(({ MetricName, Dimensions }) => `${MetricName}/${Dimensions!.length}`)
+  const list = async (input: object) =>
+    (await sandbox.cloudwatch.send(new ListMetricsCommand({ Namespace: 'list', ...input }))).Metrics!.map(
+      ({ MetricName, Dimensions }) => `${MetricName}/${Dimensions!.length}`
+    )
   t.same(await list({}), ['Load/2', 'Load/1', 'Clicks/0'])
   t.same(await list({ MetricName: 'Clicks' }), ['Clicks/0'])
   t.same(await list({ Dimensions: [{ Name: 'Page' }] }), ['Load/2', 'Load/1'])
@@ -197,7 +285,9 @@ t.test('ListMetrics pages by 500', async t => {
   await put('many', Array.from({ length: 600 }, (_, i) => ({ MetricName: `m${i}`, Value: 1 })))
   const first = await sandbox.cloudwatch.send(new ListMetricsCommand({ Namespace: 'many' }))
   t.equal(first.Metrics!.length, 500)
-  const second = await sandbox.cloudwatch.send(new ListMetricsCommand({ Namespace: 'many', NextToken: first.NextToken }))
+  const second = await sandbox.cloudwatch.send(new ListMetricsCommand({
+    Namespace: 'many', NextToken: first.NextToken
+  }))
   t.equal(second.Metrics!.length, 100)
   t.equal(second.NextToken, undefined)
   t.equal(new Set([...first.Metrics!, ...second.Metrics!].map(({ MetricName }) => MetricName)).size, 600)

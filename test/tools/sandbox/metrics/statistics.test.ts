@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { addSet, addValue, emptyDistribution, merge, parsePercentile, percentile, statistic, type Distribution } from '../../../../tools/sandbox/metrics/statistics.js'
+import {
+  addSet, addValue, emptyDistribution, merge, parsePercentile, percentile, statistic, type Distribution
+} from '../../../../tools/sandbox/metrics/statistics.js'
 
 function distributionOf (points: number[]): Distribution {
   const distribution = emptyDistribution()
@@ -11,10 +13,20 @@ function distributionOf (points: number[]): Distribution {
 const pointsArbitrary = fc.array(fc.integer({ min: -50, max: 50 }), { minLength: 1, maxLength: 300 })
 
 t.test('reads percentile names from p0 to p100', async t => {
-  for (const [name, p] of [['p0', 0], ['p5', 5], ['p99', 99], ['p99.9', 99.9], ['p0.01', 0.01], ['p100', 100], ['p100.0', 100]] as const) {
+  for (const [name, p] of [
+    ['p0', 0],
+    ['p5', 5],
+    ['p99', 99],
+    ['p99.9', 99.9],
+    ['p0.01', 0.01],
+    ['p100', 100],
+    ['p100.0', 100]
+  ] as const) {
     t.equal(parsePercentile(name), p, name)
   }
-  for (const name of ['p', 'p101', 'p100.1', 'P99', 'p-1', '99', 'p99.', 'p099', 'tm99', 'Average']) t.equal(parsePercentile(name), null, name)
+  for (const name of ['p', 'p101', 'p100.1', 'P99', 'p-1', '99', 'p99.', 'p099', 'tm99', 'Average']) {
+    t.equal(parsePercentile(name), null, name)
+  }
 })
 
 t.test('takes the percentile at the nearest rank', async t => {
@@ -41,7 +53,8 @@ t.test('no statistic changes when the points are put in parts', async () => {
     const merged = distributionOf(points.slice(0, middle))
     merge(merged, distributionOf(points.slice(middle)))
     const whole = distributionOf(points)
-    return ['SampleCount', 'Sum', 'Average', 'Minimum', 'Maximum', 'p0', 'p50', 'p99'].every(name => statistic(merged, name) === statistic(whole, name))
+    return ['SampleCount', 'Sum', 'Average', 'Minimum', 'Maximum', 'p0', 'p50', 'p99'].every(name =>
+      statistic(merged, name) === statistic(whole, name))
   }))
 })
 

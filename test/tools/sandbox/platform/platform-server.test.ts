@@ -13,8 +13,12 @@ async function open (t: Teardown, options?: PlatformSandboxOptions): Promise<Pla
   return platform
 }
 
-async function meter (platform: PlatformSandbox, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return await fetch(platform.urls['v1-meter'], { method: 'POST', headers: { 'x-api-key': 'hak_sandbox', ...headers }, body: JSON.stringify(body) })
+async function meter (
+  platform: PlatformSandbox, body: unknown, headers: Record<string, string> = {}
+): Promise<Response> {
+  return await fetch(platform.urls['v1-meter'], {
+    method: 'POST', headers: { 'x-api-key': 'hak_sandbox', ...headers }, body: JSON.stringify(body)
+  })
 }
 
 async function ask (platform: PlatformSandbox, query: string, key = 'hak_sandbox'): Promise<number> {
@@ -22,7 +26,9 @@ async function ask (platform: PlatformSandbox, query: string, key = 'hak_sandbox
 }
 
 async function control (platform: PlatformSandbox, method: string, path: string, body?: unknown): Promise<Response> {
-  return await fetch(`${platform.url}/_platform${path}`, { method, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  return await fetch(`${platform.url}/_platform${path}`, {
+    method, ...(body === undefined ? {} : { body: JSON.stringify(body) })
+  })
 }
 
 t.test('an event is recorded once for each idempotency key', async t => {
@@ -30,7 +36,13 @@ t.test('an event is recorded once for each idempotency key', async t => {
   for (const key of ['a', 'a', 'b']) t.equal((await meter(platform, EVENT, { 'idempotency-key': key })).status, 200)
   await meter(platform, EVENT)
   await meter(platform, EVENT)
-  t.match(platform.ledger(), { metered: 4, duplicates: 1, byApplication: { acme: 4 }, calls: { meter: 5 }, answers: { meter: { 200: 5 } } })
+  t.match(platform.ledger(), {
+    metered: 4,
+    duplicates: 1,
+    byApplication: { acme: 4 },
+    calls: { meter: 5 },
+    answers: { meter: { 200: 5 } }
+  })
 })
 
 t.test('a platform that knows no idempotency records everything', async t => {
@@ -42,8 +54,10 @@ t.test('a platform that knows no idempotency records everything', async t => {
 t.test('an event with a wrong member is refused by its name', async t => {
   const platform = await open(t)
   const wrong: Array<[object, RegExp]> = [
-    [{ ...EVENT, responseCode: '200' }, /responseCode must be a status/], [{ ...EVENT, backendLatency: '-' }, /backendLatency must be a number/],
-    [{ ...EVENT, responseMessageSize: 1.5 }, /responseMessageSize must be a integer/], [{ ...EVENT, color: 'red' }, /color is not known/],
+    [{ ...EVENT, responseCode: '200' }, /responseCode must be a status/],
+    [{ ...EVENT, backendLatency: '-' }, /backendLatency must be a number/],
+    [{ ...EVENT, responseMessageSize: 1.5 }, /responseMessageSize must be a integer/],
+    [{ ...EVENT, color: 'red' }, /color is not known/],
     [{ responseCode: 200 }, /method is required/], [[], /must be an object/]
   ]
   for (const [body, message] of wrong) {
@@ -65,15 +79,28 @@ t.test('a wrong key is refused', async t => {
 t.test('entitled clients are found, all others are not', async t => {
   const platform = await open(t)
   t.equal((await control(platform, 'PUT', '/clients', { acme: 'entitled', broke: 'denied' })).status, 204)
-  t.strictSame([await ask(platform, 'application=acme'), await ask(platform, 'application=broke'), await ask(platform, 'application=nobody')], [200, 404, 404])
-  t.equal(await ask(platform, 'application=nobody&productKey=acme'), 200, 'a second parameter counts, as it does on the platform')
+  t.strictSame(
+    [
+      await ask(platform, 'application=acme'),
+      await ask(platform, 'application=broke'),
+      await ask(platform, 'application=nobody')
+    ],
+    [200, 404, 404]
+  )
+  t.equal(
+    await ask(platform, 'application=nobody&productKey=acme'),
+    200,
+    'a second parameter counts, as it does on the platform'
+  )
   t.strictSame(platform.ledger().asked, { acme: 2, broke: 1, nobody: 2 })
 })
 
 t.test('it is told over HTTP to fail', async t => {
   const platform = await open(t)
   const rules = [
-    { kind: 'answer', status: 429, retryAfterSeconds: 7, count: 1 }, { kind: 'answer', status: 503, count: 1 }, { kind: 'reset', count: 1 },
+    { kind: 'answer', status: 429, retryAfterSeconds: 7, count: 1 },
+    { kind: 'answer', status: 503, count: 1 },
+    { kind: 'reset', count: 1 },
     { kind: 'garbage', count: 1 }, { kind: 'answer', status: 404, application: 'other' }
   ]
   t.equal((await control(platform, 'PUT', '/faults', rules)).status, 200)
@@ -113,9 +140,11 @@ t.test('slow and hanging calls end with the test, not before', async t => {
 t.test('a plan, or a client, that is none is refused with its reason', async t => {
   const platform = await open(t)
   const wrong: Array<[string, unknown, RegExp]> = [
-    ['/faults', [{ kind: 'explode' }], /rules\[0\].kind must be one of/], ['/faults', [{ kind: 'answer' }], /rules\[0\].status/],
+    ['/faults', [{ kind: 'explode' }], /rules\[0\].kind must be one of/],
+    ['/faults', [{ kind: 'answer' }], /rules\[0\].status/],
     ['/faults', [{ kind: 'delay' }], /rules\[0\].delayMs/], ['/faults', [{}], /rules\[0\].kind/],
-    ['/faults', [{ kind: 'answer', status: 200 }], /300 to 599/], ['/faults', [{ kind: 'reset', color: 'red' }], /color is not known/],
+    ['/faults', [{ kind: 'answer', status: 200 }], /300 to 599/],
+    ['/faults', [{ kind: 'reset', color: 'red' }], /color is not known/],
     ['/clients', { acme: 'rich' }, /acme must be entitled or denied/], ['/clients', [], /must be an object/]
   ]
   for (const [path, body, message] of wrong) {

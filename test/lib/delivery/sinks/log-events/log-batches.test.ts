@@ -22,7 +22,9 @@ t.test('events are put in chronological order, those of the same time as they ca
 })
 
 t.test('a call holds 10,000 events', async t => {
-  t.same(cut(...Array.from({ length: 20_001 }, (_, i) => event(i))).map(({ events }) => events.length), [10_000, 10_000, 1])
+  t.same(
+    cut(...Array.from({ length: 20_001 }, (_, i) => event(i))).map(({ events }) => events.length), [10_000, 10_000, 1]
+  )
 })
 
 t.test('a call is filled to the last byte of UTF-8 and not beyond', async t => {
@@ -38,7 +40,11 @@ t.test('a call spans 24 hours', async t => {
 })
 
 t.test('every batch keeps every limit, and nothing is lost', async () => {
-  const events = fc.array(fc.tuple(fc.integer({ min: 0, max: 4 * LIMIT.MAX_SPAN_MS }), fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom(1, 1, 1, 5_000))
+  const events = fc.array(fc.tuple(
+    fc.integer({ min: 0, max: 4 * LIMIT.MAX_SPAN_MS }),
+    fc.string({ unit: 'binary', maxLength: 40 }),
+    fc.constantFrom(1, 1, 1, 5_000)
+  )
     .map(([timestamp, text, times]) => event(timestamp, text.repeat(times))), { maxLength: 300 })
   fc.assert(fc.property(events, sources => {
     const buffer = bufferOf(sources)
@@ -49,7 +55,9 @@ t.test('every batch keeps every limit, and nothing is lost', async () => {
       assert.ok(batch.bytes <= LIMIT.MAX_BYTES)
       assert.ok(batch.events.length <= LIMIT.MAX_EVENTS)
       assert.ok(sources[batch.events.at(-1)!]![0] - sources[batch.events[0]!]![0] <= LIMIT.MAX_SPAN_MS)
-      assert.equal(batch.bytes, batch.events.reduce((sum, index) => sum + Buffer.byteLength(sources[index]![1]) + 26, 0))
+      assert.equal(
+        batch.bytes, batch.events.reduce((sum, index) => sum + Buffer.byteLength(sources[index]![1]) + 26, 0)
+      )
       assert.deepEqual(logBatch(buffer, batch.events), batch)
     }
   }), { numRuns: 50 })

@@ -16,15 +16,33 @@ const NOW = 1_795_330_800_123
 const NAMES = { logGroupName: 'g', logStreamName: 's' }
 
 const timestamp = fc.integer({ min: NOW - 2 * 86_400_000, max: NOW })
-const message = fc.oneof(fc.string({ unit: 'binary', minLength: 1 }), fc.json(), fc.constantFrom('\\u0041', '😀', '\ud800', 'größer\n\tals\u0000nichts'))
+const message = fc.oneof(
+  fc.string({ unit: 'binary', minLength: 1 }),
+  fc.json(),
+  fc.constantFrom('\\u0041', '😀', '\ud800', 'größer\n\tals\u0000nichts')
+)
 
-const ofEvents = fc.record({ events: fc.array(fc.tuple(timestamp, message.map(text => text.toWellFormed())), { minLength: 1, maxLength: 20 }), waits: fc.boolean() })
+const ofEvents = fc.record({
+  events: fc.array(fc.tuple(timestamp, message.map(text => text.toWellFormed())), { minLength: 1, maxLength: 20 }),
+  waits: fc.boolean()
+})
   .map(({ events, waits }) => logRecords(events, waits ? { id: 'r', indexes: [...events.keys()] } : undefined))
 
-const verbatim = fc.array(fc.record({ message, timestamp: fc.oneof(timestamp, timestamp.map(String)) }, { requiredKeys: ['message'] }), { minLength: 8, maxLength: 20 })
-  .map(logEvents => [encodeVerbatimLogEvents(JSON.stringify({ ...NAMES, logEvents }), logEvents.map((event, i) => readLogEvent(event, i, NOW)), NOW)!])
+const verbatim = fc.array(
+  fc.record({ message, timestamp: fc.oneof(timestamp, timestamp.map(String)) }, { requiredKeys: ['message'] }),
+  { minLength: 8, maxLength: 20 }
+)
+  .map(
+    logEvents => [
+      encodeVerbatimLogEvents(
+        JSON.stringify({ ...NAMES, logEvents }), logEvents.map((event, i) => readLogEvent(event, i, NOW)), NOW
+      )!
+    ]
+  )
 
-const damaged = fc.tuple(fc.oneof(ofEvents, verbatim), fc.nat(), fc.constantFrom('"', '\\', ',', ']', '}', '0', 'u', ' ', ''))
+const damaged = fc.tuple(
+  fc.oneof(ofEvents, verbatim), fc.nat(), fc.constantFrom('"', '\\', ',', ']', '}', '0', 'u', ' ', '')
+)
   .map(([[record], place, piece]): SpoolRecord[] => {
     const at = place % record!.line.length
     return [{ ...record!, line: record!.line.slice(0, at) + piece + record!.line.slice(at + 1) }]
@@ -40,11 +58,15 @@ t.test('both buffers make the same calls of a lease, and of each event the same 
   const decoded = new DecodedLogEventBuffer()
   let batches = 0
   let deadLetters = 0
-  await fc.assert(fc.asyncProperty(fc.array(fc.oneof({ weight: 4, arbitrary: fc.oneof(ofEvents, verbatim) }, damaged), { minLength: 1, maxLength: 6 }), fc.nat(3), async (records, modulus) => {
+  await fc.assert(fc.asyncProperty(fc.array(
+    fc.oneof({ weight: 4, arbitrary: fc.oneof(ofEvents, verbatim) }, damaged), { minLength: 1, maxLength: 6 }
+  ), fc.nat(3), async (records, modulus) => {
     const lease = { ...leaseOf('logs', 'g:s', []), records: records.flat().map(asLeased) }
     text.clear()
     decoded.clear()
-    const [textItems, decodedItems] = [await LeaseItems.open(lease, text), await LeaseItems.open<StoredLogEvent>(lease, decoded)]
+    const [textItems, decodedItems] = [
+      await LeaseItems.open(lease, text), await LeaseItems.open<StoredLogEvent>(lease, decoded)
+    ]
 
     assert.equal(text.size, decoded.size)
     const cut = cutLogBatches(text)

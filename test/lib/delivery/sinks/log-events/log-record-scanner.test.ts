@@ -22,7 +22,9 @@ const buffer = new TextLogEventBuffer()
 
 /** The log events that the call would send. */
 function sentOf (): StoredLogEvent[] {
-  const { logEvents } = JSON.parse(buffer.body(NAMES, [...Array(buffer.size).keys()]).toString()) as { logEvents: Array<{ message: string, timestamp: number }> }
+  const { logEvents } = JSON.parse(buffer.body(NAMES, [...Array(buffer.size).keys()]).toString()) as {
+    logEvents: Array<{ message: string, timestamp: number }>
+  }
   return logEvents.map(({ message, timestamp }) => [timestamp, message])
 }
 
@@ -53,7 +55,9 @@ const message = fc.oneof(
 const timestamp = fc.integer({ min: NOW - 86_400_000, max: NOW + 3_600_000 })
 
 t.test('takes what encodeRecords writes, as it is', async () => {
-  fc.assert(fc.property(fc.array(fc.tuple(timestamp, message), { minLength: 1, maxLength: 30 }), (events: StoredLogEvent[]) => {
+  fc.assert(fc.property(fc.array(fc.tuple(timestamp, message), {
+    minLength: 1, maxLength: 30
+  }), (events: StoredLogEvent[]) => {
     const records = encodeRecords(events, countLogEvent)
     assert.deepEqual(records.flatMap(record => takenFrom(stored(record)) ?? assert.fail('has to be decoded')), events)
   }), { numRuns: 300 })
@@ -63,15 +67,26 @@ t.test('takes what encodeRecords writes, as it is', async () => {
 function writeLoosely (value: unknown, space: string, escapeAll: boolean): string {
   if (typeof value === 'string') {
     const json = JSON.stringify(value)
-    return escapeAll ? json.replace(/[\u007f-\ud7ff\ue000-\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`).replaceAll('/', '\\/') : json
+    return escapeAll
+      ? json.replace(
+        /[\u007f-\ud7ff\ue000-\uffff]/g, character => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`
+      ).replaceAll('/', '\\/')
+      : json
   }
-  if (Array.isArray(value)) return `[${space}${value.map(element => writeLoosely(element, space, escapeAll)).join(`${space},${space}`)}${space}]`
+  const comma = `${space},${space}`
+  if (Array.isArray(value)) {
+    return `[${space}${value.map(element => writeLoosely(element, space, escapeAll)).join(comma)}${space}]`
+  }
   if (typeof value !== 'object' || value === null) return JSON.stringify(value)
-  return `{${space}${Object.entries(value).map(([key, field]) => `"${key}"${space}:${space}${writeLoosely(field, space, escapeAll)}`).join(`${space},${space}`)}${space}}`
+  const fields = Object.entries(value).map(([key, field]) =>
+    `"${key}"${space}:${space}${writeLoosely(field, space, escapeAll)}`)
+  return `{${space}${fields.join(comma)}${space}}`
 }
 
 t.test('takes what encodeVerbatimLogEvents keeps of a request, whatever the order of its fields and the spaces between them', async () => {
-  const event = fc.tuple(message, fc.option(timestamp), fc.boolean(), fc.boolean()).map(([message, timestamp, isText, isFirst]) => {
+  const event = fc.tuple(
+    message, fc.option(timestamp), fc.boolean(), fc.boolean()
+  ).map(([message, timestamp, isText, isFirst]) => {
     if (timestamp === null) return { message }
     const time = isText ? String(timestamp) : timestamp
     return isFirst ? { timestamp: time, message } : { message, timestamp: time }
@@ -96,13 +111,21 @@ t.test('takes what encodeVerbatimLogEvents keeps of a request, whatever the orde
 const EVENTS = Array.from({ length: 8 }, (_, i): StoredLogEvent => [NOW + i, `message ${i} "quoted" \u0007 é`])
 const RECORDS = [
   encodeRecords(EVENTS, countLogEvent)[0]!,
-  encodeVerbatimLogEvents(JSON.stringify({ logGroupName: 'g', logStreamName: 's', logEvents: EVENTS.map(([timestamp, message]) => ({ message, timestamp })) }), EVENTS, NOW)!
+  encodeVerbatimLogEvents(
+    JSON.stringify({
+      logGroupName: 'g', logStreamName: 's', logEvents: EVENTS.map(([timestamp, message]) => ({ message, timestamp }))
+    }),
+    EVENTS,
+    NOW
+  )!
 ]
 
 /** Null when it is no record. What it says of time may be far away: that was looked at when the events came. */
 function readPlainly ({ line }: StoredLine): StoredLogEvent[] | null {
   try {
-    const { e, t, b } = JSON.parse(line) as { e?: StoredLogEvent[], t: number, b: { logEvents: Array<{ message: string, timestamp?: number | string }> } }
+    const { e, t, b } = JSON.parse(line) as {
+      e?: StoredLogEvent[], t: number, b: { logEvents: Array<{ message: string, timestamp?: number | string }> }
+    }
     return e ?? b.logEvents.map(({ message, timestamp = t }): StoredLogEvent => [Number(timestamp), message])
   } catch {
     return null
@@ -111,10 +134,19 @@ function readPlainly ({ line }: StoredLine): StoredLogEvent[] | null {
 
 t.test('never takes from a damaged record what it does not say', async t => {
   let taken = 0
-  const pieces = ['"', '\\', ',', '[', ']', '{', '}', ':', '0', '9', 'u', ' ', '\n', '-', 'e', '"message":"m",', '"timestamp":1,', '"logEvents":[],', '']
-  fc.assert(fc.property(fc.constantFrom(...RECORDS), fc.nat(), fc.nat(3), fc.constantFrom(...pieces), fc.integer({ min: -1, max: 1 }), (record, place, cut, piece, items) => {
+  const pieces = [
+    '"', '\\', ',', '[', ']', '{', '}', ':', '0', '9', 'u', ' ', '\n', '-', 'e', '"message":"m",', '"timestamp":1,',
+    '"logEvents":[],', ''
+  ]
+  fc.assert(fc.property(fc.constantFrom(...RECORDS), fc.nat(), fc.nat(3), fc.constantFrom(...pieces), fc.integer({
+    min: -1, max: 1
+  }), (
+    record, place, cut, piece, items
+  ) => {
     const at = place % (record.line.length + 1)
-    const damaged = stored({ ...record, items: record.items + items, line: record.line.slice(0, at) + piece + record.line.slice(at + cut) })
+    const damaged = stored({
+      ...record, items: record.items + items, line: record.line.slice(0, at) + piece + record.line.slice(at + cut)
+    })
     const found = takenFrom(damaged)
     if (found === null) return
     taken++
@@ -124,7 +156,8 @@ t.test('never takes from a damaged record what it does not say', async t => {
 })
 
 t.test('leaves to decoding what it would have to change, or does not know', async t => {
-  const eight = (event: string): string => `{"logGroupName":"g","logStreamName":"s","logEvents":[${Array(8).fill(event).join(',')}]}`
+  const eight = (event: string): string =>
+    `{"logGroupName":"g","logStreamName":"s","logEvents":[${Array(8).fill(event).join(',')}]}`
   const cases: Record<string, string> = {
     'half a surrogate pair': eight('{"message":"\\ud800"}'),
     'a time of 16 digits': eight('{"message":"m","timestamp":1000000000000000}'),
@@ -136,8 +169,14 @@ t.test('leaves to decoding what it would have to change, or does not know', asyn
     'events that are there twice': eight('{"message":"m"}').replace('{', '{"logEvents":[],'),
     'a field it does not know': eight('{"message":"m"}').replace('{', '{"more":1,')
   }
-  for (const [name, body] of Object.entries(cases)) t.equal(takenFrom(stored({ line: `{"v":2,"t":${NOW},"b":${body}}`, items: 8, bytes: 216 })), null, name)
-  t.equal(takenFrom(stored(encodeRecords(EVENTS, countLogEvent, { id: 'r', indexes: [0, 1, 2, 3, 4, 5, 6, 7] })[0]!)), null, 'a record for which somebody waits')
+  for (const [name, body] of Object.entries(cases)) {
+    t.equal(takenFrom(stored({ line: `{"v":2,"t":${NOW},"b":${body}}`, items: 8, bytes: 216 })), null, name)
+  }
+  t.equal(
+    takenFrom(stored(encodeRecords(EVENTS, countLogEvent, { id: 'r', indexes: [0, 1, 2, 3, 4, 5, 6, 7] })[0]!)),
+    null,
+    'a record for which somebody waits'
+  )
   t.equal(takenFrom(stored({ ...RECORDS[0]!, items: 1e12 })), null, 'a number of items that no line could hold')
   const [record] = encodeRecords(EVENTS, countLogEvent)
   t.notOk(new TextLogEventBuffer().addStored({ ...record!, appendedAt: 0 }), 'a record that is no bytes')

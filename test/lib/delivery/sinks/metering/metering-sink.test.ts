@@ -2,9 +2,13 @@ import fc from 'fast-check'
 import t from 'tap'
 import { rememberDelivered, type DeliveredIds } from '../../../../../lib/metering/delivered-ids.js'
 import { encodeRecords } from '../../../../../lib/spool/record.js'
-import { countMetering, createMeteringSink, METERING_BATCH, type MeteringSinkOptions, type StoredMetering } from '../../../../../lib/delivery/sinks/metering/metering-sink.js'
+import {
+  countMetering, createMeteringSink, METERING_BATCH, type MeteringSinkOptions, type StoredMetering
+} from '../../../../../lib/delivery/sinks/metering/metering-sink.js'
 import { accountedItems, itemsOf, leaseOf, watchedContext } from '../../../../helpers/delivery.js'
-import { checkBalance, isEmpty, openSpool, SPOOL_OPTIONS, until, watchForwarder } from '../../../../helpers/forwarder.js'
+import {
+  checkBalance, isEmpty, openSpool, SPOOL_OPTIONS, until, watchForwarder
+} from '../../../../helpers/forwarder.js'
 import { meteredCall, openTestPlatform, type TestPlatform } from '../../../../helpers/metering.js'
 
 const DESTINATION = 'revenium'
@@ -74,7 +78,9 @@ t.test('a process that is killed between the answer of the platform and its own 
   const test = await openTestPlatform(t)
   const memory = rememberDelivered({ max: 1_000, now: Date.now })
   let reached = 0
-  const killed: DeliveredIds = { among: memory.among, add: async () => { reached++; return await new Promise(() => {}) } }
+  const killed: DeliveredIds = {
+    among: memory.among, add: async () => { reached++; return await new Promise(() => {}) }
+  }
   // What is killed never says how it went, and the spool gives out the same lease again.
   openSink(test, { delivered: killed }).sink.deliver(lease(calls(4)), watchedContext()).catch(t.fail)
   await until(() => reached === 4)
@@ -100,9 +106,15 @@ t.test('what the platform refuses becomes a dead letter, and costs no other', as
     const test = await openTestPlatform(t)
     test.sandbox.faults.set([{ kind: 'answer', status, application: 'bad', message: 'no such product' }])
     const { sink } = openSink(test)
-    const { settlement, failure } = await sink.deliver(lease([meteredCall('a'), meteredCall('b', { application: 'bad' }), meteredCall('c')]), watchedContext())
+    const { settlement, failure } = await sink.deliver(
+      lease([meteredCall('a'), meteredCall('b', { application: 'bad' }), meteredCall('c')]), watchedContext()
+    )
     t.equal(failure, null)
-    t.match(settlement, { delivered: 2, deadLetters: [{ reason: 'refused', message: new RegExp(`HTTP ${status} .*no such product`), items: 1 }], remainder: [] })
+    t.match(settlement, {
+      delivered: 2,
+      deadLetters: [{ reason: 'refused', message: new RegExp(`HTTP ${status} .*no such product`), items: 1 }],
+      remainder: []
+    })
     t.match(itemsOf(settlement.deadLetters), [{ id: 'b' }])
   }
 })
@@ -142,10 +154,14 @@ t.test('a process that stops delivers no more', async t => {
 t.test('whatever fails, every item of the lease is accounted for', async t => {
   const test = await openTestPlatform(t, { timeoutMs: 300 })
   const fault = fc.constantFrom(
-    { kind: 'answer', status: 503, share: 0.3 } as const, { kind: 'answer', status: 422, share: 0.3 } as const, { kind: 'answer', status: 409, share: 0.3 } as const,
+    { kind: 'answer', status: 503, share: 0.3 } as const,
+    { kind: 'answer', status: 422, share: 0.3 } as const,
+    { kind: 'answer', status: 409, share: 0.3 } as const,
     { kind: 'reset', share: 0.2 } as const, { kind: 'reset', afterStore: true, share: 0.2 } as const
   )
-  await fc.assert(fc.asyncProperty(fc.array(fault, { maxLength: 3 }), fc.array(fc.integer({ min: 0, max: 15 }), { minLength: 1, maxLength: 30 }), fc.integer(), async (rules, ids, seed) => {
+  await fc.assert(fc.asyncProperty(fc.array(fault, { maxLength: 3 }), fc.array(fc.integer({ min: 0, max: 15 }), {
+    minLength: 1, maxLength: 30
+  }), fc.integer(), async (rules, ids, seed) => {
     test.sandbox.faults.set({ rules, seed })
     const items = ids.map(id => meteredCall(`${seed}-${id}`))
     const { sink } = openSink(test)
@@ -158,12 +174,18 @@ t.test('through the spool and the forwarder each call is metered exactly once, w
   const test = await openTestPlatform(t, { timeoutMs: 300 })
   const spool = await openSpool(t, { lingerMs: 10, limits: { ...SPOOL_OPTIONS.limits, metering: METERING_BATCH } })
   test.sandbox.faults.set([
-    { kind: 'answer', status: 429, share: 0.05 }, { kind: 'answer', status: 503, share: 0.05 }, { kind: 'reset', share: 0.05 },
+    { kind: 'answer', status: 429, share: 0.05 },
+    { kind: 'answer', status: 503, share: 0.05 },
+    { kind: 'reset', share: 0.05 },
     { kind: 'reset', afterStore: true, share: 0.05 }, { kind: 'hang', afterStore: true, count: 2 }
   ])
   const all = calls(200)
   for (let index = 0; index < all.length; index += 20) {
-    await spool.append({ kind: 'metering', destination: DESTINATION, records: records([...all.slice(index, index + 20), ...all.slice(Math.max(0, index - 5), index)]) })
+    await spool.append({
+      kind: 'metering',
+      destination: DESTINATION,
+      records: records([...all.slice(index, index + 20), ...all.slice(Math.max(0, index - 5), index)])
+    })
   }
   for (let life = 0; life < 3; life++) {
     // each process has a memory of its own
@@ -174,5 +196,7 @@ t.test('through the spool and the forwarder each call is metered exactly once, w
   }
   await checkBalance(t, spool, { inSpool: 0, deadLettered: 0 })
   t.equal(test.sandbox.ledger().metered, all.length)
-  t.strictSame(new Set(test.sandbox.events().map(({ idempotencyKey }) => idempotencyKey)), new Set(all.map(({ id }) => id)))
+  t.strictSame(
+    new Set(test.sandbox.events().map(({ idempotencyKey }) => idempotencyKey)), new Set(all.map(({ id }) => id))
+  )
 })

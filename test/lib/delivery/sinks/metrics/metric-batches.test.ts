@@ -19,7 +19,9 @@ t.test('a call is filled to the last byte and not beyond', async t => {
 })
 
 t.test('every batch keeps the limits, in order, and counts itself right', async () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 50, max: 60_000 }).map(ofBytes), { minLength: 1, maxLength: 200 }), datums => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: 50, max: 60_000 }).map(ofBytes), {
+    minLength: 1, maxLength: 200
+  }), datums => {
     const batches = cutMetricBatches('App', datums)
     assert.deepEqual(batches.flatMap(batch => batch.datums), datums)
     for (const batch of batches) {
