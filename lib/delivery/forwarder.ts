@@ -28,6 +28,8 @@ export interface ForwarderObserver {
   onDelivered (kind: Kind, destination: string, items: number, delayMs: number): void
   onRejected (kind: Kind, reason: RejectionReason, items: number): void
   onDeadLettered (kind: Kind, reason: DeadLetterReason, items: number): void
+  /** CloudWatch has taken these items, but their lease ran out before that was stored: they are sent again. */
+  onRepeated (kind: Kind, items: number): void
   /** These items will be sent again. */
   onRetry (kind: Kind, failure: FailureClass, items: number): void
 }
@@ -248,7 +250,20 @@ class SpoolForwarder implements Forwarder {
       ...(failure === null ? {} : { delayMs }),
       ...(unread.length === 0 ? {} : { unreadDelayMs })
     }
-    if (await this.#untilStored(lease, () => spool.settle(lease, settlement))) this.#reportOutcomes(lease, delivery)
+    const wasHeld = await this.#untilStored(lease, () => spool.settle(lease, settlement))
+    if (wasHeld === true) this.#reportOutcomes(lease, delivery)
+    else if (wasHeld === false) this.#reportRepeated(lease, settlement.delivered)
+  }
+
+  /** Another process has the records, and reports what becomes of their items. */
+  #reportRepeated (lease: Lease, items: number): void {
+    const { observer, log } = this.#options
+    if (items > 0) observer.onRepeated(this.#kind, items)
+    log.warn({
+      kind: this.#kind,
+      destination: lease.destination,
+      items
+    }, 'the lease ran out before the end of its delivery was stored, these items are delivered twice')
   }
 
   /** @returns milliseconds until the next attempt */
@@ -312,31 +327,32 @@ class SpoolForwarder implements Forwarder {
   /**
    * An answer of CloudWatch must not be lost because the store is away or full for a moment: tried until it is stored,
    * or until the process has to end and the lease expires.
+   * @returns what the store has answered; null when it was not stored
    */
-  async #untilStored (lease: Lease, store: () => Promise<void>): Promise<boolean> {
+  async #untilStored<T> (lease: Lease, store: () => Promise<T>): Promise<T | null> {
     for (;;) {
       try {
-        await store()
+        const answer = await store()
         this.#spoolWorked()
-        return true
+        return answer
       } catch (error) {
         if (!(error instanceof SpoolUnavailableError || error instanceof SpoolFullError)) {
           return await this.#giveUp(lease, error)
         }
         const sleepMs = this.#spoolFailed(error)
-        if (this.#abort.signal.aborted) return false
+        if (this.#abort.signal.aborted) return null
         await sleep(sleepMs, undefined, { signal: this.#abort.signal }).catch(() => {})
       }
     }
   }
 
   /** The settlement itself is refused: the records are delivered again rather than lost. */
-  async #giveUp (lease: Lease, error: unknown): Promise<false> {
+  async #giveUp (lease: Lease, error: unknown): Promise<null> {
     const { spool, log, backoff, random } = this.#options
     const fields = { kind: this.#kind, destination: lease.destination, err: error }
     log.error(fields, 'the spool refuses how a delivery has ended, which it never should')
     await spool.release(lease, backoffMs({ class: 'unavailable' }, lease.attempt, backoff, random)).catch(() => {})
-    return false
+    return null
   }
 
   #spoolWorked (): void {

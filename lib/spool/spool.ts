@@ -220,16 +220,17 @@ export interface Spool {
    * stop. `nextDueMs` is then the time until the next delay or lease ends.
    */
   take (kind: Kind, options?: TakeOptions): Promise<TakeResult>
-  /** Holds the lease for another leaseMs. */
-  extend (lease: Lease): Promise<void>
+  /** Holds the lease for another leaseMs. @returns whether it is still held; false when others may have its records */
+  extend (lease: Lease): Promise<boolean>
   /**
    * Ends a lease in one atomic step: removes its records, stores remainder and dead letters, counts in the ledger.
    * Settling a lease that is settled already, or that has expired and has another holder, changes nothing. While the
    * store cannot be reached it is tried again, for up to twice leaseMs; so is `release`.
+   * @returns false when the lease was no longer held: its records are delivered again
    * @throws Error when the items of the settlement do not add up to the items of the lease
    * @throws SpoolUnavailableError, SpoolFullError when the store did not take it in that time; the lease then expires
    */
-  settle (lease: Lease, settlement: Settlement): Promise<void>
+  settle (lease: Lease, settlement: Settlement): Promise<boolean>
   /** Ends a lease and leaves its records as they are, due after delayMs. */
   release (lease: Lease, delayMs: number): Promise<void>
   depth (kind?: Kind): Promise<Depth>

@@ -81,6 +81,11 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
   const deadLettered = counter({
     name: 'dead_lettered_total', help: 'Items kept as dead letters, by reason.', labelNames: byReason
   })
+  const repeated = counter({
+    name: 'repeated_total',
+    help: 'Items that CloudWatch has taken under a lease that ran out, so that they are sent again.',
+    labelNames: byKind
+  })
   const retried = counter({
     name: 'retried_total',
     help: 'Items that will be sent again, by class of the failure.',
@@ -111,6 +116,7 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
     },
     onRejected: (kind, reason, items) => rejected.inc({ kind, reason }, items),
     onDeadLettered: (kind, reason, items) => deadLettered.inc({ kind, reason }, items),
+    onRepeated: (kind, items) => repeated.inc({ kind }, items),
     onRetry: (kind, failure, items) => retried.inc({ kind, class: failure }, items),
     onCollapsed: (application, cause, count) => collapsed.inc({ application, cause }, count)
   }

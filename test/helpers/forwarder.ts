@@ -61,6 +61,7 @@ export interface Observed {
   delivered: Array<{ destination: string, items: number, delayMs: number }>
   rejected: number
   deadLettered: number
+  repeated: number
   /** Class by class, how many deliveries will be tried again. */
   retries: Record<string, number>
   calls: number
@@ -76,6 +77,7 @@ export function watchForwarder (
     delivered: [],
     rejected: 0,
     deadLettered: 0,
+    repeated: 0,
     retries: {},
     calls: 0
   }
@@ -84,6 +86,7 @@ export function watchForwarder (
     onDelivered: (_kind, destination, items, delayMs) => { observed.delivered.push({ destination, items, delayMs }) },
     onRejected: (_kind, _reason, items) => { observed.rejected += items },
     onDeadLettered: (_kind, _reason, items) => { observed.deadLettered += items },
+    onRepeated: (_kind, items) => { observed.repeated += items },
     onRetry: (_kind, failure) => { observed.retries[failure] = (observed.retries[failure] ?? 0) + 1 }
   }
   const logAs = (level: Logged['level']) =>

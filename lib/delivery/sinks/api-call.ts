@@ -14,7 +14,7 @@ export interface ApiCall<Output> extends Pick<SinkCall, 'api' | 'destination' | 
 
 export const LEASE_RAN_OUT: Failure = {
   class: 'unavailable',
-  message: 'the lease ran out while this process stood still'
+  message: 'the lease ran out before the call, and another process may have its items'
 }
 
 /** One call: waits for the rate limiter, makes sure of the lease, sends, classifies, reports. Never throws. */

@@ -43,7 +43,7 @@ export interface DeliverContext {
   signal: AbortSignal
   /**
    * Called right before each API call, so that the lease does not run out meanwhile. False when the lease has run out:
-   * this process did not run for a while, another may have the records, and none of their items must be sent.
+   * another process may have the records, and none of their items must be sent.
    */
   extend (): Promise<boolean>
   onCall (call: SinkCall): void

@@ -206,15 +206,17 @@ class EmbeddedSpool implements Spool {
     return queue !== null && this.#memTable.has(kind, queue)
   }
 
-  async extend (lease: Lease): Promise<void> {
+  async extend (lease: Lease): Promise<boolean> {
     const held = this.#scheduler.heldLease(lease.id)
-    if (held !== undefined) this.#scheduler.extend(held)
+    if (held === undefined) return false
+    this.#scheduler.extend(held)
+    return true
   }
 
-  async settle (lease: Lease, settlement: Settlement): Promise<void> {
+  async settle (lease: Lease, settlement: Settlement): Promise<boolean> {
     const outcomes = countOutcomes(lease, settlement)
     const held = this.#scheduler.heldLease(lease.id)
-    if (held === undefined || held.settling) return
+    if (held === undefined || held.settling) return false
     held.settling = true
     try {
       await retryStore(async () => {
@@ -224,6 +226,7 @@ class EmbeddedSpool implements Spool {
           prepare: (batch, now) => this.#prepareSettlement(batch, now, held, settlement, outcomes)
         })
       }, this.#options.leaseMs * 2, this.#closing.signal)
+      return true
     } catch (error) {
       this.#scheduler.unsettled(held)
       throw error

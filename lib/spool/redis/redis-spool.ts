@@ -12,7 +12,7 @@ import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
 import { Budget } from './budget.js'
 import { checkDurability, checkServer, type Durability } from './checks.js'
-import { keysOf, withSpoolCommands } from './commands.js'
+import { keysOf, withSpoolCommands, type Argument } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
@@ -68,6 +68,8 @@ interface Held {
   lineBytes: number
   /** When its oldest entry was appended. */
   oldestAt: UnixMs
+  /** A call to settle it got no answer, and may have settled it. */
+  maybeSettled: boolean
 }
 
 /**
@@ -208,16 +210,18 @@ class RedisSpool implements Spool {
     return await this.#takeFromDue(kind, others, now, waitMs)
   }
 
-  async extend (lease: Lease): Promise<void> {
+  async extend (lease: Lease): Promise<boolean> {
     const held = this.#leases.get(lease.id)
-    if (held === undefined) return
-    await this.#connection.run(client => client.postmanExtend(...keysOf(held.base), lease.id, held.queue, held.entries))
+    if (held === undefined) return false
+    const extended = await this.#connection.run(client =>
+      client.postmanExtend(...keysOf(held.base), lease.id, held.queue, held.entries))
+    return extended === 1
   }
 
-  async settle (lease: Lease, settlement: Settlement): Promise<void> {
+  async settle (lease: Lease, settlement: Settlement): Promise<boolean> {
     const { delivered, rejected, deadLettered } = countOutcomes(lease, settlement)
     const held = this.#leases.get(lease.id)
-    if (held === undefined) return
+    if (held === undefined) return false
     const ledger: Record<string, number> = { delivered, deadLettered }
     for (const [reason, count] of Object.entries(settlement.rejected ?? {})) ledger[`rejected:${reason}`] = count
     const limits = this.#options.limits[lease.kind]
@@ -237,12 +241,22 @@ class RedisSpool implements Spool {
       remainder.length, ...entryArguments(remainder),
       settlement.unreadDelayMs ?? 0, queues.length, ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
     ]
-    const stored = await this.#retry(() => this.#connection.run(client => client.postmanSettle(...keysOf(held.base), ...args)))
+    const stored = await this.#retry(() => this.#settleOnce(held, args))
     this.#leases.delete(lease.id)
-    if (stored < 0) return
+    if (stored < 0) return held.maybeSettled
     this.#budget.report(held.base, stored)
     const kept = lineBytesOf(settlement.remainder ?? []) + lineBytesOf(settlement.unread ?? [])
     this.#budget.changed(lease.application ?? '', kept - held.lineBytes)
+    return true
+  }
+
+  async #settleOnce (held: Held, args: Argument[]): Promise<number> {
+    try {
+      return await this.#connection.run(client => client.postmanSettle(...keysOf(held.base), ...args))
+    } catch (error) {
+      held.maybeSettled = true
+      throw error
+    }
   }
 
   async release (lease: Lease, delayMs: number): Promise<void> {
@@ -417,7 +431,9 @@ class RedisSpool implements Spool {
     const [, name, attempt, application, entries] = reply
     const queue = name.toString()
     const { destination, version } = parseQueueName(queue)
-    const held: Held = { base, queue, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity }
+    const held: Held = {
+      base, queue, entries: 0, records: 0, items: 0, bytes: 0, lineBytes: 0, oldestAt: Infinity, maybeSettled: false
+    }
     const records: LeasedRecord[] = []
     for (let i = 0; i < entries.length; i += 2) {
       const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.toString().split(' ').map(Number)

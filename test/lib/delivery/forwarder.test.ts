@@ -1,7 +1,8 @@
 import t from 'tap'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createMetricsSink } from '../../../lib/delivery/sinks/metrics/metrics-sink.js'
 import type { Sink } from '../../../lib/delivery/sinks/sink.js'
-import { SpoolUnavailableError, type Spool } from '../../../lib/spool/spool.js'
+import { SpoolUnavailableError, type Lease, type Spool } from '../../../lib/spool/spool.js'
 import { logRecords, metricRecords, startCloud, unlimited } from '../../helpers/delivery.js'
 import {
   QUICK_BACKOFF, SPOOL_OPTIONS, appendMessages, checkBalance, isEmpty, logsSink, messagesOf, named, openSpool, until,
@@ -10,6 +11,7 @@ import {
 import { useWallClock } from '../../helpers/wall-clock.js'
 
 const DESTINATION = '/app/web:page'
+const RAN_OUT = 'the lease ran out before the call, and another process may have its items'
 
 t.test('what lingers together is delivered together, one call for each destination', async t => {
   const cloud = await startCloud(t)
@@ -328,7 +330,67 @@ t.test('a process that stood still for longer than its lease sends nothing of it
   t.equal(
     cloud.sandbox.calls().filter(({ action, error }) => action === 'PutLogEvents' && error === undefined).length, 1
   )
-  t.match(observed.logged.map(({ fields }) => fields.reason), ['the lease ran out while this process stood still'])
+  t.match(observed.logged.map(({ fields }) => fields.reason), [RAN_OUT])
+  await checkBalance(t, spool, { delivered: 2 })
+})
+
+/**
+ * Gives the lease to another holder, as a store does whose clock was set, and gives its records back after a while. The
+ * forwarder must have no place for another delivery.
+ */
+async function stealFor (spool: Spool, lease: Lease, ms: number): Promise<void> {
+  await spool.release(lease, 0)
+  const { lease: stolen } = await spool.take(lease.kind)
+  setTimeout(() => { spool.release(stolen!, 0) }, ms)
+}
+
+t.test('when the spool says that others have the lease, nothing more of it is sent', async t => {
+  const cloud = await startCloud(t)
+  const leaseMs = 600
+  const spool = await openSpool(t, { leaseMs, lingerMs: 20 })
+  const real = logsSink(cloud)
+  let takes = 0
+  const { forwarder, observed } = watchForwarder(t, spool, {
+    kind: 'logs',
+    async deliver (lease, context) {
+      if (takes++ === 0) {
+        await stealFor(spool, lease, 300)
+        await sleep(leaseMs / 3)
+      }
+      return await real.deliver(lease, context)
+    }
+  }, { leaseMs, concurrency: 1 })
+  await appendMessages(spool, DESTINATION, ['a', 'b'])
+  forwarder.start()
+  await until(isEmpty(spool))
+  t.same(messagesOf(cloud), ['a', 'b'], 'once')
+  t.match(observed.logged.map(({ fields }) => fields.reason), [RAN_OUT])
+  t.equal(observed.repeated, 0, 'it had sent nothing')
+  await checkBalance(t, spool, { delivered: 2 })
+})
+
+t.test('items that were delivered under a lease that ran out are counted as repeated, not as delivered', async t => {
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 20 })
+  const real = logsSink(cloud)
+  let takes = 0
+  const { forwarder, observed } = watchForwarder(t, spool, {
+    kind: 'logs',
+    async deliver (lease, context) {
+      const delivery = await real.deliver(lease, context)
+      if (takes++ === 0) await stealFor(spool, lease, 100)
+      return delivery
+    }
+  }, { concurrency: 1 })
+  await appendMessages(spool, DESTINATION, ['a', 'b'])
+  forwarder.start()
+  await until(isEmpty(spool))
+  t.same(messagesOf(cloud).sort(), ['a', 'a', 'b', 'b'], 'at least once')
+  t.equal(observed.repeated, 2)
+  t.same(observed.delivered.map(({ items }) => items), [2])
+  t.match(observed.logged, [
+    { level: 'warn', message: /delivered twice/, fields: { destination: DESTINATION, items: 2 } }
+  ])
   await checkBalance(t, spool, { delivered: 2 })
 })
 

@@ -415,11 +415,12 @@ export function spoolContract (open: OpenSpool): void {
     const second = await takeSoon(spool)
     t.same(second.records, first.records)
     t.not(second.id, first.id)
+    t.equal(await spool.extend(first), false, 'it is no longer held')
     await spool.settle(first, { delivered: 2 })
     await spool.release(first, 0)
     t.equal((await spool.depth()).records, 2, 'the second holder has them')
-    await spool.settle(second, { delivered: 1, rejected: { expired: 1 } })
-    await spool.settle(first, { delivered: 2 })
+    t.equal(await spool.settle(second, { delivered: 1, rejected: { expired: 1 } }), true)
+    t.equal(await spool.settle(first, { delivered: 2 }), false, 'its items are delivered again')
     t.match(await spool.ledger(), { accepted: 2, delivered: 1, rejected: { expired: 1 }, inSpool: 0 })
   })
 
@@ -447,12 +448,12 @@ export function spoolContract (open: OpenSpool): void {
     const lease = await takeSoon(spool)
     for (let i = 0; i < 6; i++) {
       await sleep(250)
-      await spool.extend(lease)
+      t.equal(await spool.extend(lease), true)
       t.equal((await spool.take('logs')).lease, null)
     }
-    await spool.settle(lease, { delivered: 1 })
+    t.equal(await spool.settle(lease, { delivered: 1 }), true)
     t.match(await spool.ledger(), { delivered: 1, inSpool: 0 })
-    await spool.extend(lease)
+    t.equal(await spool.extend(lease), false)
   })
 
   t.test('settles every outcome in one step, and only once', async t => {

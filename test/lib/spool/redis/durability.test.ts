@@ -83,6 +83,28 @@ t.test('settles and releases after an outage', async t => {
   t.same(names(await takeSoon(spool)), ['b'])
 })
 
+t.test('a settlement whose answer was lost counts as stored, and one of a lease that others have does not', async t => {
+  const started = await startServer(t)
+  const redis = connect(t, started)
+  const spool = await open(t, redis, { leaseMs: 500 })
+  await append(spool, 'd', record('a'))
+  const lease = await takeSoon(spool)
+  const settle = Reflect.get(redis, 'postmanSettle') as (...args: unknown[]) => Promise<number>
+  let lost = 0
+  Reflect.set(redis, 'postmanSettle', async (...args: unknown[]) => {
+    const answer = await Reflect.apply(settle, redis, args)
+    if (lost++ === 0) throw new Error('read ECONNRESET')
+    return answer
+  })
+  t.equal(await spool.settle(lease, { delivered: 1 }), true)
+  t.equal(lost, 2)
+  t.match(await spool.ledger(), { delivered: 1, inSpool: 0 })
+  await append(spool, 'd', record('b'))
+  const [first, second] = [await takeSoon(spool), await takeSoon(spool)]
+  t.equal(await spool.settle(first, { delivered: 1 }), false)
+  t.equal(await spool.settle(second, { delivered: 1 }), true)
+})
+
 t.test('gives up a settlement when the spool closes during an outage', async t => {
   const started = await startServer(t)
   const spool = await open(t, connect(t, started))
