@@ -14,10 +14,10 @@ import { TAKE } from './take.lua.js'
 export type Argument = string | number | Buffer
 
 /**
- * `[milliseconds until a destination is due or -1, now]` or
- * `[0, destination, attempt, application or '', entries, now]`.
+ * `[milliseconds until a destination is due or -1, now, clock of kind and shard]` or
+ * `[0, destination, attempt, application or '', entries, now, clock of kind and shard]`.
  */
-export type TakeReply = [number, UnixMs] | [0, Buffer, number, Buffer, Buffer[], UnixMs]
+export type TakeReply = [number, UnixMs, number] | [0, Buffer, number, Buffer, Buffer[], UnixMs, number]
 
 /** `[state, bytes of all keys of the shard, answer or name of the claim]` */
 export type ClaimReply = ['claimed' | 'resumed' | 'answered' | 'under-way' | 'reused', number, string?]

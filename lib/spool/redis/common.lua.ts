@@ -18,7 +18,8 @@
  *                     app (application whose entries it holds, unless its name says it)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
  *                     clock (the clock of this kind and shard, to the second), ahead (milliseconds by which that clock is
- *                     ahead of the wall clock), turn (the last turn of an application)
+ *                     ahead of the wall clock), taken (that clock at the last take, to the second), turn (the last turn
+ *                     of an application)
  *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids

@@ -98,8 +98,8 @@ class RedisSpool implements Spool {
   readonly #requestKeys: RequestKeys
   readonly #appenders = new Map<string, Appender>()
   readonly #leases = new Map<string, Held>()
-  /** What the wall clock of the server said at the last take, by kind and shard. */
-  readonly #serverClocks = new Map<string, { said: UnixMs, at: MonotonicMs }>()
+  /** What the clock of each kind and shard said at the last take. */
+  readonly #serverClocks = new Map<string, { said: number, at: MonotonicMs }>()
   /** Base names of shards whose node in the cluster is away, and until when it counts as away. */
   readonly #away = new Map<string, MonotonicMs>()
   readonly #leasePrefix: string
@@ -425,9 +425,9 @@ class RedisSpool implements Spool {
     const expected = clock === undefined ? 0 : Math.round(clock.said + monotonicNow() - clock.at)
     const reply = await this.#connection.run(client =>
       client.postmanTakeBuffer(...keysOf(base), id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0, expected))
-    const said = reply.length === 2 ? reply[1] : reply[5]
+    const said = reply.length === 3 ? reply[2] : reply[6]
     this.#serverClocks.set(base, { said, at: monotonicNow() })
-    if (reply.length === 2) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: said }
+    if (reply.length === 3) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
     const [, name, attempt, application, entries] = reply
     const queue = name.toString()
     const { destination, version } = parseQueueName(queue)

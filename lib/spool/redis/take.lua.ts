@@ -9,20 +9,24 @@ import { COMMON } from './common.lua.js'
  * ARGV[2] ARGV[3] lease and linger in milliseconds
  * ARGV[4] ARGV[5] items and bytes that a lease may hold
  * ARGV[6] 1 to lease entries that only linger, too
- * ARGV[7] what the wall clock of the server says if nobody has set it since the last call of this process, in Unix
- *   milliseconds; 0 at its first call
+ * ARGV[7] what the clock of this kind and shard says if nobody has set the server's forward since the last call of this
+ *   process; 0 at its first call
  *
- * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now], or
+ * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now, the clock of this kind and shard], or
  * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value], Unix
- * milliseconds now].
+ * milliseconds now, the clock].
  */
 export const TAKE = `${COMMON}
 local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local limitItems, limitBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local expected = tonumber(ARGV[7])
 local now, wall = clock()
--- The wall clock was set forward, which would end leases whose holders live.
-if expected > 0 and wall - expected > leaseMs / 4 then restartLeases() end
+-- The wall clock was set forward, which would end leases whose holders live. A process that starts goes by the last
+-- call of any: it cannot tell a clock that was set from a time in which nobody called.
+local taken = tonumber(redis.call('HGET', counters, 'taken') or 0)
+local expected = tonumber(ARGV[7])
+if expected == 0 then expected = taken end
+if expected > 0 and now - expected > leaseMs / 4 then restartLeases() end
+if now >= taken + 1000 then redis.call('HSET', counters, 'taken', string.format('%.0f', now)) end
 
 local function pick(dest)
   local key = stream(dest)
@@ -152,17 +156,17 @@ end
 
 for _ = 1, 100 do
   local dest, dueAt = nextDue()
-  if not dest then return {-1, wall} end
+  if not dest then return {-1, wall, now} end
   local wait = dueAt - now
-  if wait > 0 then return {wait, wall} end
+  if wait > 0 then return {wait, wall, now} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
     local application = applicationOf(dest)
     if application then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
-    return {0, dest, get('attempt', dest), application or '', picked, wall}
+    return {0, dest, get('attempt', dest), application or '', picked, wall, now}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end
-return {0, wall}
+return {0, wall, now}
 `

@@ -1,16 +1,22 @@
 import t, { type Test } from 'tap'
 import { Redis, type RedisOptions } from 'ioredis'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { crc32 } from 'node:zlib'
+import { keyBytesOf } from '../../../../lib/spool/key-limits.js'
 import { openRedisSpool, type RedisSpoolOptions } from '../../../../lib/spool/redis/redis-spool.js'
 import { SpoolFullError, SpoolUnavailableError, type Spool } from '../../../../lib/spool/spool.js'
 import { killAppender } from '../../../helpers/kill-appender.js'
 import { canStepClocks, createSteppedClock, NO_STEPS } from '../../../helpers/stepped-clock.js'
 import { startServer } from '../../../helpers/redis-server.js'
 import type { RedisServer } from '../../../../tools/shared/redis.js'
-import { append, drain, itemsOf, names, record, records, spoolOptions, takeSoon } from '../contract.js'
+import { append, drain, itemsOf, letter, names, record, records, spoolOptions, takeSoon } from '../contract.js'
 
 const BATCH = { items: 500, bytes: 1_000_000 }
 const LIMITS = { metrics: BATCH, logs: BATCH, metering: BATCH }
+const STEPS = { skip: canStepClocks() ? false : NO_STEPS }
+const KEYED = { application: 'shop', key: 'k', digest: 'digest', answer: 'first', holdMs: 300 }
+const APPENDS = ['a', 'b', 'c', 'd'].map((destination, i) =>
+  ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
 
 function connect (t: Test, { url }: RedisServer, options: RedisOptions = {}): Redis {
   const redis = new Redis(url, { retryStrategy: () => 50, ...options })
@@ -207,7 +213,79 @@ t.test('a server whose clock is set back delays nothing, and ends the leases of 
   t.ok((await spool.depth()).oldestAgeMs < 60_000)
 })
 
-t.test('a server whose clock is set forward ends no lease before its time', { skip: canStepClocks() ? false : NO_STEPS }, async t => {
+t.test('the dead letters of a server whose clock was set back come behind those of before', STEPS, async t => {
+  const clock = createSteppedClock(t)
+  const started = await startServer(t, { environment: clock.environment })
+  const spool = await open(t, connect(t, started), { shards: 1 })
+  for (const [byMs, name] of [[0, 'before'], [-600_000, 'after']] as const) {
+    clock.set(byMs)
+    await append(spool, name, record(name))
+    await spool.settle(await takeSoon(spool), { delivered: 0, deadLetters: [letter(name)] })
+  }
+  const { deadLetters } = await spool.deadLetters.list({}, { limit: 10 })
+  t.same(deadLetters.map(({ destination }) => destination), ['before', 'after'])
+})
+
+t.test('idempotency keys of a server whose clock was set back are not the first to be forgotten', STEPS, async t => {
+  const clock = createSteppedClock(t)
+  const started = await startServer(t, { environment: clock.environment })
+  const inShard = 8
+  const spool = await open(t, connect(t, started), { maxBytes: 4 * 16 * inShard * keyBytesOf('answer') })
+  // All in one shard of the keys.
+  const keys = Array.from({ length: 400 }, (_, i) => `key ${i}`).filter(key => crc32(key) % 4 === 0)
+  const store = async (i: number): Promise<string> => {
+    const result = await spool.appendOnce(APPENDS.slice(0, 1), { ...KEYED, key: keys[i]!, answer: 'answer' })
+    if (result.state === 'stored') await result.finish()
+    return result.state
+  }
+  for (let i = 0; i < 2 * inShard; i++) await store(i)
+  clock.set(-10_800_000)
+  await store(50)
+  clock.set(0)
+  for (let i = 60; i < 64; i++) await store(i)
+  t.equal(await store(50), 'answered')
+  t.not(await store(0), 'answered', 'the oldest is forgotten')
+})
+
+t.test('a server whose clock is set back and forward while nobody takes ends no lease', STEPS, async t => {
+  const clock = createSteppedClock(t)
+  const started = await startServer(t, { environment: clock.environment })
+  const options = { leaseMs: 1_000, shards: 1 }
+  const [holder, other] = [await open(t, connect(t, started), options), await open(t, connect(t, started), options)]
+  await append(holder, 'd', record('a'))
+  const lease = await takeSoon(holder)
+  t.equal((await other.take('logs')).lease, null)
+  clock.set(-600_000)
+  // The forwarders are busy, while items come in and leases are extended.
+  await append(holder, 'e', record('b'))
+  t.equal(await holder.extend(lease), true)
+  clock.set(0)
+  const { lease: taken } = await other.take('logs')
+  if (taken !== null) t.same(names(taken), ['b'])
+  t.equal(await holder.extend(lease), true)
+  t.equal(await holder.settle(lease, { delivered: 1 }), true)
+})
+
+t.test('a process that starts when the clock of the server was set forward ends no lease of others', STEPS, async t => {
+  const clock = createSteppedClock(t)
+  const started = await startServer(t, { environment: clock.environment })
+  const holder = await open(t, connect(t, started), { leaseMs: 1_000 })
+  await append(holder, 'd', record('a'))
+  const lease = await takeSoon(holder)
+  clock.set(600_000)
+  // What others call meanwhile tells it nothing.
+  await append(holder, 'e', record('b'))
+  t.equal(await holder.extend(lease), true)
+  clock.set(10_800_000)
+  const fresh = await open(t, connect(t, started), { leaseMs: 1_000 })
+  for (let i = 0; i < 3; i++) {
+    const { lease: taken } = await fresh.take('logs')
+    if (taken !== null) t.same(names(taken), ['b'])
+  }
+  t.equal(await holder.settle(lease, { delivered: 1 }), true)
+})
+
+t.test('a server whose clock is set forward ends no lease before its time', STEPS, async t => {
   const clock = createSteppedClock(t)
   const started = await startServer(t, { environment: clock.environment })
   const holder = await open(t, connect(t, started), { leaseMs: 1_000 })
@@ -218,8 +296,8 @@ t.test('a server whose clock is set forward ends no lease before its time', { sk
   // Each of them has asked both shards, as a forwarder does all the time.
   for (const spool of [holder, other, holder, other]) t.equal((await spool.take('logs')).lease, null)
   for (const byMs of [600_000, 0, 10_800_000]) {
-    for (const lease of leases) await holder.extend(lease)
-    await other.extend(rest)
+    for (const lease of leases) t.equal(await holder.extend(lease), true)
+    t.equal(await other.extend(rest), true)
     clock.set(byMs)
     for (const spool of [other, holder, other, holder]) t.equal((await spool.take('logs')).lease, null, `set by ${byMs} ms`)
   }
@@ -249,9 +327,6 @@ t.test('two processes never lease a record both, and see what the other does', a
   t.equal(new Set(found).size, count)
   t.same(await spools[0]!.ledger(), await spools[1]!.ledger())
 })
-
-const KEYED = { application: 'shop', key: 'k', digest: 'digest', answer: 'first', holdMs: 300 }
-const APPENDS = ['a', 'b', 'c', 'd'].map((destination, i) => ({ kind: 'logs' as const, destination, records: [record(i)], part: `${i}` }))
 
 t.test('of two processes with one idempotency key one stores, and the other hears of it', async t => {
   const started = await startServer(t)
