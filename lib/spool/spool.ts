@@ -115,7 +115,7 @@ export interface NewDeadLetter {
 }
 
 export interface DeadLetter extends NewDeadLetter {
-  /** Sorts by `at`. */
+  /** Sorts by the order in which they became dead letters, also when a clock was set back in between. */
   id: string
   kind: Kind
   destination: string

@@ -47,7 +47,16 @@ export function createDeadLetterStore ({ tables, counters, write, append }: Dead
   }
 }
 
-/** Sorts by time. */
-export function deadLetterId (at: UnixMs, sequence: number): string {
-  return `${String(at).padStart(15, '0')}-${String(sequence).padStart(8, '0')}`
+/**
+ * Makes ids that sort by time, and behind those that are stored, whatever the clock says: the first ones are the first
+ * to give way.
+ */
+export function deadLetterIds (tables: Tables): (at: UnixMs) => string {
+  const [last] = [...tables.deadLetters.getKeys({ reverse: true, limit: 1 })]
+  let time = last === undefined ? 0 : parseInt(last, 10) + 1
+  let sequence = 0
+  return at => {
+    time = Math.max(at, time)
+    return `${String(time).padStart(15, '0')}-${String(sequence++).padStart(8, '0')}`
+  }
 }

@@ -17,7 +17,7 @@ import {
 import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { Appender } from './appender.js'
 import { Capacity } from './capacity.js'
-import { createDeadLetterStore, deadLetterId } from './dead-letter-store.js'
+import { createDeadLetterStore, deadLetterIds } from './dead-letter-store.js'
 import type { HeldLease } from './destination.js'
 import { keepPrivate, nameDamage, noteOpening, prepareDirectory } from './directory.js'
 import { Disk } from './disk.js'
@@ -96,13 +96,14 @@ class EmbeddedSpool implements Spool {
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
   #closed: Promise<void> | null = null
-  #nextDeadLetter = 0
+  readonly #nextDeadLetterId: (at: UnixMs) => string
 
   constructor (options: EmbeddedSpoolOptions, tables: Tables, unlock: () => Promise<void>) {
     const { dataDir, lingerMs, limits, maxBytes, isShared = () => false } = options
     this.#options = options
     this.#tables = tables
     this.#unlock = unlock
+    this.#nextDeadLetterId = deadLetterIds(tables)
     const scheduler = new Scheduler({
       ...options,
       now: monotonicNow,
@@ -335,16 +336,12 @@ class EmbeddedSpool implements Spool {
           batch.counters.accepted += items
           batch.counters.deadLettered += items
           const line = body.toString().replaceAll('\n', ' ')
-          batch.putDeadLetter({ ...CORRUPT_FRAME, id: this.#deadLetterId(at), at, line, items })
+          batch.putDeadLetter({ ...CORRUPT_FRAME, id: this.#nextDeadLetterId(at), at, line, items })
         }
         if (last !== null) batch.putLastFrame(last)
       }
     })
     if (last !== null) this.#journal.stored(last)
-  }
-
-  #deadLetterId (at: UnixMs): string {
-    return deadLetterId(at, this.#nextDeadLetter++)
   }
 
   #prepareSettlement (
@@ -361,7 +358,8 @@ class EmbeddedSpool implements Spool {
     const owner = application === '' ? {} : { application }
     const { destination: name } = parseQueueName(destination.name)
     for (const deadLetter of settlement.deadLetters ?? []) {
-      batch.putDeadLetter({ ...deadLetter, ...owner, id: this.#deadLetterId(now), kind, destination: name, at: now })
+      const id = this.#nextDeadLetterId(now)
+      batch.putDeadLetter({ ...deadLetter, ...owner, id, kind, destination: name, at: now })
     }
     const remainder = batch.replaceEntries(destination, entries, settlement.remainder ?? [])
     const progress = outcomes.delivered + outcomes.rejected + outcomes.deadLettered > 0

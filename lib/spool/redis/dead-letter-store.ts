@@ -3,7 +3,6 @@ import type { BatchLimits } from '../batch-limits.js'
 import { packEntries } from '../entry-codec.js'
 import type { DeadLetterStore } from '../dead-letters.js'
 import { SpoolFullError, type DeadLetter } from '../spool.js'
-import type { UnixMs } from '../../../schemas/common.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
 import { entryArguments } from './appender.js'
 import { keysOf } from './commands.js'
@@ -74,8 +73,11 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
 const PROCESS = randomBytes(6).toString('hex')
 let sequence = 0
 
-/** Sorts by time, and names the kind and shard of the dead letter. */
-export function redisDeadLetterId (at: UnixMs, base: string): string {
+/**
+ * The rest of an id behind its time, by which ids sort and which the server gives. It names the kind and shard of the
+ * dead letter.
+ */
+export function deadLetterIdRest (base: string): string {
   const [kind, shard] = base.slice(0, -1).split(':').slice(-2)
-  return `${String(at).padStart(15, '0')}-${String(sequence++).padStart(8, '0')}-${PROCESS}-${kind}-${shard}`
+  return `-${String(sequence++).padStart(8, '0')}-${PROCESS}-${kind}-${shard}`
 }

@@ -15,7 +15,7 @@ import { checkDurability, checkServer, type Durability } from './checks.js'
 import { keysOf, withSpoolCommands, type Argument } from './commands.js'
 import { Connection } from './connection.js'
 import { Keys } from './keys.js'
-import { createRedisDeadLetterStore, redisDeadLetterId } from './dead-letter-store.js'
+import { createRedisDeadLetterStore, deadLetterIdRest } from './dead-letter-store.js'
 import { RequestKeys } from './request-keys.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
@@ -451,13 +451,14 @@ class RedisSpool implements Spool {
     return { lease, waitMs: 0, now: 0 }
   }
 
-  /** For each dead letter: id, JSON, bytes of its line. */
+  /** For each dead letter: its id without the time, JSON without the id, bytes of its line. */
   #deadLetterArguments ({ kind, destination, application }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
     const at = unixNow()
-    return deadLetters.flatMap(deadLetter => {
-      const id = redisDeadLetterId(at, base)
-      return [id, JSON.stringify({ ...deadLetter, id, kind, destination, at, application }), Buffer.byteLength(deadLetter.line)]
-    })
+    return deadLetters.flatMap(deadLetter => [
+      deadLetterIdRest(base),
+      JSON.stringify({ ...deadLetter, kind, destination, at, application }),
+      Buffer.byteLength(deadLetter.line)
+    ])
   }
 
   async #counter (base: string, name: string): Promise<number> {

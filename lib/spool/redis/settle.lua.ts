@@ -11,7 +11,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[9] when its oldest entry was appended, in Unix milliseconds
  * ARGV[10] ARGV[11] channel and message to publish when the destination is due
  * ARGV[12] number of ledger counters, then each: name, increment
- * then number of dead letters, each: id, JSON, bytes of its line
+ * then number of dead letters, each: its id without the time, JSON without the id, bytes of its line
  * then number of entries of the remainder, each: "records items bytes lineBytes", value
  * then milliseconds until the unread records are due, and the number of their queues, each: name without the application,
  *   number of entries, each likewise
@@ -39,9 +39,16 @@ end
 
 local newDeadLetters = tonumber(ARGV[i])
 i = i + 1
+local diedAt
+if newDeadLetters > 0 then
+  -- Later than every dead letter before, whose ids may have been made by another clock.
+  local last = redis.call('ZRANGE', deadLetterIds, -1, -1)[1]
+  diedAt = string.format('%015.0f', math.max(now, last and tonumber(string.sub(last, 1, 15)) + 1 or 0))
+end
 for _ = 1, newDeadLetters do
-  redis.call('HSET', deadLetters, ARGV[i], ARGV[i + 1])
-  redis.call('ZADD', deadLetterIds, 0, ARGV[i])
+  local id = diedAt .. ARGV[i]
+  redis.call('HSET', deadLetters, id, '{"id":"' .. id .. '",' .. string.sub(ARGV[i + 1], 2))
+  redis.call('ZADD', deadLetterIds, 0, id)
   redis.call('HINCRBY', counters, 'letters', 1)
   redis.call('HINCRBY', counters, 'letterBytes', ARGV[i + 2])
   i = i + 3

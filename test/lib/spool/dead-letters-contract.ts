@@ -1,6 +1,7 @@
 import t from 'tap'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DeadLetter, NewDeadLetter, Spool, SpoolOptions } from '../../../lib/spool/spool.js'
+import { useWallClock } from '../../helpers/wall-clock.js'
 import { drain, itemsOf, letter, names, records, spoolOptions, takeSoon, type OpenSpool } from './contract.js'
 
 /** Appends so many items to the destination and lets these letters die of them. */
@@ -124,6 +125,26 @@ export function deadLettersContract (open: OpenSpool): void {
       t.match(await (await reopen()).ledger(), { deadLettered: 4, evicted: gone })
     })
   }
+
+  t.test('those of a clock that was set back, also before a restart, come behind others and stay longer', async t => {
+    const wallClock = useWallClock(t)
+    const lineBytes = Buffer.byteLength(letter('a1').line)
+    const { spool, reopen } = await open(t, spoolOptions({ deadLetterMaxBytes: 3 * lineBytes }))
+    const namesOf = (deadLetters: DeadLetter[]): string[] => deadLetters.map(({ line }) => JSON.parse(line).name)
+    await kill(spool, 'a', [letter('a1'), letter('a2')])
+    wallClock.set(-3 * 3_600_000)
+    await kill(spool, 'a', [letter('b1'), letter('b2')])
+    const reopened = await reopen()
+    wallClock.set(-3 * 3_600_000)
+    await kill(reopened, 'a', [letter('c1')])
+    t.same(namesOf(await all(reopened)), ['a1', 'a2', 'b1', 'b2', 'c1'])
+    const first = await reopened.deadLetters.list({}, { limit: 3 })
+    const rest = await reopened.deadLetters.list({}, { limit: 3, cursor: first.next! })
+    t.same(namesOf(rest.deadLetters), ['b2', 'c1'], 'the pages are whole')
+    t.ok(Math.abs(rest.deadLetters[1]!.at - Date.now()) < 60_000, 'its time is that of the clock')
+    t.same(await reopened.deadLetters.evict(), { count: 2, items: 2 })
+    t.same(namesOf(await all(reopened)), ['b1', 'b2', 'c1'])
+  })
 
   t.test('evicts by bytes the oldest of the application that has the most, and keeps those of others', async t => {
     const lineBytes = Buffer.byteLength(letter('a1').line)
