@@ -25,6 +25,7 @@ function requestError (document: unknown): string | null {
 function createLogEvents ({ intake, itemPolicy, cardinality, prometheus: { observer }, usage }: FastifyInstance) {
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
+    lookUpLogStream: usage.lookUpLogStream,
     requireLogStream: usage.requireLogStream,
     record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes),
     recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'logs', items),

@@ -76,6 +76,8 @@ export class Intake {
   async accept<Request, Item> (
     kind: ItemIntake<Request, Item>, request: Request, context: IntakeContext
   ): Promise<IntakeResult> {
+    const lookingUp = kind.lookUp?.(request, context)
+    if (lookingUp !== undefined) await lookingUp
     const digest = context.idempotencyKey === undefined ? '' : digestContents([kind.contentOf(request)])
     const parsed = this.parse(kind, request, context)
     if (parsed.valid.length === 0) throw allItemsRejected(parsed.invalid)

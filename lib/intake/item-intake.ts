@@ -32,12 +32,14 @@ export interface ParsedItems<Item> extends PartitionedItems<Item> {
  * How requests with items of one kind become records. One object serves every request of its kind, and keeps nothing of
  * a request: one method hands its findings to the next in `ParsedItems`.
  *
- * For each request `Intake` calls `contentOf` when it bears an idempotency key, and `parse`; `refused` for invalid
- * items; when at least one item is valid, `collapse` and `encode`; and `stored` when the records are in the spool and
- * were not there before.
+ * For each request `Intake` calls `lookUp`, `contentOf` when it bears an idempotency key, and `parse`; `refused` for
+ * invalid items; when at least one item is valid, `collapse` and `encode`; and `stored` when the records are in the
+ * spool and were not there before.
  */
 export interface ItemIntake<Request, Item> {
   readonly kind: Kind
+  /** Asks for what `parse` has to know of a request, and does not; no promise when it knows all. */
+  lookUp? (request: Request, context: IntakeContext): void | Promise<void>
   /** To be called before `parse`, which may write into the items. */
   contentOf (request: Request): RequestContent
   /**

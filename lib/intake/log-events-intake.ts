@@ -21,6 +21,8 @@ export interface LogEventsRequest extends LogEventsEnvelope {
 export interface LogEventsIntakeOptions {
   /** How to read the log events of one request. @throws ApiError for a `sentAt` that is no time */
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
+  /** Asks for what `requireLogStream` has to know of this log stream, and does not; no promise when it knows enough. */
+  lookUpLogStream (application: Application, logStream: string): void | Promise<void>
   /** @throws ApiError when this log stream may have to be made, and no more are made for the application */
   requireLogStream (application: Application, logStream: string): void
   /** Counts stored log events for their application. */
@@ -49,13 +51,17 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     return { kind: this.kind, destination: [logGroupName, logStreamName], items: logEvents }
   }
 
+  lookUp ({ logGroupName, logStreamName }: LogEventsRequest, { application }: IntakeContext): void | Promise<void> {
+    return this.#options.lookUpLogStream(application, destinationOf(logGroupName, logStreamName))
+  }
+
   parse (request: LogEventsRequest, context: IntakeContext): ParsedItems<StoredLogEvent> {
     const { logGroupName, logStreamName, logEvents, bodyIndexes, sentAt, accessToken } = request
     requireName('logGroupName', logGroupNameError(logGroupName))
     requireName('logStreamName', logStreamNameError(logStreamName))
     context.requireScope('logGroups', logGroupName)
     context.requireScope('logStreams', logStreamName)
-    const destination = `${logGroupName}:${logStreamName}`
+    const destination = destinationOf(logGroupName, logStreamName)
     this.#options.requireLogStream(context.application, destination)
     const reading = this.#options.readerFor(context, sentAt)
     const { valid, indexes, invalid } = partitionItems(logEvents, reading.read, bodyIndexes)
@@ -108,6 +114,10 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
       }
     }
   }
+}
+
+function destinationOf (logGroupName: string, logStreamName: string): string {
+  return `${logGroupName}:${logStreamName}`
 }
 
 function requireName (field: string, error: string | null): void {

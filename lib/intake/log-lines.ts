@@ -129,6 +129,7 @@ export class LogLinesIntake {
     // Receipts are kept for each log stream.
     const ofStream = { ...context, requestId: `${context.requestId}/${n}` }
     try {
+      await logEvents.lookUp(request, ofStream)
       const parsed = intake.parse(logEvents, request, ofStream)
       rejected.mergeAll(parsed.invalid)
       return parsed.valid.length === 0 ? null : await intake.prepare(logEvents, parsed, ofStream, part)

@@ -6,7 +6,7 @@ import { ApiError } from '../../lib/http/api-error.js'
 import { dayOf, StateStoreError } from '../../lib/state/store.js'
 import type { BudgetState } from '../../lib/usage/budget.js'
 import { KnownLogStreams } from '../../lib/usage/known-log-streams.js'
-import { Usage } from '../../lib/usage/usage.js'
+import { Usage, USAGE_SYNC_MS } from '../../lib/usage/usage.js'
 import type { Application } from '../../schemas/applications.js'
 import type { UsageReport } from '../../schemas/usage.js'
 
@@ -20,7 +20,7 @@ const NEW_LOG_STREAMS = 'newLogStreams'
 /** Calls that make a log group or a log stream. */
 const CREATIONS = new Set(['CreateLogGroup', 'CreateLogStream'])
 
-function createUsage (fastify: FastifyInstance, usage: Usage) {
+function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: KnownLogStreams) {
   const { applications, config, log, prometheus } = fastify
   const labelNames = ['application', 'budget']
   const used = prometheus.gauge({
@@ -39,7 +39,6 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
   })
   /** The last warning about each application, so that it is logged once. */
   const told = new Map<string, string>()
-  const knownLogStreams = new KnownLogStreams()
 
   function collectUsed (): void {
     used.reset()
@@ -91,6 +90,13 @@ function createUsage (fastify: FastifyInstance, usage: Usage) {
         { application: applicationId, limit }, 'no more log streams are made for this application until midnight UTC'
       )
       return false
+    },
+
+    /** To be awaited before `requireLogStream`; no promise when that knows enough. */
+    lookUpLogStream (application: Application, logStream: string): void | Promise<void> {
+      const { id } = application
+      if (!isOutOfLogStreams(id, maxNewLogStreams(application)) || knownLogStreams.has(id, logStream)) return
+      return knownLogStreams.lookUp(id, logStream)
     },
 
     /** @throws ApiError budgetSpent when this log stream may have to be made, and no more are */
@@ -156,8 +162,13 @@ async function usage (fastify: FastifyInstance): Promise<void> {
   const usage = await Usage.open({
     store: fastify.state, now: unixNow, seriesSecret: seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY)
   })
-  fastify.decorate('usage', createUsage(fastify, usage))
-  fastify.addHook('onClose', () => usage.close())
+  const knownLogStreams = new KnownLogStreams({ store: fastify.state, now: unixNow })
+  fastify.decorate('usage', createUsage(fastify, usage, knownLogStreams))
+  const timer = setInterval(() => { knownLogStreams.store() }, USAGE_SYNC_MS).unref()
+  fastify.addHook('onClose', async () => {
+    clearInterval(timer)
+    await Promise.all([knownLogStreams.store(), usage.close()])
+  })
 }
 
 export default fp(usage, { name: 'usage', dependencies: ['config', 'state', 'applications', 'prometheus', 'errors'] })

@@ -187,6 +187,10 @@ for (const backend of BACKENDS) {
         t.match(await send(id, logs(1)), { status: 429, error: { code: 151 } }, id)
       }
       t.match(await send('streams', { ...logs(1), logStreamName: 'another' }), { status: 429, error: { code: 151 } })
+      for (const logStreamName of ['old', 'a', 'b', 'c']) {
+        const body = { ...logs(1), logGroupName: '/streams', logStreamName }
+        t.match(await send('streams', body), { status: 201 }, `it has written to ${logStreamName} before`)
+      }
       t.match(await send('free', logs(1)), { status: 201 })
     })
   })
