@@ -136,12 +136,19 @@ export class Usage {
 
   #day (): UsageDay {
     const now = this.#now()
-    if (now >= this.#midnight) {
-      this.#ended.add(this.#today)
-      this.#today = this.#newDay(now)
-      this.#midnight = nextMidnight(now)
-    }
+    if (now >= this.#midnight || now < this.#midnight - DAY_MS) this.#turnTo(now)
     return this.#today
+  }
+
+  /** Another day has come, or a day comes again as the clock was set back. */
+  #turnTo (now: UnixMs): void {
+    this.#ended.add(this.#today)
+    const known = [...this.#ended].find(({ day }) => day === dayOf(now))
+    if (known !== undefined) this.#ended.delete(known)
+    const today = known ?? this.#newDay(now)
+    this.#today = today
+    this.#midnight = nextMidnight(now)
+    this.#read(today).catch(() => {})
   }
 
   async #sync (): Promise<void> {

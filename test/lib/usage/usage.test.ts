@@ -92,6 +92,24 @@ for (const backend of BACKENDS) {
       t.equal(of('2026-11-22'), 107)
       t.equal(of('2026-11-23'), 1)
     })
+
+    t.test('a clock that was days ahead leaves the budgets of the days as they were', async t => {
+      const two = await open()
+      two.record('shop', 'logs', 59, 590)
+      t.match(two.budgetOf(shop), { share: 0.6 })
+      now += 10 * DAY
+      t.equal(two.budgetOf(shop), null)
+      two.record('shop', 'logs', 50, 500)
+      now -= 10 * DAY
+      t.match(two.budgetOf(shop), { share: 0.6 }, 'today is today again')
+      await two.sync()
+      now += DAY
+      t.equal(two.budgetOf(shop), null, 'and tomorrow comes')
+      t.equal(two.secondsToMidnight(), 14 * 3_600)
+      now -= DAY
+      const restarted = await open()
+      t.match(restarted.budgetOf(shop), { share: 0.6 }, 'nothing is lost')
+    })
   })
 }
 
