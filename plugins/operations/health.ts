@@ -7,7 +7,7 @@ import { reachEndpoints } from '../../lib/delivery/aws-endpoint.js'
 import { answerWithin } from '../../lib/redis/ask.js'
 import { healthClassOf, healthClassOfStore } from '../../lib/resilience/health-class.js'
 import type { SetEntry, VersionedSet } from '../../lib/state/store.js'
-import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
+import { DAY_MS, type MonotonicMs, type UnixMs } from '../../schemas/common.js'
 import type { FailingPart, Health, HealthDetail } from '../../schemas/health.js'
 
 declare module 'fastify' {
@@ -16,7 +16,10 @@ declare module 'fastify' {
 
 /** The report of a process that forwards, for the other processes. */
 interface Report extends SetEntry {
-  at: UnixMs
+  /** How often the process has told of itself. */
+  told: number
+  /** Until when it counts for a process that sees it for the first time. */
+  freshUntil: UnixMs
   failing: FailingPart[]
 }
 
@@ -27,6 +30,8 @@ const LOOK_MS = 1_000
 const TELL_MS = 10_000
 /** A process that has told nothing for so long is gone. */
 const REPORT_LIFE_MS = 30_000
+/** The store keeps reports for longer, as the wall clocks of processes may differ. */
+const REPORT_KEPT_MS = DAY_MS
 /** Whoever asks more often gets the last answer. */
 const ANSWER_LIFE_MS = 500
 const STORE_TIMEOUT_MS = 2_000
@@ -46,10 +51,36 @@ function commonParts (reports: readonly Report[]): FailingPart[] {
   })
 }
 
+/**
+ * Tells the reports of processes that live from those of processes that have ended without a word: a process tells
+ * again and again. That goes by the monotonic clock of whoever reads, as any wall clock may be wrong.
+ */
+function createLiveReports (reports: VersionedSet<Report>): () => Promise<Report[]> {
+  let seen = new Map<string, { told: number, at: MonotonicMs }>()
+  let lookedAt: MonotonicMs = -Infinity
+
+  /** When the report was new to whoever reads; long ago for one that may have been there for any time. */
+  function newAt ({ id, told, freshUntil }: Report, now: MonotonicMs): MonotonicMs {
+    const known = seen.get(id)
+    if (known?.told === told) return known.at
+    const isNew = (known !== undefined && now - lookedAt < REPORT_LIFE_MS) || freshUntil > unixNow()
+    return isNew ? now : -Infinity
+  }
+
+  return async () => {
+    const told = await reports.list()
+    const now = monotonicNow()
+    seen = new Map(told.map(report => [report.id, { told: report.told, at: newAt(report, now) }]))
+    lookedAt = now
+    return told.filter(({ id }) => now - seen.get(id)!.at < REPORT_LIFE_MS)
+  }
+}
+
 function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) {
   const { aws, config, forwarding, spool, state, strikeSecrets } = fastify
   const awsAccess = new AwsAccess({ client: aws.cloudwatch, reach: () => reachEndpoints(aws), now: monotonicNow })
   const forwards = config.FORWARDER !== 'off'
+  const liveReports = createLiveReports(reports)
   let answer: { at: MonotonicMs, detail: Promise<HealthDetail> } | null = null
 
   function storeFault (error: unknown): FailingPart {
@@ -89,7 +120,7 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
     if (!state.shared) return []
     let told: Report[]
     try {
-      told = await reports.list()
+      told = await liveReports()
     } catch {
       // The store is a part of its own.
       return []
@@ -130,6 +161,7 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
 /** Has a process that forwards tell the others of itself, at once when anything changes, until it ends. */
 function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): void {
   const id = randomUUID()
+  let tellings = 0
   let told = ''
   let toldAt: MonotonicMs = -Infinity
   let telling = Promise.resolve()
@@ -138,7 +170,10 @@ function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): v
     const failing = await fastify.health.checkDeliveries()
     const text = JSON.stringify(failing)
     if (text === told && monotonicNow() - toldAt < TELL_MS) return
-    await reports.put({ id, at: unixNow(), expiresAt: unixNow() + REPORT_LIFE_MS, failing })
+    const now = unixNow()
+    await reports.put({
+      id, told: ++tellings, freshUntil: now + REPORT_LIFE_MS, expiresAt: now + REPORT_KEPT_MS, failing
+    })
     told = text
     toldAt = monotonicNow()
   }
@@ -153,7 +188,7 @@ function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): v
   fastify.addHook('onClose', async () => {
     clearInterval(timer)
     await telling
-    await reports.put({ id, at: unixNow(), expiresAt: unixNow(), failing: [] }).catch(() => {})
+    await reports.put({ id, told: ++tellings, freshUntil: 0, expiresAt: 0, failing: [] }).catch(() => {})
   })
 }
 
@@ -161,7 +196,7 @@ function tellOthers (fastify: FastifyInstance, reports: VersionedSet<Report>): v
  * Owns `fastify.health`: whether items can be stored and delivered, by this process or by those that forward for it.
  */
 async function health (fastify: FastifyInstance): Promise<void> {
-  const reports = fastify.state.versionedSet<Report>(REPORTS, 'at')
+  const reports = fastify.state.versionedSet<Report>(REPORTS, 'told')
   fastify.decorate('health', createHealth(fastify, reports))
   if (fastify.state.shared && fastify.config.FORWARDER !== 'off') tellOthers(fastify, reports)
 }

@@ -6,10 +6,12 @@ import t from 'tap'
 import type { Health, HealthDetail } from '../../../schemas/health.js'
 import { BACKENDS, eventually, redisEnvironment, startGateway } from '../../helpers/app.js'
 import type { Teardown } from '../../helpers/teardown.js'
+import { useWallClock } from '../../helpers/wall-clock.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
 const READY_WITHIN_MS = 30_000
+const HOURS_AHEAD_MS = 3 * 3_600_000
 /** Readiness looks no more than twice a second. */
 const PAUSE_MS = 100
 
@@ -237,10 +239,14 @@ t.test('a Redis of its own', async t => {
 })
 
 t.test('web and worker apart: the web process knows what the worker finds, and that there is none', async t => {
+  const wallClock = useWallClock(t)
+  wallClock.set(HOURS_AHEAD_MS)
   const environment = { ...await redisEnvironment(t), ADMIN_TOKEN }
   const worker = await startGateway(t, { ...environment, FORWARDER: 'only' })
   const web = await startGateway(t, { ...environment, FORWARDER: 'off' })
   await eventually(async () => (await detail(web.url)).failing.length === 0 ? true : undefined)
+  // What they tell each other does not hang on their wall clocks.
+  wallClock.set(-HOURS_AHEAD_MS)
   // The thread that delivers finds the endpoint when it makes its first call.
   for (const { sandbox } of [worker, web]) {
     sandbox.faults.set([{
