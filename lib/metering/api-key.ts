@@ -1,3 +1,4 @@
+import { ageOf } from '../clock.js'
 import type { UnixMs } from '../../schemas/common.js'
 import { classifyFailure } from '../resilience/failure.js'
 
@@ -70,10 +71,10 @@ export function createFetchedKey ({ fetch, now, maxAgeMs, minAgeMs }: FetchedKey
   }
 
   return {
-    get: signal => current === null || now() - current.at >= maxAgeMs ? read(signal) : current.key,
+    get: signal => current === null || ageOf(current.at, now()) >= maxAgeMs ? read(signal) : current.key,
     refused (key) {
       if (current === null || current.value !== key) return true
-      if (now() - current.at < minAgeMs) return false
+      if (ageOf(current.at, now()) < minAgeMs) return false
       current = null
       return true
     }

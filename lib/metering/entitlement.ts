@@ -1,3 +1,4 @@
+import { ageOf } from '../clock.js'
 import type { MonotonicMs, UnixMs } from '../../schemas/common.js'
 import { DEFAULT_VERDICT_AGES, type FailMode, type VerdictAges } from '../../schemas/metering-settings.js'
 import type { Failure } from '../resilience/failure.js'
@@ -110,7 +111,7 @@ class PlatformEntitlement implements Entitlement {
   }
 
   #ageOf ({ at }: KnownVerdict): number {
-    return this.#options.now() - at
+    return ageOf(at, this.#options.now())
   }
 
   #ask (clientId: string): Promise<KnownVerdict | Failure> {

@@ -197,6 +197,17 @@ t.test('a wall clock that is set neither shortens nor lengthens the time for whi
   }
 })
 
+t.test('a verdict from a clock that was ahead is not kept until that time', async t => {
+  const { entitlement, sandbox, clock, asked } = await open(t)
+  clock.setBy = 3_600_000
+  await entitlement.check('acme')
+  clock.setBy = 0
+  sandbox.setClients({ acme: 'denied' })
+  t.match(await entitlement.check('acme'), { allowed: false, basis: 'asked' })
+  t.equal(asked('acme'), 2)
+  t.match(await entitlement.check('acme'), { allowed: false, basis: 'cached' })
+})
+
 t.test('Retry-After keeps everybody away at once', async t => {
   const { entitlement, sandbox, clock } = await open(t)
   sandbox.faults.set([{ kind: 'answer', status: 429, retryAfterSeconds: 20, count: 1 }])
