@@ -13,7 +13,7 @@ const LATE_MS = 1_000
 const SETTLE_MS = 1_500
 /**
  * Two calls of one forwarder to one destination with less between them may be of one delivery, which settles after the
- * last.
+ * last. While the way to CloudWatch is disturbed, a call of it may be on the way unseen.
  */
 const CHAIN_MS = 1_000
 /** The longest that a process takes to connect to its store again when the store is back. */
@@ -122,13 +122,22 @@ export class Explainer {
   }
 
   #endOfChain (call: Call): number {
-    let endedAt = call.endedAt
+    let endedAt = this.#unseenUntil(call.forwarder, call.endedAt)
     for (const next of this.#chains.get(chainKey(call))!) {
       if (next.startedAt < call.startedAt) continue
       if (next.startedAt > endedAt + CHAIN_MS) break
-      endedAt = Math.max(endedAt, next.endedAt)
+      endedAt = Math.max(endedAt, this.#unseenUntil(next.forwarder, next.endedAt))
     }
     return endedAt
+  }
+
+  /** Until when the next call of a delivery whose last call ended then may be on its way to CloudWatch. */
+  #unseenUntil (forwarder: string, endedAt: number): number {
+    const ends = this.#windows
+      .filter(window => window.kind.startsWith('worker-cloudwatch') &&
+        window.effects.answersOf?.includes(forwarder) === true && touches(window, endedAt, endedAt + CHAIN_MS))
+      .map(window => window.endedAt + LATE_MS)
+    return Math.max(endedAt, ...ends)
   }
 }
 
