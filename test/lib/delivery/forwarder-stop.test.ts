@@ -2,7 +2,7 @@ import t from 'tap'
 import { startCloud } from '../../helpers/delivery.js'
 import { useWallClock } from '../../helpers/wall-clock.js'
 import {
-  appendMessages, checkBalance, isEmpty, logsSink, messagesOf, openSpool, until, watchForwarder
+  appendMessages, checkBalance, isEmpty, logsSink, messagesOf, openSpool, QUICK_BACKOFF, until, watchForwarder
 } from '../../helpers/forwarder.js'
 
 const DESTINATION = '/app/web:page'
@@ -30,6 +30,23 @@ t.test('a stop delivers what was stored before the clock was set back', async t 
   wallClock.set(-600_000)
   await forwarder.stop(10_000)
   await checkBalance(t, spool, { delivered: 5 })
+})
+
+t.test('a stop delivers what was to be tried again in a moment when the clock was set back', async t => {
+  const wallClock = useWallClock(t)
+  const cloud = await startCloud(t, { timelySignatures: false })
+  const spool = await openSpool(t, { lingerMs: 20 })
+  const { forwarder, observed } = watchForwarder(t, spool, logsSink(cloud), {
+    backoff: { ...QUICK_BACKOFF, denied: { floorMs: 800, baseMs: 800, capMs: 800 } }
+  })
+  cloud.sandbox.faults.set([{ kind: 'refuse' }])
+  forwarder.start()
+  await appendMessages(spool, DESTINATION, ['last words'])
+  await until(() => observed.retries.denied === 1)
+  cloud.sandbox.faults.clear()
+  wallClock.set(-600_000)
+  await forwarder.stop(10_000)
+  await checkBalance(t, spool, { delivered: 1 })
 })
 
 t.test('a stop does not wait for a destination that fails, and leaves its records', async t => {

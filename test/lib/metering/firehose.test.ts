@@ -103,6 +103,9 @@ t.test('a delivery inflates to so much, and holds so many lines, whatever its re
   const startedAt = process.memoryUsage().rss
   await t.rejects(read(...Array(40).fill(member)), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
   t.ok(process.memoryUsage().rss - startedAt < 300 * 1_048_576)
+  const record = Buffer.concat(Array(20).fill(Buffer.from(member, 'base64'))).toString('base64')
+  const { unreadable: [bomb] } = await read(record)
+  t.match(bomb, { message: /more than \d+ bytes after decompression/ }, 'nothing inflates 400 MiB')
   const plain = base64(' '.repeat(30 * 1_048_576))
   await t.rejects(read(plain, plain, plain), { name: 'DeliveryTooLargeError', message: /67108864 bytes/ })
   await t.rejects(read(base64('a\n'.repeat(1_100_000))), {
