@@ -21,7 +21,7 @@ export const options: FastifyHttpOptions<Server> = {
   requestIdHeader: false,
   // A value that Fastify cannot read stops the start, as any wrong variable does: plugins/config.ts.
   trustProxy: readTrustProxy(process.env.TRUST_PROXY) ?? false,
-  // A line for each request would cost more than the request; failures are logged where they occur.
+  // No line for each request: failures are logged where they occur.
   logController: new LogController({ disableRequestLogging: true }),
   // No logger for each request: the few lines about a request name its id.
   childLoggerFactory: logger => logger,

@@ -7,7 +7,7 @@ export interface Log {
   error (fields: object, message: string): void
 }
 
-/** What pino lets others replace, under symbols that it has made public for that. */
+/** The parts that pino lets others replace, under symbols that it has made public for that. */
 const SERIALIZERS = Symbol.for('pino.serializers')
 const HOOKS = Symbol.for('pino.hooks')
 

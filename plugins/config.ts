@@ -111,7 +111,7 @@ function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults 
   return faults
 }
 
-/** What the name of a format in the schema stands for. */
+/** The check behind each name of a format in the schema. */
 const FORMATS: Record<string, (text: string) => boolean> = {
   ...CONFIG_FORMATS, 'redis-url': text => readRedisUrl(text) !== null
 }

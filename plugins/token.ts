@@ -139,7 +139,10 @@ function createTokens (fastify: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.tokens`: trades client tokens for access tokens, and authenticates requests by them. */
+/**
+ * Owns `fastify.tokens`, which trades client tokens for access tokens, and `request.principal`, whom an access token
+ * proves.
+ */
 async function token (fastify: FastifyInstance): Promise<void> {
   fastify.decorateRequest('principal', null)
   fastify.decorateRequest('applicationId', null)

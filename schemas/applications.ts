@@ -3,7 +3,7 @@ import { LOG_GROUP_NAME, LOG_STREAM_NAME, PUT_METRIC_DATA, RETENTION_DAYS } from
 
 /** The fewest characters of a secret: guesses and words are shorter. */
 export const MIN_SECRET_LENGTH = 16
-/** An entry of allowed origins: every one, that of pages whose browser hides it, or one as a browser writes it. */
+/** An entry of allowed origins: `*` for every origin, `null` for pages whose browser hides it, or an origin. */
 export const ALLOWED_ORIGIN = '(\\*|null|[a-z][a-z0-9+.-]*://[^/\\s,A-Z]+)'
 
 /** Client secrets of one application: a client token of the older form is tried against each. */
@@ -16,7 +16,6 @@ export const DESTINATION_LISTS = ['namespaces', 'logGroups', 'logStreams'] as co
 export type DestinationList = typeof DESTINATION_LISTS[number]
 /** The treatment of a dimension that `allowed` does not name. */
 export const UNKNOWN_DIMENSIONS = ['keep', 'drop', 'fold', 'refuse'] as const
-export type UnknownDimensions = typeof UNKNOWN_DIMENSIONS[number]
 /** The treatment of a log event from which CloudWatch would extract metrics (the Embedded Metric Format). */
 export const EMF_TREATMENTS = ['refuse', 'neutralize', 'allow'] as const
 export type EmfTreatment = typeof EMF_TREATMENTS[number]
@@ -53,7 +52,7 @@ export type BudgetName = keyof Static<typeof DailyBudgetsSchema>
 export const BUDGETS = Object.keys(DailyBudgetsSchema.properties) as BudgetName[]
 
 /** One application, with every default filled in. */
-export const ApplicationSchema = Type.Object({
+const ApplicationSchema = Type.Object({
   id: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$', description: 'What tokens name it by.' }),
   clientSecrets: Type.Array(Type.String({ minLength: MIN_SECRET_LENGTH, maxLength: 512 }), {
     minItems: 1,

@@ -2,13 +2,12 @@ import { Type, type Static } from '@sinclair/typebox'
 import { ref, stringEnum } from './common.js'
 
 /** The parts of a gateway: its store, its access to AWS, the deliveries of each kind, and its forwarders. */
-export const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders'] as const
-export type HealthPart = typeof HEALTH_PARTS[number]
+const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders'] as const
 
 /**
  * Why a part fails. Anybody may know the class; the message of an error, which others have written, is for operators.
  */
-export const HEALTH_CLASSES = [
+const HEALTH_CLASSES = [
   /** No credentials or no Region were found, or the credentials are refused. */
   'credentials',
   /** A permission is missing; the metering platform refuses its key. */

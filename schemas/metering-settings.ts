@@ -5,7 +5,7 @@ export const METERING_PROFILES = ['v1-meter', 'v1-event', 'v2'] as const
 export type MeteringProfile = typeof METERING_PROFILES[number]
 export const DEFAULT_METERING_PROFILE: MeteringProfile = 'v1-meter'
 
-/** What happens to a client whose entitlement nobody knows: it is refused, or let through. */
+/** Whether a client whose entitlement nobody knows is refused, or let through. */
 export const FAIL_MODES = ['closed', 'open'] as const
 export type FailMode = typeof FAIL_MODES[number]
 export const DEFAULT_FAIL_MODE: FailMode = 'closed'

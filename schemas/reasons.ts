@@ -49,7 +49,7 @@ export interface Ledger {
    * In the dead letters now, deleted from them by an operator, or evicted from them; a redrive takes them out again.
    */
   deadLettered: number
-  /** Of `deadLettered`, those evicted because the dead letters outgrew their age or bytes. */
+  /** Items of `deadLettered` that were evicted because the dead letters outgrew their age or bytes. */
   evicted: number
   inSpool: number
 }

@@ -79,7 +79,7 @@ export class Applications {
     return [...this.#byId.values()]
   }
 
-  /** Those of all applications; another array once they have changed. */
+  /** The client secrets of all applications; another array once the applications have changed. */
   get clientSecrets (): readonly string[] {
     return this.#clientSecrets
   }

@@ -1,5 +1,5 @@
 /** Seconds that a request may wait for delivery. */
-export const MAX_WAIT_SECONDS = 30
+const MAX_WAIT_SECONDS = 30
 const WAIT = /^wait\s*=\s*"?(\d{1,9})"?$/i
 
 /**

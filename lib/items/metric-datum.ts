@@ -171,7 +171,7 @@ export function readDatumAt (path: string, datum: unknown, now: UnixMs): StoredD
   if (datum.StorageResolution !== undefined && !KNOWN_RESOLUTIONS.has(datum.StorageResolution)) {
     throw new InvalidItem('invalid-value', `${path}.StorageResolution must be 1 or 60.`)
   }
-  // Not spread into a new object: a hidden class for each data point would cost more than all checks.
+  // Not spread into a new object: V8 would make a hidden class for each data point.
   datum.Timestamp = readTimestamp(datum.Timestamp, path, now)
   return datum as StoredDatum
 }

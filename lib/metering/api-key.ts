@@ -21,7 +21,7 @@ export class ApiKeyError extends Error {
   override name = 'ApiKeyError'
 }
 
-/** What a header can hold. */
+/** The characters that a header can hold. */
 const SENDABLE = /^[\x20-\x7e]+$/
 
 /** A key that is known from the start. */

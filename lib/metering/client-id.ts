@@ -1,5 +1,5 @@
 /** Characters; ids of platforms and gateways have a few dozen. */
-export const MAX_CLIENT_ID_LENGTH = 256
+const MAX_CLIENT_ID_LENGTH = 256
 
 /** Control characters, line and paragraph separators, and halves of a surrogate pair, which cannot be encoded. */
 const UNPRINTABLE = /[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]/u

@@ -22,7 +22,7 @@ export interface FirehoseLines {
 
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/
 /** Bytes of all records of one delivery after decompression. */
-export const MAX_DELIVERY_BYTES = 64 * 1_048_576
+const MAX_DELIVERY_BYTES = 64 * 1_048_576
 /** Ends of lines and objects in all records of one delivery, those inside of strings included. */
 const MAX_ENDS = 1_000_000
 const NEWLINE = 0x0a

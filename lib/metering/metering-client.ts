@@ -14,7 +14,7 @@ const MAX_ATTEMPTS = 4
 const MAX_EXHAUSTED = 5
 
 /** Inside one invocation: short, because the time of a function is paid for. */
-export const CLIENT_BACKOFF: BackoffSchedules = {
+const CLIENT_BACKOFF: BackoffSchedules = {
   retry: { floorMs: 0, baseMs: 500, capMs: 8_000 },
   denied: { floorMs: 0, baseMs: 500, capMs: 8_000 },
   conflict: { floorMs: 0, baseMs: 500, capMs: 8_000 }

@@ -1,7 +1,7 @@
 import type { StateStore } from '../state/store.js'
 import { DELIVERED_ID_TTL_MS, type DeliveredIds } from './delivered-ids.js'
 
-/** Calls that are remembered at most: those of two days at some twenty a second. */
+/** Calls that are remembered at most: the calls of two days at some twenty a second. */
 const MAX_IDS = 4_000_000
 /** Earlier versions have kept each id by itself, under a key that begins with this. */
 const EARLIER_PREFIX = 'metered:'

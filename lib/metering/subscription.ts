@@ -46,7 +46,7 @@ export class SubscriptionError extends Error {
 export const MAX_LINES = 500_000
 
 /** Characters of an unreadable line that are stored: enough to find it in its log. */
-export const MAX_UNREADABLE_CHARACTERS = 8_192
+const MAX_UNREADABLE_CHARACTERS = 8_192
 
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/
 

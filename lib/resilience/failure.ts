@@ -1,4 +1,4 @@
-/** What a failed call means for the items that it carried; a closed list. */
+/** The meaning of a failed call for the items that it carried; a closed list. */
 export const FAILURE_CLASSES = [
   /** Too many calls, or a quota is used up: send again, more slowly. */
   'throttle',

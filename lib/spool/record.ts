@@ -82,7 +82,7 @@ export function countLogEvent (event: StoredLogEvent): number {
   return Buffer.byteLength(event[1]) + PUT_LOG_EVENTS.EVENT_OVERHEAD_BYTES
 }
 
-/** Bytes that one data point counts: those of its JSON, which PutMetricData is sent. */
+/** Bytes that one data point counts: the bytes of its JSON, which PutMetricData is sent. */
 export function countDatum (datum: StoredDatum): number {
   return Buffer.byteLength(JSON.stringify(datum))
 }

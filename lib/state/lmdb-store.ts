@@ -89,7 +89,7 @@ export class LmdbStateStore implements StateStore {
     }))
   }
 
-  /** What is kept stays until it is too much: on a disk it takes no memory. */
+  /** Texts stay until there are too many: on a disk they take no memory. */
   boundedTexts (name: string, { max }: BoundedTextsOptions): BoundedTexts {
     const texts: Database<string | Generation, [number, string]> = this.#root.openDB(name, { encoding: 'json' })
     const current = (): Generation => (texts.get(GENERATION_KEY) ?? { number: 0, size: 0 }) as Generation

@@ -29,13 +29,13 @@ export interface DailyCounters {
 }
 
 export interface BoundedTextsOptions {
-  /** Texts kept at most. At least a third of them, those that were set last, is kept. */
+  /** Texts kept at most. At least the third of them that was set last is kept. */
   max: number
   /** A text may be forgotten after this time. */
   ttlMs: number
 }
 
-/** The texts of keys, of which those that were set longest ago are forgotten beyond a number. */
+/** The texts of keys. Beyond a number of texts, the texts that were set longest ago are forgotten. */
 export interface BoundedTexts {
   setMany (texts: Record<string, string>): Promise<void>
   /** The texts of the keys that are known. */

@@ -35,7 +35,7 @@ function ownSecrets ({ config }: FastifyInstance): string[] {
 async function secrets (fastify: FastifyInstance): Promise<void> {
   const own = ownSecrets(fastify)
   const strikeOwn = createSecretFilter(() => own)
-  // Those of applications are known later than the first texts, and change.
+  // The client secrets of applications are known later than the first texts, and change.
   const strikeClients = createSecretFilter(() =>
     fastify.hasDecorator('applications') ? fastify.applications.clientSecrets : NONE)
   const strike = (text: string): string => strikeClients(strikeOwn(text))

@@ -111,7 +111,8 @@ function nameContentType ({ headers }: FastifyRequest, _reply: FastifyReply, don
 }
 
 /**
- * Owns how bodies are read: compressed or not, whatever name a browser can give to JSON, one document or one a line.
+ * Owns how bodies are read, with `request.bodyText` and `fastify.acceptJsonLines`: compressed or not, whatever name a
+ * browser can give to JSON, one document or one a line.
  */
 async function body (fastify: FastifyInstance): Promise<void> {
   const readJson = fastify.getDefaultJsonParser('error', 'error')

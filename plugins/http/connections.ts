@@ -18,8 +18,8 @@ function isAnswering (socket: Socket): boolean {
 }
 
 /**
- * Ends, while the app closes, the connections for which Node would wait until they time out: those that browsers have
- * opened ahead of need, those kept alive after the last answer, and those whose client does not send its request, or
+ * Owns the end of connections while the app closes. Node would wait, until they time out, for connections that browsers
+ * have opened ahead of need, that are kept alive after the last answer, or whose client does not send its request or
  * does not read its answer.
  */
 async function connections (fastify: FastifyInstance): Promise<void> {

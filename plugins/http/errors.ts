@@ -65,7 +65,7 @@ function toApiError (error: FastifyError | ApiError): ApiError {
   return new ApiError('internal')
 }
 
-/** Owns the shape of every error: `{ error: { code, message } }`, codes from one table. */
+/** Owns `fastify.apiErrorOf` and the shape of every error: `{ error: { code, message } }`, codes from one table. */
 async function errors (fastify: FastifyInstance): Promise<void> {
   function send (error: FastifyError | ApiError, request: FastifyRequest, reply: FastifyReply): void {
     const answer = isOfEmptyBody(error, request) ? new ApiError('malformedBody') : toApiError(error)

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 
-/** What keeps a server from listening is a fault of its configuration, or of what runs beside it. */
+/** How to mend the faults that keep a server from listening, by the code of the error. */
 const MENDS: Record<string, string> = {
   EADDRINUSE: 'another process listens there: stop it, or set PORT to another port',
   EACCES: 'this user may not listen there: set PORT to a port from 1024 on',

@@ -7,9 +7,9 @@ import fp from 'fastify-plugin'
 const MAX_WAITING = 1_000
 
 /**
- * Works on the requests of a connection one after the other, as a client may send more without waiting for the answers
- * to those before. That bounds the answers that nobody reads, and nothing is worked on behind an answer that closes the
- * connection: its client could not be told what became of it.
+ * Owns the order of the requests of a connection: each is worked on after the one before, as a client may send requests
+ * without waiting for answers. That bounds the answers that nobody reads, and no request is worked on behind an answer
+ * that closes the connection: its client could not be told what became of it.
  */
 async function pipelining (fastify: FastifyInstance): Promise<void> {
   /** Of each connection: starts the work on each request that waits, in the order in which they came. */

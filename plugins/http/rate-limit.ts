@@ -97,7 +97,7 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
       if (count > addressLimit) throw new ApiError('tooManyRequests', { retryAfter: Math.ceil(endsInMs / 1000) })
     },
 
-    /** What was counted under a name for the address of a request, in the last minute. */
+    /** The hits that were counted under a name for the address of a request, in the last minute. */
     addressHits (name: string, { ip }: FastifyRequest): WindowCount {
       return counters.look(`${name}:${networkOf(ip)}`)
     },
@@ -129,7 +129,8 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
 }
 
 /**
- * Owns `fastify.quotas`, and limits what one IP may ask for in a minute; over all processes when they share a Redis.
+ * Owns `fastify.quotas`, `request.address`, and the limit on requests of one IP in a minute, over all processes when
+ * they share a Redis.
  */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE } = fastify.config

@@ -10,7 +10,7 @@ const MAX_URL_LENGTH = 8_192
 
 /**
  * The headers that matter for an API: no browser guesses the type of an answer, and a page that isolates itself may
- * send. All of helmet would cost every request more than its routing; it guards the pages of the documentation.
+ * send. The other headers of helmet guard pages: those of the documentation have them.
  */
 const HEADERS = {
   'x-content-type-options': 'nosniff',

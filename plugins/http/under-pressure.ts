@@ -7,7 +7,7 @@ const RETRY_AFTER_SECONDS = 5
 /** A process that cannot keep up must still be able to say that it lives. */
 const EXEMPT = '/health/'
 
-/** Refuses work, rather than let all of it wait, while the event loop is late. */
+/** Owns overload: while the event loop is late, requests are refused, so that they do not all wait. */
 async function underPressure (fastify: FastifyInstance): Promise<void> {
   await fastify.register(fastifyUnderPressure, {
     maxEventLoopDelay: fastify.config.MAX_EVENT_LOOP_DELAY_MS,

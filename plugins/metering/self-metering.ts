@@ -33,7 +33,7 @@ function toCall (request: FastifyRequest, reply: FastifyReply): MeteredCall {
   }
 }
 
-/** Meters the calls of the gateway's own public routes. No answer waits for it. */
+/** Owns the metering of calls of the gateway's own public routes, for which no answer waits. */
 async function selfMetering (fastify: FastifyInstance): Promise<void> {
   const { config, metering, log } = fastify
   if (config.METERING === 'off' || metering === null) return

@@ -1,4 +1,4 @@
-export const FAULT_KINDS = ['throttle', 'error', 'delay', 'hang', 'reset', 'refuse', 'garbage'] as const
+const FAULT_KINDS = ['throttle', 'error', 'delay', 'hang', 'reset', 'refuse', 'garbage'] as const
 export type FaultKind = typeof FAULT_KINDS[number]
 
 /** A rule for calls that fail. A rule without a condition concerns every call. */

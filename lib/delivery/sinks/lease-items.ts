@@ -10,7 +10,7 @@ import { forEachYielding } from './yielding.js'
 /** About 1 MB of lines, which take a few milliseconds. */
 const RECORDS_PER_SLICE = 32
 
-/** What a sink does with the items of a lease as the lease is opened. */
+/** The steps of a sink while a lease is opened. */
 export interface LeaseReader<Item> {
   /** Whether a decoded value is an item of this kind; the record of a value that is none is corrupt. */
   isItem (value: unknown): value is Item

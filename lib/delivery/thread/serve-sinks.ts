@@ -3,7 +3,7 @@ import type { RateLimiter } from '../../resilience/rate-limiter.js'
 import type { DeliverContext, Sink } from '../sinks/sink.js'
 import { isUntouched, unpackRecords, type FromSinks, type ToSinks } from './messages.js'
 
-/** What the sinks learn from the thread that forwards. */
+/** The answers of the thread that forwards, for the sinks. */
 export interface ServedOptions<Api extends string> {
   rateLimiters: Record<Api, RateLimiter>
   retentionDaysFor: (group: string) => number | undefined
@@ -94,7 +94,6 @@ class SinkServer<Api extends string> {
     }
   }
 
-  /** Searches the deliveries under way, of which there are few. */
   #find (wanted: (underWay: UnderWay) => boolean): [delivery: number, underWay: UnderWay] | undefined {
     return [...this.#underWay].find(([, underWay]) => wanted(underWay))
   }

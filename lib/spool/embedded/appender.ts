@@ -47,7 +47,7 @@ interface Op extends SizedOp {
   application: string
 }
 
-/** Writes appends to the journal, those of one moment in one frame. */
+/** Writes appends to the journal; appends of one moment share a frame. */
 export class Appender {
   readonly #options: AppenderOptions
   readonly #commits: GroupCommit<Op, void>

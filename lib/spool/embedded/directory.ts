@@ -17,8 +17,8 @@ const FIRST_START_BYTES = 4 * 2 ** 20
 /** The first two pages of a data file, which LMDB maps at once. */
 const HEADER_BYTES = 8_192
 /**
- * What each of the two holds, as this version of LMDB writes it on a little-endian machine. In the middle of the first
- * page stands the same of what has reached the disk, without its beginning, or zeros.
+ * The fields of each of the two pages, as this version of LMDB writes them on a little-endian machine. In the middle of
+ * the first page stand the fields of the state that has reached the disk, without their beginning, or zeros.
  */
 const META = {
   BYTES: 160,

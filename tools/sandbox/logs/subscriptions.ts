@@ -7,7 +7,7 @@ import { encodePosition, type InputLogEvent, type LogGroup, type SubscriptionFil
 const compress = promisify(gzip)
 
 /** The account that all log groups of the sandbox belong to. */
-export const OWNER = '000000000000'
+const OWNER = '000000000000'
 const FUNCTION_ARN = /^arn:aws[^:]*:lambda:[^:]*:\d{12}:function:([\w-]{1,64})$/
 /** Lambda tries a failed event twice more, after one and two minutes; the sandbox is quicker. */
 const RETRY_DELAYS_MS = [1_000, 2_000]

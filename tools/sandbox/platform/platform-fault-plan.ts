@@ -1,7 +1,7 @@
 import { isCount, isPositive, isText, requireFields, type Check } from '../fault-plan.js'
 import type { CommonRule } from '../rules.js'
 
-export const PLATFORM_FAULT_KINDS = ['answer', 'delay', 'hang', 'reset', 'garbage'] as const
+const PLATFORM_FAULT_KINDS = ['answer', 'delay', 'hang', 'reset', 'garbage'] as const
 export type PlatformFaultKind = typeof PLATFORM_FAULT_KINDS[number]
 
 /** A rule for calls that fail. A rule without a condition concerns every call. */
@@ -29,7 +29,7 @@ export interface PlatformFaultRule extends CommonRule {
   afterStore?: boolean
 }
 
-export const PLATFORM_ROUTES = ['meter', 'event', 'requests', 'responses', 'product-key'] as const
+const PLATFORM_ROUTES = ['meter', 'event', 'requests', 'responses', 'product-key'] as const
 export type PlatformRoute = typeof PLATFORM_ROUTES[number]
 
 export interface PlatformFaultPlan {
