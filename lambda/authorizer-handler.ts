@@ -1,7 +1,7 @@
 import type { Decision, Entitlement } from '../lib/metering/entitlement.js'
 import type { UnixMs } from '../schemas/common.js'
 import { AmbiguousClientError, readAuthorizerEvent, type AuthorizerRequest } from './authorizer-event.js'
-import { authorizerMetricLine, errorLine, type AuthorizerReport } from './report.js'
+import { authorizerMetricLine, errorLine, type AuthorizerCounts } from './function-log.js'
 
 export interface AuthorizerContext {
   /** Read by the access log and the metering function. Absent when it cannot be a client id. */
@@ -55,11 +55,11 @@ export function createAuthorizer ({
   entitlement, headerName, responseMode, takeConfigFaults, now, write
 }: AuthorizerOptions) {
   async function answer (
-    { clientId, resource, takesSimpleAnswer }: AuthorizerRequest, report: AuthorizerReport
+    { clientId, resource, takesSimpleAnswer }: AuthorizerRequest, counts: AuthorizerCounts
   ): Promise<PolicyAnswer | SimpleAnswer> {
     const decision = await entitlement.check(clientId)
     if (decision.verdict === 'unknown') {
-      report.unknown++
+      counts.unknown++
       write(errorLine('nobody can say whether a client may call', {
         allowed: decision.allowed, reason: decision.reason
       }))
@@ -74,15 +74,15 @@ export function createAuthorizer ({
   }
 
   return async (event: unknown, { functionName }: { functionName: string }): Promise<PolicyAnswer | SimpleAnswer> => {
-    const report: AuthorizerReport = { unknown: 0, configFaults: 0, ambiguous: 0 }
+    const counts: AuthorizerCounts = { unknown: 0, configFaults: 0, ambiguous: 0 }
     try {
-      return await answer(readAuthorizerEvent(event, headerName), report)
+      return await answer(readAuthorizerEvent(event, headerName), counts)
     } catch (error) {
-      if (error instanceof AmbiguousClientError) report.ambiguous++
+      if (error instanceof AmbiguousClientError) counts.ambiguous++
       throw error
     } finally {
-      report.configFaults = takeConfigFaults()
-      if (Object.values(report).some(count => count > 0)) write(authorizerMetricLine(report, functionName, now()))
+      counts.configFaults = takeConfigFaults()
+      if (Object.values(counts).some(count => count > 0)) write(authorizerMetricLine(counts, functionName, now()))
     }
   }
 }

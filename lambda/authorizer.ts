@@ -5,7 +5,7 @@ import { PROFILES } from '../lib/metering/profiles.js'
 import { DEFAULT_FAIL_MODE, DEFAULT_VERDICT_AGES, FAIL_MODES } from '../schemas/metering-settings.js'
 import { openApiKey } from './api-key.js'
 import { createAuthorizer, RESPONSE_MODES } from './authorizer-handler.js'
-import { errorLine, writeLine } from './report.js'
+import { errorLine, writeLine } from './function-log.js'
 import { choiceSetting, numberSetting, textSetting, timeoutSetting, type Environment } from './settings.js'
 
 /**

@@ -6,8 +6,8 @@ import type { DeliveredIds } from '../lib/metering/delivered-ids.js'
 import { allSkipped, type CallFilter } from '../lib/metering/call-filter.js'
 import type { LogLine, UnreadableLine } from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
-import { cutForMessages, type BurialReason, type ParkedMessage, type Parking } from './parking.js'
-import { emptyReport, errorLine, metricLine, type Report } from './report.js'
+import { cutForMessages, type ParkedMessage, type Parking, type UnmeteredReason } from './parking.js'
+import { errorLine, metricLine, zeroCalls, type CallCounts } from './function-log.js'
 import { readQueueMessage, readSubscriptionEvent, UnknownEventError, type Work } from './work.js'
 
 /** The members of the context of a Lambda handler that are read here. */
@@ -45,13 +45,13 @@ const TIME_WAS_OVER = 'the time of the function was over'
 /**
  * Meters the calls of a subscription's event, or of messages that were parked before.
  *
- * Calls that the platform does not take in time are parked, calls that it refuses are buried; the invocation fails only
- * when parking or burying fails, and then as a whole: each call keeps its id, by which the platform recognises the
- * calls that it has already.
+ * Calls that the platform does not take in time are parked, and calls that it refuses become dead letters. The
+ * invocation fails only when these cannot be stored, and then as a whole: each call keeps its id, by which the platform
+ * recognises the calls that it has already.
  */
 export function createMeteringHandler (
   options: MeteringHandlerOptions
-): (event: unknown, context: LambdaContext) => Promise<Report | BatchResponse> {
+): (event: unknown, context: LambdaContext) => Promise<CallCounts | BatchResponse> {
   return async (event, context) => {
     const invocation = new Invocation(options, context)
     if (isObject(event) && 'awslogs' in event) return await invocation.meterLogs({ awslogs: event.awslogs })
@@ -71,7 +71,7 @@ class Invocation {
   readonly #options: MeteringHandlerOptions
   readonly #context: LambdaContext
   readonly #deadline: number
-  readonly #report = emptyReport()
+  readonly #counts = zeroCalls()
   /** Why calls were parked or dropped. */
   #reason: string | undefined
 
@@ -82,13 +82,13 @@ class Invocation {
     this.#deadline = options.now() + remainingMs - Math.min(RESERVE_MS, remainingMs * RESERVE_SHARE)
   }
 
-  async meterLogs (event: { awslogs: unknown }): Promise<Report> {
+  async meterLogs (event: { awslogs: unknown }): Promise<CallCounts> {
     try {
       await this.#do(await readSubscriptionEvent(event, this.#options.filter, this.#context.logGroupName))
     } finally {
       this.#write()
     }
-    return this.#report
+    return this.#counts
   }
 
   /** A message that can be neither metered nor parked comes again by itself. */
@@ -116,19 +116,19 @@ class Invocation {
     const reason = left.find(({ failure }) => failure !== null)?.failure?.message ?? TIME_WAS_OVER
     if (left.length > 0) this.#reason = reason
     this.#count(work)
-    this.#report.refused += refused.length
-    this.#report[exhausted ? 'dropped' : 'parked'] += left.length
+    this.#counts.refused += refused.length
+    this.#counts[exhausted ? 'dropped' : 'parked'] += left.length
     const stored = await Promise.allSettled([
       this.#options.parking.park(
         exhausted ? [] : parkedMessages(left, work.attempt + 1, reason), delaySeconds(work.attempt)
       ),
-      this.#options.parking.bury([
-        ...buriedCalls('refused', refused.map(({ call, message }) => [call, message])),
-        ...buriedCalls(
+      this.#options.parking.deadLetter([
+        ...callLetters('refused', refused.map(({ call, message }) => [call, message])),
+        ...callLetters(
           'exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []
         ),
-        ...buriedLines(work.unreadable),
-        ...buriedPayload(work.undecodable)
+        ...lineLetters(work.unreadable),
+        ...payloadLetters(work.undecodable)
       ])
     ])
     this.#tellConfigFault(left.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
@@ -142,13 +142,13 @@ class Invocation {
     const { client, delivered, concurrency } = this.#options
     const known = await delivered.among(calls.map(({ id }) => id))
     const fresh = uniqueById(calls).filter(({ id }) => !known.has(id))
-    this.#report.duplicates += calls.length - fresh.length
+    this.#counts.duplicates += calls.length - fresh.length
     return await client.sendAll(fresh, {
       concurrency,
       deadline: this.#deadline,
       onOutcome: async ({ call, result }) => {
         if (result !== 'delivered') return
-        this.#report.metered++
+        this.#counts.metered++
         await delivered.add([call.id])
       }
     })
@@ -157,19 +157,19 @@ class Invocation {
   #count ({ calls, duplicates, skipped, unreadable, undecodable }: Work): void {
     const skippedCount = Object.values(skipped).reduce((sum, count) => sum + count, 0)
     const oldest = calls.reduce((min, { timestamp }) => Math.min(min, timestamp), Infinity)
-    const report = this.#report
-    report.received += calls.length + duplicates + skippedCount + unreadable.length
-    report.duplicates += duplicates
-    report.skipped += skippedCount
-    report.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
+    const counts = this.#counts
+    counts.received += calls.length + duplicates + skippedCount + unreadable.length
+    counts.duplicates += duplicates
+    counts.skipped += skippedCount
+    counts.unreadable += unreadable.length + (undecodable === null ? 0 : 1)
     const all = undecodable === null ? allSkipped({ calls, duplicates, skipped, unreadable }) : null
     if (all !== null) this.#options.write(errorLine(all.message, { skipped: all.skipped, hint: all.hint }))
-    if (calls.length > 0) report.lagMs = Math.max(report.lagMs, this.#options.now() - oldest)
+    if (calls.length > 0) counts.lagMs = Math.max(counts.lagMs, this.#options.now() - oldest)
   }
 
   #tellConfigFault (failure: Failure | null): void {
     if (failure === null) return
-    this.#report.configFaults++
+    this.#counts.configFaults++
     const { message: reason } = failure
     this.#options.write(
       errorLine('nothing can be sent to the metering platform: check its key and its address', { reason })
@@ -177,9 +177,9 @@ class Invocation {
   }
 
   #write (): void {
-    const { received, unreadable } = this.#report
+    const { received, unreadable } = this.#counts
     if (received + unreadable > 0) {
-      this.#options.write(metricLine(this.#report, this.#context.functionName, this.#options.now(), this.#reason))
+      this.#options.write(metricLine(this.#counts, this.#context.functionName, this.#options.now(), this.#reason))
     }
   }
 }
@@ -196,23 +196,23 @@ function delaySeconds (attempt: number): number {
   return Math.min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** attempt)
 }
 
-/** Calls with one reason in words lie in one message. */
-function buriedCalls (reason: BurialReason, entries: Array<[MeteredCall, string]>): ParkedMessage[] {
-  return buried(entries, (message, calls) => ({ v: 1, reason, message, calls }))
+/** Calls with the same reason in words share a message. */
+function callLetters (reason: UnmeteredReason, entries: Array<[MeteredCall, string]>): ParkedMessage[] {
+  return toLetters(entries, (message, calls) => ({ v: 1, reason, message, calls }))
 }
 
-function buriedLines (unreadable: UnreadableLine[]): ParkedMessage[] {
+function lineLetters (unreadable: UnreadableLine[]): ParkedMessage[] {
   const entries = unreadable.map(({ line, message, origin }): [LogLine, string] => [{ text: line, origin }, message])
-  return buried(entries, (message, lines) => ({ v: 1, reason: 'unreadable', message, lines }))
+  return toLetters(entries, (message, lines) => ({ v: 1, reason: 'unreadable', message, lines }))
 }
 
-function buriedPayload (undecodable: Work['undecodable']): ParkedMessage[] {
+function payloadLetters (undecodable: Work['undecodable']): ParkedMessage[] {
   if (undecodable === null) return []
   const { message, data } = undecodable
   return [{ v: 1, reason: 'undecodable', message, awslogs: { data } }]
 }
 
-function buried<Item> (
+function toLetters<Item> (
   entries: Array<[Item, string]>, build: (message: string, items: Item[]) => ParkedMessage
 ): ParkedMessage[] {
   const byMessage = new Map<string, Item[]>()

@@ -3,7 +3,7 @@ import { rememberDelivered } from '../lib/metering/delivered-ids.js'
 import { concurrencyOf, openClient, openFilter } from './metering-client.js'
 import { createMeteringHandler, type LambdaContext } from './metering-handler.js'
 import { createQueueParking } from './parking.js'
-import { writeLine } from './report.js'
+import { writeLine } from './function-log.js'
 import { requiredSetting, type Environment } from './settings.js'
 
 /** Delivered calls whose ids are remembered, in about 10 MB. */

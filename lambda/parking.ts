@@ -10,14 +10,14 @@ export interface ParkedMessage {
   lines?: LogLine[]
   /** A payload that could not be decoded, as it came. */
   awslogs?: { data: string }
-  /** Why it lies among the dead letters. */
-  reason?: BurialReason
+  /** Why it is a dead letter. */
+  reason?: UnmeteredReason
   /** Why it is not metered, in words for the operator. */
   message?: string
 }
 
-/** Why a message lies among the dead letters, as a closed list. */
-export const BURIAL_REASONS = [
+/** Why calls or lines become dead letters of the metering function, as a closed list. */
+export const UNMETERED_REASONS = [
   /** The platform refuses this very call. */
   'refused',
   /** The line cannot be read. */
@@ -27,14 +27,14 @@ export const BURIAL_REASONS = [
   /** The platform has not taken the call in about a day of attempts. */
   'exhausted'
 ] as const
-export type BurialReason = typeof BURIAL_REASONS[number]
+export type UnmeteredReason = typeof UNMETERED_REASONS[number]
 
 /** Keeps calls and lines that could not be delivered. Both methods reject when a message is not kept. */
 export interface Parking {
   /** Keeps messages whose calls are sent again after the delay. */
   park (messages: ParkedMessage[], delaySeconds: number): Promise<void>
-  /** Keeps messages for an operator to look at. */
-  bury (messages: ParkedMessage[]): Promise<void>
+  /** Keeps messages as dead letters, for an operator to look at. */
+  deadLetter (messages: ParkedMessage[]): Promise<void>
 }
 
 /** Bytes of one message; SQS takes 262,144 everywhere. */
@@ -53,7 +53,7 @@ export interface QueueParkingOptions {
 export function createQueueParking ({ parkingQueueUrl, deadLetterQueueUrl }: QueueParkingOptions): Parking {
   return {
     park: async (messages, delaySeconds) => await sendMessages(parkingQueueUrl, messages, delaySeconds),
-    bury: async messages => await sendMessages(deadLetterQueueUrl, messages, 0)
+    deadLetter: async messages => await sendMessages(deadLetterQueueUrl, messages, 0)
   }
 }
 

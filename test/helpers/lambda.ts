@@ -24,7 +24,7 @@ export function lambdaContext (remainingMs = 60_000): LambdaContext {
 
 export interface MemoryParking extends Parking {
   parked: Array<{ message: ParkedMessage, delaySeconds: number }>
-  buried: ParkedMessage[]
+  deadLetters: ParkedMessage[]
 }
 
 /** Queues in memory. What they hold has gone through JSON. */
@@ -32,11 +32,11 @@ export function memoryParking (): MemoryParking {
   const copy = <Content>(content: Content): Content => JSON.parse(JSON.stringify(content)) as Content
   const parking: MemoryParking = {
     parked: [],
-    buried: [],
+    deadLetters: [],
     park: async (messages, delaySeconds) => {
       parking.parked.push(...copy(messages).map(message => ({ message, delaySeconds })))
     },
-    bury: async messages => { parking.buried.push(...copy(messages)) }
+    deadLetter: async messages => { parking.deadLetters.push(...copy(messages)) }
   }
   return parking
 }

@@ -6,7 +6,7 @@ import { parse, type ScalarTag } from 'yaml'
 import { ACCESS_LOG_KEYS } from '../../lib/metering/access-log.js'
 import { createCallFilter } from '../../lib/metering/call-filter.js'
 import { readCalls } from '../../lib/metering/read-calls.js'
-import { authorizerMetricLine, emptyReport, metricLine } from '../../lambda/report.js'
+import { authorizerMetricLine, metricLine, zeroCalls } from '../../lambda/function-log.js'
 import { METERING_PROFILES } from '../../schemas/metering-settings.js'
 import { FUNCTIONS } from '../../tools/build/lambda/bundle.js'
 
@@ -238,7 +238,7 @@ for (const name of NAMES) {
       { MetricStat: { Metric: { MetricName: 'AmbiguousClients' } } }
     ])
     const reported = [
-      metricLine(emptyReport(), 'f', 0), authorizerMetricLine({ unknown: 0, configFaults: 0, ambiguous: 0 }, 'f', 0)
+      metricLine(zeroCalls(), 'f', 0), authorizerMetricLine({ unknown: 0, configFaults: 0, ambiguous: 0 }, 'f', 0)
     ].join('')
     for (const [, metric] of JSON.stringify(alarms).matchAll(/"Namespace":"Metering","MetricName":"(\w+)"/g)) {
       t.match(reported, `"${metric}":0`)

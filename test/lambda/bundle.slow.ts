@@ -71,7 +71,7 @@ t.test('a cold start is quick', async t => {
   }
 })
 
-t.test('the metering function meters, parks and buries', async t => {
+t.test('the metering function meters, parks, and keeps dead letters', async t => {
   const { platform, aws, env } = await openWorld(t)
   const lambda = await startFunction(t, zipOf('metering'), env)
   t.match(await lambda.invoke(subscriptionEvent(accessLogLines(20))), { result: { received: 20, metered: 20 } })

@@ -60,8 +60,8 @@ t.test('each call is metered exactly once, whatever is repeated, fails or starts
         }
         parked.push(...JSON.parse(JSON.stringify(messages)) as ParkedMessage[])
       },
-      bury: async (messages: ParkedMessage[]) => {
-        if (messages.length > 0) throw new Error('nothing here is to be buried')
+      deadLetter: async (messages: ParkedMessage[]) => {
+        if (messages.length > 0) throw new Error('nothing here is to become a dead letter')
       }
     }
     let handler: TestHandler | null = null

@@ -89,7 +89,7 @@ t.test('7: a control message is metered as a call', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
   await handle(subscriptionEvent([accessLogLine()], { messageType: 'CONTROL_MESSAGE' }))
-  t.strictSame([test.sandbox.ledger().calls, parking.buried], [{}, []])
+  t.strictSame([test.sandbox.ledger().calls, parking.deadLetters], [{}, []])
 })
 
 t.test('8: numbers are sent as texts, and "-" as a number', async t => {
@@ -99,7 +99,7 @@ t.test('8: numbers are sent as texts, and "-" as a number', async t => {
   const { responseCode, responseMessageSize, ...body } = test.sandbox.events()[0]!.body
   t.strictSame([responseCode, responseMessageSize], [200, 1024])
   t.notOk('backendLatency' in body)
-  t.strictSame(parking.buried, [], 'the platform checks the types')
+  t.strictSame(parking.deadLetters, [], 'the platform checks the types')
 })
 
 t.test('9: a slow platform makes the function run out of time, and Lambda meters everything again', async t => {

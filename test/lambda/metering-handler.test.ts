@@ -31,7 +31,7 @@ t.test('the envelope of the documentation is read; its line is no access log', a
   t.match(await handle({ awslogs: { data: pack(await recordedEvent('subscription-decoded')) } }), {
     received: 1, unreadable: 1, metered: 0
   })
-  t.match(parking.buried, [{
+  t.match(parking.deadLetters, [{
     v: 1,
     reason: 'unreadable',
     message: 'the line is not a JSON object',
@@ -43,7 +43,7 @@ t.test('a probe is answered, and nothing is metered, kept or logged', async t =>
   const test = await openTestPlatform(t)
   const { handle, parking, logged } = openHandler(test)
   t.match(await handle(subscriptionEvent(['CWL CONTROL MESSAGE'], { messageType: 'CONTROL_MESSAGE' })), { received: 0 })
-  t.strictSame([parking.buried, parking.parked, logged, test.sandbox.ledger().calls], [[], [], [], {}])
+  t.strictSame([parking.deadLetters, parking.parked, logged, test.sandbox.ledger().calls], [[], [], [], {}])
 })
 
 t.test('what the function itself has logged is not taken as usage', async t => {
@@ -66,11 +66,11 @@ t.test('a payload that cannot be read is kept for the operator, and is no failur
   for (const [data, message] of payloads) {
     const { handle, parking } = openHandler(await openTestPlatform(t))
     t.match(await handle({ awslogs: { data } }), { unreadable: 1 })
-    t.match(parking.buried, [{ reason: 'undecodable', message, awslogs: { data } }])
+    t.match(parking.deadLetters, [{ reason: 'undecodable', message, awslogs: { data } }])
   }
   const { handle, parking } = openHandler(await openTestPlatform(t))
   await handle({ awslogs: null })
-  t.match(parking.buried, [{ reason: 'undecodable' }])
+  t.match(parking.deadLetters, [{ reason: 'undecodable' }])
 })
 
 t.test('one bad line costs no other', async t => {
@@ -83,7 +83,7 @@ t.test('one bad line costs no other', async t => {
     accessLogLine({ extendedRequestId: 'C' })
   ]
   t.match(await handle(subscriptionEvent(lines)), { received: 4, metered: 2, unreadable: 2 })
-  t.strictSame(parking.buried.map(({ reason, lines }) => [reason, lines?.length]), [
+  t.strictSame(parking.deadLetters.map(({ reason, lines }) => [reason, lines?.length]), [
     ['unreadable', 1], ['unreadable', 1]
   ])
 })
@@ -96,7 +96,7 @@ t.test('each client id has its outcome, however odd it is', async t => {
     accessLogLine({ extendedRequestId: `X${index}`, clientId, principalId: undefined }))
   t.match(await handle(subscriptionEvent(lines)), { received: 7, metered: 3, skipped: 2, unreadable: 2 })
   t.strictSame(test.sandbox.ledger().byApplication, { 'a&productKey=b': 1, '100%': 1, acme: 1 })
-  t.strictSame(parking.buried.map(({ message }) => message).sort(), [
+  t.strictSame(parking.deadLetters.map(({ message }) => message).sort(), [
     'the client id must be printable', 'the client id must have at most 256 characters'
   ])
 })
@@ -122,7 +122,7 @@ t.test('nothing that comes makes a message that no queue takes', async t => {
   ]) {
     await handle({ awslogs: { data } })
   }
-  const messages = [...parking.parked.map(({ message }) => message), ...parking.buried]
+  const messages = [...parking.parked.map(({ message }) => message), ...parking.deadLetters]
   t.ok(messages.length >= 6)
   for (const message of messages) {
     t.ok(Buffer.byteLength(JSON.stringify(message)) < 262_144, `${Buffer.byteLength(JSON.stringify(message))} bytes`)
@@ -188,7 +188,7 @@ t.test('an event that comes again is not sent again', async t => {
   t.equal(test.sandbox.ledger().metered, 8)
 })
 
-t.test('what the platform refuses is buried, and costs no other', async t => {
+t.test('what the platform refuses becomes a dead letter, and costs no other', async t => {
   const test = await openTestPlatform(t)
   const { handle, parking } = openHandler(test)
   test.sandbox.faults.set([{ kind: 'answer', status: 422, application: 'globex', message: 'no such product' }])
@@ -198,7 +198,7 @@ t.test('what the platform refuses is buried, and costs no other', async t => {
     accessLogLine({ extendedRequestId: 'G2', clientId: 'globex' })
   ]
   t.match(await handle(subscriptionEvent(lines)), { metered: 3, refused: 2, parked: 0 })
-  t.match(parking.buried, [{
+  t.match(parking.deadLetters, [{
     reason: 'refused', message: /no such product/, calls: [{ application: 'globex' }, { application: 'globex' }]
   }])
 })
@@ -250,7 +250,7 @@ t.test('the time of the invocation is kept, and what is left then is parked', as
 t.test('only when parking fails, too, the invocation fails, and the next one meters all of it once', async t => {
   const test = await openTestPlatform(t)
   const park = async (): Promise<never> => { throw new Error('no queue') }
-  const failing = openHandler(test, { parking: { park, bury: async () => {} } })
+  const failing = openHandler(test, { parking: { park, deadLetter: async () => {} } })
   test.sandbox.faults.set([{ kind: 'answer', status: 503, application: 'globex' }])
   const event = subscriptionEvent([...accessLogLines(5), accessLogLine({ extendedRequestId: 'G', clientId: 'globex' })])
   await t.rejects(failing.handle(event), /no queue/)
@@ -260,7 +260,7 @@ t.test('only when parking fails, too, the invocation fails, and the next one met
   t.equal(test.sandbox.ledger().metered, 6)
 })
 
-t.test('parked calls wait longer each time, and are buried after about a day', async t => {
+t.test('parked calls wait longer each time, and become dead letters after about a day', async t => {
   const test = await openTestPlatform(t)
   test.sandbox.faults.set([{ kind: 'answer', status: 503 }])
   const { handle, parking, logged } = openHandler(test)
@@ -278,10 +278,10 @@ t.test('parked calls wait longer each time, and are buried after about a day', a
   await handle(queueEvent({ ...message, attempt: 100 }))
   t.match(logged, [{ Received: 1, Parked: 0, Dropped: 1 }])
   t.equal(parking.parked.length, before)
-  t.match(parking.buried, [{ reason: 'exhausted', message: /HTTP 503/, calls: [{ application: 'acme' }] }])
+  t.match(parking.deadLetters, [{ reason: 'exhausted', message: /HTTP 503/, calls: [{ application: 'acme' }] }])
 })
 
-t.test('what was buried can be given back to the function', async t => {
+t.test('a dead letter can be given back to the function', async t => {
   const test = await openTestPlatform(t)
   const first = openHandler(test)
   test.sandbox.faults.set([{ kind: 'answer', status: 422 }])
@@ -289,7 +289,7 @@ t.test('what was buried can be given back to the function', async t => {
   test.sandbox.faults.clear()
   const second = openHandler(test)
   t.strictSame(
-    await second.handle(queueEvent(...first.parking.buried, {
+    await second.handle(queueEvent(...first.parking.deadLetters, {
       v: 1,
       reason: 'unreadable',
       lines: [{ text: accessLogLine({ extendedRequestId: 'L' }), origin: { key: 'k', timestamp: 0 } }]

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { concurrencyOf, openClient, openFilter, profileOf } from '../../lambda/metering-client.js'
-import { BURIAL_REASONS } from '../../lambda/parking.js'
+import { UNMETERED_REASONS } from '../../lambda/parking.js'
 import { SettingsError } from '../../lambda/settings.js'
 import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/work.js'
 import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
@@ -19,12 +19,13 @@ import { UsageError } from './usage-error.js'
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
        npm run meter -- --queue URL [--reason REASON] [options]
 
-Shows the events that would be sent to the metering platform, and the lines that would be skipped or buried. Reads lines
-of an access log from files, or from standard input when no file is named, or the messages of the dead-letter queue.
+Shows the events that would be sent to the metering platform, and the lines that would be skipped or become dead letters.
+Reads lines of an access log from files, or from standard input when no file is named, or the messages of the
+dead-letter queue.
 
   --send           meter it; messages are deleted from the queue when all of their calls are metered
   --queue URL      messages of this queue instead of lines
-  --reason REASON  only messages that were buried for this: ${BURIAL_REASONS.join(', ')}
+  --reason REASON  only dead letters with this reason: ${UNMETERED_REASONS.join(', ')}
 
 The settings are those of the metering function, from the environment or from .env.`
 
@@ -60,8 +61,8 @@ class Metering {
   async #do ({ calls, duplicates, skipped, unreadable, undecodable }: Work): Promise<boolean> {
     const fresh = calls.filter(({ id }) => !this.#seen.has(id))
     for (const { id } of fresh) this.#seen.add(id)
-    for (const { line, message } of unreadable) write(`bury   ${message}: ${line}`)
-    if (undecodable !== null) write(`bury   ${undecodable.message}`)
+    for (const { line, message } of unreadable) write(`letter ${message}: ${line}`)
+    if (undecodable !== null) write(`letter ${undecodable.message}`)
     this.tally.events += fresh.length
     this.tally.duplicates += duplicates + calls.length - fresh.length
     this.tally.skipped += Object.values(skipped).reduce((sum, count) => sum + count, 0)
@@ -164,8 +165,8 @@ async function main (): Promise<void> {
   }
   const { send, queue, reason } = values
   if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
-  if (reason !== undefined && (queue === undefined || !(BURIAL_REASONS as readonly string[]).includes(reason))) {
-    throw new UsageError(`--reason goes with --queue, and must be one of ${BURIAL_REASONS.join(', ')}.`)
+  if (reason !== undefined && (queue === undefined || !(UNMETERED_REASONS as readonly string[]).includes(reason))) {
+    throw new UsageError(`--reason goes with --queue, and must be one of ${UNMETERED_REASONS.join(', ')}.`)
   }
   const metering = new Metering(send ? openClient(process.env) : null)
   if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])

@@ -108,7 +108,7 @@ function openFunctions (platform: PlatformSandbox): Functions {
     client: openClient(env),
     filter: openFilter(env),
     delivered: rememberDelivered({ max: 1_000, now: unixNow }),
-    parking: { park: async () => {}, bury: async () => {} },
+    parking: { park: async () => {}, deadLetter: async () => {} },
     concurrency: concurrencyOf(env),
     now: unixNow,
     write

@@ -168,7 +168,7 @@ class EmbeddedSpool implements Spool {
   async recover (): Promise<void> {
     const corrupt = this.#appender.recover()
     await this.#writer.flushMemTable()
-    if (corrupt.length > 0) await this.#bury(corrupt)
+    if (corrupt.length > 0) await this.#deadLetter(corrupt)
   }
 
   async append (append: Append): Promise<void> {
@@ -327,7 +327,7 @@ class EmbeddedSpool implements Spool {
   }
 
   /** Keeps frames that cannot be read as dead letters. */
-  async #bury (frames: Frame[]): Promise<void> {
+  async #deadLetter (frames: Frame[]): Promise<void> {
     const last = this.#memTable.isEmpty ? this.#journal.last : null
     await this.#writer.write({
       lineBytes: 0,

@@ -41,7 +41,7 @@ const LINES = [
   accessLogLine({ extendedRequestId: 'away', status: '403', integrationStatus: '-', integrationLatency: '-' }), ''
 ].join('\n')
 
-t.test('shows what would be metered, skipped and buried, and sends nothing', async t => {
+t.test('shows what would be metered, skipped or made a dead letter, and sends nothing', async t => {
   const { platform, meter } = await open(t)
   const { stdout, code } = await meter([], { input: LINES, env: { REVENIUM_PLATFORM_API_KEY: '' } })
   t.equal(code, 0)
@@ -51,7 +51,7 @@ t.test('shows what would be metered, skipped and buried, and sends nothing', asy
     application: 'acme', responseCode: 200, url: '/orders/7'
   })
   t.match(stdout, /^skip {3}turned-away: GET \/orders\/7 403$/m)
-  t.match(stdout, /^bury {3}the line is not a JSON object: not JSON$/m)
+  t.match(stdout, /^letter the line is not a JSON object: not JSON$/m)
   t.match(lines.at(-1), /3 events, 1 duplicates, 1 skipped, 1 unreadable; nothing was sent/)
   t.strictSame(platform.ledger().calls, {})
 })

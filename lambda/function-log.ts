@@ -1,5 +1,5 @@
 /** The outcomes of the calls of one invocation. */
-export interface Report {
+export interface CallCounts {
   /** Lines and parked calls that came in. */
   received: number
   /** Calls that the platform has taken. */
@@ -12,7 +12,7 @@ export interface Report {
   unreadable: number
   /** Calls to be sent again later. */
   parked: number
-  /** Calls that were parked too often; they lie among the dead letters. */
+  /** Calls that were parked too often, and have become dead letters. */
   dropped: number
   /** The platform asks for another key or another address: an operator has to act. */
   configFaults: number
@@ -20,7 +20,7 @@ export interface Report {
   lagMs: number
 }
 
-export function emptyReport (): Report {
+export function zeroCalls (): CallCounts {
   return {
     received: 0,
     metered: 0,
@@ -36,7 +36,7 @@ export function emptyReport (): Report {
 }
 
 const NAMESPACE = 'Metering'
-const METRICS: Record<keyof Report, [name: string, unit: string]> = {
+const METRICS: Record<keyof CallCounts, [name: string, unit: string]> = {
   received: ['Received', 'Count'],
   metered: ['Metered', 'Count'],
   duplicates: ['Duplicates', 'Count'],
@@ -53,12 +53,12 @@ const METRICS: Record<keyof Report, [name: string, unit: string]> = {
  * One line in the Embedded Metric Format, from which CloudWatch extracts metrics.
  * @param reason why calls were parked or dropped, which is no metric
  */
-export function metricLine (report: Report, functionName: string, timestamp: number, reason?: string): string {
-  return embeddedMetrics(METRICS, report, functionName, timestamp, reason)
+export function metricLine (counts: CallCounts, functionName: string, timestamp: number, reason?: string): string {
+  return embeddedMetrics(METRICS, counts, functionName, timestamp, reason)
 }
 
 /** The faults of one invocation of the authorizer. */
-export interface AuthorizerReport {
+export interface AuthorizerCounts {
   /** Nobody could say whether the client may call. */
   unknown: number
   /** The platform asks for another key or another address: an operator has to act. */
@@ -67,19 +67,19 @@ export interface AuthorizerReport {
   ambiguous: number
 }
 
-const AUTHORIZER_METRICS: Record<keyof AuthorizerReport, [name: string, unit: string]> = {
+const AUTHORIZER_METRICS: Record<keyof AuthorizerCounts, [name: string, unit: string]> = {
   unknown: ['UnknownVerdicts', 'Count'],
   configFaults: ['ConfigFaults', 'Count'],
   ambiguous: ['AmbiguousClients', 'Count']
 }
 
-export function authorizerMetricLine (report: AuthorizerReport, functionName: string, timestamp: number): string {
-  return embeddedMetrics(AUTHORIZER_METRICS, report, functionName, timestamp)
+export function authorizerMetricLine (counts: AuthorizerCounts, functionName: string, timestamp: number): string {
+  return embeddedMetrics(AUTHORIZER_METRICS, counts, functionName, timestamp)
 }
 
 function embeddedMetrics<Field extends string> (
   metrics: Record<Field, [name: string, unit: string]>,
-  report: Record<Field, number>,
+  counts: Record<Field, number>,
   functionName: string,
   timestamp: number,
   reason?: string
@@ -95,7 +95,7 @@ function embeddedMetrics<Field extends string> (
       }]
     },
     FunctionName: functionName,
-    ...Object.fromEntries(fields.map(([field, [name]]) => [name, report[field]])),
+    ...Object.fromEntries(fields.map(([field, [name]]) => [name, counts[field]])),
     reason
   })
 }
