@@ -22,7 +22,7 @@ function requestError (document: unknown): string | null {
     : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
-function createLogEvents ({ intake, itemPolicy, cardinality, prometheus: { observer }, usage }: FastifyInstance) {
+function createLogEvents ({ intake, itemPolicy, cardinality, prometheus, usage }: FastifyInstance) {
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
     lookUpLogStream: usage.lookUpLogStream,
@@ -32,7 +32,7 @@ function createLogEvents ({ intake, itemPolicy, cardinality, prometheus: { obser
     collapse: cardinality.collapse,
     recordSeries: usage.recordSeries
   })
-  const logLines = new LogLinesIntake({ intake, logEvents, observer, requestError })
+  const logLines = new LogLinesIntake({ intake, logEvents, observer: prometheus, requestError })
 
   return {
     readLines: readLogLines,

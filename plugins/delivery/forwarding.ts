@@ -16,11 +16,11 @@ declare module 'fastify' {
 }
 
 /** Counts the calls that AWS has taken as usage, too, as AWS bills them. */
-function withUsage ({ prometheus: { observer }, usage }: FastifyInstance): ForwarderObserver {
+function withUsage ({ prometheus, usage }: FastifyInstance): ForwarderObserver {
   return {
-    ...observer,
+    ...prometheus,
     onCall (call, application) {
-      observer.onCall(call, application)
+      prometheus.onCall(call, application)
       if (call.failure === null) usage.recordCall(call.api, application)
     }
   }

@@ -18,7 +18,7 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
       ? new LocalSeriesTable()
       : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: monotonicNow }),
     now: unixNow,
-    onCollapsed: prometheus.observer.onCollapsed
+    onCollapsed: prometheus.onCollapsed
   })
 
   return {

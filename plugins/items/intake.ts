@@ -41,7 +41,7 @@ function sendIntake (this: FastifyReply, result: IntakeResult, wait: number): In
 
 /** Owns `fastify.intake`, which stores the items of a request, `request.intakeContext` and `reply.sendIntake`. */
 async function intake (fastify: FastifyInstance): Promise<void> {
-  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.prometheus.observer))
+  fastify.decorate('intake', new Intake(fastify.spool, fastify.receipts, fastify.prometheus))
   fastify.decorateRequest('intakeContext', intakeContext)
   fastify.decorateReply('sendIntake', sendIntake)
 }

@@ -41,7 +41,6 @@ interface ApplicationPolicies {
 }
 
 function createItemPolicy ({ prometheus }: FastifyInstance) {
-  const { observer } = prometheus
   const embedded = prometheus.counter({
     name: 'embedded_metrics_total',
     help: 'Log events that are embedded metrics (EMF), by application and treatment.',
@@ -58,7 +57,7 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
         emf, onEmbeddedMetric: treatment => embedded.inc({ application: id, treatment })
       }
       made = {
-        items: new ItemPolicy(application, () => observer.onCollapsed(id, 'unknown-dimension', 1)),
+        items: new ItemPolicy(application, () => prometheus.onCollapsed(id, 'unknown-dimension', 1)),
         emfSettings,
         emf: emf === 'allow' ? null : createEmfPolicy(emfSettings)
       }

@@ -113,7 +113,7 @@ function createMetering (fastify: FastifyInstance) {
       if (result.state !== 'stored') return
       await result.finish()
     }
-    prometheus.observer.onAccepted('metering', items.length)
+    prometheus.onAccepted('metering', items.length)
   }
 
   let toldAt = -Infinity

@@ -12,15 +12,14 @@ declare module 'fastify' {
   interface FastifyInstance { prometheus: Prometheus }
 }
 
-interface CollapseObserver {
+/** Counts what intake, policies and forwarders report. */
+interface Observer extends ForwarderObserver, IntakeObserver {
   /** Data points whose name or dimensions became `__other__`; for an unknown dimension, the values that did. */
   onCollapsed (application: string, cause: CollapseCause | 'unknown-dimension', count: number): void
 }
 
-type Observer = ForwarderObserver & IntakeObserver & CollapseObserver
-
 /** Makes the metrics that Prometheus reads, each name once; names are given without their prefix. */
-interface Instruments {
+interface MetricFactory {
   counter<Label extends string> (options: CounterConfiguration<Label>): Pick<Counter<Label>, 'inc' | 'labels'>
   gauge<Label extends string> (options: GaugeConfiguration<Label>): Pick<Gauge<Label>, 'set' | 'reset'>
   histogram<Label extends string> (options: HistogramConfiguration<Label>): Pick<Histogram<Label>, 'observe'>
@@ -31,10 +30,7 @@ interface Exposition {
   scrape (): Promise<string>
 }
 
-interface Prometheus extends Instruments, Exposition {
-  /** Counts what intake, policies and forwarders report. */
-  observer: Observer
-}
+interface Prometheus extends Observer, MetricFactory, Exposition {}
 
 const PREFIX = 'cloudwatch_postman_'
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
@@ -43,9 +39,9 @@ const REQUEST_SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 const FILL_RATIOS = [0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 1]
 
 const silent = { inc () {}, set () {}, reset () {}, observe () {}, labels: () => silent }
-const silentInstruments: Instruments = { counter: () => silent, gauge: () => silent, histogram: () => silent }
+const silentFactory: MetricFactory = { counter: () => silent, gauge: () => silent, histogram: () => silent }
 
-function createObserver ({ counter, histogram }: Instruments): Observer {
+function createObserver ({ counter, histogram }: MetricFactory): Observer {
   const byKind = ['kind'] as const
   const byReason = ['kind', 'reason'] as const
   const byApi = ['api'] as const
@@ -126,7 +122,7 @@ function createObserver ({ counter, histogram }: Instruments): Observer {
  * Gauges of the content of the spool, which all processes of the store share.
  * @returns sets them to what the store answers
  */
-function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments): () => Promise<void> {
+function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: MetricFactory): () => Promise<void> {
   const labelNames = ['kind'] as const
   const up = gauge({ name: 'spool_up', help: '1 while the store answers.' })
   const records = gauge({ name: 'spool_records', help: 'Records that wait in the spool.', labelNames })
@@ -169,7 +165,7 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: Instruments):
   }
 }
 
-function timeRequests (fastify: FastifyInstance, { histogram }: Instruments): void {
+function timeRequests (fastify: FastifyInstance, { histogram }: MetricFactory): void {
   const seconds = histogram({
     name: 'http_request_seconds',
     help: 'Latency of HTTP requests.',
@@ -183,9 +179,9 @@ function timeRequests (fastify: FastifyInstance, { histogram }: Instruments): vo
   })
 }
 
-async function createPrometheus (fastify: FastifyInstance): Promise<Instruments & Exposition> {
+async function createMetrics (fastify: FastifyInstance): Promise<MetricFactory & Exposition> {
   if (fastify.config.ADMIN_TOKEN === undefined) {
-    return { ...silentInstruments, contentType: 'text/plain', scrape: async () => '' }
+    return { ...silentFactory, contentType: 'text/plain', scrape: async () => '' }
   }
   const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client')
   const registry = new Registry()
@@ -193,15 +189,15 @@ async function createPrometheus (fastify: FastifyInstance): Promise<Instruments 
   const named = <Options extends { name: string }> (options: Options) => ({
     ...options, name: PREFIX + options.name, registers: [registry]
   })
-  const instruments: Instruments = {
+  const factory: MetricFactory = {
     counter: options => new Counter(named(options)),
     gauge: options => new Gauge(named(options)),
     histogram: options => new Histogram(named(options))
   }
-  timeRequests(fastify, instruments)
-  const askSpool = createSpoolGauges(fastify, instruments)
+  timeRequests(fastify, factory)
+  const askSpool = createSpoolGauges(fastify, factory)
   return {
-    ...instruments,
+    ...factory,
     contentType: registry.contentType,
     async scrape () {
       // A store that is away shows as spool_up 0, and must not hide the rest.
@@ -216,8 +212,8 @@ async function createPrometheus (fastify: FastifyInstance): Promise<Instruments 
  * ADMIN_TOKEN nobody can read that page: nothing is counted, and prom-client is not loaded.
  */
 async function prometheus (fastify: FastifyInstance): Promise<void> {
-  const instruments = await createPrometheus(fastify)
-  fastify.decorate('prometheus', { ...instruments, observer: createObserver(instruments) })
+  const metrics = await createMetrics(fastify)
+  fastify.decorate('prometheus', { ...metrics, ...createObserver(metrics) })
 }
 
 export default fp(prometheus, { name: 'prometheus', dependencies: ['config', 'spool'] })
