@@ -10,7 +10,7 @@ import type { TestPlatform } from './metering.js'
 import { ROOT } from '../../tools/shared/root.js'
 
 export async function recordedEvent (name: string): Promise<any> {
-  return JSON.parse(await readFile(join(ROOT, 'test/lambda/events', `${name}.json`), 'utf8'))
+  return JSON.parse(await readFile(join(ROOT, 'test/fixtures/lambda-events', `${name}.json`), 'utf8'))
 }
 
 export function lambdaContext (remainingMs = 60_000): LambdaContext {
