@@ -1,8 +1,12 @@
 import { ConfigurationError } from '../configuration/configuration-error.js'
 import type { UnixMs } from '../../schemas/common.js'
+import type { Config } from '../../schemas/config.js'
 import type { Kind } from '../../schemas/kinds.js'
 import type { DeadLetterReason, Ledger, RejectionReason } from '../../schemas/reasons.js'
 import type { BatchLimits } from './batch-limits.js'
+
+/** Whether an append is durable against the end of the process, or of the machine. */
+export type SpoolSync = Config['SPOOL_SYNC']
 
 export interface SpoolOptions {
   /** How long the first record of a destination waits for further ones before the destination is due. */

@@ -11,8 +11,8 @@ import { retryStore } from '../retry.js'
 import { countOutcomes, type Outcomes } from '../settlement.js'
 import {
   SpoolUnavailableError, type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend,
-  type KeyedRequest, type Lease, type Settlement, type Spool, type SpoolOptions, type TakeOptions, type TakeResult,
-  type UnreadCount
+  type KeyedRequest, type Lease, type Settlement, type Spool, type SpoolOptions, type SpoolSync, type TakeOptions,
+  type TakeResult, type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { Appender } from './appender.js'
@@ -42,7 +42,7 @@ export interface EmbeddedSpoolOptions extends SpoolOptions {
    * `commit`: appends survive the end of the process, and a power cut takes the last tenth of a second at most.
    * `always`: append waits until the disk has confirmed.
    */
-  sync: 'commit' | 'always'
+  sync: SpoolSync
   /** Bytes left on the disk of a directory; asks the system unless given. */
   diskFree?: (directory: string) => number
 }

@@ -1,6 +1,6 @@
 import { open, type Database, type Key, type RootDatabase } from 'lmdb'
 import type { UnixMs } from '../../../schemas/common.js'
-import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError } from '../spool.js'
+import { SpoolConfigurationError, SpoolFullError, SpoolUnavailableError, type SpoolSync } from '../spool.js'
 import { addChecksum, describeBytes, removeChecksum } from './checksum.js'
 import type { StoredEntry } from './destination.js'
 import type { KeyedAnswer } from './frame.js'
@@ -49,7 +49,7 @@ export class Tables {
   readonly #rawEntries: Database<Buffer, Key>
   readonly #root: RootDatabase
   readonly #dataDir: string
-  readonly #sync: 'commit' | 'always'
+  readonly #sync: SpoolSync
   readonly #writes: Writes = {
     put: (table, key, value) => table.put(key, value),
     remove: (table, key) => table.remove(key),
@@ -57,7 +57,7 @@ export class Tables {
     removeEntry: (destinationId, entry) => this.#entries.remove(entryKey(destinationId, entry))
   }
 
-  constructor (dataDir: string, maxBytes: number, sync: 'commit' | 'always') {
+  constructor (dataDir: string, maxBytes: number, sync: SpoolSync) {
     this.#dataDir = dataDir
     this.#sync = sync
     const mapSize = Math.max(MIN_MAP_SIZE, maxBytes * MAP_SIZE_FACTOR)
