@@ -30,10 +30,10 @@ interface Fault {
   confirmedAt: MonotonicMs
 }
 
-/** One failure that ends by itself is no news. */
-const TOLD_FAILURES = 2
+/** Failures in a row after which a failure that may end by itself is reported. */
+const REPORTED_FAILURES = 2
 /** A failure that may end by itself is partial until nothing was delivered for this long. */
-const PATIENCE_MS = 5_000
+const PARTIAL_FOR_MS = 5_000
 
 /** Remembers which destinations fail. */
 export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
@@ -49,7 +49,7 @@ export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
 
   function isPartial ({ isDenied, class: health, failedAt }: Fault): boolean {
     if (answeredAt >= failedAt || health === 'throttled') return true
-    return !isDenied && monotonicNow() - failedAt < PATIENCE_MS
+    return !isDenied && monotonicNow() - failedAt < PARTIAL_FOR_MS
   }
 
   return {
@@ -78,9 +78,10 @@ export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
       for (const [destination, { confirmedAt }] of faults) {
         if (monotonicNow() - confirmedAt > forgetMs) faults.delete(destination)
       }
-      const told = [...faults].filter(([, { isDenied }]) => isDenied || failures >= TOLD_FAILURES)
+      const reported = [...faults].filter(([, { isDenied }]) => isDenied || failures >= REPORTED_FAILURES)
       // A denied destination comes first: its failure does not end by itself.
-      const [longest] = told.sort(([, a], [, b]) => Number(b.isDenied) - Number(a.isDenied) || a.failedAt - b.failedAt)
+      const [longest] = reported.sort(([, a], [, b]) =>
+        Number(b.isDenied) - Number(a.isDenied) || a.failedAt - b.failedAt)
       if (longest === undefined) return { failing: null }
       const [destination, fault] = longest
       const { message, since } = fault
@@ -90,7 +91,7 @@ export function createForwarderHealth ({ now, monotonicNow, forgetMs }: {
           class: fault.class,
           message,
           since,
-          destinations: told.length,
+          destinations: reported.length,
           partial: isPartial(fault)
         }
       }

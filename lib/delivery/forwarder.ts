@@ -18,7 +18,7 @@ const MAX_SLEEP_MS = 1_000
 /** The shortest sleep. */
 const MIN_SLEEP_MS = 5
 /** While stopping, a destination that may be tried again within this time is waited for. */
-const STOP_PATIENCE_MS = 1_000
+const STOP_WAIT_MS = 1_000
 
 /** Counts calls and outcomes; called synchronously, must not throw. */
 export interface ForwarderObserver {
@@ -169,7 +169,7 @@ class SpoolForwarder implements Forwarder {
       return 'again'
     }
     const dueMs = taken.nextDueMs ?? Infinity
-    if (stopping && this.#underWay.size === 0 && dueMs > STOP_PATIENCE_MS) return 'stop'
+    if (stopping && this.#underWay.size === 0 && dueMs > STOP_WAIT_MS) return 'stop'
     return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
   }
 

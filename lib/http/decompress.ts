@@ -2,7 +2,7 @@ import { Duplex, PassThrough, Transform, type Readable, type TransformCallback }
 import zlib from 'node:zlib'
 import { ApiError } from './api-error.js'
 
-/** Telemetry shrinks to a tenth or a twentieth; a body with a higher ratio is made to hurt. */
+/** Telemetry shrinks to a tenth or a twentieth; a body with a higher ratio is an attack. */
 export const MAX_INFLATE_RATIO = 250
 /** Inflated bytes below which the ratio says nothing: a few equal items shrink to next to nothing. */
 export const INFLATE_RATIO_FLOOR_BYTES = 262_144

@@ -53,7 +53,7 @@ const SCHEMAS = {
 export type EventRoute = keyof typeof SCHEMAS
 
 /** Null when the body is an event of this route, else the rule it breaks. */
-export function brokenEventRule (route: EventRoute, body: unknown): string | null {
+export function eventError (route: EventRoute, body: unknown): string | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return 'the body must be an object'
   const { required, types } = SCHEMAS[route]
   const missing = required.find(name => !(name in body))

@@ -5,7 +5,7 @@ import type { UnixMs } from '../../../schemas/common.js'
 import { listen } from '../listen.js'
 import { readBody } from '../protocol.js'
 import { Rules } from '../rules.js'
-import { applicationOf, brokenEventRule, type EventRoute } from './events.js'
+import { applicationOf, eventError, type EventRoute } from './events.js'
 import { createPlatformControl, PLATFORM_CONTROL_PREFIX } from './platform-control.js'
 import {
   matchesTarget, parsePlatformFaults, type PlatformFaultRule, type PlatformRoute, type PlatformTarget
@@ -64,8 +64,8 @@ export async function startPlatform (options: PlatformSandboxOptions = {}): Prom
   ): Reply {
     if (request.headers['x-api-key'] !== apiKey) return json(401, { message: 'Unauthorized' })
     if (route === 'product-key') return serveQuestion(query)
-    const rule = brokenEventRule(route, body)
-    if (rule !== null) return json(400, { message: rule })
+    const error = eventError(route, body)
+    if (error !== null) return json(400, { message: error })
     const key = request.headers['idempotency-key']
     recorder.meter({
       route: route satisfies EventRoute,

@@ -6,7 +6,7 @@ import { LOG_DESTINATION_TPS } from '../../../../schemas/aws-limits.js'
 import type { RateLimiter } from '../../../resilience/rate-limiter.js'
 import { callApi } from '../api-call.js'
 import type { DeliverContext } from '../sink.js'
-import { CreationLane } from './creation-lane.js'
+import { CreationQueue } from './creation-queue.js'
 
 type Api = keyof typeof LOG_DESTINATION_TPS
 
@@ -37,7 +37,7 @@ export interface LogDestinationsOptions {
 export class LogDestinations {
   readonly #options: LogDestinationsOptions
   readonly #underWay = new Map<string, Promise<Failure | null>>()
-  readonly #lane = new CreationLane()
+  readonly #creations = new CreationQueue()
 
   constructor (options: LogDestinationsOptions) {
     this.#options = options
@@ -55,8 +55,8 @@ export class LogDestinations {
         retryAfterMs: LIMIT_RETRY_MS
       }
     }
-    if (!this.#lane.hasRoom(application)) {
-      const waiting = this.#lane.waiting(application)
+    if (!this.#creations.hasRoom(application)) {
+      const waiting = this.#creations.waiting(application)
       return {
         class: 'throttle',
         message: 'other log streams are made first',
@@ -65,7 +65,7 @@ export class LogDestinations {
     }
     context.standAside(true)
     try {
-      return await this.#lane.run(application, () => this.#create(group, stream, context))
+      return await this.#creations.run(application, () => this.#create(group, stream, context))
     } finally {
       context.standAside(false)
     }

@@ -4,8 +4,8 @@ const CONCURRENT = 4
 const MAX_WAITING = 64
 const MAX_WAITING_OF_APPLICATION = 16
 
-/** The turns of creations, by application: one that makes many log streams keeps no other from making one. */
-export class CreationLane {
+/** Creations of log groups and log streams, of each application in turn: one that makes many keeps no other waiting. */
+export class CreationQueue {
   /** Of each application that waits, the creations in their order; the application that was served last comes last. */
   readonly #waiting = new Map<string, Array<() => void>>()
   #underWay = 0
