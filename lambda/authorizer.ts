@@ -55,9 +55,9 @@ function open (env: Environment): ReturnType<typeof createAuthorizer> {
     headerName: textSetting(env, 'CLIENT_ID_HEADER') ?? DEFAULT_HEADER,
     responseMode: choiceSetting(env, 'RESPONSE_MODE', RESPONSE_MODES, 'policy'),
     takeConfigFaults () {
-      const taken = configFaults
+      const faults = configFaults
       configFaults = 0
-      return taken
+      return faults
     },
     now: unixNow,
     write: writeLine

@@ -110,28 +110,28 @@ class Invocation {
 
   async #do (work: Work): Promise<void> {
     const outcomes = await this.#send(work)
-    const left = outcomes.filter(outcome => outcome.result === 'left')
+    const leftCalls = outcomes.filter(outcome => outcome.result === 'left')
     const refused = outcomes.filter(outcome => outcome.result === 'refused')
     const exhausted = work.attempt >= MAX_PARKINGS
-    const reason = left.find(({ failure }) => failure !== null)?.failure?.message ?? TIME_WAS_OVER
-    if (left.length > 0) this.#reason = reason
+    const reason = leftCalls.find(({ failure }) => failure !== null)?.failure?.message ?? TIME_WAS_OVER
+    if (leftCalls.length > 0) this.#reason = reason
     this.#count(work)
     this.#counts.refused += refused.length
-    this.#counts[exhausted ? 'dropped' : 'parked'] += left.length
+    this.#counts[exhausted ? 'dropped' : 'parked'] += leftCalls.length
     const stored = await Promise.allSettled([
       this.#options.parking.park(
-        exhausted ? [] : parkedMessages(left, work.attempt + 1, reason), delaySeconds(work.attempt)
+        exhausted ? [] : parkedMessages(leftCalls, work.attempt + 1, reason), delaySeconds(work.attempt)
       ),
       this.#options.parking.deadLetter([
         ...callLetters('refused', refused.map(({ call, message }) => [call, message])),
         ...callLetters(
-          'exhausted', exhausted ? left.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []
+          'exhausted', exhausted ? leftCalls.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []
         ),
         ...lineLetters(work.unreadable),
         ...payloadLetters(work.undecodable)
       ])
     ])
-    this.#tellConfigFault(left.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
+    this.#tellConfigFault(leftCalls.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
     for (const result of stored) {
       if (result.status === 'rejected') throw result.reason
     }

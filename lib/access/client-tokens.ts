@@ -37,15 +37,15 @@ const verifiers = new WeakMap<Application, Verifier[]>()
 function verifiersOf (application: Application): Verifier[] {
   const known = verifiers.get(application)
   if (known !== undefined) return known
-  const made = application.clientSecrets.map(key => createVerifier({
+  const created = application.clientSecrets.map(key => createVerifier({
     key,
     algorithms: ['HS256'],
     ignoreExpiration: true,
     ignoreNotBefore: true,
     requiredClaims: ['exp']
   }) as Verifier)
-  verifiers.set(application, made)
-  return made
+  verifiers.set(application, created)
+  return created
 }
 
 function verified (verify: Verifier, token: string): Payload | null {

@@ -43,13 +43,13 @@ export function readLegacyClientToken (token: string, now: UnixMs): LegacyClient
   if (!MILLISECONDS.test(timestamp)) return null
   const issuedAt = Number(timestamp)
   if (now - issuedAt > CLIENT_TOKEN_MAX_AGE_MS || issuedAt - now > CLIENT_TOKEN_MAX_FUTURE_MS) return null
-  const given = Buffer.from(hash)
+  const givenHash = Buffer.from(hash)
   return {
     issuedAt,
     content,
     madeWith (secret) {
       const expected = Buffer.from(hashClientToken(timestamp, salt, secret))
-      return given.length === expected.length && timingSafeEqual(given, expected)
+      return givenHash.length === expected.length && timingSafeEqual(givenHash, expected)
     }
   }
 }

@@ -17,11 +17,11 @@ export function isMissing (token: unknown): boolean {
 
 /** The token that the places of a request hold: header, query and body may repeat it, and must not differ. */
 export function findToken (...places: unknown[]): FoundToken {
-  let found: unknown = NO_TOKEN
+  let first: unknown = NO_TOKEN
   for (const token of places) {
     if (isMissing(token)) continue
-    if (found !== NO_TOKEN && found !== token) return NOT_A_TOKEN
-    found = token
+    if (first !== NO_TOKEN && first !== token) return NOT_A_TOKEN
+    first = token
   }
-  return found === NO_TOKEN || typeof found === 'string' ? found : NOT_A_TOKEN
+  return first === NO_TOKEN || typeof first === 'string' ? first : NOT_A_TOKEN
 }

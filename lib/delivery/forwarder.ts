@@ -156,19 +156,19 @@ class SpoolForwarder implements Forwarder {
     this.#woken = false
     if (stopping && this.#itemsLeft! <= 0) return this.#underWay.size === 0 ? 'stop' : { sleepMs: MAX_SLEEP_MS }
     const askedAt = this.#options.monotonicNow()
-    let taken
+    let result
     try {
-      taken = await this.#options.spool.take(this.#kind, { flush: stopping })
+      result = await this.#options.spool.take(this.#kind, { flush: stopping })
       this.#spoolWorked()
     } catch (error) {
       return { sleepMs: this.#spoolFailed(error) }
     }
-    if (taken.lease !== null) {
-      this.#deliverAside(taken.lease, askedAt)
-      if (this.#itemsLeft !== null) this.#itemsLeft -= itemsOf(taken.lease.records)
+    if (result.lease !== null) {
+      this.#deliverAside(result.lease, askedAt)
+      if (this.#itemsLeft !== null) this.#itemsLeft -= itemsOf(result.lease.records)
       return 'again'
     }
-    const dueMs = taken.nextDueMs ?? Infinity
+    const dueMs = result.nextDueMs ?? Infinity
     if (stopping && this.#underWay.size === 0 && dueMs > STOP_WAIT_MS) return 'stop'
     return { sleepMs: Math.min(MAX_SLEEP_MS, this.#options.lingerMs, Math.max(MIN_SLEEP_MS, dueMs)) }
   }

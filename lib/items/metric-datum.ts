@@ -113,8 +113,8 @@ function checkStatistics (statistics: unknown, path: string): void {
 
 function checkMeasurement (datum: Record<string, unknown>, path: string): void {
   const { Value, Values, Counts, StatisticValues } = datum
-  const given = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
-  if (given !== 1) {
+  const valueFields = Number(Value !== undefined) + Number(Values !== undefined) + Number(StatisticValues !== undefined)
+  if (valueFields !== 1) {
     throw new InvalidItem('invalid-value', `${path} must have exactly one of Value, Values and StatisticValues.`)
   }
   if (Counts !== undefined && Values === undefined) {

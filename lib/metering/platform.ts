@@ -117,15 +117,15 @@ class Slots {
       return
     }
     await new Promise<void>((resolve, reject) => {
-      const taken = (): void => {
+      const start = (): void => {
         signal.removeEventListener('abort', aborted)
         resolve()
       }
       const aborted = (): void => {
-        this.#waiting.delete(taken)
+        this.#waiting.delete(start)
         reject(signal.reason)
       }
-      this.#waiting.add(taken)
+      this.#waiting.add(start)
       signal.addEventListener('abort', aborted, { once: true })
     })
   }

@@ -37,14 +37,14 @@ export class Verdicts {
 
   /** @param goodEnough whether the verdict that this process has makes a look into the store needless */
   async get (clientId: string, goodEnough: (known: KnownVerdict) => boolean): Promise<KnownVerdict | null> {
-    const own = this.#memory.get(clientId) ?? null
+    const remembered = this.#memory.get(clientId) ?? null
     const { store, onStoreError } = this.#options
-    if (store === undefined || (own !== null && goodEnough(own))) return own
+    if (store === undefined || (remembered !== null && goodEnough(remembered))) return remembered
     const shared = await store.get(clientId).catch((error: unknown) => {
       onStoreError(error)
       return null
     })
-    if (shared === null || (own !== null && own.at >= shared.at)) return own
+    if (shared === null || (remembered !== null && remembered.at >= shared.at)) return remembered
     this.#memory.set(clientId, shared)
     return shared
   }

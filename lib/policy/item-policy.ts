@@ -103,14 +103,15 @@ export class ItemPolicy {
   }
 
   #treatDatum (datum: StoredDatum, path: string, facts: ClientFacts): StoredDatum {
-    const given = datum.Dimensions ?? []
-    let dimensions = this.#redactor === null ? given : redactDimensions(given, this.#redactor) ?? given
+    const sentDimensions = datum.Dimensions ?? []
+    const redactor = this.#redactor
+    let dimensions = redactor === null ? sentDimensions : redactDimensions(sentDimensions, redactor) ?? sentDimensions
     if (this.dimensionPolicy !== null) dimensions = this.dimensionPolicy.apply(dimensions, `${path}.Dimensions`)
     if (facts.length > 0) dimensions = addDimensions(dimensions, facts)
-    const name = this.#redactor?.text(datum.MetricName) ?? datum.MetricName
+    const name = redactor?.text(datum.MetricName) ?? datum.MetricName
     if (name !== datum.MetricName) checkMetricName(name, path, '.MetricName, after redaction,')
-    if (dimensions !== given) checkDimensions(dimensions, path, '.Dimensions, after redaction and additions,')
-    return name === datum.MetricName && dimensions === given
+    if (dimensions !== sentDimensions) checkDimensions(dimensions, path, '.Dimensions, after redaction and additions,')
+    return name === datum.MetricName && dimensions === sentDimensions
       ? datum
       : { ...datum, MetricName: name, Dimensions: dimensions }
   }

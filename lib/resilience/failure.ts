@@ -97,15 +97,17 @@ interface ErrorLike {
 
 /** Reads whatever a call to AWS has thrown. Never throws; an error of no known name or status is `unavailable`. */
 export function classifyFailure (error: unknown): Failure {
-  const like: ErrorLike = typeof error === 'object' && error !== null ? error : { message: error }
-  const status = like.$metadata?.httpStatusCode ?? like.$response?.statusCode
-  const names = [like.name, like.Code, like.__type, like.code].filter(name => typeof name === 'string').map(bareName)
+  const errorLike: ErrorLike = typeof error === 'object' && error !== null ? error : { message: error }
+  const status = errorLike.$metadata?.httpStatusCode ?? errorLike.$response?.statusCode
+  const { name: ownName, Code, __type, code } = errorLike
+  const names = [ownName, Code, __type, code].filter(name => typeof name === 'string').map(bareName)
   const failure: Failure = {
-    class: isOfWrongTime(like) ? 'unavailable' : classOf(names, status), message: describe(like, names, status)
+    class: isOfWrongTime(errorLike) ? 'unavailable' : classOf(names, status),
+    message: describe(errorLike, names, status)
   }
   const name = nameOf(names, status)
   if (NAME.test(name)) failure.name = name
-  const retryAfterMs = readRetryAfter(like.$response?.headers)
+  const retryAfterMs = readRetryAfter(errorLike.$response?.headers)
   if (retryAfterMs !== undefined) failure.retryAfterMs = retryAfterMs
   return failure
 }
@@ -139,9 +141,9 @@ function isUnreadable (names: string[], status: number | undefined): boolean {
 function describe (error: ErrorLike, names: string[], status: number | undefined): string {
   if (isUnreadable(names, status)) return `HTTP ${status} with a body that is not an answer of AWS`
   const name = names.find(name => !GENERIC_NAMES.has(name)) ?? 'Error'
-  const given = typeof error.message === 'string' ? error.message : ''
+  const errorMessage = typeof error.message === 'string' ? error.message : ''
   // The command of credential_process may have a secret among its arguments.
-  const text = FAILED_COMMAND.test(given) ? 'the command has failed' : given
+  const text = FAILED_COMMAND.test(errorMessage) ? 'the command has failed' : errorMessage
   const named = text.includes(name) ? text : [name, text].filter(Boolean).join(': ')
   const message = status === undefined || status < 500 ? named : `HTTP ${status}: ${named}`
   return message.slice(0, MAX_MESSAGE_LENGTH)

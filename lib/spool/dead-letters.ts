@@ -30,12 +30,12 @@ function isRedrivable (deadLetter: DeadLetter): boolean {
 export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLimits): DeadLetters {
   return {
     async list (filter, { limit, cursor }) {
-      const found: DeadLetter[] = []
+      const selected: DeadLetter[] = []
       for await (const deadLetter of select(store, filter, cursor)) {
-        if (found.push(deadLetter) > limit) break
+        if (selected.push(deadLetter) > limit) break
       }
-      const deadLetters = found.slice(0, limit)
-      return { deadLetters, next: found.length > limit ? deadLetters.at(-1)?.id ?? null : null }
+      const deadLetters = selected.slice(0, limit)
+      return { deadLetters, next: selected.length > limit ? deadLetters.at(-1)?.id ?? null : null }
     },
 
     get: id => store.get(id),
@@ -64,13 +64,13 @@ export function createDeadLetters (store: DeadLetterStore, limits: DeadLetterLim
       const evicted = { count: 0, items: 0 }
       for await (const deadLetter of select(store, {})) {
         const { application = '' } = deadLetter
-        const own = excess.get(application) ?? 0
+        const excessOfApplication = excess.get(application) ?? 0
         if (deadLetter.at >= cutoff) {
           if (excess.size === 0) break
-          if (own <= 0) continue
+          if (excessOfApplication <= 0) continue
         }
-        const left = own - Buffer.byteLength(deadLetter.line)
-        if (left > 0) excess.set(application, left)
+        const remainingExcess = excessOfApplication - Buffer.byteLength(deadLetter.line)
+        if (remainingExcess > 0) excess.set(application, remainingExcess)
         else excess.delete(application)
         if (!await store.remove(deadLetter, true)) continue
         evicted.count++
@@ -107,9 +107,9 @@ async function excessBytes (store: DeadLetterStore, maxBytes: number): Promise<M
  * at their times: a clock that was set back makes all of them look younger.
  */
 async function * selectPresent (store: DeadLetterStore, filter: DeadLetterFilter): AsyncGenerator<DeadLetter> {
-  let left = (await store.size()).count
+  let unseenCount = (await store.size()).count
   for await (const deadLetter of scan(store, filter.ids)) {
-    if (left-- <= 0) return
+    if (unseenCount-- <= 0) return
     if (matches(deadLetter, filter)) yield deadLetter
   }
 }

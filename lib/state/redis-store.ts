@@ -144,11 +144,11 @@ export class RedisStateStore implements StateStore {
       },
       getMany: async keys => {
         const known = new Map<string, string>()
-        const asked = [...groupBy(keys, hashOf)].flatMap(([hash, group]) =>
+        const lookups = [...groupBy(keys, hashOf)].flatMap(([hash, group]) =>
           [[olderOf(hash), group], [hash, group]] as const)
-        const commands = asked.map(([hash, group]): [string, ...string[]] => ['hmget', hash, ...group])
+        const commands = lookups.map(([hash, group]): [string, ...string[]] => ['hmget', hash, ...group])
         const replies = await this.#askAll(commands) as Array<Array<string | null>>
-        for (const [i, [, group]] of asked.entries()) {
+        for (const [i, [, group]] of lookups.entries()) {
           for (const [j, key] of group.entries()) {
             const text = replies[i]![j]!
             if (text !== null) known.set(key, text)

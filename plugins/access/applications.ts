@@ -78,10 +78,10 @@ function secretsOf (config: Config): Map<string, string> {
 
 /** @throws Error that says where the fault is */
 async function load (file: string, config: Config): Promise<Application[]> {
-  const given = Value.Default(ApplicationsFileSchema, parse(decodeText(await readFile(file))))
-  const error = Value.Errors(ApplicationsFileSchema, given).First()
+  const document = Value.Default(ApplicationsFileSchema, parse(decodeText(await readFile(file))))
+  const error = Value.Errors(ApplicationsFileSchema, document).First()
   if (error !== undefined) throw new Error(explain(error))
-  const { applications } = given as ApplicationsFile
+  const { applications } = document as ApplicationsFile
   const fault = findFault(applications, secretsOf(config))
   if (fault !== null) throw new Error(`${fault.path}: ${fault.message}`)
   return applications

@@ -33,8 +33,8 @@ function ownSecrets ({ config }: FastifyInstance): string[] {
  * Owns `fastify.strikeSecrets`: strikes configured secrets out of texts that others have written, and out of the log.
  */
 async function secrets (fastify: FastifyInstance): Promise<void> {
-  const own = ownSecrets(fastify)
-  const strikeOwn = createSecretFilter(() => own)
+  const ownTexts = ownSecrets(fastify)
+  const strikeOwn = createSecretFilter(() => ownTexts)
   // The client secrets of applications are known later than the first texts, and change.
   const strikeClients = createSecretFilter(() =>
     fastify.hasDecorator('applications') ? fastify.applications.clientSecrets : NONE)

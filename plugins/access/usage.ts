@@ -38,7 +38,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
     name: 'budget_refused_total', help: 'Requests that were refused as a daily budget was spent.', labelNames
   })
   /** The last warning about each application, so that it is logged once. */
-  const told = new Map<string, string>()
+  const lastWarnings = new Map<string, string>()
 
   function collectUsed (): void {
     used.reset()
@@ -50,8 +50,8 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
 
   function warnOnce (applicationId: string, { budget, limit, share }: BudgetState): void {
     const warning = `${dayOf(unixNow())} ${budget} ${share >= 1 ? 'spent' : 'soft'}`
-    if (told.get(applicationId) === warning) return
-    told.set(applicationId, warning)
+    if (lastWarnings.get(applicationId) === warning) return
+    lastWarnings.set(applicationId, warning)
     const message = share >= 1
       ? 'a daily budget is spent: requests are refused until midnight UTC'
       : 'a daily budget has reached its soft limit'
@@ -84,8 +84,8 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
       if (!isOutOfLogStreams(applicationId, limit)) return true
       const warning = `${dayOf(unixNow())} ${NEW_LOG_STREAMS}`
       const key = `${applicationId}\n${NEW_LOG_STREAMS}`
-      if (told.get(key) === warning) return false
-      told.set(key, warning)
+      if (lastWarnings.get(key) === warning) return false
+      lastWarnings.set(key, warning)
       log.warn(
         { application: applicationId, limit }, 'no more log streams are made for this application until midnight UTC'
       )

@@ -80,9 +80,9 @@ async function errors (fastify: FastifyInstance): Promise<void> {
   fastify.setErrorHandler(send)
   fastify.setNotFoundHandler(function onNotFound (request, reply) {
     const path = request.url.split('?')[0]!
-    const found = METHODS.filter(method => fastify.findRoute({ method, url: path }) !== null)
+    const methods = METHODS.filter(method => fastify.findRoute({ method, url: path }) !== null)
     // No other method helps where a route for files has no file of this name.
-    const allowed = found.includes(request.method === 'HEAD' ? 'GET' : request.method as HTTPMethods) ? [] : found
+    const allowed = methods.includes(request.method === 'HEAD' ? 'GET' : request.method as HTTPMethods) ? [] : methods
     if (allowed.length > 0) reply.header('Allow', allowed.join(', '))
     send(new ApiError(allowed.length > 0 ? 'methodNotAllowed' : 'notFound'), request, reply)
   })

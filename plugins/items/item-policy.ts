@@ -50,20 +50,20 @@ function createItemPolicy ({ prometheus }: FastifyInstance) {
   const policies = new WeakMap<Application, ApplicationPolicies>()
 
   function policiesOf ({ application }: IntakeContext): ApplicationPolicies {
-    let made = policies.get(application)
-    if (made === undefined) {
+    let known = policies.get(application)
+    if (known === undefined) {
       const { id, emf } = application
       const emfSettings: EmfSettings = {
         emf, onEmbeddedMetric: treatment => embedded.inc({ application: id, treatment })
       }
-      made = {
+      known = {
         items: new ItemPolicy(application, () => prometheus.onCollapsed(id, 'unknown-dimension', 1)),
         emfSettings,
         emf: emf === 'allow' ? null : createEmfPolicy(emfSettings)
       }
-      policies.set(application, made)
+      policies.set(application, known)
     }
-    return made
+    return known
   }
 
   return {

@@ -147,8 +147,8 @@ function createMetering (fastify: FastifyInstance) {
       onRequest: [failures.guard, function requireAccessKey (
         request: FastifyRequest, _reply: FastifyReply, done: HookHandlerDoneFunction
       ): void {
-        const given = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
-        if (isAccessKey?.(given) !== true) throw new ApiError('accessKeyInvalid')
+        const accessKey = String(request.headers['x-amz-firehose-access-key'] ?? bearerOf(request) ?? '')
+        if (isAccessKey?.(accessKey) !== true) throw new ApiError('accessKeyInvalid')
         done()
       }]
     },

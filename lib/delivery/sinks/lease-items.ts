@@ -156,11 +156,13 @@ export class LeaseItems<Item> {
     if (open === 0) return []
     if (open === stored.items) return [asStored(stored)]
     const { items } = decodeRecord<Item>(stored)
-    const left = [...items.keys()].filter(position => this.#met[first + position] === 0)
+    const openPositions = [...items.keys()].filter(position => this.#met[first + position] === 0)
     return encodeRecords(
-      left.map(position => items[position]!),
+      openPositions.map(position => items[position]!),
       item => this.#reader.count(item),
-      receipt === null ? undefined : { id: receipt.id, indexes: left.map(position => receipt.indexes[position]!) }
+      receipt === null
+        ? undefined
+        : { id: receipt.id, indexes: openPositions.map(position => receipt.indexes[position]!) }
     )
   }
 

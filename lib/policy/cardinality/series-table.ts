@@ -167,13 +167,13 @@ export class LocalSeriesTable implements SeriesTable {
     }
     const known = this.#scopes.get(scope)
     const series = known ?? new ScopeSeries()
-    const own = this.#sizes.get(application) ?? 0
+    const applicationSize = this.#sizes.get(application) ?? 0
     const { size } = series
-    const result = use(series, this.#size < this.#maxSeries && own < this.#maxSeries * APPLICATION_SHARE)
+    const result = use(series, this.#size < this.#maxSeries && applicationSize < this.#maxSeries * APPLICATION_SHARE)
     const added = series.size - size
     if (added === 0) return result
     if (known === undefined) this.#scopes.set(scope, series)
-    this.#sizes.set(application, own + added)
+    this.#sizes.set(application, applicationSize + added)
     this.#size += added
     return result
   }

@@ -57,15 +57,15 @@ function findObject (message: string, start: number): EmbeddedObject | null {
 /** Judged by every member of a name: parsers differ in which of them counts. */
 function hasDirectives (json: string): boolean {
   let root = ''
-  let found = false
+  let hasMember = false
   editJson(json, {
     name (name, depth) {
       if (depth === 1) root = name
-      if (name === DIRECTIVES && (depth === 1 || (depth === 2 && root === METADATA))) found = true
+      if (name === DIRECTIVES && (depth === 1 || (depth === 2 && root === METADATA))) hasMember = true
       return undefined
     }
   })
-  return found
+  return hasMember
 }
 
 /**

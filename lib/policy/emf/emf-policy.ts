@@ -36,8 +36,8 @@ export interface EmfSettings {
 export function createEmfPolicy ({ emf, onEmbeddedMetric }: EmfSettings, context?: EmfContext): EmfPolicy {
   let series = 0
   return (message, index) => {
-    const found = findEmbeddedMetrics(message)
-    if (found === null) return message
+    const embedded = findEmbeddedMetrics(message)
+    if (embedded === null) return message
     onEmbeddedMetric(emf)
     const path = `logEvents[${index}].message`
     if (emf === 'refuse') {
@@ -45,8 +45,8 @@ export function createEmfPolicy ({ emf, onEmbeddedMetric }: EmfSettings, context
         'invalid-item', `${path} is an embedded metric (EMF), and the application allows no metrics in log events.`
       )
     }
-    if (emf === 'neutralize') return neutralize(message, found)
-    const metrics = readWhole(message, found, path)
+    if (emf === 'neutralize') return neutralize(message, embedded)
+    const metrics = readWhole(message, embedded, path)
     const allowed = allow(metrics, path, context!)
     series += metrics.datums().length
     if (series > MAX_ITEMS) {
@@ -92,9 +92,9 @@ function applyDimensionPolicy (metrics: EmbeddedMetrics, policy: DimensionPolicy
   let changed = false
   for (const directive of metrics.directives) {
     directive.Dimensions = directive.Dimensions.map(names => {
-      const given = names.map(Name => ({ Name, Value: metrics.member(Name) as string }))
-      const applied = policy.apply(given, `${path}, dimensions of the namespace "${directive.Namespace}",`)
-      if (applied === given) return names
+      const dimensions = names.map(Name => ({ Name, Value: metrics.member(Name) as string }))
+      const applied = policy.apply(dimensions, `${path}, dimensions of the namespace "${directive.Namespace}",`)
+      if (applied === dimensions) return names
       changed = true
       for (const { Name, Value } of applied) {
         if (metrics.member(Name) !== Value) metrics.setMember(Name, Value)

@@ -45,18 +45,18 @@ function memberOf (members: Members, name: string): unknown {
 
 /** Names of members in the whole JSON, and how many of them a parser keeps. */
 function hasRepeatedMember (json: string, parsed: unknown): boolean {
-  let written = 0
-  editJson(json, { name () { written++; return undefined } })
-  let kept = 0
+  let writtenMembers = 0
+  editJson(json, { name () { writtenMembers++; return undefined } })
+  let parsedMembers = 0
   const waiting = [parsed]
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     if (typeof value !== 'object' || value === null) continue
     const members = Object.values(value)
-    if (!Array.isArray(value)) kept += members.length
+    if (!Array.isArray(value)) parsedMembers += members.length
     // Not spread into the call, which takes a limited number of arguments.
     for (const member of members) waiting.push(member)
   }
-  return written !== kept
+  return writtenMembers !== parsedMembers
 }
 
 /** A log event that CloudWatch extracts metrics from, with the parts by which it does so. */

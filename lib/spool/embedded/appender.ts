@@ -94,14 +94,14 @@ export class Appender {
     const known = memTable.answer(key) ?? tables.answer(key, now)
     if (known !== undefined) return known[3] === digest ? { state: 'answered', answer: known[2] } : { state: 'reused' }
     this.#underWay.set(key, digest)
-    const kept: KeyedAnswer = [key, this.#nextExpiry(now), answer, digest, application]
+    const keyedAnswer: KeyedAnswer = [key, this.#nextExpiry(now), answer, digest, application]
     try {
-      await this.#push(appends, kept)
+      await this.#push(appends, keyedAnswer)
     } catch (error) {
       this.#underWay.delete(key)
       throw error
     }
-    return { state: 'stored', finish: other => this.#finish(kept, other) }
+    return { state: 'stored', finish: other => this.#finish(keyedAnswer, other) }
   }
 
   /** Later than that of every key before, as the keys that expire first are the first to be forgotten. */

@@ -185,11 +185,11 @@ class EmbeddedSpool implements Spool {
     this.#assertOpen()
     if (flush || this.#journaledDueMs(kind) === 0 || this.#couldTakeMore(kind)) await this.#writer.flushMemTable()
     if (flush) this.#scheduler.flush(kind)
-    const taken = this.#scheduler.take(kind, this.#entryReader)
-    if (taken === null) {
+    const heldLease = this.#scheduler.take(kind, this.#entryReader)
+    if (heldLease === null) {
       return { lease: null, nextDueMs: sooner(this.#scheduler.nextDueMs(kind), this.#journaledDueMs(kind)) }
     }
-    const { lease: { id, destination: { name, unreadVersion, attempt, application } }, picked } = taken
+    const { lease: { id, destination: { name, unreadVersion, attempt, application } }, picked } = heldLease
     const records = picked.flatMap(({ entry, value }) => unpackEntry(value, entry))
     const { destination } = parseQueueName(name)
     const lease: Lease = { id, kind, destination, records, unread: unreadVersion !== null, attempt }

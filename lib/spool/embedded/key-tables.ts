@@ -46,8 +46,8 @@ class KeyRemovals {
 
 function countKey (counters: KeyCounters, application: string, bytes: number): void {
   counters.bytes += bytes
-  const left = bytesOfApplication(counters, application) + bytes
-  if (left > 0) counters.byApplication[application] = left
+  const applicationBytes = bytesOfApplication(counters, application) + bytes
+  if (applicationBytes > 0) counters.byApplication[application] = applicationBytes
   else delete counters.byApplication[application]
 }
 

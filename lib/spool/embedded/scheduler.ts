@@ -293,12 +293,12 @@ export class Scheduler {
       bytes += entry.bytes
       return true
     }
-    let taken = 0
+    let takenEntries = 0
     for (const entry of destination.returned) {
       if (!add(entry, () => reader.read(destination, entry))) break
-      taken++
+      takenEntries++
     }
-    destination.returned = destination.returned.slice(taken)
+    destination.returned = destination.returned.slice(takenEntries)
     if (destination.returned.length === 0 && destination.cursor < destination.lastSeq) {
       for (const { entry, value } of reader.readBehindCursor(destination)) {
         if (!add(entry, () => value)) break

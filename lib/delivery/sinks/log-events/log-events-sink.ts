@@ -89,18 +89,18 @@ function settleTaken (
   destination: string,
   context: DeliverContext
 ): void {
-  const taken: number[] = []
+  const acceptedEvents: number[] = []
   const rejected = new Map<RejectionReason, number>()
   events.forEach((event, index) => {
     const reason = rejectionOf(index, info)
     if (reason === null) {
-      taken.push(event)
+      acceptedEvents.push(event)
       return
     }
     items.reject(event, reason, REJECTION_MESSAGES[reason])
     rejected.set(reason, (rejected.get(reason) ?? 0) + 1)
   })
-  items.deliver(taken, requestId)
+  items.deliver(acceptedEvents, requestId)
   for (const [reason, count] of rejected) context.onRejected(destination, reason, count)
 }
 
