@@ -8,7 +8,7 @@ import type { LogLine, UnreadableLine } from '../lib/metering/subscription.js'
 import { isObject } from '../lib/guards.js'
 import { cutForMessages, type ParkedMessage, type Parking, type UnmeteredReason } from './parking.js'
 import { errorLine, metricLine, zeroCalls, type CallCounts } from './function-log.js'
-import { readQueueMessage, readSubscriptionEvent, UnknownEventError, type Work } from './work.js'
+import { readQueueMessage, readSubscriptionEvent, UnknownEventError, type EventContent } from './metering-event.js'
 
 /** The members of the context of a Lambda handler that are read here. */
 export interface LambdaContext {
@@ -84,7 +84,7 @@ class Invocation {
 
   async meterLogs (event: { awslogs: unknown }): Promise<CallCounts> {
     try {
-      await this.#do(await readSubscriptionEvent(event, this.#options.filter, this.#context.logGroupName))
+      await this.#meter(await readSubscriptionEvent(event, this.#options.filter, this.#context.logGroupName))
     } finally {
       this.#write()
     }
@@ -96,7 +96,7 @@ class Invocation {
     const batchItemFailures: BatchResponse['batchItemFailures'] = []
     for (const { messageId, body } of records) {
       try {
-        await this.#do(await readQueueMessage(body, this.#options.filter, this.#context.logGroupName))
+        await this.#meter(await readQueueMessage(body, this.#options.filter, this.#context.logGroupName))
       } catch (error) {
         this.#options.write(errorLine('a message is left in its queue', {
           messageId, reason: (error as Error).message
@@ -108,27 +108,27 @@ class Invocation {
     return { batchItemFailures }
   }
 
-  async #do (work: Work): Promise<void> {
-    const outcomes = await this.#send(work)
+  async #meter (content: EventContent): Promise<void> {
+    const outcomes = await this.#send(content)
     const leftCalls = outcomes.filter(outcome => outcome.result === 'left')
     const refused = outcomes.filter(outcome => outcome.result === 'refused')
-    const exhausted = work.attempt >= MAX_PARKINGS
+    const exhausted = content.attempt >= MAX_PARKINGS
     const reason = leftCalls.find(({ failure }) => failure !== null)?.failure?.message ?? TIME_WAS_OVER
     if (leftCalls.length > 0) this.#reason = reason
-    this.#count(work)
+    this.#count(content)
     this.#counts.refused += refused.length
     this.#counts[exhausted ? 'dropped' : 'parked'] += leftCalls.length
     const stored = await Promise.allSettled([
       this.#options.parking.park(
-        exhausted ? [] : parkedMessages(leftCalls, work.attempt + 1, reason), delaySeconds(work.attempt)
+        exhausted ? [] : parkedMessages(leftCalls, content.attempt + 1, reason), delaySeconds(content.attempt)
       ),
       this.#options.parking.deadLetter([
         ...callLetters('refused', refused.map(({ call, message }) => [call, message])),
         ...callLetters(
           'exhausted', exhausted ? leftCalls.map(({ call, failure }) => [call, failure?.message ?? TIME_WAS_OVER]) : []
         ),
-        ...lineLetters(work.unreadable),
-        ...payloadLetters(work.undecodable)
+        ...lineLetters(content.unreadable),
+        ...payloadLetters(content.undecodable)
       ])
     ])
     this.#tellConfigFault(leftCalls.find(({ failure }) => failure?.class === 'denied')?.failure ?? null)
@@ -138,7 +138,7 @@ class Invocation {
   }
 
   /** Each call is remembered as soon as the platform has taken it, and not before. */
-  async #send ({ calls }: Work): Promise<SendOutcome[]> {
+  async #send ({ calls }: EventContent): Promise<SendOutcome[]> {
     const { client, delivered, concurrency } = this.#options
     const known = await delivered.among(calls.map(({ id }) => id))
     const fresh = uniqueById(calls).filter(({ id }) => !known.has(id))
@@ -154,7 +154,7 @@ class Invocation {
     })
   }
 
-  #count ({ calls, duplicates, skipped, unreadable, undecodable }: Work): void {
+  #count ({ calls, duplicates, skipped, unreadable, undecodable }: EventContent): void {
     const skippedCount = Object.values(skipped).reduce((sum, count) => sum + count, 0)
     const oldest = calls.reduce((min, { timestamp }) => Math.min(min, timestamp), Infinity)
     const counts = this.#counts
@@ -206,7 +206,7 @@ function lineLetters (unreadable: UnreadableLine[]): ParkedMessage[] {
   return toLetters(entries, (message, lines) => ({ v: 1, reason: 'unreadable', message, lines }))
 }
 
-function payloadLetters (undecodable: Work['undecodable']): ParkedMessage[] {
+function payloadLetters (undecodable: EventContent['undecodable']): ParkedMessage[] {
   if (undecodable === null) return []
   const { message, data } = undecodable
   return [{ v: 1, reason: 'undecodable', message, awslogs: { data } }]

@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { concurrencyOf, openClient, openFilter, profileOf } from '../../lambda/metering-client.js'
 import { UNMETERED_REASONS } from '../../lambda/parking.js'
 import { SettingsError } from '../../lambda/settings.js'
-import { readQueueMessage, UnknownEventError, type Work } from '../../lambda/work.js'
+import { readQueueMessage, UnknownEventError, type EventContent } from '../../lambda/metering-event.js'
 import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { withoutByteOrderMark } from '../../lib/configuration/text-encoding.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
@@ -19,7 +19,7 @@ import { UsageError } from './usage-error.js'
 const USAGE = `Usage: npm run meter -- [FILE]... [options]
        npm run meter -- --queue URL [--reason REASON] [options]
 
-Shows the events that would be sent to the metering platform, and the lines that would be skipped or become dead letters.
+Shows the events that would be sent to the metering platform, and the lines that would be skipped or dead-lettered.
 Reads lines of an access log from files, or from standard input when no file is named, or the messages of the
 dead-letter queue.
 
@@ -54,11 +54,11 @@ class Metering {
 
   /** @returns whether nothing of it is left to be done */
   async message (body: string): Promise<boolean> {
-    return await this.#do(await readQueueMessage(body, this.#filter, ''))
+    return await this.#meter(await readQueueMessage(body, this.#filter, ''))
   }
 
   /** @returns whether nothing of it is left to be done */
-  async #do ({ calls, duplicates, skipped, unreadable, undecodable }: Work): Promise<boolean> {
+  async #meter ({ calls, duplicates, skipped, unreadable, undecodable }: EventContent): Promise<boolean> {
     const fresh = calls.filter(({ id }) => !this.#seen.has(id))
     for (const { id } of fresh) this.#seen.add(id)
     for (const { line, message } of unreadable) write(`letter ${message}: ${line}`)

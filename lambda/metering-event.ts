@@ -8,7 +8,7 @@ import { isObject } from '../lib/guards.js'
 import type { ParkedMessage } from './parking.js'
 
 /** The calls and lines of one event, or of one message of a queue. */
-export interface Work {
+export interface EventContent {
   calls: MeteredCall[]
   /** How often the calls were parked before. */
   attempt: number
@@ -30,7 +30,7 @@ export class UnknownEventError extends Error {
   override name = 'UnknownEventError'
 }
 
-const NOTHING: Work = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unreadable: [], undecodable: null }
+const NOTHING: EventContent = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unreadable: [], undecodable: null }
 
 /**
  * Reads the event of a subscription.
@@ -38,7 +38,7 @@ const NOTHING: Work = { calls: [], attempt: 0, duplicates: 0, skipped: {}, unrea
  */
 export async function readSubscriptionEvent (
   event: { awslogs: unknown }, filter: CallFilter, ownLogGroup: string
-): Promise<Work> {
+): Promise<EventContent> {
   const data = isObject(event.awslogs) ? event.awslogs.data : undefined
   try {
     const subscription = await decodeSubscription(data)
@@ -61,7 +61,7 @@ export async function readSubscriptionEvent (
  * has failed.
  * @throws UnknownEventError
  */
-export async function readQueueMessage (body: string, filter: CallFilter, ownLogGroup: string): Promise<Work> {
+export async function readQueueMessage (body: string, filter: CallFilter, ownLogGroup: string): Promise<EventContent> {
   const message = parse(body)
   if (message.v === 1) {
     const { calls, lines, awslogs, attempt = 0 } = message as unknown as ParkedMessage
@@ -76,7 +76,7 @@ export async function readQueueMessage (body: string, filter: CallFilter, ownLog
   throw new UnknownEventError('the message holds neither calls, nor lines, nor an event of CloudWatch Logs')
 }
 
-function readLines (lines: LogLine[], filter: CallFilter, unreadable: UnreadableLine[] = []): Work {
+function readLines (lines: LogLine[], filter: CallFilter, unreadable: UnreadableLine[] = []): EventContent {
   const read = readCalls(lines, filter)
   return {
     ...NOTHING,
