@@ -205,6 +205,11 @@ export function spoolContract (open: OpenSpool): void {
       await again.settle(lease, { delivered: itemsOf(lease) })
     }
     t.same(seen, new Set([1, 2, 'dead']))
+
+    await again.append({ kind: 'logs', application: 'shop', destination: 'e', records: records(1) })
+    await again.settle(await takeSoon(again), { delivered: 0, deadLetters: [letter('dead')] })
+    t.equal(await again.deadLetters.redrive({}), 1)
+    t.match(await takeSoon(again), { application: 'shop', destination: 'e' }, 'also when nothing else of it waits')
     await balanced(t, again)
   })
 
@@ -416,11 +421,11 @@ export function spoolContract (open: OpenSpool): void {
     t.same(second.records, first.records)
     t.not(second.id, first.id)
     t.equal(await spool.extend(first), false, 'it is no longer held')
-    await spool.settle(first, { delivered: 2 })
+    t.equal(await spool.settle(first, { delivered: 2 }), false, 'its items are delivered again')
     await spool.release(first, 0)
     t.equal((await spool.depth()).records, 2, 'the second holder has them')
     t.equal(await spool.settle(second, { delivered: 1, rejected: { expired: 1 } }), true)
-    t.equal(await spool.settle(first, { delivered: 2 }), false, 'its items are delivered again')
+    t.equal(await spool.settle(first, { delivered: 2 }), false)
     t.match(await spool.ledger(), { accepted: 2, delivered: 1, rejected: { expired: 1 }, inSpool: 0 })
   })
 
@@ -575,10 +580,10 @@ export function spoolContract (open: OpenSpool): void {
   t.test('an application holds what waits of it, whatever became of its records before', async t => {
     const size = Buffer.byteLength(record('x').line)
     const { spool, reopen } = await open(t, spoolOptions({ maxBytes: 30 * size, isShared: () => true, leaseMs: 100 }))
-    const send = (spool: Spool, count: number) =>
+    const send = (spool: Spool, count: number, application = 'shop') =>
       spool.append({
         kind: 'logs',
-        application: 'shop',
+        application,
         destination: 'd',
         records: Array.from({ length: count }, () => record('x'))
       })
@@ -597,7 +602,9 @@ export function spoolContract (open: OpenSpool): void {
     await takeSoon(spool)
     const again = await reopen()
     await t.rejects(send(again, 15), { name: 'ShareFullError' }, 'six are held')
-    await send(again, 14)
+    await send(again, 10, 'other')
+    await t.rejects(send(again, 8), { name: 'ShareFullError' })
+    await send(again, 7)
     await drain(again)
     await t.rejects(send(again, 21), { name: 'ShareFullError' })
     await send(again, 20)
