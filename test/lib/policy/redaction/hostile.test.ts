@@ -32,9 +32,9 @@ const HOSTILE: Record<string, (length: number) => string> = {
     "'", '\\', '\\"', '\\\\"', ' ', '\n',
     'password', 'password ', 'password=', 'password="', "password='", 'password={', 'password=[{', 'password\\',
     'password[', 'password[]', 'password[a]', 'password[a][b][c]', 'a[password]', 'password:\n', 'password\u00a0',
-    '<password>', '<password ', '<password><a>', '<password><a></a>', '</password>', '<a:password>', '<', '<![CDATA[',
-    '<password><![CDATA[', '\\u0070', 'p\\u0061', '\\\\', '%', '%70', 'password%5B', 'password%5B%5D', 'password%3D',
-    '4111.', '4111%20', '4111\u00a0', 'token:Bearer ', 'a=b&',
+    '<password>', '<password>x', '<password ', '<password><a>', '<password><a></a>', '</password>', '<a:password>', '<',
+    '<![CDATA[', '<password><![CDATA[', '\\u0070', 'p\\u0061', '\\\\', '%', '%70', 'password%5B', 'password%5B%5D',
+    'password%3D', '4111.', '4111%20', '4111\u00a0', 'token:Bearer ', 'a=b&',
     '/?', '?/', '://', '/a#', "/'", 'eyJ', 'eyJ.', 'eyJaaaaaaaaaaaa.', 'bearer ', 'Bearer abcdef12 ', 'bearer"', '{',
     '[', '{"a":', '[[],', '{"password":', '\ud800', 'é', '\0'
   ].map(part => [JSON.stringify(part), (length: number) => repeated(part, length)])),
