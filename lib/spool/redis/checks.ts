@@ -98,10 +98,9 @@ function warningsOf (master: Master): string[] {
   return warnings
 }
 
-/** A replica that takes over by itself has to confirm; no disk of its master would count. */
 async function chooseDurability (connection: Connection, masters: Master[]): Promise<Durability> {
-  const waysToKeep: Durability[] = failsOver(connection.client) ? ['wait', 'none', 'waitaof'] : ['none', 'waitaof', 'wait']
-  for (const durability of waysToKeep) {
+  if (failsOver(connection.client) && await hasToBeConfirmed(connection, masters)) return 'wait'
+  for (const durability of ['none', 'waitaof', 'wait'] as const) {
     const able = await Promise.all(masters.map(master => connection.run(() => KEEPS[durability](master))))
     if (able.every(isAble => isAble)) return durability
   }
@@ -112,6 +111,29 @@ async function chooseDurability (connection: Connection, masters: Master[]): Pro
     `set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${unknown}`)
 }
 
+/**
+ * A replica that takes over by itself has to confirm; no disk of its master would count. One that is away now may come
+ * back, and then take over with what it had: so a cluster has replicas when one of its masters has, and Sentinels are
+ * there for replicas alone.
+ */
+async function hasToBeConfirmed (connection: Connection, masters: Master[]): Promise<boolean> {
+  const able = await Promise.all(masters.map(({ redis }) => connection.run(() => canWait(redis, 0))))
+  if (!able.every(isAble => isAble)) return false
+  if (!connection.client.isCluster) return masters.every(({ info }) => info !== null)
+  const replicated = await Promise.all(masters.map(master => connection.run(() => KEEPS.wait(master))))
+  return replicated.some(isReplicated => isReplicated)
+}
+
+/** Whether so many replicas have confirmed soon, and the server lets its user ask. */
+async function canWait (redis: Redis, replicas: 0 | 1): Promise<boolean> {
+  try {
+    return Number(await redis.call('WAIT', replicas, REPLICA_WITHIN_MS)) >= replicas
+  } catch (error) {
+    if (isRefused(error as Error)) return false
+    throw error
+  }
+}
+
 /** Whether a master keeps what it has answered for, when an append waits in this way. */
 const KEEPS: Record<Durability, (master: Master) => Promise<boolean>> = {
   none: async ({ redis, info }) => isAppendOnly(info) && await appendFsync(redis) === 'always',
@@ -119,13 +141,7 @@ const KEEPS: Record<Durability, (master: Master) => Promise<boolean>> = {
   async wait ({ redis, info }) {
     if (info !== null && !(Number(info.connected_slaves) > 0)) return false
     // With replicas that INFO tells of it is only seen whether the command is refused.
-    const needed = info === null ? 1 : 0
-    try {
-      return Number(await redis.call('WAIT', needed, REPLICA_WITHIN_MS)) >= needed
-    } catch (error) {
-      if (isRefused(error as Error)) return false
-      throw error
-    }
+    return await canWait(redis, info === null ? 1 : 0)
   }
 }
 

@@ -5,9 +5,23 @@ import { eventually } from '../../../helpers/app.js'
 import { connectTo } from '../../../helpers/redis-forms.js'
 import { append, drain, record, spoolOptions } from '../contract.js'
 
-const sentinels = await startRedisSentinels({ sentinels: 1, replicas: 1 })
+const sentinels = await startRedisSentinels({
+  sentinels: 1, replicas: 1, args: ['--appendonly', 'yes', '--appendfsync', 'always']
+})
 t.teardown(() => sentinels.stop())
 const redis = await connectTo(t, sentinels.url)
+
+t.test('a replica that is away when the spool is opened has to confirm all the same, as it may take over', async t => {
+  const [replica] = sentinels.replicas
+  await replica!.kill()
+  const spool = await openRedisSpool({ ...spoolOptions(), redis, shards: 1, prefix: 'alone', sync: 'always' })
+  t.teardown(() => spool.close())
+  await t.rejects(append(spool, 'd', record('a')), {
+    name: 'SpoolUnavailableError', message: /no replica has confirmed/
+  })
+  await replica!.restart()
+  await t.resolves(eventually(() => append(spool, 'd', record('b')).then(() => true, () => undefined)))
+})
 
 t.test('nothing that a replica has confirmed is lost when it becomes the master', async t => {
   const spool = await openRedisSpool({ ...spoolOptions(), redis, shards: 2, sync: 'always' })
