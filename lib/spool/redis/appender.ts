@@ -6,17 +6,16 @@ import { encodeEntry, packEntries, type PackedEntry } from '../entry-codec.js'
 import type { GroupCommit, Pending } from '../group-commit.js'
 import { KEY_TTL_MS } from '../key-limits.js'
 import { queueName } from '../queue-name.js'
-import { SpoolUnavailableError, type Append, type SpoolRecord } from '../spool.js'
+import type { Append, SpoolRecord } from '../spool.js'
 import type { Budget } from './budget.js'
 import type { Durability } from './checks.js'
-import { keysOf, type Argument, type SpoolClient } from './commands.js'
+import type { Argument } from './commands.js'
 import type { Connection } from './connection.js'
+import { runDurably } from './run-durably.js'
 
 /** One call of the script takes this much at most, so that it does not hold the server for long. */
 const MAX_FLUSH_OPS = 1_000
 const MAX_FLUSH_BYTES = 4 * 2 ** 20
-/** How long a replica or the disk may take to confirm. */
-const DURABLE_WITHIN_MS = 4_000
 
 export interface AppenderOptions {
   connection: Connection
@@ -80,32 +79,17 @@ export class Appender {
   }
 
   async #flush (group: PendingAppend[]): Promise<void> {
-    const { connection, base, kind, channel, lingerMs, limits, maxBytes, budget } = this.#options
+    const { connection, base, kind, channel, lingerMs, limits, maxBytes, durability, budget } = this.#options
     const operations = toOperations(group)
     const args = [
       randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind,
       ...operations.flatMap(operation => toArguments(operation, limits))
     ]
-    const results = await connection.run(client => this.#send(client, base, args), group[0]!.pushedAt)
+    const results = await connection.run(
+      client => runDurably<string[]>(client, durability, 'postmanAppend', base, args), group[0]!.pushedAt
+    )
     budget.report(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
-  }
-
-  async #send (client: SpoolClient, base: string, args: Argument[]): Promise<string[]> {
-    const { durability } = this.#options
-    if (durability === 'none') return client.postmanAppend(...keysOf(base), ...args)
-    // In one pipeline, as WAIT and WAITAOF are about the writes of their own connection.
-    const pipeline = client.pipeline()
-    Reflect.apply(Reflect.get(pipeline, 'postmanAppend'), pipeline, [...keysOf(base), ...args])
-    if (durability === 'wait') pipeline.call('WAIT', 1, DURABLE_WITHIN_MS)
-    else pipeline.call('WAITAOF', 1, 0, DURABLE_WITHIN_MS)
-    const replies = await pipeline.exec() as [[Error | null, string[]], [Error | null, number | number[]]]
-    const [[appendError, results], [waitError, reached]] = replies
-    if (appendError !== null || waitError !== null) throw appendError ?? waitError
-    const copies = Array.isArray(reached) ? reached[0]! : reached
-    const copy = durability === 'wait' ? 'replica' : 'disk'
-    if (copies < 1) throw new SpoolUnavailableError(`no ${copy} has confirmed within ${DURABLE_WITHIN_MS} ms`)
-    return results
   }
 
   #answer ({ members }: Operation, result: string): void {

@@ -130,7 +130,7 @@ class RedisSpool implements Spool {
         for (const [application, bytes] of Object.entries(held)) report(application, Number(bytes))
       }))
     })
-    this.#requestKeys = new RequestKeys(connection, this.#budget, prefix, maxBytes)
+    this.#requestKeys = new RequestKeys(connection, this.#budget, prefix, maxBytes, durability)
     this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
   }
 

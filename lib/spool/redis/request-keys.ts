@@ -2,8 +2,10 @@ import { crc32 } from 'node:zlib'
 import { KEY_TTL_MS, keyBytesOf, keyLimits, type KeyLimits } from '../key-limits.js'
 import type { KeyedRequest } from '../spool.js'
 import type { Budget } from './budget.js'
+import type { Durability } from './checks.js'
 import { keysOf } from './commands.js'
 import type { Connection } from './connection.js'
+import { runDurably } from './run-durably.js'
 
 /** Shards of idempotency keys, whatever the number of shards of the records: a key is always found in the same one. */
 const KEY_SHARDS = 4
@@ -22,12 +24,14 @@ export class RequestKeys {
   readonly #budget: Budget
   readonly #prefix: string
   readonly #limits: KeyLimits
+  readonly #durability: Durability
 
-  constructor (connection: Connection, budget: Budget, prefix: string, maxBytes: number) {
+  constructor (connection: Connection, budget: Budget, prefix: string, maxBytes: number, durability: Durability) {
     this.#connection = connection
     this.#budget = budget
     this.#prefix = prefix
     this.#limits = keyLimits(maxBytes, KEY_SHARDS)
+    this.#durability = durability
   }
 
   /** The base names of the shards. */
@@ -68,23 +72,26 @@ export class RequestKeys {
    * @returns whether a repeated request is answered from now on; otherwise it may go on with the request
    */
   async finish ({ key }: KeyedRequest, name: string, answer?: string): Promise<boolean> {
-    return await this.#end(key, name, 'finish', answer ?? '')
+    // The replica of another node forgets the marks: were this one behind it, neither would know the request.
+    return await this.#end(key, name, this.#durability === 'wait' ? 'wait' : 'none', 'finish', answer ?? '')
   }
 
   /** The request may be stored in part: a repeated one goes on with it. Never rejects. */
   async release ({ key }: KeyedRequest, name: string): Promise<void> {
-    await this.#end(key, name, 'release')
+    await this.#end(key, name, 'none', 'release')
   }
 
   /** Nothing of the request is stored. Never rejects. */
   async forget ({ application, key, answer }: KeyedRequest, name: string): Promise<void> {
-    await this.#end(key, name, 'forget', '', application, keyBytesOf(answer))
+    await this.#end(key, name, 'none', 'forget', '', application, keyBytesOf(answer))
   }
 
   /** @returns whether the claim was still held, and has been ended */
-  async #end (key: string, name: string, ...args: (string | number)[]): Promise<boolean> {
+  async #end (key: string, name: string, durability: Durability, ...args: (string | number)[]): Promise<boolean> {
     const base = this.#baseOf(key)
-    const ending = this.#connection.run(client => client.postmanEndKey(...keysOf(base), key, name, ...args))
+    const ending = this.#connection.run(client => runDurably<[wasHeld: number, stored: number]>(
+      client, durability, 'postmanEndKey', base, [key, name, ...args]
+    ))
     const ended = await ending.catch(() => null)
     if (ended === null) return false
     const [wasHeld, stored] = ended
