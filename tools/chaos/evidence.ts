@@ -5,7 +5,7 @@ import { decodeRecord } from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { DeadLetterSummary } from '../../schemas/admin.js'
 import type { SeriesSnapshot } from '../sandbox/metrics/metric-store.js'
-import type { Cluster } from './cluster.js'
+import type { Fleet } from './fleet.js'
 import { itemOfMessage } from './traffic.js'
 
 /** The items in CloudWatch and in the dead letters, by their numbers. */
@@ -29,7 +29,7 @@ const PAGE = 500
 const NAMES_THE_TIME = /\.Timestamp must specify a time/
 
 /** Reads CloudWatch and the dead letters. */
-export async function gather (cluster: Cluster, items: number): Promise<Evidence> {
+export async function gather (fleet: Fleet, items: number): Promise<Evidence> {
   const evidence = {
     stored: new Uint16Array(items + 1),
     letters: new Uint8Array(items + 1),
@@ -42,46 +42,46 @@ export async function gather (cluster: Cluster, items: number): Promise<Evidence
     if (number >= 1 && number <= items) evidence.stored[number]! += count
     else evidence.strangers += count
   }
-  for await (const message of storedMessages(cluster)) store(itemOfMessage(message), 1)
-  const series = await (await fetch(`${cluster.sandbox.url}/_sandbox/series`)).json() as SeriesSnapshot[]
+  for await (const message of storedMessages(fleet)) store(itemOfMessage(message), 1)
+  const series = await (await fetch(`${fleet.sandbox.url}/_sandbox/series`)).json() as SeriesSnapshot[]
   for (const { buckets } of series) {
     for (const { values, counts } of buckets) values.forEach((value, i) => store(value, counts[i]!))
   }
-  for await (const letter of deadLetters(cluster)) {
+  for await (const letter of deadLetters(fleet)) {
     evidence.deadLetteredItems += letter.items
     for (const number of numbersOf(letter)) {
       evidence.letters[number]!++
       if (NAMES_THE_TIME.test(letter.message)) evidence.outOfTime[number] = 1
     }
   }
-  const rejected = new Set(cluster.witness.calls.flatMap(call => call.rejected))
+  const rejected = new Set(fleet.witness.calls.flatMap(call => call.rejected))
   evidence.rejected = rejected.size
   for (const number of rejected) evidence.outOfTime[number] = 1
   return evidence
 }
 
-async function * storedMessages (cluster: Cluster): AsyncGenerator<string> {
-  const answer = await fetch(`${cluster.sandbox.url}/_sandbox/items`)
+async function * storedMessages (fleet: Fleet): AsyncGenerator<string> {
+  const answer = await fetch(`${fleet.sandbox.url}/_sandbox/items`)
   const lines = createInterface({ input: Readable.fromWeb(answer.body as ReadableStream), crlfDelay: Infinity })
   for await (const line of lines) {
     if (line !== '') yield (JSON.parse(line) as { message: string }).message
   }
 }
 
-async function * deadLetters (cluster: Cluster): AsyncGenerator<DeadLetterSummary & { record: string }> {
+async function * deadLetters (fleet: Fleet): AsyncGenerator<DeadLetterSummary & { record: string }> {
   let cursor: string | null = ''
   while (cursor !== null) {
     const page: { deadLetters: DeadLetterSummary[], next: string | null } = await ask(
-      cluster, `dead-letters?limit=${PAGE}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
+      fleet, `dead-letters?limit=${PAGE}${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`
     )
-    for (const { id } of page.deadLetters) yield await ask(cluster, `dead-letters/${encodeURIComponent(id)}`)
+    for (const { id } of page.deadLetters) yield await ask(fleet, `dead-letters/${encodeURIComponent(id)}`)
     cursor = page.next
   }
 }
 
-async function ask<T> (cluster: Cluster, path: string): Promise<T> {
-  const answer = await fetch(`${cluster.gateways[0]!.url}/admin/${path}`, {
-    headers: { authorization: `Bearer ${cluster.adminToken}` }
+async function ask<T> (fleet: Fleet, path: string): Promise<T> {
+  const answer = await fetch(`${fleet.gateways[0]!.url}/admin/${path}`, {
+    headers: { authorization: `Bearer ${fleet.adminToken}` }
   })
   if (!answer.ok) throw new Error(`GET /admin/${path} was answered ${answer.status}: ${await answer.text()}`)
   return await answer.json() as T

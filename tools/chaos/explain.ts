@@ -1,4 +1,6 @@
 import { ALL_OUT_OF_TIME, OVERLOADED, SPOOL_FULL, SPOOL_UNAVAILABLE, type Attempt, type SentRequest } from './load.js'
+import type { ShardMap } from './replicated/shard-map.js'
+import type { Takeover } from './replicated/takeovers.js'
 import { touches, type FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
@@ -21,6 +23,15 @@ const RECONNECT_MS = 3_000
 /** The longest that clients take to reach a web process again. */
 const REQUEST_GRACE_MS = 3_000
 
+/** What a store with replicas may have lost. */
+export interface Losses {
+  takeovers: readonly Takeover[]
+  /** Null where one master has all. */
+  shards: ShardMap | null
+  /** Whether a replica confirms what is accepted (SPOOL_SYNC=always). */
+  isConfirmed: boolean
+}
+
 /**
  * When a call is the last that its items needed.
  *
@@ -41,15 +52,21 @@ const REQUEST_GRACE_MS = 3_000
 export class Explainer {
   readonly #windows: readonly FaultWindow[]
   readonly #isFull: (start: number, end: number) => boolean
+  readonly #losses: Losses
   /** Calls by forwarder and destination, in the order of their times. */
   readonly #chains = new Map<string, Call[]>()
 
-  /** @param isFull whether the spool held nearly all it may at any time from start to end, in Unix milliseconds */
+  /**
+   * @param isFull whether the spool held nearly all it may at any time from start to end, in Unix milliseconds
+   * @param losses what a store with replicas may have lost
+   */
   constructor (
-    windows: readonly FaultWindow[], calls: readonly Call[], isFull: (start: number, end: number) => boolean
+    windows: readonly FaultWindow[], calls: readonly Call[], isFull: (start: number, end: number) => boolean,
+    losses: Losses = { takeovers: [], shards: null, isConfirmed: false }
   ) {
     this.#windows = windows
     this.#isFull = isFull
+    this.#losses = losses
     for (const call of [...calls].sort((a, b) => a.startedAt - b.startedAt)) {
       const chain = this.#chains.get(chainKey(call))
       if (chain === undefined) this.#chains.set(chainKey(call), [call])
@@ -98,6 +115,28 @@ export class Explainer {
   explainsTime ({ sentAt, answeredAt, failures }: SentRequest): boolean {
     const endedAt = Math.max(answeredAt, ...failures.map(failure => failure.endedAt))
     return this.#find(sentAt, endedAt, ({ place, effects }) => place === 'web' && effects.clockOf !== undefined) !== undefined
+  }
+
+  /**
+   * Whether the records of a request may have been stored by a master alone that was replaced before its replica had
+   * them. With SPOOL_SYNC=always nothing that was accepted may.
+   */
+  mayHaveLostRecords (request: SentRequest): boolean {
+    if (this.#losses.isConfirmed && request.verdict === 'accepted') return false
+    const until = request.answeredAt > 0 ? request.answeredAt : request.endedAt + LATE_MS
+    return this.#isOvertaken(request.sentAt, until, this.#losses.shards?.slotOf(request))
+  }
+
+  /** Whether a master alone that was replaced may have known that the request with this key was stored. */
+  mayHaveLostKey ({ key, sentAt, endedAt }: SentRequest): boolean {
+    return key !== null && !this.#losses.isConfirmed && this.#isOvertaken(sentAt, endedAt)
+  }
+
+  #isOvertaken (start: number, end: number, slot?: number): boolean {
+    return this.#losses.takeovers.some(({ receivedUntil, endedAt, slots }) => {
+      const isOfNode = slots === null || slot === undefined || slots.some(([first, last]) => slot >= first && slot <= last)
+      return isOfNode && end >= receivedUntil && start <= endedAt
+    })
   }
 
   /** Whether a process that could not start had a reason to. */

@@ -2,10 +2,12 @@ import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { FaultRule } from '../sandbox/fault-plan.js'
-import type { Cluster } from './cluster.js'
+import type { Fleet } from './fleet.js'
 import type { LinkMode } from './link.js'
 import type { Load } from './load.js'
-import { cloudwatchRules, type Blow, type PlannedFault } from './schedule.js'
+import { untilHealed } from './replicated/replicated-store.js'
+import { StoreFaults, type StoreFault } from './replicated/store-faults.js'
+import { cloudwatchRules, REPLICATED_PLACES, type Blow, type PlannedFault } from './schedule.js'
 import { touches, type Effects, type FaultWindow, type Timeline } from './timeline.js'
 import { POISON_METRIC, POISON_TEXT } from './traffic.js'
 
@@ -36,7 +38,7 @@ const POISON_RULES: FaultRule[] = [
 export class Injector {
   /** Faults after which a process did not end as it should, in words. */
   readonly failures: string[] = []
-  readonly #cluster: Cluster
+  readonly #fleet: Fleet
   readonly #load: Load
   readonly #timeline: Timeline
   readonly #seed: number
@@ -46,9 +48,9 @@ export class Injector {
   #applying: Promise<void> = Promise.resolve()
 
   /** @param signal ends a fault that is under way, and does not undo it */
-  constructor (cluster: Cluster, load: Load, timeline: Timeline, seed: number, signal: AbortSignal) {
+  constructor (fleet: Fleet, load: Load, timeline: Timeline, seed: number, signal: AbortSignal) {
     this.#signal = signal
-    this.#cluster = cluster
+    this.#fleet = fleet
     this.#load = load
     this.#timeline = timeline
     this.#seed = seed
@@ -61,21 +63,19 @@ export class Injector {
 
   /** Resolves when the fault is over. One target meets one fault at a time. */
   async strike (fault: PlannedFault): Promise<void> {
+    if (isOfStore(fault)) return await this.#inTurn('store', () => this.#strikeStore(fault))
     const target = this.#target(fault)
     // A process that is stopped or ending cannot meet another fault.
     const lock = fault.place === 'cloudwatch' ? `${fault.place} ${fault.blow}` : target
-    const before = this.#locks.get(lock) ?? Promise.resolve()
-    const struck = before.then(() => this.#strike(fault, target))
-    this.#locks.set(lock, struck.catch(() => {}))
-    await struck
+    await this.#inTurn(lock, () => this.#strike(fault, target))
   }
 
   /** Ends every gateway in good order and starts it again. */
   async restartGateways (): Promise<void> {
-    const gateways = [...this.#cluster.members.values()].filter(({ name }) => name !== 'redis')
-    await Promise.all(gateways.map(async member => {
+    await Promise.all(this.#fleet.gateways.map(async ({ name }) => {
+      const member = this.#fleet.members.get(name)!
       await member.up()
-      const window = this.#timeline.begin(this.#cluster.webs.includes(member.name) ? 'web' : 'worker', 'term', member.name, 'at the end', { processes: [member.name] })
+      const window = this.#timeline.begin(this.#fleet.webs.includes(member.name) ? 'web' : 'worker', 'term', member.name, 'at the end', { processes: [member.name] })
       await member.down('SIGTERM')
       await member.up()
       this.#timeline.end(window)
@@ -84,7 +84,7 @@ export class Injector {
 
   /** CloudWatch answers every call with 500, or its address refuses connections. */
   async outage (how: 'refusing' | 'failing', durationMs: number): Promise<void> {
-    const { forwarders } = this.#cluster
+    const { forwarders } = this.#fleet
     const window = this.#timeline.begin(how === 'refusing' ? 'worker-cloudwatch' : 'cloudwatch', how === 'refusing' ? 'cut' : 'error', forwarders.join(' '), 'outage', { answersOf: forwarders })
     if (how === 'refusing') await this.#setLinks('cut')
     else await this.#setRules(window, [{ kind: 'error', status: 500 }])
@@ -95,11 +95,11 @@ export class Injector {
   }
 
   async #setLinks (mode: LinkMode): Promise<void> {
-    for (const name of this.#cluster.forwarders) await this.#cluster.links.get(`${name} cloudwatch`)!.set(mode)
+    for (const name of this.#fleet.forwarders) await this.#fleet.links.get(`${name} cloudwatch`)!.set(mode)
   }
 
   #target ({ place, which }: PlannedFault): string {
-    const { webs, forwarders } = this.#cluster
+    const { webs, forwarders } = this.#fleet
     const web = webs[which % webs.length]!
     const forwarder = forwarders[which % forwarders.length]!
     switch (place) {
@@ -113,20 +113,46 @@ export class Injector {
     }
   }
 
+  async #inTurn (lock: string, strike: () => Promise<void>): Promise<void> {
+    const struck = (this.#locks.get(lock) ?? Promise.resolve()).then(strike)
+    this.#locks.set(lock, struck.catch(() => {}))
+    await struck
+  }
+
+  /**
+   * A master and its replica are never struck at once: what only the two have would be lost, as it is their number that
+   * the guarantee is made of.
+   */
+  async #strikeStore (fault: StoreFault): Promise<void> {
+    const { store, gateways, members, clocks } = this.#fleet
+    const faults = new StoreFaults({ store: store!, members, clocks, last: ms => this.#last(ms) })
+    const target = await faults.targetOf(fault)
+    const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), {
+      storeOf: gateways.map(({ name }) => name),
+      ...(fault.blow === 'clock' ? { clockOf: [target] } : {}),
+      ...(fault.blow === 'memory-full' ? { full: true } : {})
+    })
+    const done = await faults.strike(fault, target)
+    if (done !== null) this.#timeline.note(`#${window.id} ${done}`)
+    await untilHealed('writable', () => store!.isWritable(), this.#signal)
+    this.#timeline.end(window)
+    await untilHealed('whole', () => store!.isWhole(), this.#signal)
+  }
+
   async #strike (fault: PlannedFault, target: string): Promise<void> {
     const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), this.#effects(fault, target))
     if (fault.blow === 'memory-full') await this.#fillMemory(fault)
     else if (fault.blow === 'clock') await this.#setClock(fault, target)
     else if (fault.blow === 'term-unfinished') await this.#endUnfinished(fault, target, window)
-    else if (this.#cluster.members.has(target)) await this.#strikeProcess(fault, target)
-    else if (this.#cluster.links.has(target)) await this.#strikeLink(fault, target)
+    else if (this.#fleet.members.has(target)) await this.#strikeProcess(fault, target)
+    else if (this.#fleet.links.has(target)) await this.#strikeLink(fault, target)
     else if (fault.place === 'cloudwatch') await this.#strikeCloudwatch(fault, window)
     else await this.#strikeDisk(fault, window)
     this.#timeline.end(window)
   }
 
   #effects ({ place, blow }: PlannedFault, target: string): Effects {
-    const { webs, forwarders, members } = this.#cluster
+    const { webs, forwarders, members } = this.#fleet
     const [process] = target.split(' ') as [string]
     if (blow === 'clock') return { clockOf: [target] }
     if (blow === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
@@ -140,7 +166,7 @@ export class Injector {
   }
 
   async #strikeProcess ({ blow, durationMs }: PlannedFault, target: string): Promise<void> {
-    const member = this.#cluster.members.get(target)!
+    const member = this.#fleet.members.get(target)!
     // The member may have ended by itself, as Redis is away.
     await member.up()
     if (blow === 'pause') {
@@ -155,7 +181,7 @@ export class Injector {
   }
 
   async #setClock ({ stepMs, durationMs }: PlannedFault, target: string): Promise<void> {
-    const clock = this.#cluster.clocks!.get(target)!
+    const clock = this.#fleet.clocks!.get(target)!
     clock.set(stepMs)
     await this.#last(durationMs)
     clock.set(0)
@@ -163,14 +189,14 @@ export class Injector {
 
   /** Redis has less memory than it uses: it takes no new items, and waiting items are delivered. */
   async #fillMemory ({ durationMs }: PlannedFault): Promise<void> {
-    await this.#cluster.members.get('redis')!.up()
+    await this.#fleet.members.get('redis')!.up()
     await this.#setMaxmemory(NO_MEMORY)
     await this.#last(durationMs)
     await this.#setMaxmemory(0)
   }
 
   async #setMaxmemory (bytes: number): Promise<void> {
-    const redis = new Redis(this.#cluster.redisPort!, '127.0.0.1', { lazyConnect: true })
+    const redis = new Redis(this.#fleet.redisPort!, '127.0.0.1', { lazyConnect: true })
     redis.on('error', () => {})
     try {
       await redis.config('SET', 'maxmemory', bytes)
@@ -181,9 +207,9 @@ export class Injector {
 
   /** Sends SIGTERM while requests have begun to come that never come whole. */
   async #endUnfinished ({ durationMs }: PlannedFault, target: string, window: FaultWindow): Promise<void> {
-    const member = this.#cluster.members.get(target)!
+    const member = this.#fleet.members.get(target)!
     await member.up()
-    const { port } = new URL(this.#cluster.gateways.find(({ name }) => name === target)!.url)
+    const { port } = new URL(this.#fleet.gateways.find(({ name }) => name === target)!.url)
     const sockets = UNFINISHED_REQUESTS.flatMap(text => Array.from({ length: UNFINISHED_COPIES }, () => {
       const socket = connect(Number(port), '127.0.0.1')
       socket.on('error', () => {}).resume()
@@ -203,7 +229,7 @@ export class Injector {
   }
 
   async #strikeLink ({ blow, durationMs, delayMs }: PlannedFault, target: string): Promise<void> {
-    const link = this.#cluster.links.get(target)!
+    const link = this.#fleet.links.get(target)!
     await link.set(blow as LinkMode, delayMs)
     await this.#last(durationMs)
     await link.set('open')
@@ -221,9 +247,9 @@ export class Injector {
     const { messageBytes } = traffic
     await this.#setRules(window, [{ kind: 'error', status: 503 }])
     traffic.messageBytes = LARGE_MESSAGE_BYTES
-    if (blow === 'disk-full') this.#cluster.disk!.fill()
+    if (blow === 'disk-full') this.#fleet.disk!.fill()
     await this.#last(durationMs)
-    if (blow === 'disk-full') this.#cluster.disk!.free()
+    if (blow === 'disk-full') this.#fleet.disk!.free()
     traffic.messageBytes = messageBytes
     await this.#setRules(window, null)
   }
@@ -242,11 +268,15 @@ export class Injector {
   #applyRules (): Promise<void> {
     this.#applying = this.#applying.then(async () => {
       const rules = [...POISON_RULES, ...[...this.#rules.values()].flat()]
-      const answer = await fetch(`${this.#cluster.sandbox.url}/_sandbox/faults`, { method: 'PUT', body: JSON.stringify({ rules, seed: this.#seed }) })
+      const answer = await fetch(`${this.#fleet.sandbox.url}/_sandbox/faults`, { method: 'PUT', body: JSON.stringify({ rules, seed: this.#seed }) })
       if (!answer.ok) throw new Error(`The sandbox refuses the faults: ${await answer.text()}`)
     })
     return this.#applying
   }
+}
+
+function isOfStore (fault: PlannedFault): fault is StoreFault {
+  return (REPLICATED_PLACES as readonly string[]).includes(fault.place)
 }
 
 const SHARED: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'delay', 'garbage', 'denied', 'lost-answer', 'late-answer'])

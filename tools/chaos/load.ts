@@ -29,6 +29,10 @@ export interface SentRequest extends Omit<PlannedRequest, 'body'> {
   failures: Attempt[]
   sentAt: UnixMs
   answeredAt: number
+  /** When its last attempt had ended. */
+  endedAt: number
+  /** Whether it was sent again after its answer and not answered as a repeated one. */
+  isForgotten: boolean
 }
 
 export interface Web {
@@ -133,11 +137,22 @@ export class Load {
   }
 
   #begin ({ body, ...planned }: PlannedRequest): void {
-    const request: SentRequest = { ...planned, verdict: null, failures: [], sentAt: Date.now(), answeredAt: 0 }
+    const request: SentRequest = {
+      ...planned,
+      verdict: null,
+      failures: [],
+      sentAt: Date.now(),
+      answeredAt: 0,
+      endedAt: Infinity,
+      isForgotten: false
+    }
     this.requests.push(request)
     const work = this.#deliver(request, body)
       .catch((error: Error) => { this.surprises.push(`item ${request.first}: ${error.stack}`) })
-      .finally(() => { this.#underWay.delete(work) })
+      .finally(() => {
+        request.endedAt = Date.now()
+        this.#underWay.delete(work)
+      })
     this.#underWay.add(work)
   }
 
@@ -152,9 +167,7 @@ export class Load {
     request.verdict ??= request.failures.every(saysNothingStored) ? 'refused' : 'unknown'
     if (request.key === null || request.verdict !== 'accepted' || !this.#random.chance(ECHO_SHARE)) return
     const echo = await this.#attempt(request, body)
-    if (echo?.status === 201 && echo.headers['idempotency-replayed'] !== 'true') {
-      this.surprises.push(`item ${request.first}: a repeated request was not answered as a repeated one`)
-    }
+    request.isForgotten = echo?.status === 201 && echo.headers['idempotency-replayed'] !== 'true'
   }
 
   async #untilAnswered (request: SentRequest, body: string): Promise<void> {

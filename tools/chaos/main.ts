@@ -15,7 +15,10 @@ Sends numbered items through real gateways to a CloudWatch sandbox while process
 CloudWatch fails, then compares the accepted items with the delivered ones. Exit code 1 when anything was lost, or
 delivered twice without a fault that explains it.
 
-  --backend NAME   embedded or redis (embedded)
+  --backend NAME   embedded, redis (one node), cluster (a Redis Cluster of three masters with a replica each) or
+                   sentinel (a master with two replicas and three Sentinels) (embedded)
+  --sync NAME      SPOOL_SYNC of the gateways: commit or always (cluster and sentinel: always; others: commit). With
+                   commit, what a master alone had when its replica took over is counted by itself, not as lost
   --seconds N      how long there are faults (60)
   --seed N         the same seed gives the same faults (1)
   --rate N         items per second (500)
@@ -33,6 +36,7 @@ function readOptions () {
   const { values } = parseArgs({
     options: {
       backend: { type: 'string', default: 'embedded' },
+      sync: { type: 'string' },
       seconds: { type: 'string', default: '60' },
       seed: { type: 'string', default: '1' },
       rate: { type: 'string', default: '500' },
@@ -45,10 +49,15 @@ function readOptions () {
   })
   if (values.help) return null
   if (!(BACKENDS as readonly string[]).includes(values.backend)) {
-    throw new UsageError(`--backend must be ${BACKENDS.join(' or ')}, not ${values.backend}`)
+    const allowed = `${BACKENDS.slice(0, -1).join(', ')} or ${BACKENDS.at(-1)}`
+    throw new UsageError(`--backend must be ${allowed}, not ${values.backend}`)
   }
+  const backend = values.backend as Backend
+  const sync = values.sync ?? (backend === 'cluster' || backend === 'sentinel' ? 'always' : 'commit')
+  if (sync !== 'commit' && sync !== 'always') throw new UsageError(`--sync must be commit or always, not ${sync}`)
   const options: RunOptions = {
-    backend: values.backend as Backend,
+    backend,
+    sync,
     keep: values.keep,
     seed: positiveInteger('seed', values.seed),
     rate: positiveInteger('rate', values.rate),

@@ -1,7 +1,7 @@
 import type { UnixMs } from '../../schemas/common.js'
 import { memoryOf } from '../bench/process-usage.js'
 import { HttpClient } from './http-client.js'
-import type { Cluster } from './cluster.js'
+import type { Fleet } from './fleet.js'
 
 const EVERY_MS = 400
 const TIMEOUT_MS = 1_500
@@ -36,13 +36,13 @@ export interface MemoryPeak {
 export class Monitor {
   readonly readings: Reading[] = []
   readonly memory = new Map<string, MemoryPeak>()
-  readonly #cluster: Cluster
+  readonly #fleet: Fleet
   readonly #client = new HttpClient()
   readonly #timers: NodeJS.Timeout[] = []
   #asking = false
 
-  constructor (cluster: Cluster) {
-    this.#cluster = cluster
+  constructor (fleet: Fleet) {
+    this.#fleet = fleet
   }
 
   start (): void {
@@ -66,14 +66,14 @@ export class Monitor {
 
   /** The reading of the first gateway that answers; null when none does. */
   async read (): Promise<Reading | null> {
-    const readings = this.#cluster.gateways.map(({ url }) => this.#ask(url))
+    const readings = this.#fleet.gateways.map(({ url }) => this.#ask(url))
     return await Promise.any(readings).catch(() => null)
   }
 
   async #ask (url: string): Promise<Reading> {
     const at = Date.now()
     const { status, body } = await this.#client.send('GET', `${url}/metrics`, {
-      headers: { authorization: `Bearer ${this.#cluster.adminToken}` },
+      headers: { authorization: `Bearer ${this.#fleet.adminToken}` },
       timeoutMs: TIMEOUT_MS
     })
     const gauges = status === 200 ? readGauges(body) : null
@@ -96,7 +96,7 @@ export class Monitor {
   }
 
   #sampleMemory (): void {
-    for (const [name, pid] of this.#cluster.pids()) {
+    for (const [name, pid] of this.#fleet.pids()) {
       try {
         const { rss, file } = memoryOf(pid)
         if (rss > (this.memory.get(name)?.rss ?? 0)) {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Reading } from './monitor.js'
-import { describeProgress, pause, withCluster, type Result, type Run, type RunOptions, type Screen } from './run.js'
+import { describeProgress, pause, withFleet, type Result, type Run, type RunOptions, type Screen } from './run.js'
 
 /** The settings of a gateway that differ from its defaults. */
 const SETTINGS = { LOG_LEVEL: 'info', SPOOL_MAX_BYTES: String(1_024 * 1_048_576) }
@@ -33,7 +33,7 @@ export interface OutageResult extends Result {
 /** CloudWatch is away, for one half of the time refusing connections and for the other answering 500, then back. */
 export async function runOutage (options: OutageOptions, screen: Screen, signal: AbortSignal): Promise<OutageResult> {
   let outage: OutageResult['outage'] | null = null
-  const result = await withCluster({ ...options, settings: SETTINGS, ownDisk: false, ownClocks: false }, screen, signal, async run => {
+  const result = await withFleet({ ...options, settings: SETTINGS, ownDisk: false, ownClocks: false }, screen, signal, async run => {
     screen.progress(() => describeProgress(run, 'before the outage'))
     await pause(WARM_UP_MS, signal)
     const halfMs = options.outageSeconds * 500
@@ -51,7 +51,7 @@ export async function runOutage (options: OutageOptions, screen: Screen, signal:
 }
 
 async function watchDrain (run: Run, { outageSeconds, rate }: OutageOptions): Promise<OutageResult['outage']> {
-  const { cluster, signal } = run
+  const { fleet, signal } = run
   const first = await readSpool(run)
   let last = first
   while (last.items > rate * STEADY_SECONDS) {
@@ -62,7 +62,7 @@ async function watchDrain (run: Run, { outageSeconds, rate }: OutageOptions): Pr
     await pause(POLL_MS, signal)
     last = await readSpool(run)
   }
-  const firstCall = cluster.witness.calls.find(({ outcome, endedAt }) => outcome === 'taken' && endedAt >= first.at)
+  const firstCall = fleet.witness.calls.find(({ outcome, endedAt }) => outcome === 'taken' && endedAt >= first.at)
   const seconds = Math.max(POLL_MS, last.at - first.at) / 1_000
   return {
     seconds: outageSeconds,

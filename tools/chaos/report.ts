@@ -1,4 +1,5 @@
 import type { OutageResult } from './outage.js'
+import type { Takeover } from './replicated/takeovers.js'
 import type { Result, RunOptions } from './run.js'
 import { FINDINGS, type FindingName } from './verdict.js'
 
@@ -11,7 +12,7 @@ interface Printer {
 }
 
 /** Prints the result of a run, and of every failure enough to look for its cause. */
-export function report (result: Result, { backend, seed, rate }: RunOptions, print: Printer): void {
+export function report (result: Result, { backend, sync, seed, rate }: RunOptions, print: Printer): void {
   const { verdict, recovery, memory, counts } = result
   const { items } = verdict
   print.line()
@@ -26,6 +27,7 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
     ['refused by CloudWatch (dead letters)', number(items.poison)],
     ['not taken by CloudWatch, as a wrong clock had dated them', number(verdict.outOfTime)],
     ['lost', number(verdict.findings.lost.count)],
+    ...(result.takeovers === null ? [] : lossRows(result, result.takeovers)),
     ['duplicated', number(verdict.duplicated)],
     ['unexplained duplicates', number(verdict.findings.unexplained.count)],
     [
@@ -61,7 +63,21 @@ export function report (result: Result, { backend, seed, rate }: RunOptions, pri
   print.line(verdictLine)
   if (result.folder !== null) print.line(`Logs, timeline and spool are in ${result.folder}`)
   const disk = backend === 'embedded' ? `, disk ${result.disk}` : ''
-  print.line(`backend ${backend}, seed ${seed}, ${rate} items/s${disk}, clocks ${result.clocks}`)
+  print.line(`backend ${backend}, SPOOL_SYNC ${sync}, seed ${seed}, ${rate} items/s${disk}, clocks ${result.clocks}`)
+}
+
+/** What is accepted and gone although no guarantee of the store is broken, and how that is known. */
+function lossRows ({ verdict }: Result, takeovers: Takeover[]): Row[] {
+  const longest = takeovers.map(({ receivedUntil, endedAt }) => endedAt - receivedUntil)
+  return [
+    [
+      'accepted, and gone with a master before its replica had them (by the bytes that each had)',
+      number(verdict.unreplicated)
+    ],
+    ['repeated, and stored again as the key had gone likewise', number(verdict.forgotten)],
+    ['replicas that have become masters', number(takeovers.length)],
+    ['longest from the last byte that one had to the end of the old master', seconds(max(longest))]
+  ]
 }
 
 /** Prints how an outage ended. */
@@ -78,12 +94,12 @@ export function reportOutage (outage: OutageResult['outage'], print: Printer): v
 }
 
 function faultRows ({ faults, recovery, verdict }: Result): Row[] {
-  const kinds = Object.keys(faults).sort()
+  const kinds = [...new Set([...Object.keys(faults), ...Object.keys(verdict.duplicatedBy)])].sort()
   return [
     ['Fault', 'times', 'duplicates', 'next delivery', 'nothing older than 2 s'],
     ...kinds.map((kind): Row => [
       kind,
-      String(faults[kind]),
+      String(faults[kind] ?? 0),
       number(verdict.duplicatedBy[kind] ?? 0),
       seconds(recovery[kind]?.firstDeliveryMs),
       seconds(recovery[kind]?.freshMs)

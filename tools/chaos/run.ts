@@ -4,7 +4,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Cluster } from './cluster.js'
+import { Fleet } from './fleet.js'
 import { gather } from './evidence.js'
 import { Explainer } from './explain.js'
 import { Injector } from './inject.js'
@@ -12,8 +12,10 @@ import { Load } from './load.js'
 import type { MemberObserver } from './member.js'
 import { Monitor, type MemoryPeak, type Reading } from './monitor.js'
 import { measureRecovery, type Recovery } from './recovery.js'
+import { SHARD_SETTINGS, ShardMap } from './replicated/shard-map.js'
+import { TakeoverWatch, type Takeover } from './replicated/takeovers.js'
 import { planFaults, type Backend } from './schedule.js'
-import { Timeline } from './timeline.js'
+import { Timeline, type FaultWindow } from './timeline.js'
 import { failed, judge, type Verdict } from './verdict.js'
 
 /** With these settings calls, leases and shutdowns time out sooner, so that a short run sees all of them. */
@@ -35,6 +37,8 @@ const WARM_UP_MS = 1_000
 
 export interface RunOptions {
   backend: Backend
+  /** SPOOL_SYNC of the gateways. */
+  sync: 'commit' | 'always'
   /** Keeps logs and stores of a run that has not failed, too. */
   keep: boolean
   seed: number
@@ -48,13 +52,16 @@ export interface ChaosOptions extends RunOptions {
   seconds: number
 }
 
-/** The observations of a cluster that ran. */
+/** The observations of a fleet that ran. */
 export interface Run {
-  cluster: Cluster
+  fleet: Fleet
   load: Load
   injector: Injector
   monitor: Monitor
+  /** Null for a store without replicas. */
+  watch: TakeoverWatch | null
   timeline: Timeline
+  sync: RunOptions['sync']
   /** SPOOL_MAX_BYTES of the gateways. */
   maxBytes: number
   crashes: string[]
@@ -72,6 +79,8 @@ export interface Result {
   recovery: Record<string, Partial<Recovery>>
   memory: Record<string, MemoryPeak>
   counts: Load['counts']
+  /** Replicas that have become masters; null for a store without replicas. */
+  takeovers: Takeover[] | null
   /** Milliseconds from the end of the load until no item waited; null when items still wait. */
   drainMs: number | null
   /** How the disk of the embedded spool was filled. */
@@ -87,10 +96,10 @@ export interface Screen {
   progress (text: () => string): void
 }
 
-/** Strikes a cluster under load with the faults of a seed, and judges the outcome. */
+/** Strikes a fleet under load with the faults of a seed, and judges the outcome. */
 export async function runChaos (options: ChaosOptions, screen: Screen, signal: AbortSignal): Promise<Result> {
-  return await withCluster({ ...options, settings: SETTINGS, ownDisk: true, ownClocks: true }, screen, signal, async run => {
-    const { disk, clocks } = run.cluster
+  return await withFleet({ ...options, settings: SETTINGS, ownDisk: true, ownClocks: true }, screen, signal, async run => {
+    const { fleet: { disk, clocks }, signal } = run
     if (clocks === null) run.timeline.note('there is no C compiler (cc), or no Linux: no clock is set')
     const faults = planFaults({ ...options, canFillDisk: disk !== null, canStepClocks: clocks !== null })
     const endsAt = Date.now() + WARM_UP_MS + options.seconds * 1_000
@@ -107,17 +116,21 @@ export async function runChaos (options: ChaosOptions, screen: Screen, signal: A
   })
 }
 
-export interface ClusterSettings extends RunOptions {
+export interface FleetSettings extends RunOptions {
   settings: { SPOOL_MAX_BYTES: string } & Record<string, string>
   ownDisk: boolean
   ownClocks: boolean
 }
 
 /** @param work ends with no fault under way and the load finished */
-export async function withCluster (
-  options: ClusterSettings, screen: Screen, signal: AbortSignal, work: (run: Run) => Promise<void>
+export async function withFleet (
+  options: FleetSettings, screen: Screen, interrupt: AbortSignal, work: (run: Run) => Promise<void>
 ): Promise<Result> {
-  const { backend, settings, ownDisk, ownClocks, rate, seed } = options
+  // Faults that are under way when one fails have to end, too.
+  const ending = new AbortController()
+  const signal = AbortSignal.any([interrupt, ending.signal])
+  const { backend, sync, ownDisk, ownClocks, rate, seed } = options
+  const settings = { ...options.settings, ...SHARD_SETTINGS, SPOOL_SYNC: sync }
   setMaxListeners(0, signal)
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-chaos-'))
   let keep = false
@@ -138,37 +151,43 @@ export async function withCluster (
     onStubborn: name => { crashes.push(`${name} did not end after SIGTERM, at ${timeline.seconds(Date.now())} s`) }
   }
   screen.progress(() => 'starting')
-  const cluster = await Cluster.start({ backend, folder, settings, ownDisk, ownClocks, observer })
-  const load = new Load({ webs: cluster.linkedWebs, clientSecret: cluster.clientSecret, rate, seed })
-  const monitor = new Monitor(cluster)
+  const fleet = await Fleet.start({ backend, folder, settings, ownDisk, ownClocks, observer, signal })
+  const load = new Load({ webs: fleet.linkedWebs, clientSecret: fleet.clientSecret, rate, seed })
+  const monitor = new Monitor(fleet)
+  const watch = fleet.store === null ? null : new TakeoverWatch(fleet.store, backend === 'cluster')
   const run: Run = {
-    cluster,
+    fleet,
     load,
     monitor,
+    watch,
     timeline,
     crashes,
     failedStarts,
     folder,
     signal,
+    sync,
     maxBytes: Number(settings.SPOOL_MAX_BYTES),
-    injector: new Injector(cluster, load, timeline, seed, signal)
+    injector: new Injector(fleet, load, timeline, seed, signal)
   }
   try {
     await run.injector.prepare()
     monitor.start()
+    watch?.start()
     load.start()
     await work(run)
     const result = await conclude(run, screen)
     keep = options.keep || result.failed.length > 0
     return { ...result, folder: keep ? folder : null }
   } catch (error) {
-    keep = !signal.aborted
+    keep = !interrupt.aborted
     if (keep) timeline.note(`the run itself has failed; logs, timeline and spool are in ${folder}`)
     throw error
   } finally {
+    ending.abort()
     load.close()
     monitor.close()
-    await cluster.close(keep ? join(folder, 'data-kept') : undefined)
+    watch?.close()
+    await fleet.close(keep ? join(folder, 'data-kept') : undefined)
     if (keep) await writeFile(join(folder, 'timeline.log'), timeline.lines().join('\n') + '\n')
     removeFolder()
     process.off('exit', removeFolder)
@@ -192,19 +211,26 @@ export function describeProgress ({ load, timeline, monitor }: Run, text: string
 }
 
 async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder'>> {
-  const { cluster, load, monitor, injector, timeline, crashes, failedStarts } = run
+  const { fleet, load, monitor, injector, timeline, watch, crashes, failedStarts } = run
   const drain = await drained(run)
   screen.progress(() => 'comparing the accepted items with the delivered ones')
   timeline.note(drain.ms === null ? 'something still waits; it is given up' : 'nothing waits')
-  const evidence = await gather(cluster, load.traffic.items)
-  const explainer = new Explainer(timeline.windows, cluster.witness.calls, (start, end) =>
-    wasFull(monitor.readings, start, end, run.maxBytes))
+  const evidence = await gather(fleet, load.traffic.items)
+  const takeovers = watch?.takeovers() ?? null
+  const windows = [...timeline.windows, ...takeoverWindows(run, takeovers ?? [])]
+  const [node] = fleet.store?.nodes.values() ?? []
+  const explainer = new Explainer(windows, fleet.witness.calls, (start, end) =>
+    wasFull(monitor.readings, start, end, run.maxBytes), {
+    takeovers: takeovers ?? [],
+    shards: fleet.backend === 'cluster' ? await ShardMap.read(node!) : null,
+    isConfirmed: run.sync === 'always'
+  })
   const unexplainedStarts = failedStarts.filter(({ name, startedAt, endedAt }) =>
     !explainer.explainsStart(name, startedAt, endedAt))
   const verdict = judge({
     requests: load.requests,
     items: load.traffic.items,
-    calls: cluster.witness.calls,
+    calls: fleet.witness.calls,
     evidence,
     ledger: drain.reading?.ledger ?? null,
     explainer,
@@ -222,13 +248,29 @@ async function conclude (run: Run, screen: Screen): Promise<Omit<Result, 'folder
     verdict,
     failed: failed(verdict),
     faults,
-    recovery: Object.fromEntries(measureRecovery(timeline.windows, cluster.witness.calls, monitor.readings)),
+    recovery: Object.fromEntries(measureRecovery(timeline.windows, fleet.witness.calls, monitor.readings)),
     memory: Object.fromEntries(monitor.memory),
     counts: load.counts,
+    takeovers,
     drainMs: drain.ms,
-    disk: cluster.disk === null ? 'none' : 'tmpfs',
-    clocks: cluster.clocks === null ? 'none' : 'own'
+    disk: fleet.disk === null ? 'none' : 'tmpfs',
+    clocks: fleet.clocks === null ? 'none' : 'own'
   }
+}
+
+/** In a takeover the store forgets what its new master had not received: leases, and how deliveries ended. */
+function takeoverWindows ({ fleet, timeline }: Run, takeovers: readonly Takeover[]): FaultWindow[] {
+  return takeovers.map(({ node, receivedUntil, endedAt }, i) => ({
+    id: timeline.windows.length + i,
+    kind: 'redis-master takeover',
+    place: 'redis-master',
+    blow: 'takeover',
+    target: node,
+    detail: '',
+    effects: { storeOf: fleet.gateways.map(({ name }) => name) },
+    startedAt: receivedUntil,
+    endedAt
+  }))
 }
 
 /** Waits for two empty readings in a row, as gauges may be of the moment before. */

@@ -1,11 +1,21 @@
 import type { FaultRule } from '../sandbox/fault-plan.js'
 import { Random } from '../shared/random.js'
 
-export const BACKENDS = ['embedded', 'redis'] as const
+/** One process with its disk; one Redis; a Redis Cluster; a Redis with Sentinels. */
+export const BACKENDS = ['embedded', 'redis', 'cluster', 'sentinel'] as const
 export type Backend = typeof BACKENDS[number]
 
+/** Places in a Redis whose masters have replicas: a node, the network before one, a Sentinel, or all of it. */
+export const REPLICATED_PLACES = [
+  'redis-master', 'redis-replica', 'redis-network', 'redis-sentinel', 'redis-nodes'
+] as const
+export type ReplicatedPlace = typeof REPLICATED_PLACES[number]
+
 /** Where a fault can strike: a process, the link between two, CloudWatch itself, or the disk. */
-export type Place = 'web' | 'worker' | 'redis' | 'client-web' | 'web-redis' | 'worker-redis' | 'worker-cloudwatch' | 'cloudwatch' | 'disk'
+export type Place =
+  | 'web' | 'worker' | 'client-web' | 'worker-cloudwatch' | 'cloudwatch' | 'disk'
+  | 'redis' | 'web-redis' | 'worker-redis'
+  | ReplicatedPlace
 
 /** The kind of a fault. */
 export type Blow =
@@ -14,6 +24,9 @@ export type Blow =
   | 'throttle' | 'error' | 'hang' | 'reset' | 'delay' | 'garbage' | 'denied' | 'lost-answer' | 'late-answer'
   | 'disk-full' | 'spool-full' | 'memory-full'
   | 'clock'
+  | 'failover' | 'reshard' | 'resize'
+  /** Not planned: what happened when a replica became a master. */
+  | 'takeover'
 
 export interface FaultDefinition {
   place: Place
@@ -55,15 +68,29 @@ const COMMON = [
   ...define('disk', { 'spool-full': [4_000, 6_000] })
 ]
 
+const WORKER = define('worker', { ...PROCESS_BLOWS, clock: CLOCK_LASTS })
+
+/** Nodes count as failed after 3 s: some of these end before a replica takes over, some after. */
+const REPLICATED = [
+  ...define('redis-master', {
+    kill: [0, 9_000], term: [0, 6_000], pause: [500, 9_000], failover: [0, 0], clock: CLOCK_LASTS
+  }),
+  ...define('redis-replica', { kill: [0, 2_000], pause: [500, 6_000] }),
+  ...define('redis-network', { cut: [300, 5_000], hold: [500, 7_000], slow: [1_000, 4_000] }),
+  ...define('redis-nodes', { 'memory-full': [2_000, 6_000] })
+]
+
 const DEFINITIONS: Record<Backend, FaultDefinition[]> = {
   embedded: [...COMMON, ...define('disk', { 'disk-full': [3_000, 6_000] })],
   redis: [
     ...COMMON,
-    ...define('worker', { ...PROCESS_BLOWS, clock: CLOCK_LASTS }),
+    ...WORKER,
     ...define('redis', { ...PROCESS_BLOWS, 'memory-full': [2_000, 6_000], clock: CLOCK_LASTS }),
     ...define('web-redis', LINK_BLOWS),
     ...define('worker-redis', LINK_BLOWS)
-  ]
+  ],
+  cluster: [...COMMON, ...WORKER, ...REPLICATED, ...define('redis-nodes', { reshard: [0, 0], resize: [0, 0] })],
+  sentinel: [...COMMON, ...WORKER, ...REPLICATED, ...define('redis-sentinel', { kill: [0, 4_000] })]
 }
 
 export type FaultKind = `${Place} ${Blow}`
@@ -74,7 +101,7 @@ export interface PlannedFault {
   durationMs: number
   place: Place
   blow: Blow
-  /** Picks one of several processes or links. */
+  /** Picks one of several processes or links; of the nodes of a Redis there are more than two. */
   which: number
   /** The share of the calls that a blow at CloudWatch hits. */
   share: number
@@ -130,7 +157,7 @@ export function planFaults ({ seed, seconds, backend, canFillDisk, canStepClocks
       durationMs: random.int(...lasts),
       place,
       blow,
-      which: random.int(0, 1),
+      which: random.int(0, backend === 'cluster' || backend === 'sentinel' ? 11 : 1),
       share: random.pick([0.3, 0.7, 1]),
       delayMs: random.pick(blow === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS),
       stepMs: random.pick(CLOCK_STEPS_MS)

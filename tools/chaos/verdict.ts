@@ -23,6 +23,10 @@ export interface Verdict {
   items: { planned: number, accepted: number, refused: number, unknown: number, poison: number }
   /** Items with an unknown answer that were stored. */
   unknownStored: number
+  /** Accepted items that went with a master before its replica had them; they do not count as lost. */
+  unreplicated: number
+  /** Copies of items whose request was repeated when no node knew its key any more, as its master had gone likewise. */
+  forgotten: number
   /** Items that CloudWatch did not take for the time that a wrong clock had given to them: rejected, or dead letters. */
   outOfTime: number
   /** Copies of items that CloudWatch has stored beyond the first one of each. */
@@ -79,6 +83,8 @@ export function judge (facts: Case): Verdict {
   const verdict: Verdict = {
     items: { planned: facts.items, accepted: 0, refused: 0, unknown: 0, poison: 0 },
     unknownStored: 0,
+    unreplicated: 0,
+    forgotten: 0,
     outOfTime: 0,
     duplicated: 0,
     duplicatedBy: {},
@@ -92,7 +98,7 @@ export function judge (facts: Case): Verdict {
   }
   for (const request of facts.requests) judgeRequest(request, facts, verdict, note)
   judgeDuplicates(facts, verdict, note)
-  judgeLedger(facts, note)
+  judgeLedger(facts, verdict, note)
   if (facts.evidence.strangers > 0) {
     note('strangers', facts.evidence.strangers, () => `${facts.evidence.strangers} items`)
   }
@@ -120,13 +126,19 @@ function judgeRequest (
     const about = (): string =>
       `item ${number}: ${describeRequest(request, seconds)}; delivered ${stored} times, in ${letters} dead letters` +
       (outOfTime ? ', refused for its time' : '')
-    if (answer === 'accepted' && !kept) note('lost', 1, about)
+    if (answer === 'accepted' && !kept) {
+      if (explainer.mayHaveLostRecords(request)) verdict.unreplicated++
+      else note('lost', 1, about)
+    }
     if (answer === 'refused' && kept) note('ghosts', 1, about)
     if (answer === 'unknown' && kept) verdict.unknownStored++
     if (outOfTime && explainer.explainsTime(request)) verdict.outOfTime++
     else if (outOfTime || (!poison && letters > 0)) note('wrongLetters', 1, about)
     if (poison && stored > 0) note('poisonDelivered', 1, about)
     if (letters > 1 || (stored > 0 && (letters > 0 || outOfTime))) note('doubleOutcomes', 1, about)
+  }
+  if (request.isForgotten && !explainer.mayHaveLostKey(request)) {
+    note('surprises', 1, () => `item ${first}: a repeated request was not answered as a repeated one`)
   }
   for (const failure of failures) {
     const name = nameOf(failure)
@@ -157,11 +169,17 @@ function judgeDuplicates (
       }
     }
   }
+  let next = 0
   for (let number = 1; number <= items; number++) {
     const extra = evidence.stored[number]! - 1
     if (extra <= 0) continue
     verdict.duplicated += extra
-    const unexplained = Math.max(closed[number]! - 1, extra - open[number]!, 0)
+    while (next + 1 < requests.length && requests[next + 1]!.first <= number) next++
+    let unexplained = Math.max(closed[number]! - 1, extra - open[number]!, 0)
+    if (unexplained > 0 && explainer.mayHaveLostKey(requests[next]!)) {
+      verdict.forgotten += unexplained
+      unexplained = 0
+    }
     const by = cause.get(number)?.kind ?? 'none'
     verdict.duplicatedBy[by] = (verdict.duplicatedBy[by] ?? 0) + extra
     if (unexplained > 0) {
@@ -170,27 +188,44 @@ function judgeDuplicates (
   }
 }
 
-function judgeLedger ({ ledger, evidence }: Case, note: Note): void {
+/**
+ * The counters of a shard are lost with its records, so that an item may have met its outcome and be counted nowhere;
+ * and the records of a request whose key was lost are counted with each copy.
+ */
+function judgeLedger ({ ledger, evidence, explainer, requests }: Case, { forgotten }: Verdict, note: Note): void {
   if (ledger === null) return note('imbalance', 1, () => 'no gateway could tell its ledger')
   const { accepted, delivered, rejected, deadLettered, inSpool } = ledger
-  const expect = (label: string, is: number, should: number): void => {
-    if (is === should) return
+  const expect = (label: string, is: number, should: number, least = should, most = should): void => {
+    if (is >= least && is <= most) return
     note('imbalance', Math.abs(is - should) || 1, () =>
       `${label}: ${is}, should be ${should} (ledger ${JSON.stringify(ledger)})`)
   }
   let known = 0
+  let uncounted = 0
+  let uncountedRejected = 0
   const { stored, letters, outOfTime } = evidence
-  for (let number = 1; number < stored.length; number++) {
-    if (stored[number]! + letters[number]! + outOfTime[number]! > 0) known++
+  for (const request of requests) {
+    const mayBeUncounted = explainer.mayHaveLostRecords(request)
+    for (let number = request.first; number < request.first + request.count; number++) {
+      if (stored[number]! + letters[number]! + outOfTime[number]! === 0) continue
+      known++
+      if (!mayBeUncounted) continue
+      uncounted++
+      if (outOfTime[number]! > 0) uncountedRejected++
+    }
   }
   expect(
     'accepted, against delivered + rejected + dead-lettered + in spool', accepted,
     delivered + rejected + deadLettered + inSpool
   )
   expect(
-    'accepted, against the different items that were delivered, rejected or dead-lettered', accepted, known + inSpool
+    'accepted, against the different items that were delivered, rejected or dead-lettered', accepted, known + inSpool,
+    known + inSpool - uncounted, known + inSpool + forgotten
   )
-  expect('rejected, against the items that CloudWatch has rejected', rejected, evidence.rejected)
+  expect(
+    'rejected, against the items that CloudWatch has rejected', rejected, evidence.rejected,
+    evidence.rejected - uncountedRejected
+  )
   expect('dead-lettered, against the items in the dead letters', deadLettered, evidence.deadLetteredItems)
   expect('in the spool', inSpool, 0)
 }

@@ -4,7 +4,8 @@ import { findPort } from './ports.js'
 import { startRedis, type RedisServer } from './redis.js'
 
 const SLOTS = 16_384
-/** The bus of a cluster listens on the port of the node and 10,000. */
+/** The bus of a node listens on the port of the node and this much, unless it is told otherwise. */
+const BUS_OFFSET = 10_000
 const MAX_NODE_PORT = 55_000
 const POLL_MS = 20
 
@@ -47,10 +48,10 @@ export async function startRedisCluster (
   for (let i = 0; i < masterCount * (1 + replicasEach); i++) {
     nodes.push(await startRedis({ port: await nodePort(), args: nodeArgs }))
   }
-  const clients = nodes.map(({ url }) => new Redis(url))
+  const clients = nodes.map(({ url }) => new Redis(url, { retryStrategy: () => null }).on('error', () => {}))
   const stop = async (): Promise<void> => { await Promise.all(nodes.map(node => node.stop())) }
   try {
-    await join(clients, nodes, masterCount)
+    await joinCluster(nodes.map(({ port }, i) => ({ client: clients[i]!, port })), masterCount)
     return {
       url: `redis://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`,
       masters: nodes.slice(0, masterCount),
@@ -65,16 +66,26 @@ export async function startRedisCluster (
   }
 }
 
-/** The first nodes become the masters; of the others the first its first replica, and so on. */
-async function join (clients: Redis[], nodes: RedisServer[], masterCount: number): Promise<void> {
-  const [first, ...others] = clients as [Redis, ...Redis[]]
+export interface ClusterMember {
+  client: Redis
+  /** Where the other nodes find it, and its bus unless that is 10,000 above. */
+  port: number
+  busPort?: number
+}
+
+/**
+ * Makes a cluster of empty nodes: the first become the masters; of the others the first becomes a replica of the first
+ * master, and so on.
+ */
+export async function joinCluster (members: ClusterMember[], masterCount: number): Promise<void> {
+  const clients = members.map(({ client }) => client)
   for (const [i, client] of clients.entries()) await client.cluster('SET-CONFIG-EPOCH', i + 1)
   for (const [i, client] of clients.slice(0, masterCount).entries()) {
     const from = Math.ceil(SLOTS * i / masterCount)
     const to = Math.ceil(SLOTS * (i + 1) / masterCount)
     await client.cluster('ADDSLOTS', ...Array.from({ length: to - from }, (_, slot) => from + slot))
   }
-  await Promise.all(others.map((_, i) => first.cluster('MEET', '127.0.0.1', nodes[i + 1]!.port)))
+  await Promise.all(members.slice(1).map(member => meet(clients[0]!, member)))
   await whenEach(clients, async client =>
     numberIn(await client.cluster('INFO'), 'cluster_known_nodes') === clients.length)
   await Promise.all(clients.slice(masterCount).map(async (client, i) =>
@@ -85,6 +96,13 @@ async function join (clients: Redis[], nodes: RedisServer[], masterCount: number
   // Each node has to know of all replicas, or a client that asks it would not.
   await whenEach(clients.slice(0, masterCount), async client =>
     numberIn(await client.info('replication'), 'connected_slaves') === replicas)
+}
+
+/** Tells a node of a cluster of another one. */
+export async function meet (
+  client: Redis, { port, busPort = port + BUS_OFFSET }: Omit<ClusterMember, 'client'>
+): Promise<void> {
+  await client.call('CLUSTER', 'MEET', '127.0.0.1', port, busPort)
 }
 
 function numberIn (info: unknown, name: string): number {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { findPort } from './ports.js'
-import { startServerProcess } from './processes.js'
+import { startServerProcess, type LaunchOptions, type ServerProcess } from './processes.js'
 import { startRedis, type RedisServer } from './redis.js'
 
 const MASTER = 'main'
@@ -39,14 +39,22 @@ interface SentinelServer {
   stop (): Promise<void>
 }
 
+/** @param file its configuration, into which it writes what it learns */
+export async function startSentinelProcess (
+  port: number, file: string, onOutput: LaunchOptions['onOutput'] = () => {}
+): Promise<ServerProcess> {
+  return await startServerProcess(
+    { name: 'Sentinel', command: 'redis-server', args: [file, '--sentinel'], onOutput },
+    async () => `redis://127.0.0.1:${port}`
+  )
+}
+
 async function startSentinel (lines: string[]): Promise<SentinelServer> {
   const port = await findPort()
   const folder = mkdtempSync(join(tmpdir(), 'postman-sentinel-'))
   const file = join(folder, 'sentinel.conf')
   writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...lines, ''].join('\n'))
-  const server = await startServerProcess(
-    { name: 'Sentinel', command: 'redis-server', args: [file, '--sentinel'] }, async () => `redis://127.0.0.1:${port}`
-  )
+  const server = await startSentinelProcess(port, file)
   return {
     port,
     async stop () {

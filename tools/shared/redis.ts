@@ -20,6 +20,8 @@ export interface RedisProcessOptions extends RedisSettings, Pick<LaunchOptions, 
   port: number
   /** The folder of the append-only file. */
   folder: string
+  /** A file that the server reads first, and into which it writes its role when that is changed. */
+  configFile?: string
 }
 
 export interface RedisOptions extends RedisSettings {
@@ -41,13 +43,16 @@ export interface RedisServer {
 
 /** Starts redis-server on loopback. @throws ProcessError */
 export async function startRedisProcess (
-  { port, folder, appendfsync, args = [], environment = {}, onOutput }: RedisProcessOptions
+  { port, folder, configFile, appendfsync, args = [], environment = {}, onOutput }: RedisProcessOptions
 ): Promise<ServerProcess> {
   const log = appendfsync === undefined ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync]
   return await startServerProcess({
     name: 'Redis',
     command: 'redis-server',
-    args: ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...log, ...args],
+    args: [
+      ...(configFile === undefined ? [] : [configFile]),
+      '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', ...log, ...args
+    ],
     env: { ...process.env, ...environment },
     ...(onOutput === undefined ? {} : { onOutput })
   }, async () => await answersPing(port) ? `redis://127.0.0.1:${port}` : undefined)

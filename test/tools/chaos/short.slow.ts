@@ -8,9 +8,27 @@ import { runChaos } from '../../helpers/chaos.js'
 const SECONDS = 60
 const MIN_FAULTS = 12
 
-t.setTimeout(480_000)
+t.setTimeout(960_000)
 
-for (const [backend, seed] of [['embedded', '10'], ['redis', '1']] as const) {
+interface Case {
+  backend: string
+  seed: string
+  /** Faults that the run must have had. */
+  faults: string[]
+}
+
+const CASES: Case[] = [
+  { backend: 'embedded', seed: '10', faults: [] },
+  { backend: 'redis', seed: '1', faults: [] },
+  {
+    backend: 'cluster',
+    seed: '51',
+    faults: ['redis-master kill', 'redis-master failover', 'redis-nodes reshard', 'redis-nodes resize']
+  },
+  { backend: 'sentinel', seed: '139', faults: ['redis-master kill', 'redis-master failover', 'redis-sentinel kill'] }
+]
+
+for (const { backend, seed, faults: needed } of CASES) {
   t.test(`${backend}: nothing is lost and every duplicate is explained, whatever fails`, { timeout: 220_000 }, async t => {
     const json = join(t.testdir({}), 'result.json')
     const { code, output } = await runChaos(t, ['--backend', backend, '--seconds', String(SECONDS), '--seed', seed, '--rate', '300', '--json', json])
@@ -20,6 +38,7 @@ for (const [backend, seed] of [['embedded', '10'], ['redis', '1']] as const) {
     t.ok(verdict.items.accepted > 0, 'items were accepted')
     t.equal(verdict.findings.lost.count, 0)
     t.equal(verdict.findings.unexplained.count, 0)
+    t.same(needed.filter(kind => faults[kind] === undefined), [])
     t.ok(Object.values(faults).reduce((sum, times) => sum + times, 0) >= MIN_FAULTS, 'there were faults')
   })
 }
@@ -27,5 +46,5 @@ for (const [backend, seed] of [['embedded', '10'], ['redis', '1']] as const) {
 t.test('a wrong option is named', async t => {
   const { code, output } = await runChaos(t, ['--backend', 'paper'])
   t.equal(code, 1)
-  t.match(output, /--backend must be embedded or redis, not paper/)
+  t.match(output, /--backend must be embedded, redis, cluster or sentinel, not paper/)
 })

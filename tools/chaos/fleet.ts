@@ -11,6 +11,9 @@ import { Disk } from './disk.js'
 import { Link } from './link.js'
 import { Member, type MemberObserver } from './member.js'
 import type { Web } from './load.js'
+import { ClusterStore } from './replicated/cluster-store.js'
+import type { Premises, ReplicatedStore } from './replicated/replicated-store.js'
+import { SentinelStore } from './replicated/sentinel-store.js'
 import type { Backend } from './schedule.js'
 import { Witness } from './witness.js'
 
@@ -22,51 +25,57 @@ const EMBEDDED = 'gateway'
 const WEBS = ['web-1', 'web-2']
 const WORKERS = ['worker-1', 'worker-2']
 
-export interface ClusterOptions {
+export interface FleetOptions {
   backend: Backend
   /** An empty folder. */
   folder: string
-  /** Configuration of the gateways beside the variables that make them a cluster. */
+  /** Configuration of the gateways beside the variables that make them a fleet. */
   settings: Record<string, string>
   /** Whether the embedded spool gets a disk of its own, where that is possible. */
   ownDisk: boolean
   /** Gateways and Redis get clocks that can be set, where that is possible. */
   ownClocks: boolean
   observer: MemberObserver
+  /** Ends the start. */
+  signal: AbortSignal
 }
 
 /** Gateways, their store and CloudWatch, each in a process of its own, and a link between any two that talk. */
-export class Cluster {
+export class Fleet {
   readonly backend: Backend
   readonly members = new Map<string, Member>()
   readonly links = new Map<string, Link>()
   readonly clientSecret = randomBytes(24).toString('base64url')
   readonly adminToken = randomBytes(24).toString('base64url')
-  readonly #options: ClusterOptions
+  readonly #options: FleetOptions
   readonly #accessSecret = randomBytes(24).toString('base64url')
-  /** The ports of the gateways and of Redis. */
+  /** The ports of the gateways. */
   readonly #ports = new Map<string, number>()
   readonly #taken = new Set<number>()
   sandbox!: ServerProcess
   witness!: Witness
   disk: Disk | null = null
+  /** The port of a Redis that is one node alone. */
+  redisPort: number | null = null
+  /** A Redis Cluster, or a Redis with Sentinels; null for any other store. */
+  store: ReplicatedStore | null = null
   /** Of the gateways and of Redis, by name; null where they cannot be set. */
   readonly clocks: Map<string, SteppedClock> | null
 
-  private constructor (options: ClusterOptions) {
+  private constructor (options: FleetOptions) {
     this.backend = options.backend
     this.#options = options
     this.clocks = options.ownClocks && canStepClocks() ? new Map() : null
   }
 
   /** @throws ProcessError */
-  static async start (options: ClusterOptions): Promise<Cluster> {
-    const cluster = new Cluster(options)
+  static async start (options: FleetOptions): Promise<Fleet> {
+    const fleet = new Fleet(options)
     try {
-      await cluster.#start()
-      return cluster
+      await fleet.#start()
+      return fleet
     } catch (error) {
-      await cluster.close()
+      await fleet.close()
       throw error
     }
   }
@@ -88,15 +97,7 @@ export class Cluster {
 
   /** The gateways as an operator reaches them: without a link. */
   get gateways (): Web[] {
-    return [...this.#ports].filter(([name]) => name !== 'redis').map(([name, port]) => ({
-      name,
-      url: `http://127.0.0.1:${port}`
-    }))
-  }
-
-  /** Null without a Redis. */
-  get redisPort (): number | null {
-    return this.#ports.get('redis') ?? null
+    return [...this.#ports].map(([name, port]) => ({ name, url: `http://127.0.0.1:${port}` }))
   }
 
   pids (): Array<[name: string, pid: number]> {
@@ -105,6 +106,7 @@ export class Cluster {
 
   /** @param keepIn folder in which the files of the spool stay; absent: they are removed */
   async close (keepIn?: string): Promise<void> {
+    this.store?.close()
     await Promise.all(Array.from(this.members.values(), member => member.close()))
     await this.sandbox?.stop('SIGKILL')
     this.witness?.close()
@@ -115,10 +117,29 @@ export class Cluster {
   async #start (): Promise<void> {
     this.sandbox = await startSandboxProcess()
     this.witness = new Witness(this.sandbox.url)
-    if (this.backend === 'redis') await this.#startRedis()
-    else this.#mountDisk()
+    await this.#startStore()
     for (const name of new Set([...this.webs, ...this.forwarders])) await this.#addGateway(name)
     await Promise.all(Array.from(this.members.values(), member => member.up()))
+  }
+
+  async #startStore (): Promise<void> {
+    const { signal } = this.#options
+    switch (this.backend) {
+      case 'embedded': return this.#mountDisk()
+      case 'redis': return await this.#startRedis()
+      case 'cluster': this.store = await ClusterStore.start(this.#premises(), signal); return
+      case 'sentinel': this.store = await SentinelStore.start(this.#premises(), signal)
+    }
+  }
+
+  #premises (): Premises {
+    return {
+      port: () => this.#freePort(),
+      link: (name, target) => this.#link(name, target),
+      folder: name => this.#folder(name),
+      clock: name => this.#clock(name),
+      member: (name, start) => this.#add(name, start)
+    }
   }
 
   #mountDisk (): void {
@@ -127,7 +148,8 @@ export class Cluster {
   }
 
   async #startRedis (): Promise<void> {
-    const port = await this.#port('redis')
+    const port = await this.#freePort()
+    this.redisPort = port
     const folder = this.#folder('redis')
     const environment = this.#clock('redis')
     const redis = this.#add('redis', onOutput => startRedisProcess({ port, folder, appendfsync: 'always', onOutput, environment }))
@@ -136,7 +158,8 @@ export class Cluster {
   }
 
   async #addGateway (name: string): Promise<void> {
-    const port = await this.#port(name)
+    const port = await this.#freePort()
+    this.#ports.set(name, port)
     if (this.webs.includes(name)) await this.#link(`client ${name}`, port)
     const forwards = this.forwarders.includes(name)
     if (forwards) await this.#link(`${name} cloudwatch`, await this.witness.listen(name))
@@ -158,7 +181,7 @@ export class Cluster {
     const store = this.backend === 'embedded'
       ? { DATA_DIR: join(folder, 'data'), FORWARDER: 'on' }
       : {
-          REDIS_URL: `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`,
+          REDIS_URL: this.store?.url ?? `redis://127.0.0.1:${this.links.get(`${name} redis`)!.port}`,
           FORWARDER: cloudwatch === undefined
             ? 'off'
             : 'only'
@@ -183,14 +206,10 @@ export class Cluster {
     }
   }
 
-  async #link (name: string, target: number): Promise<void> {
-    this.links.set(name, await Link.open(await this.#freePort(), target))
-  }
-
-  async #port (name: string): Promise<number> {
-    const port = await this.#freePort()
-    this.#ports.set(name, port)
-    return port
+  async #link (name: string, target: number): Promise<Link> {
+    const link = await Link.open(await this.#freePort(), target)
+    this.links.set(name, link)
+    return link
   }
 
   async #freePort (): Promise<number> {
