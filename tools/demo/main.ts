@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
+import { startFleetDemo } from './fleet.js'
 import { compare, createReader } from './read-back.js'
 import { inviteToMetering, startMeteringDemo } from './metering.js'
 import { reportComparison, reportInvitation, reportSpecials, reportTraffic } from './report.js'
@@ -18,12 +19,14 @@ import {
   type Environment, type ServerProcess
 } from '../shared/processes.js'
 
-const USAGE = `Usage: npm run demo [-- --once] [--metering]
+const USAGE = `Usage: npm run demo [-- --once] [--cluster | --metering]
 
 Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
 with the AWS SDK, and stays up for you until Ctrl-C.
 
   --once      ends after the read-back or the metering: exit code 0, or 1 when items differ from those sent
+  --cluster   runs two web processes and a worker on a Redis Cluster of three nodes instead of one process without
+              Redis; needs redis-server
   --metering  shows the metering of API Gateway instead, by the gateway and by the functions of Lambda
 `
 const PREFERRED_PORT = 8080
@@ -87,9 +90,9 @@ async function sendTraffic (shop: Shop) {
   return { badItem, waited }
 }
 
-async function show (gateway: ServerProcess, sandbox: ServerProcess, clientSecret: string): Promise<void> {
+async function show (gateways: ServerProcess[], sandbox: ServerProcess, clientSecret: string): Promise<void> {
   const start = Date.now()
-  const shop = createShop(gateway.url, clientSecret)
+  const shop = createShop(gateways.map(({ url }) => url), clientSecret)
   const { badItem, waited } = await sendTraffic(shop)
 
   screen.progress(() => 'Waiting for the last delivery')
@@ -143,11 +146,36 @@ async function demo (folder: string, once: boolean): Promise<void> {
   screen.done('A CloudWatch sandbox and the gateway are up: no Redis, no AWS account, nothing to configure')
 
   const ended = Promise.race([gateway.ended, sandbox.ended])
-  await unlessEnded(show(gateway, sandbox, clientSecret), ended)
-  if (once) return
+  await unlessEnded(show([gateway], sandbox, clientSecret), ended)
+  if (!once) await invite(gateway, sandbox, clientSecret, ended)
+}
+
+/** Resolves never; rejects when a process ends. */
+async function invite (
+  gateway: ServerProcess, sandbox: ServerProcess, clientSecret: string, ended: Promise<never>
+): Promise<void> {
   const clientToken = createClientToken(clientSecret, Date.now(), randomBytes(4).toString('hex'))
   reportInvitation(screen, { gatewayUrl: gateway.url, sandboxUrl: sandbox.url, clientToken })
   await unlessEnded(watchDeliveries(sandbox), ended)
+}
+
+async function demoCluster (folder: string, once: boolean): Promise<void> {
+  screen.line()
+  screen.line(screen.style('bold', 'cloudwatch-postman demo: one gateway on a Redis Cluster'))
+  screen.line()
+  screen.progress(() => 'Starting a CloudWatch sandbox, a Redis Cluster, two web processes and a worker')
+  const clientSecret = secret()
+  const sandbox = await startSandboxProcess()
+  const fleet = await startFleetDemo(gatewayEnvironment(sandbox.url, folder, clientSecret), PREFERRED_PORT, folder)
+  try {
+    screen.done('A CloudWatch sandbox, a Redis Cluster of three nodes, two web processes and a worker are up')
+    const ended = Promise.race([fleet.ended, sandbox.ended])
+    await unlessEnded(show(fleet.webs, sandbox, clientSecret), ended)
+    await fleet.showShares(screen)
+    if (!once) await invite(fleet.webs[0]!, sandbox, clientSecret, ended)
+  } finally {
+    await fleet.close()
+  }
 }
 
 async function demoMetering (folder: string, once: boolean): Promise<void> {
@@ -200,12 +228,12 @@ function whenInterrupted (): Promise<'interrupted'> {
   })
 }
 
-async function main (once: boolean, metering: boolean): Promise<void> {
+async function main (work: (folder: string, once: boolean) => Promise<void>, once: boolean): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-demo-'))
   const interrupted = whenInterrupted()
-  const work = metering ? demoMetering(folder, once) : demo(folder, once)
+  const working = work(folder, once)
   try {
-    if (await Promise.race([work, interrupted]) === 'interrupted') {
+    if (await Promise.race([working, interrupted]) === 'interrupted') {
       if (once) process.exitCode = INTERRUPTED
       screen.progress(() => 'Delivering the waiting items, and ending')
     }
@@ -214,7 +242,7 @@ async function main (once: boolean, metering: boolean): Promise<void> {
     process.exitCode = 1
   }
   await stopAllProcesses()
-  await work.catch(() => {})
+  await working.catch(() => {})
   await rm(folder, { recursive: true, force: true })
   screen.line()
   if (process.exitCode === undefined) screen.done('Ended; nothing is left behind')
@@ -223,9 +251,10 @@ async function main (once: boolean, metering: boolean): Promise<void> {
 const { values } = parseArgs({
   options: {
     once: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
     metering: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
 if (values.help) process.stdout.write(USAGE)
-else await main(values.once, values.metering)
+else await main(values.metering ? demoMetering : values.cluster ? demoCluster : demo, values.once)

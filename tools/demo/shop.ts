@@ -75,9 +75,13 @@ function loadTime (typical: number): number {
   return Math.round(typical * Math.exp((Math.random() + Math.random() + Math.random() - 1.5) * 1.2))
 }
 
-/** A small imaginary shop, whose pages send to a gateway. */
-export function createShop (gatewayUrl: string, clientSecret: string): Shop {
+/**
+ * A small imaginary shop, whose pages send to a gateway.
+ * @param gatewayUrls its processes, which take the requests in turn
+ */
+export function createShop (gatewayUrls: string[], clientSecret: string): Shop {
   const sent: Sent = { requests: 0, values: new Map(), messages: new Map(), answerMs: [] }
+  let turn = 0
 
   function note<T> (map: Map<string, T[]>, key: string, value: T): void {
     const values = map.get(key)
@@ -89,7 +93,7 @@ export function createShop (gatewayUrl: string, clientSecret: string): Shop {
     path: string, body: unknown, headers: Record<string, string> = {}
   ): Promise<{ status: number, headers: Headers, body: unknown, ms: number }> {
     const start = performance.now()
-    const response = await fetch(gatewayUrl + path, {
+    const response = await fetch(gatewayUrls[turn++ % gatewayUrls.length]! + path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', ...headers },
       body: JSON.stringify(body)

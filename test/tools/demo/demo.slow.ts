@@ -64,6 +64,23 @@ t.test('--once shows that what was sent is stored, in fewer calls, whatever the 
   t.same(readdirSync(join(folder, 'tmp')), [])
 })
 
+t.test('--cluster shows one gateway of several processes on the nodes of a Redis Cluster', async t => {
+  const folder = t.testdir({ home: {}, tmp: {} })
+  const demo = startDemo(folder, ['--cluster', '--once'])
+  t.teardown(() => demo.child.kill())
+  t.equal(await demo.exitCode, 0)
+  const output = demo.output()
+  for (const line of [
+    /two web processes and a worker are up/,
+    /Shop PageLoad Page=\/checkout +([\d,]+) +\1 +[\d,]+ ms +[\d,]+ ms +✔/,
+    /201 after \d+ ms, with AWS's own request id [\da-f-]{36}/
+  ]) t.match(output, line)
+  t.notOk(output.includes('✖'), 'nothing differs')
+  const shares = [...output.matchAll(/127\.0\.0\.1:\d+ +[1-9]\d* +([\d,]+) +\1$/gm)]
+  t.equal(shares.length, 3, 'each node has taken items, and all were delivered')
+  t.same(readdirSync(join(folder, 'tmp')), [])
+})
+
 t.test('stays up until SIGINT, and leaves nothing behind', async t => {
   const folder = t.testdir({ home: {}, tmp: {} })
   const demo = startDemo(folder)
