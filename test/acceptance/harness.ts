@@ -4,8 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
+import { connectRedis } from '../../lib/redis/connect.js'
+import { readRedisUrl } from '../../lib/redis/redis-address.js'
+import { mastersOf } from '../../lib/redis/redis-client.js'
 import type { IntakeAnswer } from '../../schemas/intake.js'
 import { findPort } from '../../tools/shared/ports.js'
 import { startGatewayProcess } from '../../tools/shared/processes.js'
@@ -79,9 +81,14 @@ async function readAnswer<Body> (response: Response): Promise<Answer<Body>> {
 /** Leaves nothing of this run in a Redis that others use too. */
 async function deleteKeys (prefix: string): Promise<void> {
   if (env.REDIS_URL === undefined || env.REDIS_URL === '') return
-  const redis = new Redis(env.REDIS_URL)
-  for await (const keys of redis.scanStream({ match: `*${prefix}*`, count: 1_000 }) as AsyncIterable<string[]>) {
-    if (keys.length > 0) await redis.unlink(keys)
+  const redis = await connectRedis(readRedisUrl(env.REDIS_URL)!, {
+    sentinelPassword: env.REDIS_SENTINEL_PASSWORD, onWarning: () => {}
+  })
+  for (const node of mastersOf(redis)) {
+    for await (const keys of node.scanStream({ match: `*${prefix}*`, count: 1_000 }) as AsyncIterable<string[]>) {
+      // Each by itself: those of a page are of several slots.
+      await Promise.all(keys.map(key => node.unlink(key)))
+    }
   }
   redis.disconnect()
 }

@@ -7,10 +7,12 @@ import { finished } from 'node:stream/promises'
 import { inspect, parseArgs } from 'node:util'
 import { CloudWatchLogsClient, DeleteLogGroupCommand, paginateDescribeLogGroups } from '@aws-sdk/client-cloudwatch-logs'
 import { ProcessError, startMotoProcess, startSandboxProcess, stopAllProcesses } from '../shared/processes.js'
+import { startRedisCluster } from '../shared/redis-cluster.js'
+import { startRedisSentinels } from '../shared/redis-sentinels.js'
 import { BUILD } from '../shared/root.js'
 import { createScreen } from '../shared/screen.js'
 
-const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws]
+const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws] [--cluster | --sentinel]
 
 Drives the built gateway from outside and reads back through the AWS SDK. Without an option it runs against
 AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandbox of its own.
@@ -19,7 +21,11 @@ AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandb
   --aws    runs against AWS itself, with the credentials and the Region of the environment; deletes the log groups
            that it makes, while its metrics, some 30, cost less than a cent and expire by themselves
 
-REDIS_URL set: the gateway stores in that Redis; else in a temporary folder.
+  --cluster    stores in a Redis Cluster of its own: three masters with a replica each, which has to confirm
+               (SPOOL_SYNC=always)
+  --sentinel   stores in a Redis of its own with two replicas and three Sentinels, likewise
+
+REDIS_URL set: the gateway stores in that Redis; else, without one of the two, in a temporary folder.
 `
 const FOLDER = join(BUILD, 'test/acceptance')
 const ENDPOINT_VARIABLES = ['AWS_ENDPOINT_URL', 'AWS_ENDPOINT_URL_CLOUDWATCH', 'AWS_ENDPOINT_URL_CLOUDWATCH_LOGS']
@@ -63,6 +69,32 @@ async function openEndpoint (endpoint: Endpoint): Promise<string> {
   return `${endpoint === 'moto' ? 'moto_server' : 'a sandbox'} on ${url}`
 }
 
+/** Stores that this run starts for itself. */
+const STORES = {
+  cluster: {
+    inWords: 'the spool in a Redis Cluster of three masters with a replica each',
+    start: () => startRedisCluster({ replicas: 1 })
+  },
+  sentinel: {
+    inWords: 'the spool in a Redis with two replicas and three Sentinels',
+    start: () => startRedisSentinels({ replicas: 2 })
+  }
+}
+
+type OwnStore = keyof typeof STORES
+
+/** @returns the store in words, and what ends it */
+async function openStore (own: OwnStore | null): Promise<{ store: string, close: () => Promise<void> }> {
+  if (own === null) {
+    const isEmbedded = env.REDIS_URL === undefined || env.REDIS_URL === ''
+    return { store: isEmbedded ? 'the embedded spool' : 'the spool in Redis', close: async () => {} }
+  }
+  const { inWords, start } = STORES[own]
+  const { url, stop } = await start()
+  Object.assign(env, { REDIS_URL: url, SPOOL_SYNC: 'always' })
+  return { store: inWords, close: stop }
+}
+
 async function deleteLogGroups (): Promise<number> {
   const logs = new CloudWatchLogsClient()
   const names: string[] = []
@@ -104,12 +136,20 @@ async function runTests (signal: AbortSignal): Promise<{ passed: number, failed:
   return result
 }
 
-async function accept (endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+async function accept (endpoint: Endpoint, own: OwnStore | null, signal: AbortSignal): Promise<void> {
   screen.line()
   screen.progress(() => 'Starting')
   const where = await openEndpoint(endpoint)
-  const spool = env.REDIS_URL === undefined || env.REDIS_URL === '' ? 'the embedded spool' : 'the spool in Redis'
-  screen.line(style('bold', `Acceptance: the built gateway on ${spool}, against ${where}`))
+  const { store, close } = await openStore(own)
+  try {
+    await acceptOn(`${store}, against ${where}`, endpoint, signal)
+  } finally {
+    await close()
+  }
+}
+
+async function acceptOn (where: string, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
+  screen.line(style('bold', `Acceptance: the built gateway on ${where}`))
   screen.line()
   Object.assign(env, { ACCEPTANCE_ENDPOINT: endpoint, ACCEPTANCE_RUN: RUN })
   const { passed, failed, skipped } = await runTests(signal)
@@ -124,11 +164,11 @@ async function accept (endpoint: Endpoint, signal: AbortSignal): Promise<void> {
   if (failed.length > 0 || passed === 0) process.exitCode = 1
 }
 
-async function main (endpoint: Endpoint): Promise<void> {
+async function main (endpoint: Endpoint, own: OwnStore | null): Promise<void> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
   try {
-    await accept(endpoint, interrupted.signal)
+    await accept(endpoint, own, interrupted.signal)
   } catch (error) {
     screen.end()
     process.stderr.write(`${(error as Error).message}\n`)
@@ -143,9 +183,16 @@ const { values } = parseArgs({
   options: {
     moto: { type: 'boolean', default: false },
     aws: { type: 'boolean', default: false },
+    cluster: { type: 'boolean', default: false },
+    sentinel: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
 const given = ENDPOINT_VARIABLES.some(name => env[name] !== undefined && env[name] !== '')
 if (values.help) process.stdout.write(USAGE)
-else await main(values.aws ? 'aws' : values.moto ? 'moto' : given ? 'given' : 'sandbox')
+else {
+  await main(
+    values.aws ? 'aws' : values.moto ? 'moto' : given ? 'given' : 'sandbox',
+    values.cluster ? 'cluster' : values.sentinel ? 'sentinel' : null
+  )
+}
