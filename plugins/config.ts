@@ -1,6 +1,7 @@
 import fastifyEnv, { type FastifyEnvOptions } from '@fastify/env'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { readLogStreamShards } from '../lib/access/log-stream-shards.js'
 import { configuredSecrets } from '../lib/access/secrets.js'
 import { ConfigurationError } from '../lib/configuration/configuration-error.js'
 import { checkDotEnv } from '../lib/configuration/dot-env.js'
@@ -106,6 +107,9 @@ function findFaults (variables: Variables, schemaErrors: SchemaError[]): Faults 
   const redis = readRedisUrl(variables.REDIS_URL ?? '')
   if (redis?.form === 'cluster' && redis.database > 0) {
     faults.set('REDIS_URL', 'is wrong: it must be without a database, as a Redis Cluster has the database 0 alone')
+  }
+  if (readLogStreamShards(variables.LOG_STREAM_SHARDS?.split(',') ?? []) === null) {
+    faults.set('LOG_STREAM_SHARDS', wrong('LOG_STREAM_SHARDS'))
   }
   if (readTrustProxy(variables.TRUST_PROXY) === null) faults.set('TRUST_PROXY', wrong('TRUST_PROXY'))
   return faults

@@ -1,6 +1,7 @@
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { LogStreamSplitter, readLogStreamShards } from '../lib/access/log-stream-shards.js'
 import type { IntakeContext } from '../lib/intake/intake-context.js'
 import type { IntakeResult } from '../lib/intake/intake.js'
 import { LogEventsIntake } from '../lib/intake/log-events-intake.js'
@@ -22,10 +23,12 @@ function requestError (document: unknown): string | null {
     : `is wrong${error.path === '' ? '' : ` at ${error.path.slice(1)}`}: ${error.message.toLowerCase()}`
 }
 
-function createLogEvents ({ intake, itemPolicy, cardinality, prometheus, usage }: FastifyInstance) {
+function createLogEvents ({ config, intake, itemPolicy, cardinality, prometheus, usage }: FastifyInstance) {
+  const splitter = new LogStreamSplitter(readLogStreamShards(config.LOG_STREAM_SHARDS)!)
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
-    lookUpLogStream: usage.lookUpLogStream,
+    shardsOf: splitter.shardsOf.bind(splitter),
+    lookUpLogStreams: usage.lookUpLogStreams,
     requireLogStream: usage.requireLogStream,
     record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes),
     recordRefused: (applicationId, items) => usage.recordRefused(applicationId, 'logs', items),
@@ -55,5 +58,7 @@ async function logEvents (fastify: FastifyInstance): Promise<void> {
 
 export default fp(logEvents, {
   name: 'log-events',
-  dependencies: ['usage', 'intake', 'item-policy', 'cardinality', 'prometheus', 'delivery-thread', 'forwarding']
+  dependencies: [
+    'config', 'usage', 'intake', 'item-policy', 'cardinality', 'prometheus', 'delivery-thread', 'forwarding'
+  ]
 })

@@ -10,6 +10,8 @@ export const ALLOWED_ORIGIN = '(\\*|null|[a-z][a-z0-9+.-]*://[^/\\s,A-Z]+)'
 const MAX_SECRETS = 8
 const MAX_GLOBS = 100
 const MAX_APPLICATIONS = 1_000
+/** Log streams that one may be split over. */
+export const MAX_LOG_STREAM_SHARDS = 100
 
 /** The lists of globs, of an application and of a token, that say where items may go. */
 export const DESTINATION_LISTS = ['namespaces', 'logGroups', 'logStreams'] as const
@@ -36,6 +38,12 @@ function globs (maxLength: number, options: object = {}) {
 function atLeastOne (description: string) {
   return Type.Optional(Type.Integer({ minimum: 1, description }))
 }
+
+/** By a glob of a log stream, or of `logGroup:logStream`: over how many log streams each of them is split. */
+const LogStreamShardsSchema = Type.Record(
+  Type.String(), Type.Integer({ minimum: 1, maximum: MAX_LOG_STREAM_SHARDS }), { maxProperties: MAX_GLOBS }
+)
+export type LogStreamShards = Static<typeof LogStreamShardsSchema>
 
 const dimensionNames = Type.Array(
   Type.String({ minLength: 1, maxLength: PUT_METRIC_DATA.MAX_DIMENSION_NAME_LENGTH }),
@@ -76,6 +84,7 @@ const ApplicationSchema = Type.Object({
   }, { additionalProperties: false, default: {} }),
   maxSeriesPerMetric: atLeastOne('Distinct dimension sets of one metric.'),
   maxNewLogStreams: atLeastOne('Log groups and log streams a day that are made for it.'),
+  logStreamShards: Type.Optional(LogStreamShardsSchema),
 
   rateLimits: Type.Object({
     perMinute: atLeastOne('Requests of all its tokens together.'),

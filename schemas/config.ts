@@ -1,7 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { RETENTION_DAYS } from './aws-limits.js'
 import {
-  ALLOWED_ORIGIN, EMF_TREATMENTS, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS, type RedactionPattern
+  ALLOWED_ORIGIN, EMF_TREATMENTS, MAX_LOG_STREAM_SHARDS, MIN_SECRET_LENGTH, REDACTION_PATTERNS, UNKNOWN_DIMENSIONS,
+  type RedactionPattern
 } from './applications.js'
 import { DAY_MS, integerEnum, stringEnum } from './common.js'
 import {
@@ -36,6 +37,8 @@ function patternOfList (entry: string): string {
 
 /** As the partitions of AWS name their Regions: letters, then a number, and no availability zone. */
 const REGION = '^[a-z]{2,5}(-[a-z]+)+-\\d{1,2}$'
+/** A number, or a glob with one; a log group or log stream may hold "=". */
+const LOG_STREAM_SHARDS = '([^,]*[^,\\s][^,]*=)?([1-9]\\d?|100)'
 const PREVIOUS_SECRET = `[^,]{${MIN_SECRET_LENGTH},}`
 
 /** A secret that the operator makes up. A description says how many characters it has at least. */
@@ -114,6 +117,14 @@ export const ConfigSchema = Type.Object({
     description: 'the number of log groups and log streams a day that are made for one application before requests ' +
       'for log streams that it has not written to are answered 429, 0 for no limit; an application of APPS_FILE may ' +
       'have its own limit'
+  }),
+  LOG_STREAM_SHARDS: list({
+    default: '1',
+    pattern: patternOfList(LOG_STREAM_SHARDS),
+    description: `the number of log streams, 1 to ${MAX_LOG_STREAM_SHARDS}, that the log events for each log stream ` +
+      '{name} are spread over, named {name}-0, {name}-1 and so on, 1 for {name} itself; or a comma-separated list of ' +
+      'glob=number, each glob once, of log streams or of logGroup:logStream, of which the narrowest counts, for ' +
+      'example checkout=8,/web/*:errors=2; an application of APPS_FILE may have its own'
   }),
   REQUIRED_DIMENSIONS: Type.Optional(list({
     description: 'a comma-separated list of dimensions that every data point must have; not used with APPS_FILE'

@@ -12,6 +12,8 @@ export interface IntakeContext {
   clientInfo: ClientInfo
   /** The client's idempotency key, bound to whom it holds for; undefined without one. */
   idempotencyKey: string | undefined
+  /** Decides which of the log streams that a split one has is written to: the same for a repeated request. */
+  shardKey: string
   /** Seconds to wait for the delivery; 0 to answer after the durable append. */
   wait: number
   /** The JSON that the items were read from; null when it is not one document. */

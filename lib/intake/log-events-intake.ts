@@ -1,4 +1,6 @@
+import { crc32 } from 'node:zlib'
 import type { Application } from '../../schemas/applications.js'
+import { LOG_STREAM_NAME } from '../../schemas/aws-limits.js'
 import type { LogEventsEnvelope } from '../../schemas/log-events.js'
 import { ApiError } from '../http/api-error.js'
 import type { StoredDatum, StoredLogEvent } from '../items/item.js'
@@ -21,10 +23,15 @@ export interface LogEventsRequest extends LogEventsEnvelope {
 export interface LogEventsIntakeOptions {
   /** How to read the log events of one request. @throws ApiError for a `sentAt` that is no time */
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
-  /** Asks for what `requireLogStream` has to know of this log stream, and does not; no promise when it knows enough. */
-  lookUpLogStream (application: Application, logStream: string): void | Promise<void>
-  /** @throws ApiError when this log stream may have to be made, and no more are made for the application */
-  requireLogStream (application: Application, logStream: string): void
+  /** Over how many log streams the log events for this one are spread; 1 for one that is not split. */
+  shardsOf (application: Application, logGroup: string, logStream: string): number
+  /** Asks for what `requireLogStream` has to know of these log streams; no promise when it knows enough. */
+  lookUpLogStreams (application: Application, logStreams: Iterable<string>): void | Promise<void>
+  /**
+   * The first of these log streams that the application may write to.
+   * @throws ApiError when each of them may have to be made, and no more are made for the application
+   */
+  requireLogStream (application: Application, logStreams: Iterable<string>): string
   /** Counts stored log events for their application. */
   record (applicationId: string, items: number, bytes: number): void
   /** Counts invalid log events for their application. */
@@ -51,8 +58,10 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     return { kind: this.kind, destination: [logGroupName, logStreamName], items: logEvents }
   }
 
-  lookUp ({ logGroupName, logStreamName }: LogEventsRequest, { application }: IntakeContext): void | Promise<void> {
-    return this.#options.lookUpLogStream(application, destinationOf(logGroupName, logStreamName))
+  lookUp ({ logGroupName, logStreamName }: LogEventsRequest, context: IntakeContext): void | Promise<void> {
+    const { application } = context
+    const shards = this.#options.shardsOf(application, logGroupName, logStreamName)
+    return this.#options.lookUpLogStreams(application, logStreamsOf(logGroupName, logStreamName, shards, context))
   }
 
   parse (request: LogEventsRequest, context: IntakeContext): ParsedItems<StoredLogEvent> {
@@ -61,8 +70,10 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
     requireName('logStreamName', logStreamNameError(logStreamName))
     context.requireScope('logGroups', logGroupName)
     context.requireScope('logStreams', logStreamName)
-    const destination = destinationOf(logGroupName, logStreamName)
-    this.#options.requireLogStream(context.application, destination)
+    const shards = this.#options.shardsOf(context.application, logGroupName, logStreamName)
+    requireName('logStreamName', shardedNameError(logStreamName, shards))
+    const logStreams = logStreamsOf(logGroupName, logStreamName, shards, context)
+    const destination = this.#options.requireLogStream(context.application, logStreams)
     const reading = this.#options.readerFor(context, sentAt)
     const { valid, indexes, invalid } = partitionItems(logEvents, reading.read, bodyIndexes)
     const { receivedAt } = reading
@@ -116,8 +127,26 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
   }
 }
 
-function destinationOf (logGroupName: string, logStreamName: string): string {
-  return `${logGroupName}:${logStreamName}`
+/**
+ * The destinations that a request for this log stream may go to: the log stream itself or, of a split one, the log
+ * stream of the request and then the others, which stand in for it where no more are made.
+ */
+function logStreamsOf (
+  logGroupName: string, logStreamName: string, shards: number, { shardKey }: IntakeContext
+): Iterable<string> {
+  const name = `${logGroupName}:${logStreamName}`
+  return shards === 1 ? [name] : shardsInTurn(name, shards, crc32(shardKey))
+}
+
+function * shardsInTurn (name: string, shards: number, first: number): Iterable<string> {
+  for (let i = 0; i < shards; i++) yield `${name}-${(first + i) % shards}`
+}
+
+/** Null when the name has room for the number of a shard, else the rule it breaks. */
+function shardedNameError (name: string, shards: number): string | null {
+  const maxLength = LOG_STREAM_NAME.MAX_LENGTH - (shards === 1 ? 0 : `-${shards - 1}`.length)
+  if (name.length <= maxLength) return null
+  return `must have at most ${maxLength} characters, as its log events are spread over ${shards} log streams`
 }
 
 function requireName (field: string, error: string | null): void {

@@ -48,11 +48,11 @@ export class KnownLogStreams {
     return this.#names.get(nameOf(application, logStream)) !== undefined
   }
 
-  /** Asks the store about a log stream that this process does not know. Never rejects. */
-  async lookUp (application: string, logStream: string): Promise<void> {
-    const key = keyOf(nameOf(application, logStream))
-    const found = await this.#stored.getMany([key]).catch(() => new Map<string, string>())
-    if (found.has(key)) this.add(application, logStream)
+  /** Asks the store about log streams that this process does not know. Never rejects. */
+  async lookUp (application: string, logStreams: readonly string[]): Promise<void> {
+    const keys = logStreams.map(logStream => keyOf(nameOf(application, logStream)))
+    const found = await this.#stored.getMany(keys).catch(() => new Map<string, string>())
+    for (const [i, logStream] of logStreams.entries()) if (found.has(keys[i]!)) this.add(application, logStream)
   }
 
   /** Stores the log streams that are not stored yet, or keeps them for the next time. Never rejects. */

@@ -64,7 +64,7 @@ function parse (text: string): unknown {
 }
 
 function explain ({ path, message, schema }: ValueError): string {
-  const where = path.slice(1).replaceAll('/', '.').replace(INDEX, '[$1]')
+  const where = path.slice(1).replaceAll('/', '.').replace(INDEX, '[$1]').replaceAll('~1', '/').replaceAll('~0', '~')
   const values = (schema.anyOf as Array<{ const?: unknown }> | undefined)?.map(({ const: value }) => value)
   return `${where === '' ? 'the file' : where}: ` +
     `${values === undefined ? message : `Expected one of ${values.join(', ')}`}`

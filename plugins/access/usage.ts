@@ -93,22 +93,26 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
     },
 
     /** To be awaited before `requireLogStream`; no promise when that knows enough. */
-    lookUpLogStream (application: Application, logStream: string): void | Promise<void> {
+    lookUpLogStreams (application: Application, logStreams: Iterable<string>): void | Promise<void> {
       const { id } = application
-      if (!isOutOfLogStreams(id, maxNewLogStreams(application)) || knownLogStreams.has(id, logStream)) return
-      return knownLogStreams.lookUp(id, logStream)
+      if (!isOutOfLogStreams(id, maxNewLogStreams(application))) return
+      const names = [...logStreams]
+      if (!names.some(name => knownLogStreams.has(id, name))) return knownLogStreams.lookUp(id, names)
     },
 
-    /** @throws ApiError budgetSpent when this log stream may have to be made, and no more are */
-    requireLogStream (application: Application, logStream: string): void {
+    /**
+     * The first of these log streams that exists, as far as is known, or may be made.
+     * @throws ApiError budgetSpent when each of them may have to be made, and no more are
+     */
+    requireLogStream (application: Application, logStreams: Iterable<string>): string {
       const { id } = application
       const limit = maxNewLogStreams(application)
-      if (limit === 0) return
-      if (!isOutOfLogStreams(id, limit)) {
-        knownLogStreams.add(id, logStream)
-        return
+      const isOut = isOutOfLogStreams(id, limit)
+      for (const logStream of logStreams) {
+        if (isOut && !knownLogStreams.has(id, logStream)) continue
+        if (limit > 0) knownLogStreams.add(id, logStream)
+        return logStream
       }
-      if (knownLogStreams.has(id, logStream)) return
       refused.inc({ application: id, budget: NEW_LOG_STREAMS })
       throw new ApiError('budgetSpent', {
         message: `The application "${id}" has had its ${limit} log groups and log streams of the day made, and has ` +

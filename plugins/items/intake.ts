@@ -18,15 +18,17 @@ function intakeContext (this: FastifyRequest): IntakeContext {
   const { origin, prefer, 'idempotency-key': idempotencyKey } = this.headers
   const principal = this.principal!
   const { application, scope } = principal
+  // A token that is renewed has the same scope, and its page the same origin.
+  const boundKey = idempotencyKey === undefined
+    ? undefined
+    : hashOf(application.id, canonicalJson(scope), origin ?? '', idempotencyKey as string)
   return {
     requestId: this.id,
     application,
     requireScope: (list, name) => requireScope(principal, list, name),
     clientInfo: this,
-    // A token that is renewed has the same scope, and its page the same origin.
-    idempotencyKey: idempotencyKey === undefined
-      ? undefined
-      : hashOf(application.id, canonicalJson(scope), origin ?? '', idempotencyKey as string),
+    idempotencyKey: boundKey,
+    shardKey: boundKey ?? this.id,
     wait: readPreferWait(prefer as string | undefined),
     bodyText: this.bodyText
   }

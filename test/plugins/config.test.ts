@@ -112,7 +112,9 @@ t.test('what a variable cannot be is refused by its name and what it must be, wi
     ['REVENIUM_PLATFORM_API', 'https://api example/'],
     ['REVENIUM_ENTITLEMENT_API', 'https://user:password@api.example'],
     ['ALLOWED_DIMENSIONS', ' , '],
-    ['TRUST_PROXY', '10.0.0.0/33']
+    ['TRUST_PROXY', '10.0.0.0/33'],
+    ['LOG_STREAM_SHARDS', '0'], ['LOG_STREAM_SHARDS', '101'], ['LOG_STREAM_SHARDS', 'hot'], ['LOG_STREAM_SHARDS', '=2'],
+    ['LOG_STREAM_SHARDS', 'hot=2,hot=3'], ['LOG_STREAM_SHARDS', '2,*=3']
   ]
   for (const [name, value] of wrong) {
     const lines = await refused({ ...REQUIRED, [name]: value })

@@ -16,13 +16,13 @@ for (const backend of BACKENDS) {
     t.notOk(one.has('blog', '/app:a'), 'those of another application are its own')
 
     const early = open()
-    await early.lookUp('shop', '/app:a')
+    await early.lookUp('shop', ['/app:a'])
     t.notOk(early.has('shop', '/app:a'), 'it is not stored yet')
 
     await Promise.all([one.store(), one.store()])
     const next = open()
     t.notOk(next.has('shop', '/app:a'))
-    await Promise.all([next.lookUp('shop', '/app:a'), next.lookUp('shop', '/app:b'), next.lookUp('blog', '/app:a')])
+    await Promise.all([next.lookUp('shop', ['/app:a', '/app:b']), next.lookUp('blog', ['/app:a'])])
     t.same([next.has('shop', '/app:a'), next.has('shop', '/app:b'), next.has('blog', '/app:a')], [true, false, false])
 
     now += DAY
@@ -30,7 +30,7 @@ for (const backend of BACKENDS) {
     next.add('shop', '/app:b')
     await next.store()
     const later = open()
-    await later.lookUp('shop', '/app:b')
+    await later.lookUp('shop', ['/app:b'])
     t.ok(later.has('shop', '/app:b'))
   })
 }
@@ -52,11 +52,11 @@ t.test('what a store that is away has not taken is stored later', async t => {
   const known = new KnownLogStreams({ store: flaky, now: Date.now })
   known.add('shop', '/app:a')
   await known.store()
-  await known.lookUp('shop', '/app:b')
+  await known.lookUp('shop', ['/app:b'])
   t.notOk(known.has('shop', '/app:b'))
   isAway = false
   await known.store()
   const next = new KnownLogStreams({ store: flaky, now: Date.now })
-  await next.lookUp('shop', '/app:a')
+  await next.lookUp('shop', ['/app:a'])
   t.ok(next.has('shop', '/app:a'))
 })
