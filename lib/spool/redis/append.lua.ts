@@ -8,7 +8,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[2] linger in milliseconds
  * ARGV[3] ARGV[4] items and bytes of a full batch
  * ARGV[5] maximum of stored bytes
- * ARGV[6] ARGV[7] channel and message to publish when a destination became due before its linger
+ * ARGV[6] ARGV[7] channel and name of the shard, to tell when it has something due earlier than before
  * then for each append: destination, application or '', urgent (0 or 1), mark or '', value of the mark, its seconds to
  *   live, bytes of lines, number of entries, then for each entry: "records items bytes lineBytes", value
  *
@@ -22,7 +22,8 @@ if known then return cjson.decode(known) end
 
 local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local now, wall = clock()
-local results, early, i = {}, false, 8
+local results, i = {}, 8
+local soonest, tellAt = soonestDue(), nil
 
 local function append(destination, application, urgent, key, answer, ttl, lineBytes, at, count)
   if key ~= '' then
@@ -38,7 +39,10 @@ local function append(destination, application, urgent, key, answer, ttl, lineBy
   if urgent == '1' then redis.call('HSET', state, 'urgent:' .. dest, id) end
   local ready = urgent == '1' or isBatchReady(dest, limitItems, limitBytes)
   local dueAt, dueBefore = schedule(dest, ready and now or now + lingerMs)
-  if dueAt <= now and dueBefore > now then early = true end
+  if dueAt < soonest or (dueAt <= now and dueBefore > now) then
+    soonest = math.min(soonest, dueAt)
+    tellAt = math.min(tellAt or dueAt, dueAt)
+  end
   return ''
 end
 
@@ -49,6 +53,6 @@ while i <= #ARGV do
 end
 results[#results + 1] = redis.call('HGET', counters, 'lineBytes') or '0'
 redis.call('SET', resultsKey, cjson.encode(results), 'EX', 60)
-if early then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
+if tellAt then tell(ARGV[6], ARGV[7], tellAt, now) end
 return results
 `

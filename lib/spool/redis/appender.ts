@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import type { Kind } from '../../../schemas/kinds.js'
 import { createAppendCommit, type SizedOp } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { encodeEntry, packEntries, type PackedEntry } from '../entry-codec.js'
@@ -21,8 +20,8 @@ export interface AppenderOptions {
   connection: Connection
   /** Base name of the kind and shard. */
   base: string
-  kind: Kind
-  channel: string
+  /** Where the script tells what is due, and the name of the shard there. */
+  tells: [channel: string, shard: string]
   lingerMs: number
   limits: BatchLimits
   maxBytes: number
@@ -79,10 +78,10 @@ export class Appender {
   }
 
   async #flush (group: PendingAppend[]): Promise<void> {
-    const { connection, base, kind, channel, lingerMs, limits, maxBytes, durability, budget } = this.#options
+    const { connection, base, tells, lingerMs, limits, maxBytes, durability, budget } = this.#options
     const operations = toOperations(group)
     const args = [
-      randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, channel, kind,
+      randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, ...tells,
       ...operations.flatMap(operation => toArguments(operation, limits))
     ]
     const results = await connection.run(

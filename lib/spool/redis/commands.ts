@@ -1,4 +1,3 @@
-import type { UnixMs } from '../../../schemas/common.js'
 import { isSharded, type RedisClient } from '../../redis/redis-client.js'
 import { APPEND } from './append.lua.js'
 import { EXTEND } from './extend.lua.js'
@@ -14,10 +13,10 @@ import { TAKE } from './take.lua.js'
 export type Argument = string | number | Buffer
 
 /**
- * `[milliseconds until a destination is due or -1, now, clock of kind and shard]` or
- * `[0, destination, attempt, application or '', entries, now, clock of kind and shard]`.
+ * `[milliseconds until a destination is due or -1, clock of kind and shard]` or
+ * `[0, destination, attempt, application or '', entries, clock of kind and shard]`.
  */
-export type TakeReply = [number, UnixMs, number] | [0, Buffer, number, Buffer, Buffer[], UnixMs, number]
+export type TakeReply = [number, number] | [0, Buffer, number, Buffer, Buffer[], number]
 
 /** `[state, bytes of all keys of the shard, answer or name of the claim]` */
 export type ClaimReply = ['claimed' | 'resumed' | 'answered' | 'under-way' | 'reused', number, string?]

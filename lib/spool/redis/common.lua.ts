@@ -101,6 +101,16 @@ local function schedule(dest, at)
   return after, before
 end
 
+-- When the first destination of the shard is due.
+local function soonestDue()
+  return tonumber(redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')[2] or math.huge)
+end
+
+-- Tells the processes that listen when a destination of the shard is due. The message begins with its kind and number.
+local function tell(channel, shard, at, now)
+  redis.call('PUBLISH', channel, shard .. ' ' .. string.format('%.0f', math.max(0, at - now)))
+end
+
 local function holdUntil(dest, at)
   if at > get('hold', dest) then redis.call('HSET', state, 'hold:' .. dest, string.format('%.0f', at)) end
 end

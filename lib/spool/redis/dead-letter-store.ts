@@ -47,9 +47,10 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
 
     async redrive ({ id, kind, destination, application = '', line, items, bytes }) {
       const lineBytes = Buffer.byteLength(line)
+      const base = baseOf(id)!
       const redriven = await connection.run(client => client.postmanRedrive(
-        ...keysOf(baseOf(id)!), id, destination, application, items, lineBytes, lingerMs, maxBytes,
-        ...entryArguments(packEntries([{ line, items, bytes }], limits[kind]))
+        ...keysOf(base), id, destination, application, items, lineBytes, lingerMs, maxBytes,
+        ...entryArguments(packEntries([{ line, items, bytes }], limits[kind])), ...keys.tells(base)
       ))
       if (redriven === -1) throw new SpoolFullError(`the spool holds its maximum of ${maxBytes} bytes`)
       return redriven === 1

@@ -6,6 +6,7 @@ import type { MonotonicMs, UnixMs } from '../../../schemas/common.js'
 import type { Ledger } from '../../../schemas/reasons.js'
 import { isSharded, type RedisClient } from '../../redis/redis-client.js'
 import { subscribe, type Subscription } from '../../redis/subscribe.js'
+import { isFullBatch } from '../batch-limits.js'
 import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
@@ -14,6 +15,7 @@ import { Budget } from './budget.js'
 import { checkDurability, checkServer, type Durability } from './checks.js'
 import { keysOf, withSpoolCommands, type Argument } from './commands.js'
 import { Connection } from './connection.js'
+import { DueShards } from './due-shards.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, deadLetterIdRest } from './dead-letter-store.js'
 import { RequestKeys } from './request-keys.js'
@@ -103,13 +105,12 @@ class RedisSpool implements Spool {
   /** Base names of shards whose node in the cluster is away, and until when it counts as away. */
   readonly #away = new Map<string, MonotonicMs>()
   readonly #leasePrefix: string
+  readonly #dueShards = new DueShards(monotonicNow)
   readonly #events = new EventEmitter().setMaxListeners(0)
   readonly #closing = new AbortController()
   #subscription: Subscription | null = null
   #closed: Promise<void> | null = null
   #nextLease = 1
-  /** The shard that the next take asks first. */
-  #turn = 0
 
   constructor (options: RedisSpoolOptions, connection: Connection, keys: Keys, durability: Durability) {
     this.#options = options
@@ -174,8 +175,10 @@ class RedisSpool implements Spool {
     const lineBytes = lineBytesOf(append.records)
     await this.#budget.reserve(lineBytes, application)
     try {
-      const isStored = await this.#appender(kind, destination).append(append, lineBytes, mark)
+      const base = this.#baseOf(kind, destination)
+      const isStored = await this.#appender(kind, base).append(append, lineBytes, mark)
       if (isStored) this.#budget.changed(application, lineBytes)
+      this.#dueShards.told(base, this.#waitOf(append))
       return isStored
     } finally {
       this.#budget.release(lineBytes, application)
@@ -186,7 +189,7 @@ class RedisSpool implements Spool {
   async #forgetMarks (marked: Array<{ append: Append, mark: string }>): Promise<void> {
     const marks = new Map<Appender, string[]>()
     for (const { append: { kind, destination }, mark } of marked) {
-      const appender = this.#appender(kind, destination)
+      const appender = this.#appender(kind, this.#baseOf(kind, destination))
       marks.set(appender, [...marks.get(appender) ?? [], mark])
     }
     await Promise.allSettled([...marks].map(([appender, each]) => appender.forget(each)))
@@ -195,19 +198,17 @@ class RedisSpool implements Spool {
   async take (kind: Kind, { flush = false }: TakeOptions = {}): Promise<TakeResult> {
     this.#assertOpen()
     const present = this.#present(kind)
-    const result = flush ? await this.#takeLingering(kind, present) : await this.#takeInTurn(kind, present)
+    const result = flush ? await this.#takeLingering(kind, present) : await this.#takeDue(kind, present)
     if (result.lease !== null || this.#away.size === 0) return result
     return { lease: null, nextDueMs: Math.min(result.nextDueMs ?? Infinity, AWAY_MS) }
   }
 
-  async #takeInTurn (kind: Kind, bases: string[]): Promise<TakeResult> {
-    const turn = this.#turn++ % bases.length
-    const [first, ...others] = [...bases.slice(turn), ...bases.slice(0, turn)]
-    const taken = await this.#unlessAway(first!, this.#takeFrom(kind, first!))
-    if (taken === null) return { lease: null, nextDueMs: 0 }
-    const { lease, waitMs, now } = taken
-    if (lease !== null || others.length === 0) return lease !== null ? { lease } : { lease: null, nextDueMs: waitMs }
-    return await this.#takeFromDue(kind, others, now, waitMs)
+  async #takeDue (kind: Kind, bases: string[]): Promise<TakeResult> {
+    for (const base of this.#dueShards.toAsk(bases)) {
+      const lease = (await this.#unlessAway(base, this.#takeFrom(kind, base)))?.lease ?? null
+      if (lease !== null) return { lease }
+    }
+    return { lease: null, nextDueMs: this.#dueShards.nextDueMs(bases) }
   }
 
   async extend (lease: Lease): Promise<boolean> {
@@ -236,7 +237,8 @@ class RedisSpool implements Spool {
     const deadLetters = this.#deadLetterArguments(lease, held, settlement)
     const args = [
       lease.id, held.queue, held.entries, held.records, held.items, held.lineBytes,
-      settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt, this.#keys.channel(held.base), lease.kind,
+      settlement.delayMs ?? -1, delivered + rejected + deadLettered > 0 ? 1 : 0, held.oldestAt,
+      ...this.#keys.tells(held.base),
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), deadLetters.length / 3, ...deadLetters,
       remainder.length, ...entryArguments(remainder),
       settlement.unreadDelayMs ?? 0, queues.length, ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
@@ -244,6 +246,7 @@ class RedisSpool implements Spool {
     const stored = await this.#retry(() => this.#settleOnce(held, args))
     this.#leases.delete(lease.id)
     if (stored < 0) return held.maybeSettled
+    if (remainder.length > 0) this.#dueShards.told(held.base, settlement.delayMs ?? 0)
     this.#budget.report(held.base, stored)
     const kept = lineBytesOf(settlement.remainder ?? []) + lineBytesOf(settlement.unread ?? [])
     this.#budget.changed(lease.application ?? '', kept - held.lineBytes)
@@ -263,8 +266,12 @@ class RedisSpool implements Spool {
     const held = this.#leases.get(lease.id)
     if (held === undefined) return
     await this.#retry(() => this.#connection.run(client =>
-      client.postmanRelease(...keysOf(held.base), lease.id, held.queue, held.entries, held.items, held.bytes, delayMs)))
+      client.postmanRelease(
+        ...keysOf(held.base), lease.id, held.queue, held.entries, held.items, held.bytes, delayMs,
+        ...this.#keys.tells(held.base)
+      )))
     this.#leases.delete(lease.id)
+    this.#dueShards.told(held.base, delayMs)
   }
 
   async depth (kind?: Kind): Promise<Depth> {
@@ -344,16 +351,30 @@ class RedisSpool implements Spool {
     if (this.#closed !== null) throw new SpoolUnavailableError('the spool is closed')
   }
 
-  #appender (kind: Kind, destination: string): Appender {
-    const base = this.#keys.base(kind, this.#keys.shardOf(destination))
+  /** Milliseconds in which an append is due by itself; with others it may be due before, which its shard tells. */
+  #waitOf ({ kind, records, urgent = false }: Append): number {
+    const { lingerMs, limits } = this.#options
+    const size = { items: 0, bytes: 0 }
+    for (const { items, bytes } of records) {
+      size.items += items
+      size.bytes += bytes
+    }
+    return urgent || isFullBatch(size, limits[kind]) ? 0 : lingerMs
+  }
+
+  /** The base name of the shard that new records of a destination go to. */
+  #baseOf (kind: Kind, destination: string): string {
+    return this.#keys.base(kind, this.#keys.shardOf(destination))
+  }
+
+  #appender (kind: Kind, base: string): Appender {
     let appender = this.#appenders.get(base)
     if (appender === undefined) {
       const { lingerMs, limits, maxBytes } = this.#options
       appender = new Appender({
         connection: this.#connection,
         base,
-        kind,
-        channel: this.#keys.channel(base),
+        tells: this.#keys.tells(base),
         lingerMs,
         limits: limits[kind],
         maxBytes,
@@ -363,25 +384,6 @@ class RedisSpool implements Spool {
       this.#appenders.set(base, appender)
     }
     return appender
-  }
-
-  /** Asks only shards with a destination that is due by the wall clock of Redis, the longest due first. */
-  async #takeFromDue (kind: Kind, bases: string[], now: UnixMs, waitMs: number | null): Promise<TakeResult> {
-    const heads = await Promise.all(bases.map(base => this.#unlessAway(base, this.#connection.lowest(`${base}:due`))))
-    const aheads = await Promise.all(bases.map((base, i) => heads[i] === null ? 0 : this.#unlessAway(base, this.#counter(base, 'ahead'))))
-    const dues = bases.map((base, i) => ({ base, dueAt: (heads[i]?.score ?? Infinity) - (aheads[i] ?? 0) }))
-    let nextDueMs = waitMs
-    for (const { base, dueAt } of dues.sort((a, b) => a.dueAt - b.dueAt)) {
-      if (dueAt > now) {
-        if (dueAt < Infinity) nextDueMs = Math.min(nextDueMs ?? Infinity, dueAt - now)
-        break
-      }
-      const taken = await this.#unlessAway(base, this.#takeFrom(kind, base))
-      if (taken === null) continue
-      if (taken.lease !== null) return { lease: taken.lease }
-      if (taken.waitMs !== null) nextDueMs = Math.min(nextDueMs ?? Infinity, taken.waitMs)
-    }
-    return { lease: null, nextDueMs }
   }
 
   async #takeLingering (kind: Kind, bases: string[]): Promise<TakeResult> {
@@ -417,17 +419,22 @@ class RedisSpool implements Spool {
     }
   }
 
-  async #takeFrom (kind: Kind, base: string, flush = false): Promise<{ lease: Lease | null, waitMs: number | null, now: UnixMs }> {
+  async #takeFrom (
+    kind: Kind, base: string, flush = false
+  ): Promise<{ lease: Lease | null, waitMs: number | null }> {
     const { leaseMs, lingerMs, limits } = this.#options
     const id = `${this.#leasePrefix}-${this.#nextLease++}`
     const { items: maxItems, bytes: maxBytes } = limits[kind]
     const clock = this.#serverClocks.get(base)
     const expected = clock === undefined ? 0 : Math.round(clock.said + monotonicNow() - clock.at)
+    this.#dueShards.asking(base)
     const reply = await this.#connection.run(client =>
       client.postmanTakeBuffer(...keysOf(base), id, leaseMs, lingerMs, maxItems, maxBytes, flush ? 1 : 0, expected))
-    const said = reply.length === 3 ? reply[2] : reply[6]
+    const said = reply.length === 2 ? reply[1] : reply[5]
     this.#serverClocks.set(base, { said, at: monotonicNow() })
-    if (reply.length === 3) return { lease: null, waitMs: reply[0] === -1 ? null : reply[0], now: reply[1] }
+    const waitMs = reply[0] === -1 ? null : reply[0]
+    this.#dueShards.answered(base, waitMs)
+    if (reply.length === 2) return { lease: null, waitMs }
     const [, name, attempt, application, entries] = reply
     const queue = name.toString()
     const { destination, version } = parseQueueName(queue)
@@ -448,7 +455,7 @@ class RedisSpool implements Spool {
     this.#leases.set(id, held)
     const lease: Lease = { id, kind, destination, records, unread: version !== null, attempt }
     if (application.length > 0) lease.application = application.toString()
-    return { lease, waitMs: 0, now: 0 }
+    return { lease, waitMs }
   }
 
   /** For each dead letter: its id without the time, JSON without the id, bytes of its line. */
@@ -476,8 +483,14 @@ class RedisSpool implements Spool {
 
   #subscribe (): void {
     if (this.#subscription !== null || this.#closed !== null) return
-    this.#subscription = subscribe(this.#options.redis, this.#keys.channels(), kind => this.#events.emit('due', kind))
-    // Until it listens, a forwarder finds due destinations when their linger is over.
-    this.#subscription.listening.catch(() => {})
+    this.#subscription = subscribe(this.#options.redis, this.#keys.channels(), message => this.#hear(message))
+    this.#subscription.listening.then(() => this.#dueShards.listening(), () => {})
+  }
+
+  #hear (message: string): void {
+    const told = this.#keys.readTold(message)
+    if (told === null) return
+    for (const base of told.bases) this.#dueShards.told(base, told.waitMs)
+    if (told.waitMs === 0) this.#events.emit('due', told.kind)
   }
 }

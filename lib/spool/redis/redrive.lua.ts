@@ -10,6 +10,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[7] maximum of stored bytes of lines
  * ARGV[8] sizes of the entry, "records items bytes lineBytes"
  * ARGV[9] value of the entry
+ * ARGV[10] ARGV[11] channel and name of the shard, to tell when the record is due
  *
  * Returns 1, 0 when it is gone already, or -1 when the spool is full.
  */
@@ -22,6 +23,6 @@ local dest = queueFor(ARGV[2], ARGV[3])
 store(dest, wall, 8, 1)
 removeDeadLetter(id, lineBytes)
 redis.call('HINCRBY', counters, 'deadLettered', 0 - items)
-schedule(dest, now + tonumber(ARGV[6]))
+tell(ARGV[10], ARGV[11], schedule(dest, now + tonumber(ARGV[6])), now)
 return 1
 `

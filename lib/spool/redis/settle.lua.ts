@@ -9,7 +9,7 @@ import { COMMON } from './common.lua.js'
  * ARGV[7] milliseconds before which the destination is not due, or -1
  * ARGV[8] 1 when an item has met its outcome
  * ARGV[9] when its oldest entry was appended, in Unix milliseconds
- * ARGV[10] ARGV[11] channel and message to publish when the destination is due
+ * ARGV[10] ARGV[11] channel and name of the shard, to tell when its remainder is due
  * ARGV[12] number of ledger counters, then each: name, increment
  * then number of dead letters, each: its id without the time, JSON without the id, bytes of its line
  * then number of entries of the remainder, each: "records items bytes lineBytes", value
@@ -80,7 +80,7 @@ else redis.call('HINCRBY', state, 'attempt:' .. dest, 1) end
 if delayMs > 0 then holdUntil(dest, now + delayMs) end
 if not refresh(dest, now) then
   if remaining > 0 then
-    if schedule(dest, now + math.max(0, delayMs)) <= now then redis.call('PUBLISH', ARGV[10], ARGV[11]) end
+    tell(ARGV[10], ARGV[11], schedule(dest, now + math.max(0, delayMs)), now)
   elseif redis.call('ZSCORE', due, dest) then schedule(dest, math.huge) end
 end
 return tonumber(redis.call('HGET', counters, 'lineBytes'))

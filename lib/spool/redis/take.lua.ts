@@ -12,14 +12,14 @@ import { COMMON } from './common.lua.js'
  * ARGV[7] what the clock of this kind and shard says if nobody has set the server's forward since the last call of this
  *   process; 0 at its first call
  *
- * Returns [milliseconds until a destination is due, or -1, Unix milliseconds now, the clock of this kind and shard], or
- * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value], Unix
- * milliseconds now, the clock].
+ * Returns [milliseconds until a destination is due, or -1, the clock of this kind and shard], or
+ * [0, destination, attempt, application or '', [for each entry "appendedAt records items bytes lineBytes", value], the
+ * clock].
  */
 export const TAKE = `${COMMON}
 local lease, leaseMs, lingerMs = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local limitItems, limitBytes = tonumber(ARGV[4]), tonumber(ARGV[5])
-local now, wall = clock()
+local now = clock()
 -- The wall clock was set forward, which would end leases whose holders live. A process that starts goes by the last
 -- call of any: it cannot tell a clock that was set from a time in which nobody called.
 local taken = tonumber(redis.call('HGET', counters, 'taken') or 0)
@@ -156,17 +156,17 @@ end
 
 for _ = 1, 100 do
   local dest, dueAt = nextDue()
-  if not dest then return {-1, wall, now} end
+  if not dest then return {-1, now} end
   local wait = dueAt - now
-  if wait > 0 then return {wait, wall, now} end
+  if wait > 0 then return {wait, now} end
   local picked, last, expiredLeft = pick(dest)
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
     local application = applicationOf(dest)
     if application then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
-    return {0, dest, get('attempt', dest), application or '', picked, wall, now}
+    return {0, dest, get('attempt', dest), application or '', picked, now}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end
 end
-return {0, wall, now}
+return {0, now}
 `
