@@ -8,7 +8,8 @@ const VALUES_PER_SERIES = 100
 
 /** A log message that differs for each index, and always has the same length. */
 export function logMessage (index: number): string {
-  return `${String(index).padStart(9, '0')} GET /checkout/basket 200 "Mozilla/5.0" `.padEnd(MESSAGE_BYTES, 'shop.example ')
+  const line = `${String(index).padStart(9, '0')} GET /checkout/basket 200 "Mozilla/5.0" `
+  return line.padEnd(MESSAGE_BYTES, 'shop.example ')
 }
 
 export function logBody (events: number, stream = 'stream'): string {

@@ -18,7 +18,10 @@ export function describeMachine (generator: string): Record<string, string> {
   const processors = cpus()
   const redis = spawnSync('redis-server', ['--version'], { encoding: 'utf8' }).stdout
   return {
-    machine: `${processors.length} × ${processors[0]!.model.trim()}, ${(totalmem() / GIB).toFixed(0)} GiB, ${type()} ${release()}`,
+    machine: [
+      `${processors.length} × ${processors[0]!.model.trim()}`, `${(totalmem() / GIB).toFixed(0)} GiB`,
+      `${type()} ${release()}`
+    ].join(', '),
     'load before': loadavg().map(load => load.toFixed(2)).join(', '),
     versions: [
       `Node ${process.version}`,

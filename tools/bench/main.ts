@@ -6,12 +6,13 @@ import { awsCalls } from './comparison/aws-calls.js'
 import type { Comparison } from './comparison/comparison.js'
 import { deliveryCost } from './comparison/delivery-cost.js'
 import { memoryComparison, startComparison } from './comparison/footprint.js'
+import { redisCost } from './comparison/redis-cost.js'
 import { requestCost } from './comparison/request-cost.js'
 import { createLoad } from './load/index.js'
 import { describeMachine, requireRedis } from './machine.js'
 import { BenchProcesses } from './bench-processes.js'
 import { createProgress } from '../shared/progress.js'
-import { describeTable, formatTable } from './table-report.js'
+import { describeTable, formatTable, markdownTable } from './table-report.js'
 import { calls } from './rows/calls.js'
 import { capacity } from './rows/capacity.js'
 import { delivery } from './rows/delivery.js'
@@ -24,7 +25,9 @@ import { start } from './rows/start.js'
 import type { Table } from './table.js'
 
 const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling, capacity]
-const COMPARISONS: Comparison[] = [requestCost, deliveryCost, awsCalls, memoryComparison, startComparison]
+const COMPARISONS: Comparison[] = [
+  requestCost, deliveryCost, awsCalls, redisCost, memoryComparison, startComparison
+]
 const FULL = { rounds: 5, seconds: 2, items: 1_000_000 }
 const COMPARED_ROUNDS = 8
 const QUICK = { rounds: 1, seconds: 1, items: 50_000 }
@@ -33,8 +36,8 @@ const SIGINT_EXIT_CODE = 130
 const describe = (rows: Array<{ name: string, title: string }>): string =>
   rows.map(({ name, title }) => `  ${name.padEnd(12)} ${title}`).join('\n')
 
-const USAGE = `Usage: npm run bench -- [row ...] [--quick] [--rounds N] [--json FILE]
-       npm run bench -- [row ...] --against FOLDER [--quick] [--rounds N] [--json FILE]
+const USAGE = `Usage: npm run bench -- [row ...] [--quick] [--rounds N] [--json FILE] [--markdown FILE]
+       npm run bench -- [row ...] --against FOLDER [--quick] [--rounds N] [--json FILE] [--markdown FILE]
 
 Measures the gateway against the same work done with nothing around it. Everything runs on this machine, on loopback.
 
@@ -48,6 +51,7 @@ ${describe(COMPARISONS)}
   --rounds N        rounds of everything that is measured in time (${FULL.rounds}; ${COMPARED_ROUNDS} with --against)
   --against FOLDER  a checkout of another commit, with dist/ and node_modules/
   --json FILE       writes all figures, and the rounds they are made of, to a file
+  --markdown FILE   writes the tables as they stand in docs/benchmarks.md
 `
 
 const { values: options, positionals } = parseArgs({
@@ -57,6 +61,7 @@ const { values: options, positionals } = parseArgs({
     rounds: { type: 'string' },
     against: { type: 'string' },
     json: { type: 'string' },
+    markdown: { type: 'string' },
     help: { type: 'boolean', default: false }
   }
 })
@@ -110,7 +115,10 @@ async function main (): Promise<void> {
   for (const [name, value] of Object.entries(about)) console.log(`${name}: ${value}`)
   console.log('Ratios are medians of the rounds\' own ratios.')
   if (options.against !== undefined) {
-    console.log('The 95 % interval is that of the median ratio, new to old, by the bootstrap; a limit is missed only when the whole interval lies above it.')
+    console.log(
+      'The 95 % interval is that of the median ratio, new to old, by the bootstrap; a limit is missed only when the ' +
+      'whole interval lies above it.'
+    )
   }
   if (options.quick) console.log('Short rounds: they show that everything runs, and are too little to judge by.')
   console.log()
@@ -131,6 +139,7 @@ async function main (): Promise<void> {
       tables.push(table)
     }
     // After each row, so that the figures are kept when the run is ended early.
+    if (options.markdown !== undefined) writeFileSync(options.markdown, tables.map(markdownTable).join('\n'))
     if (options.json !== undefined) {
       writeFileSync(options.json, JSON.stringify({
         ...about,

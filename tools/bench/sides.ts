@@ -4,6 +4,7 @@ import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigSchema } from '../../schemas/config.js'
 import { BUILD } from '../shared/root.js'
 import { findPort } from '../shared/ports.js'
+import { startRedisCluster } from '../shared/redis-cluster.js'
 import { startRedis, type RedisServer } from '../shared/redis.js'
 import { THIS_BUILD, type Build } from './builds.js'
 import type { BenchProcesses, Running } from './bench-processes.js'
@@ -26,7 +27,8 @@ export interface Gateway extends Server {
 /** Where the items of one or more gateways wait. */
 export interface Store {
   env: Record<string, string>
-  redis: RedisServer | null
+  /** The masters; none of the embedded spool. */
+  nodes: RedisServer[]
   drop (): Promise<void>
 }
 
@@ -34,11 +36,17 @@ export interface Store {
 export async function openStore (processes: BenchProcesses, backend: Backend): Promise<Store> {
   if (backend === 'embedded') {
     const DATA_DIR = processes.folder()
-    return { env: { DATA_DIR }, redis: null, drop: async () => processes.removeFolder(DATA_DIR) }
+    return { env: { DATA_DIR }, nodes: [], drop: async () => processes.removeFolder(DATA_DIR) }
   }
   // A queue should survive the end of Redis.
   const redis = await startRedis({ appendfsync: 'everysec' })
-  return { env: { REDIS_URL: redis.url }, redis, drop: () => redis.stop() }
+  return { env: { REDIS_URL: redis.url }, nodes: [redis], drop: () => redis.stop() }
+}
+
+/** An empty store of several masters without replicas. */
+export async function openCluster (masters: number): Promise<Store> {
+  const cluster = await startRedisCluster({ masters, args: ['--appendonly', 'yes', '--appendfsync', 'everysec'] })
+  return { env: { REDIS_URL: cluster.url }, nodes: cluster.masters, drop: () => cluster.stop() }
 }
 
 /** A CloudWatch in a process of its own that counts items and does not keep them. */
@@ -73,6 +81,8 @@ export interface GatewayOptions {
   store: Store
   /** The value of the variable FORWARDER. */
   forwarder: 'on' | 'off' | 'only'
+  /** Further variables. */
+  env?: Record<string, string>
   /** Whether to wait until the gateway is ready. Absent: true. */
   ready?: boolean
 }
@@ -121,7 +131,7 @@ export function awsEnv (sandbox: Server): Record<string, string> {
 
 /** The environment of a gateway. It sets every variable, as the caller's environment and `.env` must not count. */
 export function gatewayEnv (
-  port: number, { sandbox, store, forwarder }: Omit<GatewayOptions, 'build'>
+  port: number, { sandbox, store, forwarder, env = {} }: Omit<GatewayOptions, 'build'>
 ): Record<string, string> {
   const unset = Object.fromEntries(Object.keys(ConfigSchema.properties).map(name => [name, '']))
   return {
@@ -136,6 +146,7 @@ export function gatewayEnv (
     RATE_LIMIT_PER_MINUTE: '0',
     FAILURES_PER_MINUTE: '0',
     FORWARDER: forwarder,
-    ...store.env
+    ...store.env,
+    ...env
   }
 }

@@ -31,7 +31,8 @@ function judgedFigure ({ ratios, cpuRatios, values, interval }: Line, { of, boun
 }
 
 function formatTarget ({ of, bound, limit }: Target): string {
-  return `${bound === 'at least' ? '≥' : '≤'} ${of === 'value' ? formatNumber(limit) : formatRatio(limit)}${of === 'cpuRatio' ? ' per CPU-s' : ''}`
+  const figure = of === 'value' ? formatNumber(limit) : formatRatio(limit)
+  return `${bound === 'at least' ? '≥' : '≤'} ${figure}${of === 'cpuRatio' ? ' per CPU-s' : ''}`
 }
 
 function formatSpread (values: number[], format: (value: number) => string): string {
@@ -52,18 +53,28 @@ function cells (line: Line): string[] {
   ]
 }
 
-/** A table as text, with aligned columns; empty columns are left out. */
-export function formatTable ({ title, lines, notes }: Table): string {
+/** The headings and the cells of each line, without the columns that are empty. */
+function usedCells (lines: Line[]): string[][] {
   const rows = lines.map(cells)
   const used = HEADINGS.map((_heading, column) => rows.some(row => row[column] !== ''))
-  const widths = HEADINGS.map((heading, column) => Math.max(heading.length, ...rows.map(row => row[column]!.length)))
-  const write = (row: string[]): string => row
-    .map((cell, column) => cell.padEnd(widths[column]!))
-    .filter((_cell, column) => used[column])
-    .join('  ').trimEnd()
-  return [
-    title, ...[HEADINGS, ...rows].map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''
-  ].join('\n')
+  return [HEADINGS, ...rows].map(row => row.filter((_cell, column) => used[column]))
+}
+
+/** A table as text, with aligned columns. */
+export function formatTable ({ title, lines, notes }: Table): string {
+  const rows = usedCells(lines)
+  const widths = rows[0]!.map((_heading, column) => Math.max(...rows.map(row => row[column]!.length)))
+  const write = (row: string[]): string => row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd()
+  return [title, ...rows.map(row => `  ${write(row)}`), ...notes.map(note => `  · ${note}`), ''].join('\n')
+}
+
+/** A table as Markdown, for the pages of docs/. */
+export function markdownTable ({ title, lines, notes }: Table): string {
+  const [headings, ...rows] = usedCells(lines)
+  const rule = headings!.map(() => '---')
+  const write = (row: string[]): string => `| ${row.join(' | ')} |`
+  const noted = notes.map(note => `- ${note}`)
+  return [`### ${title}`, '', ...[headings!, rule, ...rows].map(write), '', ...noted, ''].join('\n')
 }
 
 /** A table for `--json`: the figures, the rounds that they are made of, and the verdicts. */

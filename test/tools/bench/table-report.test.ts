@@ -1,6 +1,6 @@
 import t from 'tap'
 import { PairedFigure } from '../../../tools/bench/comparison/comparison.js'
-import { judge } from '../../../tools/bench/table-report.js'
+import { judge, markdownTable } from '../../../tools/bench/table-report.js'
 import { atLeast, atMost, type Line } from '../../../tools/bench/table.js'
 
 const line = (values: Partial<Line>): Line => ({ label: 'intake', unit: 'µs/request', values: [1], ...values })
@@ -35,4 +35,16 @@ t.test('two builds are compared by the ratios of their rounds', async t => {
   t.same(fresh.interval, { low: 1.2, high: 1.2 })
   t.equal(judge(fresh)!.text, 'missed by 11.1 %')
   t.equal(figure.describeRound(), '1 event 80 → 96 µs/request (1.20×)')
+})
+
+t.test('a table is written as Markdown without its empty columns', async t => {
+  const lines = [line({ values: [1, 3, 2], ratios: [1, 2, 1.5], target: atLeast(1) }), line({ label: 'other', note: 'n' })]
+  t.equal(markdownTable({ title: 'Intake', lines, notes: ['how'] }), [
+    '### Intake', '',
+    '|  | median (min–max) |  | ratio (min–max) | target |  |',
+    '| --- | --- | --- | --- | --- | --- |',
+    '| intake | 2 (1–3) | µs/request | 1.50× (1.00×–2.00×) | ≥ 1.00× | met |',
+    '| other | 1 | µs/request |  |  | n |', '',
+    '- how', ''
+  ].join('\n'))
 })

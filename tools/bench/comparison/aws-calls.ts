@@ -24,7 +24,11 @@ const TRAFFICS = [
     /** @returns the number of items that were sent */
     async send (bench: Bench, gateway: Gateway): Promise<number> {
       const { requests, accepted } = await bench.load.paced({
-        port: gateway.port, path: '/metric', token: await gateway.token(), bodies: singlePointBodies(), connections: METRIC_CONNECTIONS
+        port: gateway.port,
+        path: '/metric',
+        token: await gateway.token(),
+        bodies: singlePointBodies(),
+        connections: METRIC_CONNECTIONS
       }, POINTS_PER_SECOND, METRIC_SECONDS)
       if (accepted < requests) throw new Error(`${requests - accepted} of ${requests} requests to /metric were refused`)
       return accepted
@@ -92,7 +96,9 @@ export const awsCalls: Comparison = {
       lines: rows.flatMap(({ figure, lost }) => figure.lines(builds).map((line, index) =>
         ({ ...line, note: `${Object.values(lost)[index]!} items lost or stored twice` }))),
       notes: [
-        `Data points: ${POINTS_PER_SECOND.toLocaleString('en')} requests a second of one point over 100 series for ${METRIC_SECONDS} s. Log events: ${(bench.items / 2).toLocaleString('en')} of ${MESSAGE_BYTES} bytes in one stream, ${EVENTS_IN_REQUEST} in a request, as fast as they were taken.`,
+        `Data points: ${POINTS_PER_SECOND.toLocaleString('en')} requests a second of one point over 100 series for ` +
+          `${METRIC_SECONDS} s. Log events: ${(bench.items / 2).toLocaleString('en')} of ${MESSAGE_BYTES} bytes in ` +
+          `one stream, ${EVENTS_IN_REQUEST} in a request, as fast as they were taken.`,
         'Calls that were answered with an error are counted, too.'
       ]
     }]

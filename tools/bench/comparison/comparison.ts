@@ -1,6 +1,6 @@
 import type { Bench } from '../bench.js'
 import type { Build } from '../builds.js'
-import { formatNumber } from '../format.js'
+import { formatNumber, formatRatio } from '../format.js'
 import { alternate, medianInterval, ratiosOf } from '../stats.js'
 import type { Line, Table, Target } from '../table.js'
 
@@ -39,7 +39,8 @@ export class PairedFigure {
   /** The figures of the last round, in words. */
   describeRound (): string {
     const { old: before, new: after } = this.#values
-    return `${this.label} ${formatNumber(before.at(-1)!)} → ${formatNumber(after.at(-1)!)} ${this.unit} (${(after.at(-1)! / before.at(-1)!).toFixed(2)}×)`
+    const [last, next] = [before.at(-1)!, after.at(-1)!]
+    return `${this.label} ${formatNumber(last)} → ${formatNumber(next)} ${this.unit} (${formatRatio(next / last)})`
   }
 
   lines (builds: Pair<Build>): Line[] {

@@ -27,9 +27,11 @@ export const deliveryCost: Comparison = {
     }
     await sandbox.kill()
     return [{
-      title: `Delivery: CPU of a worker for each event, a backlog of ${bench.items.toLocaleString('en')} events of ${MESSAGE_BYTES} bytes in one stream`,
+      title: `Delivery: CPU of a worker for each event, a backlog of ${bench.items.toLocaleString('en')} events of ` +
+        `${MESSAGE_BYTES} bytes in one stream`,
       lines: figures.flatMap(({ figure }) => figure.lines(builds)),
-      notes: ['The backlog is taken in by web alone of the same build. User and system time of all threads of the worker, from the first events that arrive to the last. Redis is not in it.']
+      notes: ['The backlog is taken in by web alone of the same build. User and system time of all threads of the ' +
+        'worker, from the first events that arrive to the last. Redis is not in it.']
     }]
   }
 }

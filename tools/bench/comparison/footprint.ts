@@ -51,7 +51,8 @@ export const memoryComparison: Comparison = {
         measure: (build: Build) => measureMemory(bench, build, sandbox, backend, 'on', 0)
       },
       {
-        figure: new PairedFigure(`${backend}: ${bench.items.toLocaleString('en')} events wait`, 'MB', atMost(FILLED_TARGET_MB, 'value')),
+        figure: new PairedFigure(
+          `${backend}: ${bench.items.toLocaleString('en')} events wait`, 'MB', atMost(FILLED_TARGET_MB, 'value')),
         measure: (build: Build) => measureMemory(bench, build, sandbox, backend, 'off', bench.items)
       }
     ])
@@ -60,7 +61,10 @@ export const memoryComparison: Comparison = {
     return [{
       title: 'Memory: resident set of the gateway process',
       lines: rows.flatMap(({ figure }) => figure.lines(builds)),
-      notes: [`Idle as \`npm start\` runs it, ${SETTLE_MS / 1_000} s after it is ready; with events of ${MESSAGE_BYTES} bytes that wait, FORWARDER=off, ${SETTLE_MS / 1_000} s after the last answer.`]
+      notes: [
+        `Idle as \`npm start\` runs it, ${SETTLE_MS / 1_000} s after it is ready; with events of ${MESSAGE_BYTES} ` +
+          `bytes that wait, FORWARDER=off, ${SETTLE_MS / 1_000} s after the last answer.`
+      ]
     }]
   }
 }

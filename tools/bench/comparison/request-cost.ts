@@ -114,8 +114,12 @@ export const requestCost: Comparison = {
       title: 'Intake: CPU of the gateway process for each request',
       lines: [...figures.values()].flatMap(cases => [...cases.values()].flatMap(figure => figure.lines(builds))),
       notes: [
-        `${CONNECTIONS} connections, ${measured.toLocaleString('en')} requests of each case to each build after ${warmUp.toLocaleString('en')} of each case; both builds run at once and are measured in turn (${TURNS.off} turns web alone, ${TURNS.on} with delivery; a round's figure is their median), the order alternating with every turn, case and round; fresh processes and empty stores each round.`,
-        'User and system time of all threads. With delivery, until the last item taken in has been delivered; web alone, until a moment after the last answer. Redis is not in it.',
+        `${CONNECTIONS} connections, ${measured.toLocaleString('en')} requests of each case to each build after ` +
+          `${warmUp.toLocaleString('en')} of each case; both builds run at once and are measured in turn ` +
+          `(${TURNS.off} turns web alone, ${TURNS.on} with delivery; a round's figure is their median), the order ` +
+          'alternating with every turn, case and round; fresh processes and empty stores each round.',
+        'User and system time of all threads. With delivery, until the last item taken in has been delivered; web ' +
+          'alone, until a moment after the last answer. Redis is not in it.',
         'The load generator and the sandbox are those of this checkout, for both.'
       ]
     }]

@@ -44,5 +44,6 @@ export class Connection {
 /** A POST as bytes that can be sent again and again. */
 export function postRequest (port: number, path: string, token: string | undefined, body: string): Buffer {
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
-  return Buffer.from(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n${authorization}Content-Length: ${Buffer.byteLength(body)}${HEAD_END}${body}`)
+  const head = `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\n`
+  return Buffer.from(`${head}${authorization}Content-Length: ${Buffer.byteLength(body)}${HEAD_END}${body}`)
 }

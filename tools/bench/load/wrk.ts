@@ -24,7 +24,8 @@ wrk.headers['Content-Type'] = 'application/json'
 ${token === undefined ? '' : `wrk.headers['Authorization'] = 'Bearer ${token}'`}
 function done (summary, latency)
   local errors = summary.errors
-  io.write(string.format('\\nRESULT {"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d,"max":%d}\\n',
+  local result = '{"requests":%d,"microseconds":%d,"refused":%d,"broken":%d,"p50":%d,"p99":%d,"max":%d}'
+  io.write(string.format('\\nRESULT ' .. result .. '\\n',
     summary.requests, summary.duration, errors.status, errors.connect + errors.read + errors.write + errors.timeout,
     latency:percentile(50), latency:percentile(99), latency.max))
 end

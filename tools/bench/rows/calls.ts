@@ -47,7 +47,8 @@ const METRICS: Traffic = {
     port: gateway.port, path: '/metric', token: await gateway.token(), bodies: singlePointBodies(), ...METRIC_LOAD
   }, items),
   forced: () => 1,
-  note: `Sent as fast as they were taken, over ${METRIC_LOAD.connections} connections with ${METRIC_LOAD.pipelining} requests under way on each.`
+  note: `Sent as fast as they were taken, over ${METRIC_LOAD.connections} connections with ${METRIC_LOAD.pipelining} ` +
+    'requests under way on each.'
 }
 
 const LOGS: Traffic = {
@@ -94,7 +95,9 @@ async function measure (
       values: [calls],
       ratios: [calls / least],
       target: atMost(target),
-      note: `${describeErrors(ledger.errors[api])}least possible ${least} (${intervals} intervals, ${forced(bench.items)} forced by the limits); ${Math.round(bench.items / seconds).toLocaleString('en')} items/s; mean fill ${(100 * ledger.fill[api]!.mean).toFixed(1)} %`
+      note: `${describeErrors(ledger.errors[api])}least possible ${least} (${intervals} intervals, ` +
+        `${forced(bench.items)} forced by the limits); ${Math.round(bench.items / seconds).toLocaleString('en')} ` +
+        `items/s; mean fill ${(100 * ledger.fill[api]!.mean).toFixed(1)} %`
     },
     {
       label: `${label}: accepted − stored`,
@@ -128,7 +131,8 @@ export const calls: Row = {
         lines,
         notes: [
           traffic.note,
-          'The least possible number is one call for the destination in each flush interval in which something arrived, or as many as the limits of AWS force, whichever is more.'
+          'The least possible number is one call for the destination in each flush interval in which something ' +
+            'arrived, or as many as the limits of AWS force, whichever is more.'
         ]
       })
     }

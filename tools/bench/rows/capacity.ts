@@ -73,7 +73,7 @@ async function weigh (redis: Redis): Promise<{ memory: number, lines: number }> 
 
 async function measure (bench: Bench, sandbox: Server, each: Case): Promise<Figures> {
   const store = await openStore(bench.processes, 'Redis')
-  const redis = new Redis(store.redis!.url)
+  const redis = new Redis(store.nodes[0]!.url)
   const taken = await takeIn(bench, sandbox, store, redis, each)
   const delivered = await deliver(bench, sandbox, store, taken.items)
   redis.disconnect()
@@ -88,12 +88,12 @@ async function takeIn (bench: Bench, sandbox: Server, store: Store, redis: Redis
   const warmUp = Math.ceil(requests * WARM_UP_SHARE)
   const job = { port: web.port, path, token: await web.token(), bodies, connections: CONNECTIONS }
   await bench.load.all(job, warmUp)
-  const before = { web: cpuSeconds(web.pid), redis: cpuSeconds(store.redis!.pid()), ...await weigh(redis) }
+  const before = { web: cpuSeconds(web.pid), redis: cpuSeconds(store.nodes[0]!.pid()), ...await weigh(redis) }
   await bench.load.all(job, requests)
   const after = await weigh(redis)
   const figures = {
     web: 1e6 * (cpuSeconds(web.pid) - before.web) / requests,
-    redisAppend: 1e6 * (cpuSeconds(store.redis!.pid()) - before.redis) / requests,
+    redisAppend: 1e6 * (cpuSeconds(store.nodes[0]!.pid()) - before.redis) / requests,
     memory: (after.memory - before.memory) / requests / items,
     stored: (after.lines - before.lines) / requests / items
   }
@@ -104,9 +104,9 @@ async function takeIn (bench: Bench, sandbox: Server, store: Store, redis: Redis
 async function deliver (bench: Bench, sandbox: Server, store: Store, items: number) {
   const worker = await startGateway(bench.processes, { sandbox, store, forwarder: 'only', ready: false })
   await watchDrain(sandbox, items * COLD_SHARE)
-  const before = cpuSeconds(store.redis!.pid())
+  const before = cpuSeconds(store.nodes[0]!.pid())
   const drain = await watchDrain(sandbox, items, [worker.pid])
-  const redis = cpuSeconds(store.redis!.pid()) - before
+  const redis = cpuSeconds(store.nodes[0]!.pid()) - before
   await worker.kill()
   return { forwarder: 1e6 * drain.cpuSeconds / drain.items, redisDeliver: 1e6 * redis / drain.items }
 }
@@ -133,7 +133,9 @@ export const capacity: Row = {
       title: 'Capacity: CPU of each process, and memory of Redis',
       lines,
       notes: [
-        `Web with FORWARDER=off, ${CONNECTIONS} connections, one Redis with appendfsync everysec; then one worker delivers the waiting items to the sandbox. Log events go to ${STREAMS} streams, data points to one namespace.`,
+        `Web with FORWARDER=off, ${CONNECTIONS} connections, one Redis with appendfsync everysec; then one worker ` +
+          `delivers the waiting items to the sandbox. Log events go to ${STREAMS} streams, data points to one ` +
+          'namespace.',
         'CPU of all threads. Of a delivery, the second half is measured.'
       ]
     }]

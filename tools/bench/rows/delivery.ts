@@ -77,11 +77,15 @@ export const delivery: Row = {
     }
     await sandbox.kill()
     return [{
-      title: `Delivery: a backlog of ${bench.items.toLocaleString('en')} events of ${MESSAGE_BYTES} bytes in one stream`,
+      title: `Delivery: a backlog of ${bench.items.toLocaleString('en')} events of ${MESSAGE_BYTES} bytes in one ` +
+        'stream',
       lines: linesOf(drains),
       notes: [
-        `The worker is what \`npm run worker\` runs. The loop is the SDK as it comes, sending ready-made full batches, ${CONCURRENCY} at a time as the worker does; both in a process of their own, the sandbox in a third.`,
-        'Timed from the first events that arrive to the last; the CPU is that of the worker, or of the loop, in that time. The CPU of Redis is not in it.'
+        'The worker is what `npm run worker` runs. The loop is the SDK as it comes, sending ready-made full ' +
+          `batches, ${CONCURRENCY} at a time as the worker does; both in a process of their own, the sandbox in a ` +
+          'third.',
+        'Timed from the first events that arrive to the last; the CPU is that of the worker, or of the loop, in that ' +
+          'time. The CPU of Redis is not in it.'
       ]
     }]
   }

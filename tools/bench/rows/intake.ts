@@ -151,10 +151,14 @@ export const intake: Row = {
       [...samples.values()].flatMap(cases => [...cases.values()].flat()).map(({ generatorCores }) => generatorCores)
     )
     const notes = [
-      `${CONNECTIONS} connections, ${bench.seconds} s a round after ${WARM_UP_CASES.length * WARM_UP_SECONDS} s of warm-up, a fresh process and an empty store each round, what a load leaves behind delivered before the next, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.`,
-      'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. FORWARDER=off is web alone.',
+      `${CONNECTIONS} connections, ${bench.seconds} s a round after ${WARM_UP_CASES.length * WARM_UP_SECONDS} s of ` +
+        'warm-up, a fresh process and an empty store each round, what a load leaves behind delivered before the ' +
+        'next, RATE_LIMIT_PER_MINUTE=0, Redis with appendfsync everysec.',
+      'Bare Fastify validates every item strictly and answers a constant; it has no token, no store and no hooks. ' +
+        'FORWARDER=off is web alone.',
       'The ratio per CPU-s counts the CPU of the Node process only; deliveries are in it, Redis is not.',
-      `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core (${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`
+      `The load generator (${bench.load.generator}) used ${cores.median.toFixed(2)} of a core ` +
+        `(${cores.min.toFixed(2)}–${cores.max.toFixed(2)}).`
     ]
     const table = (title: string, cases: Case[], limit: number): Table => ({
       title,

@@ -105,9 +105,12 @@ export const latency: Row = {
       title: `Latency: p99 of POST /logEvents with ${EVENTS} events at ${100 * SHARE_OF_PEAK} % of the peak rate`,
       lines,
       notes: [
-        `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, whose items are delivered before the row is measured.`,
-        'The peak is that of the forwarder on, under the load generator of the other rows, found anew each round, as the machine may be faster or slower by then; the rate is the same for both sides of a round.',
-        `Sent at even intervals by a client of our own, as wrk knows no rate: ${CONNECTIONS} connections, a tick of 1 ms. Latency counts from when a request was due, so waiting for a free connection is in it.`,
+        `${WARM_UP_SECONDS.peak + WARM_UP_SECONDS.paced} s of warm-up, whose items are delivered before the row is ` +
+          'measured.',
+        'The peak is that of the forwarder on, under the load generator of the other rows, found anew each round, as ' +
+          'the machine may be faster or slower by then; the rate is the same for both sides of a round.',
+        `Sent at even intervals by a client of our own, as wrk knows no rate: ${CONNECTIONS} connections, a tick of ` +
+          '1 ms. Latency counts from when a request was due, so waiting for a free connection is in it.',
         `That client used ${spreadOf(cores).median.toFixed(2)} of a core (at most ${Math.max(...cores).toFixed(2)}).`
       ]
     }]

@@ -1,3 +1,5 @@
+import { readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Bench, Row } from '../bench.js'
 import { MESSAGE_BYTES } from '../bodies.js'
@@ -11,8 +13,23 @@ export const IDLE_TARGET_MB = 160
 export const FILLED_TARGET_MB = 250
 export const SETTLE_MS = 3_000
 const MAX_ROUNDS = 2
+/** The unit of `blocks` of a file, whatever the blocks of the disk. */
+const BLOCK_BYTES = 512
 
-async function measure (bench: Bench, sandbox: Server, backend: Backend): Promise<{ idle: Memory, filled: Memory }> {
+interface Measured {
+  idle: Memory
+  filled: Memory
+  /** Bytes on the disk for each event that waits; null of Redis. */
+  disk: number | null
+}
+
+/** Bytes that the files of a folder take on the disk. */
+function diskOf (folder: string): number {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .reduce((sum, name) => sum + statSync(join(folder, name)).blocks * BLOCK_BYTES, 0)
+}
+
+async function measure (bench: Bench, sandbox: Server, backend: Backend): Promise<Measured> {
   const store = await openStore(bench.processes, backend)
   const gateway = await startGateway(bench.processes, { sandbox, store, forwarder: 'off' })
   await sleep(SETTLE_MS)
@@ -20,9 +37,11 @@ async function measure (bench: Bench, sandbox: Server, backend: Backend): Promis
   await sendLogEvents(bench, gateway, bench.items)
   await sleep(SETTLE_MS)
   const filled = memoryOf(gateway.pid)
+  const { DATA_DIR } = store.env
+  const disk = DATA_DIR === undefined ? null : diskOf(DATA_DIR) / bench.items
   await gateway.kill()
   await store.drop()
-  return { idle, filled }
+  return { idle, filled, disk }
 }
 
 function lineOf (label: string, measured: Memory[], targetMb: number): Line {
@@ -55,12 +74,17 @@ export const memory: Row = {
         lineOf(`${backend}: ${bench.items.toLocaleString('en')} events wait`, measured.map(({ filled }) =>
           filled), FILLED_TARGET_MB)
       )
+      const disks = measured.flatMap(({ disk }) => disk ?? [])
+      if (disks.length > 0) lines.push({ label: `${backend}: disk`, unit: 'bytes/waiting event', values: disks })
     }
     await sandbox.kill()
     return [{
       title: 'Memory: resident set of the gateway process',
       lines,
-      notes: [`FORWARDER=off, events of ${MESSAGE_BYTES} bytes, read ${SETTLE_MS / 1_000} s after the start and after the last answer.`]
+      notes: [
+        `FORWARDER=off, events of ${MESSAGE_BYTES} bytes, read ${SETTLE_MS / 1_000} s after the start and after the ` +
+          'last answer. The memory of Redis is in the row capacity.'
+      ]
     }]
   }
 }

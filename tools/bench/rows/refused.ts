@@ -85,7 +85,8 @@ export const refused: Row = {
     return [{
       title: 'Refused requests: a forged token in the header, against accepted requests of one event',
       lines,
-      notes: [`${CONNECTIONS} connections, forwarder on; the load generator used at most ${Math.max(...cores).toFixed(2)} of a core.`]
+      notes: [`${CONNECTIONS} connections, forwarder on; the load generator used at most ` +
+        `${Math.max(...cores).toFixed(2)} of a core.`]
     }]
   }
 }
