@@ -6,7 +6,8 @@ const WINDOW_MS = 1_000
 export class CloudWatch {
   readonly #quotaTps: Record<FlowKind, number>
   readonly #outages: Outage[]
-  readonly #windows = Object.fromEntries(FLOW_KINDS.map(kind => [kind, { startedAt: -WINDOW_MS, calls: 0 }])) as Record<FlowKind, { startedAt: number, calls: number }>
+  readonly #windows = Object.fromEntries(FLOW_KINDS.map(kind =>
+    [kind, { startedAt: -WINDOW_MS, calls: 0 }])) as Record<FlowKind, { startedAt: number, calls: number }>
 
   constructor (quotaTps: Record<FlowKind, number>, outages: Outage[]) {
     this.#quotaTps = quotaTps
@@ -20,7 +21,9 @@ export class CloudWatch {
   call (kind: FlowKind, now: number): 'taken' | 'throttle' | 'unavailable' {
     if (this.isAway(now)) return 'unavailable'
     const window = this.#windows[kind]
-    if (now - window.startedAt >= WINDOW_MS) Object.assign(window, { startedAt: Math.floor(now / WINDOW_MS) * WINDOW_MS, calls: 0 })
+    if (now - window.startedAt >= WINDOW_MS) {
+      Object.assign(window, { startedAt: Math.floor(now / WINDOW_MS) * WINDOW_MS, calls: 0 })
+    }
     if (window.calls >= this.#quotaTps[kind]) return 'throttle'
     window.calls++
     return 'taken'

@@ -34,7 +34,9 @@ export class Destination implements Due {
   /** The index of the oldest cohort in #fresh. */
   #head = 0
 
-  constructor (flow: Flow, sizes: ItemSizes, shard: number, limits: BatchLimits, lingerMs: number, queue: DueQueue<Destination>) {
+  constructor (
+    flow: Flow, sizes: ItemSizes, shard: number, limits: BatchLimits, lingerMs: number, queue: DueQueue<Destination>
+  ) {
     this.flow = flow
     this.sizes = sizes
     this.shard = shard

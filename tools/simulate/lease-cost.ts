@@ -12,7 +12,9 @@ export interface LeaseCost {
 
 /** @param from, to  milliseconds of the oldest and the youngest item */
 export function leaseCost (flow: Flow, { counted }: ItemSizes, items: number, from: number, to: number): LeaseCost {
-  const { calls, datums, values }: Request = flow.kind === 'logs' ? logRequest(items, counted) : metricRequest(items, flow, from, to)
+  const { calls, datums, values }: Request = flow.kind === 'logs'
+    ? logRequest(items, counted)
+    : metricRequest(items, flow, from, to)
   const requests = items / flow.itemsPerRequest
   const { perCall, perDatum, perValue } = SDK
   return {

@@ -26,7 +26,9 @@ async function main (): Promise<void> {
     process.stdout.write(USAGE)
     return
   }
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
+  }
   const progress = createProgress()
   // A reader such as `head` closes the pipe.
   process.stdout.once('error', () => process.exit())
@@ -44,7 +46,9 @@ async function main (): Promise<void> {
     await turn()
   })
   progress.clear()
-  for (const rows of [intervalRows(result.intervals), summaryRows(result), sizeRows(scenario, result), costRows(result.costs)]) {
+  for (const rows of [
+    intervalRows(result.intervals), summaryRows(result), sizeRows(scenario, result), costRows(result.costs)
+  ]) {
     screen.table(rows)
     screen.line()
   }

@@ -19,19 +19,23 @@ export function occupied (things: number, cells: number): number {
 }
 
 export function logRequest (events: number, countedBytes: number): Request {
-  return { calls: Math.ceil(Math.max(events / PUT_LOG_EVENTS.MAX_EVENTS, events * countedBytes / PUT_LOG_EVENTS.MAX_BYTES)), datums: 0, values: 0 }
+  const { MAX_EVENTS, MAX_BYTES } = PUT_LOG_EVENTS
+  return { calls: Math.ceil(Math.max(events / MAX_EVENTS, events * countedBytes / MAX_BYTES)), datums: 0, values: 0 }
 }
 
 /**
  * The calls that the metrics sink makes of data points whose series and values are random.
  * @param from, to  Unix milliseconds of the oldest and the youngest point
  */
-export function metricRequest (points: number, { series, destinations, distinctValues, itemBytes }: Flow, from: number, to: number): Request {
+export function metricRequest (
+  points: number, { series, destinations, distinctValues, itemBytes }: Flow, from: number, to: number
+): Request {
   const buckets = Math.floor(to / BUCKET_MS) - Math.floor(from / BUCKET_MS) + 1
   const cells = occupied(points, buckets * Math.max(1, series / destinations))
   const distinct = occupied(points / cells, distinctValues)
   const datums = cells * Math.max(1, Math.ceil(distinct / PUT_METRIC_DATA.MAX_VALUES - 1e-9))
   const values = cells * distinct
   const bytes = datums * itemBytes + Math.max(0, values - datums) * VALUE_BYTES
-  return { calls: Math.max(1, Math.ceil(Math.max(datums / PUT_METRIC_DATA.MAX_DATUMS, bytes / PUT_METRIC_DATA.MAX_BYTES) - 1e-9)), datums, values }
+  const { MAX_DATUMS, MAX_BYTES } = PUT_METRIC_DATA
+  return { calls: Math.max(1, Math.ceil(Math.max(datums / MAX_DATUMS, bytes / MAX_BYTES) - 1e-9)), datums, values }
 }

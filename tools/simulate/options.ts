@@ -1,11 +1,14 @@
 import type { parseArgs, ParseArgsConfig } from 'node:util'
 import { UsageError } from '../cli/usage-error.js'
 import { plan, spoolBytesFor } from './plan.js'
-import { DEFAULT_FLOWS, DEFAULTS, FLOW_KINDS, type Flow, type FlowKind, type Outage, type Scenario } from './scenario.js'
+import { DEFAULT_FLOWS, DEFAULTS, FLOW_KINDS, type Flow, type Outage, type Scenario } from './scenario.js'
 
 const GIB = 2 ** 30
 const MAX_LINES = 20
 const AFTER_OUTAGE = 2
+
+const { logs: LOGS, metrics: METRICS } = DEFAULT_FLOWS
+const QUOTA = DEFAULTS.quotaTps
 
 export const USAGE = `Usage: npm run simulate -- --logs RATE and/or --metrics RATE [options]
 
@@ -14,16 +17,18 @@ are refused and are late, how many calls are made, which limit binds, and how mu
 
   --logs RATE, --metrics RATE   requests per second of each
   --log-items N, --metric-items N    items in a request (1)
-  --log-bytes N, --metric-bytes N    bytes of a message (${DEFAULT_FLOWS.logs.itemBytes}), of the JSON of a datum (${DEFAULT_FLOWS.metrics.itemBytes})
-  --streams N                   log streams (${DEFAULT_FLOWS.logs.destinations})
-  --namespaces N                namespaces (${DEFAULT_FLOWS.metrics.destinations})
-  --series N                    distinct metrics, of all namespaces (${DEFAULT_FLOWS.metrics.series})
-  --values N                    distinct values of a series in a minute (${DEFAULT_FLOWS.metrics.distinctValues})
+  --log-bytes N                 bytes of a message (${LOGS.itemBytes})
+  --metric-bytes N              bytes of the JSON of a datum (${METRICS.itemBytes})
+  --streams N                   log streams (${LOGS.destinations})
+  --log-stream-shards N         LOG_STREAM_SHARDS: each of them is spread over so many (1)
+  --namespaces N                namespaces (${METRICS.destinations})
+  --series N                    distinct metrics, of all namespaces (${METRICS.series})
+  --values N                    distinct values of a series in a minute (${METRICS.distinctValues})
 
   --seconds N                   how long (${DEFAULTS.seconds}, or until long after the last outage)
   --outage FROM:TO              CloudWatch is away, in seconds from the start; may be given several times
   --latency MS                  of a call (${DEFAULTS.latencyMs})
-  --log-quota TPS, --metric-quota TPS    calls per second that AWS takes (${DEFAULTS.quotaTps.logs}, ${DEFAULTS.quotaTps.metrics})
+  --log-quota TPS, --metric-quota TPS    calls per second that AWS takes (${QUOTA.logs}, ${QUOTA.metrics})
 
   --webs N, --forwarders N, --redis-shards N    processes and shards; as many as are needed unless given
   --embedded                    one process with the embedded spool
@@ -46,6 +51,7 @@ export const OPTIONS = {
   'log-bytes': { type: 'string' },
   'metric-bytes': { type: 'string' },
   streams: { type: 'string' },
+  'log-stream-shards': { type: 'string' },
   namespaces: { type: 'string' },
   series: { type: 'string' },
   values: { type: 'string' },
@@ -96,7 +102,9 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
       requestsPerSecond: positive(kind, 0),
       itemsPerRequest: whole(`${prefix}-items`, preset.itemsPerRequest),
       itemBytes: whole(`${prefix}-bytes`, preset.itemBytes),
-      destinations: whole(kind === 'logs' ? 'streams' : 'namespaces', preset.destinations),
+      destinations: kind === 'logs'
+        ? whole('streams', preset.destinations) * whole('log-stream-shards', 1)
+        : whole('namespaces', preset.destinations),
       series: kind === 'logs' ? 0 : whole('series', preset.series),
       distinctValues: kind === 'logs' ? 0 : whole('values', preset.distinctValues)
     }
@@ -112,11 +120,16 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
     seconds,
     outages,
     latencyMs: positive('latency', DEFAULTS.latencyMs),
-    quotaTps: Object.fromEntries(FLOW_KINDS.map(kind => [kind, positive(kind === 'logs' ? 'log-quota' : 'metric-quota', DEFAULTS.quotaTps[kind])])) as Record<FlowKind, number>,
+    quotaTps: {
+      logs: positive('log-quota', QUOTA.logs),
+      metrics: positive('metric-quota', QUOTA.metrics)
+    },
     redisMemoryBytes: positive('redis-memory', DEFAULTS.redisMemoryBytes / GIB) * GIB,
     flushIntervalMs: whole('flush', DEFAULTS.flushIntervalMs),
     concurrency: whole('concurrency', DEFAULTS.concurrency),
-    spoolMaxBytes: values.spool === 'auto' ? DEFAULTS.spoolMaxBytes : positive('spool', DEFAULTS.spoolMaxBytes / GIB) * GIB,
+    spoolMaxBytes: values.spool === 'auto'
+      ? DEFAULTS.spoolMaxBytes
+      : positive('spool', DEFAULTS.spoolMaxBytes / GIB) * GIB,
     seed: whole('seed', DEFAULTS.seed)
   }
   if (values.spool === 'auto') wanted.spoolMaxBytes = spoolBytesFor(wanted)
@@ -134,6 +147,8 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
 
 function outageOf (text: string): Outage {
   const [from, to, more] = text.split(':').map(Number)
-  if (!(from! >= 0) || !(to! > from!) || more !== undefined) throw new UsageError(`--outage must be FROM:TO in seconds, FROM before TO, not ${text}`)
+  if (!(from! >= 0) || !(to! > from!) || more !== undefined) {
+    throw new UsageError(`--outage must be FROM:TO in seconds, FROM before TO, not ${text}`)
+  }
   return { from: from!, to: to! }
 }

@@ -5,7 +5,7 @@ import { RATES } from './rates.js'
 import { FLOW_KINDS, sizesOf, type Flow, type Scenario } from './scenario.js'
 
 /** How busy a web process or Redis may be on average. */
-const BUSY = 0.7
+export const BUSY = 0.7
 /** Forwarders, and Redis for them, can deliver so many times the load: a backlog drains in half its time of growth. */
 const DRAIN_FACTOR = 3
 /** How full spool and memory of Redis may be after the longest outage. */
@@ -59,7 +59,9 @@ export function plan (scenario: Scenario): Plan {
   }
 }
 
-export function loadOf ({ flows, flushIntervalMs, latencyMs }: Pick<Scenario, 'flows' | 'flushIntervalMs' | 'latencyMs'>): Load {
+export function loadOf (
+  { flows, flushIntervalMs, latencyMs }: Pick<Scenario, 'flows' | 'flushIntervalMs' | 'latencyMs'>
+): Load {
   const load: Load = { web: 0, forwarder: 0, redisAppend: 0, redisDeliver: 0, slots: 0, bytes: 0, memory: 0 }
   const slots = Object.fromEntries(FLOW_KINDS.map(kind => [kind, 0])) as Record<Flow['kind'], number>
   for (const flow of flows) {
@@ -83,5 +85,8 @@ function deliveryOf (flow: Flow, flushIntervalMs: number) {
   const perSecond = flow.requestsPerSecond * flow.itemsPerRequest / flow.destinations
   const full = Math.min(limits.items, Math.floor(limits.bytes / sizes.counted))
   const items = Math.min(full, Math.max(flow.itemsPerRequest, perSecond * flushIntervalMs / 1_000))
-  return { leasesPerSecond: flow.destinations * perSecond / items, cost: leaseCost(flow, sizes, items, 0, items / perSecond * 1_000) }
+  return {
+    leasesPerSecond: flow.destinations * perSecond / items,
+    cost: leaseCost(flow, sizes, items, 0, items / perSecond * 1_000)
+  }
 }

@@ -8,37 +8,50 @@ import { REFUSALS, type Refusal } from './simulation.js'
 const MIB = 2 ** 20
 const GIB = 2 ** 30
 
-const REFUSED_BY: Record<Refusal, string> = { web: 'web processes too slow', redis: 'Redis too slow', memory: 'memory of Redis full', spool: 'spool full' }
+const REFUSED_BY: Record<Refusal, string> = {
+  web: 'web processes too slow', redis: 'Redis too slow', memory: 'memory of Redis full', spool: 'spool full'
+}
+const HEADINGS = [
+  '', 'offered/s', 'accepted/s', 'refused/s', 'delivered/s', 'backlog', 'MiB', 'PutLogEvents/s', 'PutMetricData/s',
+  'oldest', 'p50', 'p99', '  binds'
+]
 
 export function intervalRows (intervals: Interval[]): string[][] {
   return [
-    ['', 'offered/s', 'accepted/s', 'refused/s', 'delivered/s', 'backlog', 'MiB', 'PutLogEvents/s', 'PutMetricData/s', 'oldest', 'p50', 'p99', '  binds'],
-    ...intervals.map(({ at, offered, accepted, refused, delivered, backlogItems, backlogBytes, calls, oldestMs, p50, p99, binds }) => [
+    HEADINGS,
+    ...intervals.map(({ at, backlogItems, backlogBytes, calls, oldestMs, p50, p99, binds, ...rates }) => [
       `${count(at)} s`,
-      ...[offered, accepted, refused, delivered, backlogItems, backlogBytes / MIB, calls.logs, calls.metrics].map(short),
+      ...[
+        rates.offered, rates.accepted, rates.refused, rates.delivered, backlogItems, backlogBytes / MIB, calls.logs,
+        calls.metrics
+      ].map(short),
       seconds(oldestMs), seconds(p50), seconds(p99), `  ${binds.join(', ') || '–'}`
     ])
   ]
 }
 
-export function summaryRows ({ last: { totals }, p50, p99, maxBacklogItems, maxBacklogBytes, maxOldestMs, recoveries }: Result): string[][] {
-  const { offered, accepted, refused, delivered, waiting, leased, calls } = totals
+export function summaryRows (result: Result): string[][] {
+  const { p50, p99, maxBacklogItems, maxBacklogBytes, maxOldestMs, recoveries } = result
+  const { offered, accepted, refused, delivered, waiting, leased, calls } = result.last.totals
+  const after = (passed: number | null): string => passed === null ? 'not in this run' : `${passed.toFixed(1)} s`
   return [
     ['Items', ''],
     ['offered', count(offered)],
     ['accepted', count(accepted)],
-    ...REFUSALS.filter(cause => refused[cause] > 0).map(cause => [`answered 503: ${REFUSED_BY[cause]}`, count(refused[cause])]),
+    ...REFUSALS.filter(cause => refused[cause] > 0)
+      .map(cause => [`answered 503: ${REFUSED_BY[cause]}`, count(refused[cause])]),
     ['delivered', count(delivered)],
     ['not yet delivered', count(waiting + leased)],
     ['delivery delay, p50, p99', `${seconds(p50)}, ${seconds(p99)}`],
     ['oldest that ever waited', seconds(maxOldestMs)],
     ['largest backlog', `${count(maxBacklogItems)}, ${short(maxBacklogBytes / MIB)} MiB`],
     ...FLOW_KINDS.filter(kind => calls[kind].made > 0).map(kind => [
-      `${API[kind]}: taken, throttled, failed`, [calls[kind].taken, calls[kind].throttled, calls[kind].failed].map(count).join(', ')
+      `${API[kind]}: taken, throttled, failed`,
+      [calls[kind].taken, calls[kind].throttled, calls[kind].failed].map(count).join(', ')
     ]),
     ...recoveries.flatMap(({ from, to, backlogItems, backlogBytes, firstDeliverySeconds, drainSeconds }) => [
       [`outage ${from}:${to}: waited at its end`, `${count(backlogItems)}, ${short(backlogBytes / MIB)} MiB`],
-      [`outage ${from}:${to}: first delivery, drained`, [firstDeliverySeconds, drainSeconds].map(after => after === null ? 'not in this run' : `${after.toFixed(1)} s`).join(', ')]
+      [`outage ${from}:${to}: first delivery, drained`, [firstDeliverySeconds, drainSeconds].map(after).join(', ')]
     ])
   ]
 }
@@ -54,7 +67,13 @@ export function sizeRows (scenario: Scenario, { last }: Result): string[][] {
         ['forwarder processes', count(forwarders), share(busy.forwarder)],
         [`Redis shards of ${short(redisMemoryBytes / GIB)} GiB`, count(redisShards), share(busy.redis)]
       ]
-  return [['', '', 'busy'], ...rows, ['deliveries of a kind under way at once', count(concurrency * (redisShards === 0 ? 1 : forwarders)), share(busy.slots)], ['SPOOL_MAX_BYTES', `${short(spoolMaxBytes / GIB)} GiB`, '']]
+  const slots = concurrency * (redisShards === 0 ? 1 : forwarders)
+  return [
+    ['', '', 'busy'],
+    ...rows,
+    ['deliveries of a kind under way at once', count(slots), share(busy.slots)],
+    ['SPOOL_MAX_BYTES', `${short(spoolMaxBytes / GIB)} GiB`, '']
+  ]
 }
 
 export function costRows ({ aggregated, direct, calls }: Costs): string[][] {

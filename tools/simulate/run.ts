@@ -35,13 +35,17 @@ export interface Result {
 }
 
 /** @param every seconds between two lines of the table; @param onInterval is told how many seconds are done */
-export async function runScenario (scenario: Scenario, every: number, onInterval: (at: number) => Promise<void> = async () => {}): Promise<Result> {
+export async function runScenario (
+  scenario: Scenario, every: number, onInterval: (at: number) => Promise<void> = async () => {}
+): Promise<Result> {
   const simulation = new Simulation(scenario)
   const all = new Delays()
   let delays = new Delays()
   let before = simulation.read()
   let last = before
-  const result: Omit<Result, 'last' | 'costs' | 'p50' | 'p99'> = { intervals: [], maxBacklogItems: 0, maxBacklogBytes: 0, maxOldestMs: 0, recoveries: [] }
+  const result: Omit<Result, 'last' | 'costs' | 'p50' | 'p99'> = {
+    intervals: [], maxBacklogItems: 0, maxBacklogBytes: 0, maxOldestMs: 0, recoveries: []
+  }
   for (let step = 1; step * STEP_SECONDS <= scenario.seconds; step++) {
     simulation.runTo(step * STEP_SECONDS)
     const reading = simulation.read()
@@ -62,15 +66,25 @@ export async function runScenario (scenario: Scenario, every: number, onInterval
   return { ...result, last, p50: all.percentile(0.5), p99: all.percentile(0.99), costs: costsOf(scenario, last.totals) }
 }
 
-function watchRecoveries (recoveries: Recovery[], { outages, flows, flushIntervalMs }: Scenario, before: Reading, reading: Reading): void {
+function watchRecoveries (
+  recoveries: Recovery[], { outages, flows, flushIntervalMs }: Scenario, before: Reading, reading: Reading
+): void {
   const ended = outages.find(({ to }) => before.at < to && reading.at >= to)
   if (ended !== undefined) {
-    recoveries.push({ ...ended, backlogItems: backlogOf(reading), backlogBytes: reading.totals.bytes, firstDeliverySeconds: null, drainSeconds: null })
+    recoveries.push({
+      ...ended,
+      backlogItems: backlogOf(reading),
+      backlogBytes: reading.totals.bytes,
+      firstDeliverySeconds: null,
+      drainSeconds: null
+    })
   }
   const recovery = recoveries.at(-1)
   if (recovery === undefined) return
-  if (reading.totals.delivered > before.totals.delivered) recovery.firstDeliverySeconds ??= Math.max(0, reading.at - recovery.to)
-  const perSecond = flows.reduce((sum, { requestsPerSecond, itemsPerRequest }) => sum + requestsPerSecond * itemsPerRequest, 0)
+  if (reading.totals.delivered > before.totals.delivered) {
+    recovery.firstDeliverySeconds ??= Math.max(0, reading.at - recovery.to)
+  }
+  const perSecond = flows.reduce((sum, flow) => sum + flow.requestsPerSecond * flow.itemsPerRequest, 0)
   const onItsWay = perSecond * (flushIntervalMs / 1_000 + ON_ITS_WAY_SECONDS)
   if (backlogOf(reading) <= onItsWay) recovery.drainSeconds ??= Math.max(STEP_SECONDS, reading.at - recovery.to)
 }

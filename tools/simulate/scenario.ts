@@ -1,5 +1,7 @@
 import { PUT_LOG_EVENTS, PUT_METRIC_DATA } from '../../schemas/aws-limits.js'
-import { countDatum, countLogEvent, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords } from '../../lib/spool/record.js'
+import {
+  countDatum, countLogEvent, encodeVerbatimLogEvents, encodeVerbatimDatums, encodeRecords
+} from '../../lib/spool/record.js'
 import type { StoredDatum, StoredLogEvent } from '../../lib/items/item.js'
 import type { SpoolRecord } from '../../lib/spool/spool.js'
 import { ConfigSchema } from '../../schemas/config.js'
@@ -76,8 +78,24 @@ export const DEFAULTS: Scenario = {
 }
 
 export const DEFAULT_FLOWS: Record<FlowKind, Flow> = {
-  logs: { kind: 'logs', requestsPerSecond: 0, itemsPerRequest: 1, itemBytes: 100, destinations: 16, series: 0, distinctValues: 0 },
-  metrics: { kind: 'metrics', requestsPerSecond: 0, itemsPerRequest: 1, itemBytes: 150, destinations: 4, series: 1_000, distinctValues: 500 }
+  logs: {
+    kind: 'logs',
+    requestsPerSecond: 0,
+    itemsPerRequest: 1,
+    itemBytes: 100,
+    destinations: 16,
+    series: 0,
+    distinctValues: 0
+  },
+  metrics: {
+    kind: 'metrics',
+    requestsPerSecond: 0,
+    itemsPerRequest: 1,
+    itemBytes: 150,
+    destinations: 4,
+    series: 1_000,
+    distinctValues: 500
+  }
 }
 
 /** The bytes of one item of a flow. */
@@ -92,7 +110,8 @@ export interface ItemSizes {
 
 export function sizesOf (flow: Flow): ItemSizes {
   const { counted, stored } = lineSizesOf(flow)
-  return { counted, stored, memory: stored * RATES.redisMemory.perByte + RATES.redisMemory.perRequest / flow.itemsPerRequest }
+  const { perByte, perRequest } = RATES.redisMemory
+  return { counted, stored, memory: stored * perByte + perRequest / flow.itemsPerRequest }
 }
 
 /** The bytes of items, measured on records as intake writes them. */
@@ -101,14 +120,17 @@ function lineSizesOf ({ kind, itemsPerRequest, itemBytes }: Flow): Omit<ItemSize
   if (kind === 'logs') {
     const event: StoredLogEvent = [time, 'x'.repeat(itemBytes)]
     const events = repeat(event, itemsPerRequest)
-    const body = JSON.stringify({ logGroupName: '/web/shop', logStreamName: 'browser', logEvents: repeat({ message: event[1] }, itemsPerRequest) })
-    return { counted: countLogEvent(event), stored: lineBytes(encodeVerbatimLogEvents(body, events, time) ?? encodeRecords(events, countLogEvent)) / itemsPerRequest }
+    const logEvents = repeat({ message: event[1] }, itemsPerRequest)
+    const body = JSON.stringify({ logGroupName: '/web/shop', logStreamName: 'browser', logEvents })
+    const records = encodeVerbatimLogEvents(body, events, time) ?? encodeRecords(events, countLogEvent)
+    return { counted: countLogEvent(event), stored: lineBytes(records) / itemsPerRequest }
   }
   const bare: StoredDatum = { MetricName: '', Value: 1, Timestamp: time }
   const datum = { ...bare, MetricName: 'x'.repeat(Math.max(1, itemBytes - countDatum(bare))) }
   const { Timestamp, ...sent } = datum
   const body = JSON.stringify({ params: { Namespace: 'shop', MetricData: repeat(sent, itemsPerRequest) } })
-  const records = encodeVerbatimDatums(body, itemsPerRequest, Timestamp) ?? encodeRecords(repeat(datum, itemsPerRequest), countDatum)
+  const records = encodeVerbatimDatums(body, itemsPerRequest, Timestamp) ??
+    encodeRecords(repeat(datum, itemsPerRequest), countDatum)
   return { counted: countDatum(datum), stored: lineBytes(records) / itemsPerRequest }
 }
 

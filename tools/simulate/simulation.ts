@@ -144,7 +144,8 @@ export class Simulation {
     this.#wakes = byKind(kind => ({ dueAt: null, heapIndex: -1, run: () => this.#dispatch(kind) }))
     this.#cloudwatch = new CloudWatch(quotaTps, outages)
     this.#random = new Random(seed)
-    this.#sources = scenario.flows.map(flow => ({ flow, destinations: this.#destinationsOf(flow), requests: 0, turn: 0 }))
+    this.#sources = scenario.flows.map(flow =>
+      ({ flow, destinations: this.#destinationsOf(flow), requests: 0, turn: 0 }))
     this.#at(this.#tickMs, () => this.#tick())
   }
 
@@ -173,15 +174,23 @@ export class Simulation {
       totals: structuredClone(this.totals),
       delays,
       oldestMs: Math.max(0, now - this.#oldestAt()),
-      busy: { web: this.#web.busy(now), forwarder: mean(this.#forwarders), redis: mean(this.#redis), slots: Math.max(...Object.values(slotMs)) / this.#slotCount },
+      busy: {
+        web: this.#web.busy(now),
+        forwarder: mean(this.#forwarders),
+        redis: mean(this.#redis),
+        slots: Math.max(...Object.values(slotMs)) / this.#slotCount
+      },
       away: this.#cloudwatch.isAway(now),
-      held: this.#sources.reduce((sum, { destinations }) => sum + destinations.filter(destination => destination.isHeld(now)).length, 0)
+      held: this.#sources.reduce((sum, { destinations }) =>
+        sum + destinations.filter(destination => destination.isHeld(now)).length, 0)
     }
   }
 
   #oldestAt (): number {
     let oldest = Infinity
-    for (const { destinations } of this.#sources) for (const { oldestAt } of destinations) oldest = Math.min(oldest, oldestAt)
+    for (const { destinations } of this.#sources) {
+      for (const { oldestAt } of destinations) oldest = Math.min(oldest, oldestAt)
+    }
     for (const { left } of this.#leases) oldest = Math.min(oldest, left[0]?.at ?? Infinity)
     return oldest
   }
@@ -189,8 +198,11 @@ export class Simulation {
   #destinationsOf (flow: Flow): Destination[] {
     const { redisShards, flushIntervalMs } = this.#scenario
     const sizes = sizesOf(flow)
-    return Array.from({ length: flow.destinations }, (_, index) =>
-      new Destination(flow, sizes, redisShards === 0 ? 0 : index % redisShards, LEASE_LIMITS[flow.kind], flushIntervalMs, this.#due[flow.kind]))
+    const limits = LEASE_LIMITS[flow.kind]
+    return Array.from({ length: flow.destinations }, (_, index) => {
+      const shard = redisShards === 0 ? 0 : index % redisShards
+      return new Destination(flow, sizes, shard, limits, flushIntervalMs, this.#due[flow.kind])
+    })
   }
 
   #at (ms: number, run: () => void): void {
@@ -199,7 +211,8 @@ export class Simulation {
 
   #tick (): void {
     for (const source of this.#sources) {
-      const came = Math.floor(source.flow.requestsPerSecond * Math.min(this.#now / 1_000, this.#scenario.arrivalSeconds))
+      const seconds = Math.min(this.#now / 1_000, this.#scenario.arrivalSeconds)
+      const came = Math.floor(source.flow.requestsPerSecond * seconds)
       this.#receive(source, came - source.requests)
       source.requests = came
     }
@@ -274,7 +287,16 @@ export class Simulation {
     this.totals.waiting -= items
     this.totals.leased += items
     const { calls, micros, redisMicros } = leaseCost(flow, sizes, items, left[0]!.at, left.at(-1)!.at)
-    const lease: Lease = { destination, slot, left, takenAt: this.#now, callsLeft: calls, microsPerCall: micros / calls, settleMicros: redisMicros * (1 - TAKE_SHARE), progress: false }
+    const lease: Lease = {
+      destination,
+      slot,
+      left,
+      takenAt: this.#now,
+      callsLeft: calls,
+      microsPerCall: micros / calls,
+      settleMicros: redisMicros * (1 - TAKE_SHARE),
+      progress: false
+    }
     this.#leases.add(lease)
     const redis = this.#redis[destination.shard]
     const readyAt = redis?.work(redisMicros * TAKE_SHARE, this.#now) ?? this.#now
@@ -327,7 +349,8 @@ export class Simulation {
 
   #failed (lease: Lease, failure: 'throttle' | 'unavailable'): void {
     if (failure === 'throttle') this.#paces[lease.destination.flow.kind].throttled()
-    this.#end(lease, backoffMs({ class: failure }, lease.destination.attempt, DEFAULT_BACKOFF, () => this.#random.next()))
+    const { attempt } = lease.destination
+    this.#end(lease, backoffMs({ class: failure }, attempt, DEFAULT_BACKOFF, () => this.#random.next()))
   }
 
   #end (lease: Lease, delayMs: number | null): void {

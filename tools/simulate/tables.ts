@@ -1,5 +1,6 @@
-import { spoolBytesFor, plan } from './plan.js'
-import { RATES } from './rates.js'
+import { MONTH_SECONDS } from './costs.js'
+import { BUSY, loadOf, plan, spoolBytesFor } from './plan.js'
+import { MEASURED, RATES } from './rates.js'
 import { seconds, short } from './report.js'
 import { runScenario, type Result } from './run.js'
 import { DEFAULT_FLOWS, DEFAULTS, type Flow, type Scenario } from './scenario.js'
@@ -21,6 +22,22 @@ const FLOWS: Flow[] = [
   { ...METRICS, requestsPerSecond: 1_000_000 }
 ]
 
+/** The requests that MEASURED has the costs of. */
+const REQUESTS: Record<keyof typeof MEASURED, { label: string, items: number, isLog: boolean }> = {
+  '1 × 100': { label: '1 log event of 100 bytes', items: 1, isLog: true },
+  '10 × 100': { label: '10 log events of 100 bytes', items: 10, isLog: true },
+  '10 × 1000': { label: '10 log events of 1,000 bytes', items: 10, isLog: true },
+  '1 point': { label: '1 data point', items: 1, isLog: false },
+  '20 points': { label: '20 data points', items: 20, isLog: false }
+}
+const SPLIT = 8
+
+/** Of us-east-1, in dollars: an hour of a cache.r7g.large with Valkey, which has 13 GiB; a million ECPUs of Valkey. */
+const PRICES = { nodeHour: 0.175, millionEcpus: 0.0023 }
+const NODES_OF_SHARD = 2
+/** CPU of a script for each ECPU, as the estimator of AWS takes it; the exact formula is not published. */
+const MICROS_OF_ECPU = 3
+
 interface Run {
   label: string
   flow: Flow
@@ -37,7 +54,7 @@ export async function scalingTables (progress: (label: string) => Promise<void>)
     await progress(labelOf(flow))
     runs.push(await runBoth(flow))
   }
-  return [sizes(runs), costs(runs), delays(runs)].join('\n')
+  return [sizes(runs), destinations(), costs(runs), engines(runs), delays(runs)].join('\n')
 }
 
 function labelOf ({ kind, requestsPerSecond, itemsPerRequest }: Flow): string {
@@ -65,22 +82,70 @@ function scenarioOf (flow: Flow): Scenario {
 }
 
 function sizes (runs: Run[]): string {
-  return table(['requests/s × items', 'streams or namespaces', 'web', 'forwarders', 'Redis shards of 8 GiB', '`SPOOL_MAX_BYTES`'], runs.map(({ label, scenario: { flows, webs, forwarders, redisShards, spoolMaxBytes } }) =>
-    [label, short(flows[0]!.destinations), short(webs), short(forwarders), short(redisShards), `${short(spoolMaxBytes / GIB)} GiB`]))
+  const head = [
+    'requests/s × items', 'streams or namespaces', 'web', 'forwarders', 'Redis shards of 8 GiB', '`SPOOL_MAX_BYTES`'
+  ]
+  return table(head, runs.map(({ label, scenario: { flows, webs, forwarders, redisShards, spoolMaxBytes } }) => [
+    label, ...[flows[0]!.destinations, webs, forwarders, redisShards].map(short), `${short(spoolMaxBytes / GIB)} GiB`
+  ]))
+}
+
+/** The most that one destination takes, and a log stream that is spread over several. */
+function destinations (): string {
+  const head = ['request', 'Redis, µs a request', 'requests/s', `requests/s, \`LOG_STREAM_SHARDS=${SPLIT}\``]
+  return table(head, Object.entries(REQUESTS).map(([name, { label, items, isLog }]) => {
+    const { redisAppend, redisDeliver } = MEASURED[name as keyof typeof MEASURED]
+    const micros = redisAppend + items * redisDeliver
+    const rate = BUSY * 1e6 / micros
+    return [label, short(micros), short(Math.round(rate)), isLog ? short(Math.round(SPLIT * rate)) : '–']
+  }))
+}
+
+/** What Redis on AWS costs. */
+function engines (runs: Run[]): string {
+  const head = [
+    'requests/s × items', 'ElastiCache, nodes with a replica each', 'ElastiCache Serverless, at least',
+    'MemoryDB: written a month, beside its nodes'
+  ]
+  return table(head, runs.map(({ label, scenario }) => {
+    const { redisAppend, redisDeliver, bytes } = loadOf(scenario)
+    const nodes = scenario.redisShards * NODES_OF_SHARD
+    const processed = (redisAppend + redisDeliver) * 1e6 / MICROS_OF_ECPU * MONTH_SECONDS
+    return [
+      label,
+      `${short(nodes)} nodes: ${dollars(nodes * PRICES.nodeHour * MONTH_SECONDS / 3_600)}`,
+      dollars(processed / 1e6 * PRICES.millionEcpus),
+      `${short(bytes * MONTH_SECONDS / 1e12)} TB`
+    ]
+  }))
 }
 
 function costs (runs: Run[]): string {
-  const dollars = (value: number): string => `$${short(Math.round(value))}`
-  return table(['requests/s × items', 'calls/s', 'ingestion', 'calls', 'custom metrics', 'one call per request: calls/s', 'calls'], runs.map(({ label, flow, calm: { costs: { aggregated, direct, calls } } }) =>
-    [label, short(calls[flow.kind].aggregated), dollars(aggregated.logs), dollars(aggregated.calls), dollars(aggregated.series), short(calls[flow.kind].direct), dollars(direct.calls)]))
+  const head = [
+    'requests/s × items', 'calls/s', 'ingestion', 'calls', 'custom metrics', 'one call per request: calls/s', 'calls'
+  ]
+  return table(head, runs.map(({ label, flow, calm: { costs: { aggregated, direct, calls } } }) => [
+    label, short(calls[flow.kind].aggregated), dollars(aggregated.logs), dollars(aggregated.calls),
+    dollars(aggregated.series), short(calls[flow.kind].direct), dollars(direct.calls)
+  ]))
 }
 
 function delays (runs: Run[]): string {
-  return table(['requests/s × items', 'p50, p99', 'backlog after 10 minutes', 'memory of Redis', 'drained', 'oldest'], runs.map(({ label, flow, calm, outage: { recoveries, maxOldestMs } }) => {
+  const head = ['requests/s × items', 'p50, p99', 'backlog after 10 minutes', 'memory of Redis', 'drained', 'oldest']
+  return table(head, runs.map(({ label, flow, calm, outage: { recoveries, maxOldestMs } }) => {
     const { backlogItems, backlogBytes, drainSeconds } = recoveries[0]!
-    const memory = backlogBytes * RATES.redisMemory.perByte + backlogItems / flow.itemsPerRequest * RATES.redisMemory.perRequest
-    return [label, `${seconds(calm.p50)}, ${seconds(calm.p99)}`, `${short(backlogItems / 1e6)} million`, `${short(memory / GIB)} GiB`, drainSeconds === null ? 'later' : seconds(drainSeconds * 1_000), seconds(maxOldestMs)]
+    const { perByte, perRequest } = RATES.redisMemory
+    const memory = backlogBytes * perByte + backlogItems / flow.itemsPerRequest * perRequest
+    const drained = drainSeconds === null ? 'later' : seconds(drainSeconds * 1_000)
+    return [
+      label, `${seconds(calm.p50)}, ${seconds(calm.p99)}`, `${short(backlogItems / 1e6)} million`,
+      `${short(memory / GIB)} GiB`, drained, seconds(maxOldestMs)
+    ]
   }))
+}
+
+function dollars (value: number): string {
+  return `$${short(Math.round(value))}`
 }
 
 function table (head: string[], rows: string[][]): string {
