@@ -32,7 +32,8 @@ async function redis (fastify: FastifyInstance): Promise<void> {
   const { REDIS_URL, REDIS_SENTINEL_PASSWORD: sentinelPassword } = fastify.config
   if (REDIS_URL === undefined) return
   // Loaded here, as it is of no use without Redis.
-  const [{ connectRedis, disconnectRedis }, { default: fastifyRedis }] = await Promise.all([import('../lib/redis/connect.js'), import('@fastify/redis')])
+  const { connectRedis, disconnectRedis } = await import('../lib/redis/connect.js')
+  const { default: fastifyRedis } = await import('@fastify/redis')
   const client = await connectRedis(readRedisUrl(REDIS_URL)!, {
     sentinelPassword, strikeSecrets: fastify.strikeSecrets, onWarning: message => fastify.log.warn(message)
   })

@@ -30,7 +30,8 @@ export type RedisAddress = Access & (
 
 const HOST = '(?:[\\w.-]+|\\[[\\da-f:.]+\\])(?::\\d{1,5})?'
 const REDIS_URL = new RegExp(
-  `^(?<scheme>rediss?)(?<sentinel>\\+sentinel)?://(?:(?<user>[^/?#\\s]*)@)?(?<hosts>${HOST}(?:,${HOST})*)(?:/(?<path>[\\w./-]*))?(?:\\?family=(?<family>[046]))?$`, 'i'
+  `^(?<scheme>rediss?)(?<sentinel>\\+sentinel)?://(?:(?<user>[^/?#\\s]*)@)?(?<hosts>${HOST}(?:,${HOST})*)` +
+  '(?:/(?<path>[\\w./-]*))?(?:\\?family=(?<family>[046]))?$', 'i'
 )
 const DATABASE = /^\d{0,5}$/
 const MASTER_AND_DATABASE = /^(?<master>[\w.-]+)(?:\/(?<database>\d{0,5}))?$/

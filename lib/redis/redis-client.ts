@@ -21,13 +21,15 @@ export function failsOver (redis: RedisClient): boolean {
 export type RedisCommand = [name: string, ...args: Array<string | number>]
 
 /**
- * Sends commands together: as a pipeline to one node; to a cluster, where their keys are of several nodes, each by itself.
+ * Sends commands together: as a pipeline to one node; to a cluster, where their keys are of several nodes, each by
+ * itself.
  * @returns the answers, in the order of the commands
  * @throws Error of one of them
  */
 export async function sendAll (redis: RedisClient, commands: RedisCommand[]): Promise<unknown[]> {
   if (redis.isCluster) {
-    return await Promise.all(commands.map(([name, ...args]) => Reflect.apply(Reflect.get(redis, name), redis, args) as unknown))
+    return await Promise.all(commands.map(([name, ...args]) =>
+      Reflect.apply(Reflect.get(redis, name), redis, args) as unknown))
   }
   return valuesOf(await redis.pipeline(commands).exec())
 }

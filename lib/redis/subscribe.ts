@@ -16,8 +16,12 @@ export async function publish (redis: RedisClient, channel: string, message: str
  * Listens to channels on connections of its own, as a connection that listens takes no other commands, and again on
  * each connection that follows a broken one. Messages that are published in between are missed.
  */
-export function subscribe (redis: RedisClient, channels: string[], onMessage: (message: string) => void): Subscription {
-  return isSharded(redis) ? subscribeToShards(redis as Cluster, channels, onMessage) : subscribeToOne(redis, channels, onMessage)
+export function subscribe (
+  redis: RedisClient, channels: string[], onMessage: (message: string) => void
+): Subscription {
+  return isSharded(redis)
+    ? subscribeToShards(redis as Cluster, channels, onMessage)
+    : subscribeToOne(redis, channels, onMessage)
 }
 
 /**
@@ -26,7 +30,9 @@ export function subscribe (redis: RedisClient, channels: string[], onMessage: (m
  * The client's own `autoResubscribe` leaves a rejection unhandled when the connection breaks again while it subscribes,
  * which would end the process.
  */
-function subscribeToOne (redis: RedisClient, channels: string[], onMessage: (message: string) => void): Subscription {
+function subscribeToOne (
+  redis: RedisClient, channels: string[], onMessage: (message: string) => void
+): Subscription {
   const subscriber = redis.isCluster
     ? (redis as Cluster).duplicate() as unknown as Redis
     : (redis as Redis).duplicate({ autoResubscribe: false })
@@ -50,12 +56,16 @@ function subscribeToOne (redis: RedisClient, channels: string[], onMessage: (mes
 }
 
 /** A message reaches the shard of its channel alone. The client follows the slots of its channels to other nodes. */
-function subscribeToShards (redis: Cluster, channels: string[], onMessage: (message: string) => void): Subscription {
+function subscribeToShards (
+  redis: Cluster, channels: string[], onMessage: (message: string) => void
+): Subscription {
   const subscriber = redis.duplicate([], { shardedSubscribers: true, slotsRefreshInterval: 0 })
   subscriber.on('error', () => {})
   subscriber.on('smessage', (_channel: string, message: string) => onMessage(message))
   const listening = new Promise<void>((resolve, reject) => {
-    subscriber.once('ready', () => { Promise.all(channels.map(channel => subscriber.ssubscribe(channel))).then(() => resolve(), reject) })
+    subscriber.once('ready', () => {
+      Promise.all(channels.map(channel => subscriber.ssubscribe(channel))).then(() => resolve(), reject)
+    })
     if (subscriber.status === 'wait') subscriber.connect().catch(reject)
   })
   // A master that hangs leaves the connection as it is when its replica takes over.

@@ -15,7 +15,14 @@ async function openSpool ({ config, redis, log }: FastifyInstance, options: Spoo
     return await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync })
   }
   const { openRedisSpool } = await import('../../lib/spool/redis/redis-spool.js')
-  return await openRedisSpool({ ...options, redis, prefix: config.REDIS_PREFIX, shards: config.REDIS_SHARDS, sync, onWarning: message => log.warn(message) })
+  return await openRedisSpool({
+    ...options,
+    redis,
+    prefix: config.REDIS_PREFIX,
+    shards: config.REDIS_SHARDS,
+    sync,
+    onWarning: message => log.warn(message)
+  })
 }
 
 /** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */

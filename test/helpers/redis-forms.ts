@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { connectRedis } from '../../lib/redis/connect.js'
 import { readRedisUrl } from '../../lib/redis/redis-address.js'
 import type { RedisClient } from '../../lib/redis/redis-client.js'
@@ -57,4 +58,14 @@ export async function connectTo (
   redis.on('error', () => {})
   t.teardown(() => redis.disconnect())
   return redis
+}
+
+/** What the operator is told of an address that is refused. */
+export async function refusalOf (url: string, sentinelPassword?: string): Promise<string> {
+  const redis = await connectRedis(readRedisUrl(url)!, { sentinelPassword, onWarning: () => {} })
+    .catch((error: Error) => error)
+  if (redis instanceof ConfigurationError) return redis.message
+  if (redis instanceof Error) throw redis
+  redis.disconnect()
+  throw new Error(`${url} was not refused`)
 }

@@ -20,7 +20,8 @@ local resultsKey = base .. ':f:' .. ARGV[1]
 local known = redis.call('GET', resultsKey)
 if known then return cjson.decode(known) end
 
-local lingerMs, limitItems, limitBytes, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local lingerMs, maxBytes = tonumber(ARGV[2]), tonumber(ARGV[5])
+local limitItems, limitBytes = tonumber(ARGV[3]), tonumber(ARGV[4])
 local now, wall = clock()
 local results, i = {}, 8
 local soonest, tellAt = soonestDue(), nil
@@ -48,7 +49,8 @@ end
 
 while i <= #ARGV do
   local count = tonumber(ARGV[i + 7])
-  results[#results + 1] = append(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), i + 8, count)
+  results[#results + 1] = append(
+    ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4], ARGV[i + 5], tonumber(ARGV[i + 6]), i + 8, count)
   i = i + 8 + 2 * count
 end
 results[#results + 1] = redis.call('HGET', counters, 'lineBytes') or '0'

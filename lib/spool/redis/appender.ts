@@ -6,7 +6,7 @@ import type { GroupCommit, Pending } from '../group-commit.js'
 import { KEY_TTL_MS } from '../key-limits.js'
 import { queueName } from '../queue-name.js'
 import type { Append, SpoolRecord } from '../spool.js'
-import type { Budget } from './budget.js'
+import type { Capacity } from './capacity.js'
 import type { Durability } from './checks.js'
 import type { Argument } from './commands.js'
 import type { Connection } from './connection.js'
@@ -26,7 +26,7 @@ export interface AppenderOptions {
   limits: BatchLimits
   maxBytes: number
   durability: Durability
-  budget: Budget
+  capacity: Capacity
 }
 
 interface Op extends SizedOp {
@@ -78,7 +78,7 @@ export class Appender {
   }
 
   async #flush (group: PendingAppend[]): Promise<void> {
-    const { connection, base, tells, lingerMs, limits, maxBytes, durability, budget } = this.#options
+    const { connection, base, tells, lingerMs, limits, maxBytes, durability, capacity } = this.#options
     const operations = toOperations(group)
     const args = [
       randomUUID(), lingerMs, limits.items, limits.bytes, maxBytes, ...tells,
@@ -87,13 +87,13 @@ export class Appender {
     const results = await connection.run(
       client => runDurably<string[]>(client, durability, 'postmanAppend', base, args), group[0]!.pushedAt
     )
-    budget.report(base, Number(results.at(-1)))
+    capacity.report(base, Number(results.at(-1)))
     operations.forEach((operation, i) => this.#answer(operation, results[i]!))
   }
 
   #answer ({ members }: Operation, result: string): void {
     for (const { resolve, reject } of members) {
-      if (result === '!') reject(this.#options.budget.error())
+      if (result === '!') reject(this.#options.capacity.error())
       else resolve(result === '')
     }
   }

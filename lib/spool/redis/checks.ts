@@ -33,7 +33,8 @@ interface Master {
 }
 
 /**
- * Whether every master can still confirm appends as they ask for; an append that nobody confirms would hold the connection.
+ * Whether every master can still confirm appends as they ask for; an append that nobody confirms would hold the
+ * connection.
  * @throws SpoolUnavailableError
  */
 export async function checkDurability (connection: Connection, durability: Durability): Promise<void> {
@@ -42,8 +43,12 @@ export async function checkDurability (connection: Connection, durability: Durab
     const info = await connection.run(() => infoOf(redis))
     if (info === null) return
     const { connected_slaves: replicas, aof_last_write_status: status } = info
-    if (durability === 'wait' && !(Number(replicas) > 0)) throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
-    if (durability === 'waitaof' && status !== 'ok') throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
+    if (durability === 'wait' && !(Number(replicas) > 0)) {
+      throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
+    }
+    if (durability === 'waitaof' && status !== 'ok') {
+      throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
+    }
   }))
 }
 
@@ -51,11 +56,15 @@ export async function checkDurability (connection: Connection, durability: Durab
  * Checks that the server, and of a cluster every master, can hold the spool.
  * @throws SpoolConfigurationError when it cannot
  */
-export async function checkServer (connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void): Promise<ServerAbilities> {
+export async function checkServer (
+  connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void
+): Promise<ServerAbilities> {
   const masters = await Promise.all(mastersOf(connection.client).map(redis => connection.run(() => lookAt(redis))))
   const old = masters.find(({ version }) => version !== null && !isAtLeast(version, MIN_VERSION))
   if (old !== undefined) {
-    throw new SpoolConfigurationError(`Redis ${old.version} (REDIS_URL) is too old for the spool, which needs ${MIN_VERSION.join('.')} or later`)
+    throw new SpoolConfigurationError(
+      `Redis ${old.version} (REDIS_URL) is too old for the spool, which needs ${MIN_VERSION.join('.')} or later`
+    )
   }
   for (const warning of new Set(masters.flatMap(warningsOf))) onWarning(warning)
   return {
@@ -88,12 +97,20 @@ function warningsOf (master: Master): string[] {
   const warnings: string[] = []
   const policy = info?.maxmemory_policy
   if (info === null) {
-    warnings.push('Redis (REDIS_URL) refuses INFO, so nobody knows its maxmemory-policy: make sure that it is noeviction, as it may else evict accepted items')
+    warnings.push(
+      'Redis (REDIS_URL) refuses INFO, so nobody knows its maxmemory-policy: make sure that it is noeviction, as it ' +
+      'may else evict accepted items'
+    )
   } else if (policy !== undefined && policy !== 'noeviction') {
-    warnings.push(`Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict accepted items: set it to noeviction`)
+    warnings.push(
+      `Redis (REDIS_URL) has maxmemory-policy ${policy}, so it may evict accepted items: set it to noeviction`
+    )
   }
   if (!hasAllowOom(master)) {
-    warnings.push(`Redis ${version ?? 'of an unknown version'} (REDIS_URL) delivers nothing while it is above its maxmemory: keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`)
+    warnings.push(
+      `Redis ${version ?? 'of an unknown version'} (REDIS_URL) delivers nothing while it is above its maxmemory: ` +
+      `keep its maxmemory well above SPOOL_MAX_BYTES, or use ${ALLOW_OOM_VERSION.join('.')} or later`
+    )
   }
   return warnings
 }
@@ -105,10 +122,13 @@ async function chooseDurability (connection: Connection, masters: Master[]): Pro
     if (able.every(isAble => isAble)) return durability
   }
   const unknown = masters.some(({ info }) => info === null)
-    ? '. This one refuses INFO, and no replica of it has confirmed by WAIT; one that writes to several zones before it answers, as Amazon MemoryDB, needs no more than SPOOL_SYNC=commit'
+    ? '. This one refuses INFO, and no replica of it has confirmed by WAIT; one that writes to several zones before ' +
+      'it answers, as Amazon MemoryDB, needs no more than SPOOL_SYNC=commit'
     : ''
-  throw new SpoolConfigurationError('SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps the items it has answered for: ' +
-    `set appendonly yes and appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${unknown}`)
+  throw new SpoolConfigurationError(
+    'SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps the items it has answered for: set appendonly yes and ' +
+    `appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${unknown}`
+  )
 }
 
 /**

@@ -81,9 +81,16 @@ export function keysOf (base: string): [string, string] {
  */
 export function withSpoolCommands (redis: RedisClient, allowOom: boolean): SpoolClient {
   const head = allowOom ? ALLOW_OOM : ''
-  const scripts = { ...SCRIPTS_IN, ...Object.fromEntries(Object.entries({ ...SCRIPTS_OUT, ...SINGLE_KEY }).map(([name, lua]) => [name, head + lua])) }
-  for (const [name, lua] of Object.entries(scripts)) {
-    if (!(name in redis)) redis.defineCommand(name, { numberOfKeys: name in SINGLE_KEY ? 1 : 2, lua: isSharded(redis) ? lua.replaceAll("'PUBLISH'", "'SPUBLISH'") : lua })
+  const scripts = [
+    ...Object.entries(SCRIPTS_IN),
+    ...Object.entries({ ...SCRIPTS_OUT, ...SINGLE_KEY }).map(([name, lua]) => [name, head + lua] as const)
+  ]
+  for (const [name, lua] of scripts) {
+    if (name in redis) continue
+    redis.defineCommand(name, {
+      numberOfKeys: name in SINGLE_KEY ? 1 : 2,
+      lua: isSharded(redis) ? lua.replaceAll("'PUBLISH'", "'SPUBLISH'") : lua
+    })
   }
   return redis as SpoolClient
 }

@@ -2,9 +2,9 @@
  * The head of every script: names of keys and shared steps.
  *
  * KEYS[1] base name of the kind and shard, a hash tag: all keys of a kind and shard begin with it, so that they live in
- * one slot. KEYS[2] is one of these keys (`keysOf`). The scripts make the other names themselves, and call the name of a
- * queue (queue-name.ts) a destination. The times for which destinations wait are milliseconds of the clock of this kind
- * and shard, which never goes back; the times of appends are Unix milliseconds of the server:
+ * one slot. KEYS[2] is one of these keys (`keysOf`). The scripts make the other names themselves, and call the name of
+ * a queue (queue-name.ts) a destination. The times for which destinations wait are milliseconds of the clock of this
+ * kind and shard, which never goes back; the times of appends are Unix milliseconds of the server:
  *   :q:<queue>        stream of entries, `m` = "appendedAt records items bytes lineBytes", `v` = its value;
  *                     consumer group `forwarders`, in which every lease is a consumer; `-` holds the entries of leases
  *                     that were released
@@ -17,9 +17,9 @@
  *                     urgent (id of the youngest urgent entry), back (time of append and id of the youngest remainder),
  *                     app (application whose entries it holds, unless its name says it)
  *   :counters         hash: records, items, lineBytes (stored now), the ledger, letters, letterBytes, unread:<version>,
- *                     clock (the clock of this kind and shard, to the second), ahead (milliseconds by which that clock is
- *                     ahead of the wall clock), taken (that clock at the last take, to the second), turn (the last turn
- *                     of an application)
+ *                     clock (the clock of this kind and shard, to the second), ahead (milliseconds by which that clock
+ *                     is ahead of the wall clock), taken (that clock at the last take, to the second), turn (the last
+ *                     turn of an application)
  *   :k:<key>          mark of an append of a request with an idempotency key
  *   :f:<id>           answer of an append script, for a call that is sent again
  *   :dl, :dlids       hash of the dead letters, id → JSON, and sorted set of their ids
@@ -93,7 +93,8 @@ local function setDue(dest, at)
   redis.call('ZADD', applications, 'NX', redis.call('HGET', counters, 'turn') or 0, application)
 end
 
--- Makes a destination due at this time or earlier, but never before its hold ends. Returns when it is due now, and when it was.
+-- Makes a destination due at this time or earlier, but never before its hold ends. Returns when it is due now, and when
+-- it was.
 local function schedule(dest, at)
   local before = tonumber(redis.call('ZSCORE', due, dest) or math.huge)
   local after = math.max(math.min(before, at), get('hold', dest))
@@ -115,8 +116,8 @@ local function holdUntil(dest, at)
   if at > get('hold', dest) then redis.call('HSET', state, 'hold:' .. dest, string.format('%.0f', at)) end
 end
 
--- Adds the entries that ARGV has from i on ("records items bytes lineBytes", value). Returns the id of the last entry and
--- the items of all.
+-- Adds the entries that ARGV has from i on ("records items bytes lineBytes", value). Returns the id of the last entry
+-- and the items of all.
 local function store(dest, appendedAt, i, count)
   local records, items, bytes, lineBytes, id = 0, 0, 0, 0, nil
   for _ = 1, count do
@@ -180,7 +181,8 @@ local function restartLeases()
   end
 end
 
--- The clock of this kind and shard: the wall clock, and as much more as that was ever set back. Returns the wall clock, too.
+-- The clock of this kind and shard: the wall clock, and as much more as that was ever set back. Returns the wall clock,
+-- too.
 local function clock()
   local wall = wallClock()
   local known = redis.call('HMGET', counters, 'clock', 'ahead')
@@ -221,7 +223,9 @@ local function refresh(dest, now)
   if not head then
     redis.call('DEL', stream(dest))
     redis.call('ZREM', oldest, dest)
-    for _, field in ipairs({'items:', 'bytes:', 'entries:', 'attempt:', 'urgent:', 'back:', 'app:'}) do redis.call('HDEL', state, field .. dest) end
+    for _, field in ipairs({'items:', 'bytes:', 'entries:', 'attempt:', 'urgent:', 'back:', 'app:'}) do
+      redis.call('HDEL', state, field .. dest)
+    end
     local hold = get('hold', dest)
     if hold > now then
       setDue(dest, hold)

@@ -74,7 +74,9 @@ export class Connection {
 /** An error of Redis or of the client as an error of the contract. */
 export function toSpoolError (error: Error): Error {
   if (error instanceof SpoolUnavailableError || error instanceof SpoolFullError) return error
-  if (/(^|\s)OOM /.test(error.message)) return new SpoolFullError(`Redis has reached its maxmemory: ${error.message}`, { cause: error })
+  if (/(^|\s)OOM /.test(error.message)) {
+    return new SpoolFullError(`Redis has reached its maxmemory: ${error.message}`, { cause: error })
+  }
   if (error.name === 'ReplyError') return new SpoolUnavailableError(`Redis refuses: ${error.message}`, { cause: error })
   return new SpoolUnavailableError(`Redis cannot be reached: ${error.message}`, { cause: error })
 }

@@ -17,7 +17,9 @@ export interface RedisDeadLetterStoreOptions {
   maxBytes: number
 }
 
-export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits, maxBytes }: RedisDeadLetterStoreOptions): DeadLetterStore {
+export function createRedisDeadLetterStore (
+  { connection, keys, lingerMs, limits, maxBytes }: RedisDeadLetterStoreOptions
+): DeadLetterStore {
   async function read (base: string, ids: string[]): Promise<DeadLetter[]> {
     if (ids.length === 0) return []
     const stored = await connection.run(client => client.hmget(`${base}:dl`, ...ids))
@@ -63,7 +65,8 @@ export function createRedisDeadLetterStore ({ connection, keys, lingerMs, limits
     },
 
     async size () {
-      const counted = await Promise.all(keys.all().map(base => connection.run(client => client.hmget(`${base}:counters`, 'letters', 'letterBytes'))))
+      const counted = await Promise.all(keys.all().map(base =>
+        connection.run(client => client.hmget(`${base}:counters`, 'letters', 'letterBytes'))))
       const sum = (index: number): number => counted.reduce((total, counts) => total + Number(counts[index] ?? 0), 0)
       return { count: sum(0), bytes: sum(1) }
     }

@@ -11,7 +11,7 @@ import { lineBytesOf, packEntries, unpackEntry } from '../entry-codec.js'
 import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
-import { Budget } from './budget.js'
+import { Capacity } from './capacity.js'
 import { checkDurability, checkServer, type Durability } from './checks.js'
 import { keysOf, withSpoolCommands, type Argument } from './commands.js'
 import { Connection } from './connection.js'
@@ -23,8 +23,8 @@ import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
 import {
   SpoolFullError, SpoolUnavailableError,
-  type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease, type LeasedRecord, type Settlement, type Spool,
-  type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
+  type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease,
+  type LeasedRecord, type Settlement, type Spool, type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
@@ -96,7 +96,7 @@ class RedisSpool implements Spool {
   readonly #connection: Connection
   readonly #keys: Keys
   readonly #durability: Durability
-  readonly #budget: Budget
+  readonly #capacity: Capacity
   readonly #requestKeys: RequestKeys
   readonly #appenders = new Map<string, Appender>()
   readonly #leases = new Map<string, Held>()
@@ -119,7 +119,7 @@ class RedisSpool implements Spool {
     this.#durability = durability
     this.#leasePrefix = `${options.consumer ?? `${hostname()}-${process.pid}`}-${randomBytes(6).toString('hex')}`
     const { lingerMs, limits, maxBytes, isShared = () => false, prefix = PREFIX } = options
-    this.#budget = new Budget({
+    this.#capacity = new Capacity({
       maxBytes,
       isShared,
       countShards: report => Promise.all([
@@ -131,8 +131,9 @@ class RedisSpool implements Spool {
         for (const [application, bytes] of Object.entries(held)) report(application, Number(bytes))
       }))
     })
-    this.#requestKeys = new RequestKeys(connection, this.#budget, prefix, maxBytes, durability)
-    this.deadLetters = createDeadLetters(createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes }), options)
+    this.#requestKeys = new RequestKeys(connection, this.#capacity, prefix, maxBytes, durability)
+    const deadLetterStore = createRedisDeadLetterStore({ connection, keys, lingerMs, limits, maxBytes })
+    this.deadLetters = createDeadLetters(deadLetterStore, options)
   }
 
   async append (append: Append): Promise<void> {
@@ -173,15 +174,15 @@ class RedisSpool implements Spool {
   async #append (append: Append, mark: string | null): Promise<boolean> {
     const { kind, destination, application = '' } = append
     const lineBytes = lineBytesOf(append.records)
-    await this.#budget.reserve(lineBytes, application)
+    await this.#capacity.reserve(lineBytes, application)
     try {
       const base = this.#baseOf(kind, destination)
       const isStored = await this.#appender(kind, base).append(append, lineBytes, mark)
-      if (isStored) this.#budget.changed(application, lineBytes)
+      if (isStored) this.#capacity.changed(application, lineBytes)
       this.#dueShards.told(base, this.#waitOf(append))
       return isStored
     } finally {
-      this.#budget.release(lineBytes, application)
+      this.#capacity.release(lineBytes, application)
     }
   }
 
@@ -230,7 +231,9 @@ class RedisSpool implements Spool {
     const { version: leased } = parseQueueName(held.queue)
     if (leased !== null) ledger[`${UNREAD}${leased}`] = -held.records
     const unread = byVersion(settlement.unread ?? [])
-    for (const [version, records] of unread) ledger[`${UNREAD}${version}`] = (ledger[`${UNREAD}${version}`] ?? 0) + records.length
+    for (const [version, records] of unread) {
+      ledger[`${UNREAD}${version}`] = (ledger[`${UNREAD}${version}`] ?? 0) + records.length
+    }
     const queues = [...unread].map(([version, records]) => ({
       queue: queueName(lease.destination, '', version), entries: packEntries(records, limits)
     }))
@@ -241,15 +244,16 @@ class RedisSpool implements Spool {
       ...this.#keys.tells(held.base),
       Object.keys(ledger).length, ...Object.entries(ledger).flat(), deadLetters.length / 3, ...deadLetters,
       remainder.length, ...entryArguments(remainder),
-      settlement.unreadDelayMs ?? 0, queues.length, ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
+      settlement.unreadDelayMs ?? 0, queues.length,
+      ...queues.flatMap(({ queue, entries }) => [queue, entries.length, ...entryArguments(entries)])
     ]
     const stored = await this.#retry(() => this.#settleOnce(held, args))
     this.#leases.delete(lease.id)
     if (stored < 0) return held.maybeSettled
     if (remainder.length > 0) this.#dueShards.told(held.base, settlement.delayMs ?? 0)
-    this.#budget.report(held.base, stored)
+    this.#capacity.report(held.base, stored)
     const kept = lineBytesOf(settlement.remainder ?? []) + lineBytesOf(settlement.unread ?? [])
-    this.#budget.changed(lease.application ?? '', kept - held.lineBytes)
+    this.#capacity.changed(lease.application ?? '', kept - held.lineBytes)
     return true
   }
 
@@ -294,7 +298,8 @@ class RedisSpool implements Spool {
       for (const [name, count] of Object.entries(shard)) totals[name] = (totals[name] ?? 0) + Number(count)
     }
     const { accepted = 0, delivered = 0, deadLettered = 0, evicted = 0, items = 0 } = totals
-    const rejected = Object.fromEntries(Object.entries(totals).map(([name, count]) => [name.replace(/^rejected:/, ''), count]))
+    const rejected = Object.fromEntries(Object.entries(totals).map(([name, count]) =>
+      [name.replace(/^rejected:/, ''), count]))
     return createLedger({ accepted, delivered, rejected, deadLettered, evicted }, items)
   }
 
@@ -315,7 +320,8 @@ class RedisSpool implements Spool {
   }
 
   async #unreadOf (kind: Kind): Promise<UnreadCount[]> {
-    const shards = await Promise.all(this.#keys.all(kind).map(base => this.#connection.run(client => client.hgetall(`${base}:counters`))))
+    const shards = await Promise.all(this.#keys.all(kind).map(base =>
+      this.#connection.run(client => client.hgetall(`${base}:counters`))))
     const counts = new Map<number, number>()
     for (const [name, count] of shards.flatMap(Object.entries<string>)) {
       if (!name.startsWith(UNREAD)) continue
@@ -327,8 +333,8 @@ class RedisSpool implements Spool {
 
   async probe (): Promise<void> {
     this.#assertOpen()
-    await this.#budget.reserve(PROBE_BYTES)
-    this.#budget.release(PROBE_BYTES)
+    await this.#capacity.reserve(PROBE_BYTES)
+    this.#capacity.release(PROBE_BYTES)
     const bases = [...this.#keys.all(), ...this.#requestKeys.bases]
     await Promise.all([
       checkDurability(this.#connection, this.#durability),
@@ -379,7 +385,7 @@ class RedisSpool implements Spool {
         limits: limits[kind],
         maxBytes,
         durability: this.#durability,
-        budget: this.#budget
+        capacity: this.#capacity
       })
       this.#appenders.set(base, appender)
     }
@@ -443,7 +449,8 @@ class RedisSpool implements Spool {
     }
     const records: LeasedRecord[] = []
     for (let i = 0; i < entries.length; i += 2) {
-      const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = entries[i]!.toString().split(' ').map(Number)
+      const sizes = entries[i]!.toString().split(' ').map(Number)
+      const [appendedAt = 0, count = 0, items = 0, bytes = 0, lineBytes = 0] = sizes
       held.entries++
       held.records += count
       held.items += items
@@ -459,7 +466,9 @@ class RedisSpool implements Spool {
   }
 
   /** For each dead letter: its id without the time, JSON without the id, bytes of its line. */
-  #deadLetterArguments ({ kind, destination, application }: Lease, { base }: Held, { deadLetters = [] }: Settlement): (string | number)[] {
+  #deadLetterArguments (
+    { kind, destination, application }: Lease, { base }: Held, { deadLetters = [] }: Settlement
+  ): (string | number)[] {
     const at = unixNow()
     return deadLetters.flatMap(deadLetter => [
       deadLetterIdRest(base),

@@ -79,7 +79,9 @@ redis.call('ZADD', age, expiresAt, member)
 redis.call('ZADD', base .. ':of:' .. application, expiresAt, member)
 redis.call('HINCRBY', bytes, application, size)
 redis.call('HINCRBY', bytes, '', size)
-for _, key in ipairs({stored, age, base .. ':of:' .. application, bytes}) do redis.call('PEXPIRE', key, ttl + 3600000) end
+for _, key in ipairs({stored, age, base .. ':of:' .. application, bytes}) do
+  redis.call('PEXPIRE', key, ttl + 3600000)
+end
 return {'claimed', bytesOf(''), until_}
 `
 

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import { KEY_TTL_MS, keyBytesOf, keyLimits, type KeyLimits } from '../key-limits.js'
 import type { KeyedRequest } from '../spool.js'
-import type { Budget } from './budget.js'
+import type { Capacity } from './capacity.js'
 import type { Durability } from './checks.js'
 import { keysOf } from './commands.js'
 import type { Connection } from './connection.js'
@@ -21,14 +21,14 @@ export type Claim =
 /** The idempotency keys of requests, for all processes. */
 export class RequestKeys {
   readonly #connection: Connection
-  readonly #budget: Budget
+  readonly #capacity: Capacity
   readonly #prefix: string
   readonly #limits: KeyLimits
   readonly #durability: Durability
 
-  constructor (connection: Connection, budget: Budget, prefix: string, maxBytes: number, durability: Durability) {
+  constructor (connection: Connection, capacity: Capacity, prefix: string, maxBytes: number, durability: Durability) {
     this.#connection = connection
-    this.#budget = budget
+    this.#capacity = capacity
     this.#prefix = prefix
     this.#limits = keyLimits(maxBytes, KEY_SHARDS)
     this.#durability = durability
@@ -52,18 +52,18 @@ export class RequestKeys {
   async claim ({ application, key, digest, answer, holdMs }: KeyedRequest): Promise<Claim> {
     const base = this.#baseOf(key)
     const bytes = keyBytesOf(answer)
-    await this.#budget.reserve(bytes)
+    await this.#capacity.reserve(bytes)
     try {
       const { applicationBytes, totalBytes } = this.#limits
       const [state, stored, rest = ''] = await this.#connection.run(client => client.postmanClaimKey(
         ...keysOf(base), key, application, digest, answer, bytes, KEY_TTL_MS, Math.min(holdMs, MAX_HOLD_MS),
         applicationBytes, totalBytes, MAX_HOLD_MS
       ))
-      this.#budget.report(base, stored)
+      this.#capacity.report(base, stored)
       if (state === 'answered') return { state, answer: rest }
       return state === 'claimed' || state === 'resumed' ? { state, name: rest } : { state }
     } finally {
-      this.#budget.release(bytes)
+      this.#capacity.release(bytes)
     }
   }
 
@@ -95,7 +95,7 @@ export class RequestKeys {
     const ended = await ending.catch(() => null)
     if (ended === null) return false
     const [wasHeld, stored] = ended
-    this.#budget.report(base, stored)
+    this.#capacity.report(base, stored)
     return wasHeld === 1
   }
 

@@ -13,8 +13,8 @@ import { COMMON } from './common.lua.js'
  * ARGV[12] number of ledger counters, then each: name, increment
  * then number of dead letters, each: its id without the time, JSON without the id, bytes of its line
  * then number of entries of the remainder, each: "records items bytes lineBytes", value
- * then milliseconds until the unread records are due, and the number of their queues, each: name without the application,
- *   number of entries, each likewise
+ * then milliseconds until the unread records are due, and the number of their queues, each: name without the
+ *   application, number of entries, each likewise
  *
  * Returns the bytes of lines now stored, or -1 when the lease is not held any more; then nothing has changed.
  */

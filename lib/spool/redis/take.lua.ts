@@ -163,7 +163,9 @@ for _ = 1, 100 do
   if #picked > 0 then
     reschedule(dest, last, true, expiredLeft)
     local application = applicationOf(dest)
-    if application then redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application) end
+    if application then
+      redis.call('ZADD', applications, 'XX', redis.call('HINCRBY', counters, 'turn', 1), application)
+    end
     return {0, dest, get('attempt', dest), application or '', picked, now}
   end
   if not refresh(dest, now) then reschedule(dest, last, false, false) end

@@ -8,13 +8,17 @@ import { spoolOptions } from '../spool/contract.js'
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
 
 /** A node that says that it has all slots, and sends every command with a key elsewhere. */
-async function startMisleading (t: Test, redirection: 'MOVED' | 'ASK'): Promise<{ url: string, redirected: () => number }> {
+async function startMisleading (
+  t: Test, redirection: 'MOVED' | 'ASK'
+): Promise<{ url: string, redirected: () => number }> {
   let redirected = 0
   const answer = (port: number, command: string): string => {
-    const [name = '', argument = ''] = command.split('\r\n').filter((_, i) => i % 2 === 0).slice(1).map(word => word.toLowerCase())
+    const words = command.split('\r\n').filter((_, i) => i % 2 === 0).slice(1)
+    const [name = '', argument = ''] = words.map(word => word.toLowerCase())
     if (name === 'hello') return '-ERR unknown command HELLO\r\n'
     if (name === 'info') return bulk('redis_version:7.0.15')
-    if (name === 'cluster') return argument === 'info' ? bulk('cluster_state:ok') : `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n${bulk('127.0.0.1')}:${port}\r\n`
+    const slots = `*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n${bulk('127.0.0.1')}:${port}\r\n`
+    if (name === 'cluster') return argument === 'info' ? bulk('cluster_state:ok') : slots
     if (['ping', 'client', 'asking'].includes(name)) return '+OK\r\n'
     redirected++
     return `-${redirection} 1 127.0.0.1:${port}\r\n`
@@ -37,7 +41,9 @@ for (const redirection of ['MOVED', 'ASK'] as const) {
     const { url, redirected } = await startMisleading(t, redirection)
     const redis = await connectTo(t, url)
     const startedAt = performance.now()
-    await t.rejects(openRedisSpool({ ...spoolOptions(), redis, shards: 1, sync: 'commit' }), { name: 'SpoolUnavailableError', message: /Too many Cluster redirections/ })
+    await t.rejects(openRedisSpool({ ...spoolOptions(), redis, shards: 1, sync: 'commit' }), {
+      name: 'SpoolUnavailableError', message: /Too many Cluster redirections/
+    })
     t.ok(performance.now() - startedAt < 5_000)
     t.ok(redirected() >= 10 && redirected() < 100, `${redirected()} commands`)
   })

@@ -21,20 +21,33 @@ t.test('one node', async t => {
 
 t.test('nodes of a cluster, and Sentinels', async t => {
   t.same(readRedisUrl('redis://user:p%40ss@h1:1,h2,[::1]:3'), {
-    ...ACCESS, form: 'cluster', username: 'user', password: 'p@ss', nodes: [{ host: 'h1', port: 1 }, { host: 'h2', port: 6_379 }, { host: '::1', port: 3 }]
+    ...ACCESS,
+    form: 'cluster',
+    username: 'user',
+    password: 'p@ss',
+    nodes: [{ host: 'h1', port: 1 }, { host: 'h2', port: 6_379 }, { host: '::1', port: 3 }]
   })
-  t.match(readRedisUrl('rediss://h1,h2/1'), { form: 'cluster', tls: true, database: 1 }, 'whoever reads it refuses the database')
+  const withDatabase = { form: 'cluster', tls: true, database: 1 }
+  t.match(readRedisUrl('rediss://h1,h2/1'), withDatabase, 'whoever reads it refuses the database')
   t.same(readRedisUrl('redis+sentinel://:pass@h1:1,h2/my-master'), {
-    ...ACCESS, form: 'sentinel', password: 'pass', master: 'my-master', nodes: [{ host: 'h1', port: 1 }, { host: 'h2', port: 26_379 }]
+    ...ACCESS,
+    form: 'sentinel',
+    password: 'pass',
+    master: 'my-master',
+    nodes: [{ host: 'h1', port: 1 }, { host: 'h2', port: 26_379 }]
   })
-  t.match(readRedisUrl('rediss+sentinel://h/main/2'), { form: 'sentinel', tls: true, master: 'main', database: 2, nodes: [{ port: 26_379 }] })
+  t.match(readRedisUrl('rediss+sentinel://h/main/2'), {
+    form: 'sentinel', tls: true, master: 'main', database: 2, nodes: [{ port: 26_379 }]
+  })
 })
 
 t.test('what is none of these is not guessed', async t => {
   for (const url of [
-    '', 'h', 'redis://', 'redis:///1', 'redis://h,', 'redis://,h', 'redis://h1;h2', 'redis://h:65536', 'redis://h:', 'redis://h1,h2:port', 'redis://h1, h2',
-    'redis://h/telemetry', 'redis://h/-1', 'redis://h/1/2', 'redis://h?db=1', 'redis://h#1', 'redis://u:p@h1,u:p@h2', 'redis://:100%@h', 'redis://[1]:6379', 'redis://[::g]',
-    'redis+sentinel://h', 'redis+sentinel://h/', 'redis+sentinel://h/a b', 'redis+sentinel://h/main/one', 'sentinel://h/main', 'redis+cluster://h', 'valkey://h', 'unix:///redis.sock'
+    '', 'h', 'redis://', 'redis:///1', 'redis://h,', 'redis://,h', 'redis://h1;h2', 'redis://h:65536', 'redis://h:',
+    'redis://h1,h2:port', 'redis://h1, h2', 'redis://h/telemetry', 'redis://h/-1', 'redis://h/1/2', 'redis://h?db=1',
+    'redis://h#1', 'redis://u:p@h1,u:p@h2', 'redis://:100%@h', 'redis://[1]:6379', 'redis://[::g]',
+    'redis+sentinel://h', 'redis+sentinel://h/', 'redis+sentinel://h/a b', 'redis+sentinel://h/main/one',
+    'sentinel://h/main', 'redis+cluster://h', 'valkey://h', 'unix:///redis.sock'
   ]) t.equal(readRedisUrl(url), null, url)
 })
 

@@ -7,13 +7,18 @@ import { openEndpoint } from '../../helpers/endpoint.js'
 import { startRedis } from '../../../tools/shared/redis.js'
 
 /** As the gateway's own connection. */
-const OPTIONS = { enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, retryStrategy: () => 10 }
+const OPTIONS = {
+  enableOfflineQueue: false, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: 0, retryStrategy: () => 10
+}
 
-/** Leads to a Redis of its own, and breaks connections at the moment they ask to subscribe, as long as `breaks` says so. */
+/**
+ * Leads to a Redis of its own, and breaks connections at the moment they ask to subscribe, as long as `breaks` says so.
+ */
 async function openBreaking (t: Teardown) {
   const redis = await startRedis()
   const subscribing = { attempts: 0, breaks: (_attempt: number) => false }
-  const endpoint = await openEndpoint(redis.port, sent => sent.includes('subscribe') && subscribing.breaks(++subscribing.attempts))
+  const endpoint = await openEndpoint(redis.port, sent =>
+    sent.includes('subscribe') && subscribing.breaks(++subscribing.attempts))
   t.teardown(async () => {
     await endpoint.close()
     await redis.stop()

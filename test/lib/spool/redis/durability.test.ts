@@ -26,7 +26,9 @@ function connect (t: Test, { url }: RedisServer, options: RedisOptions = {}): Re
 }
 
 async function open (t: Test, redis: Redis, options: Partial<RedisSpoolOptions> = {}): Promise<Spool> {
-  const spool = await openRedisSpool({ ...spoolOptions({ limits: LIMITS }), redis, shards: 2, sync: 'commit', commandTimeoutMs: 1_000, ...options })
+  const spool = await openRedisSpool({
+    ...spoolOptions({ limits: LIMITS }), redis, shards: 2, sync: 'commit', commandTimeoutMs: 1_000, ...options
+  })
   t.teardown(() => spool.close())
   return spool
 }
@@ -46,7 +48,7 @@ for (const after of [1, 700]) {
   })
 }
 
-t.test('has all that it acknowledged after the server was killed, where the server writes every answer to the disk', async t => {
+t.test('has all that it acknowledged after a server was killed that writes every answer to the disk', async t => {
   const started = await startServer(t, { appendfsync: 'always' })
   const spool = await open(t, connect(t, started), { sync: 'always' })
   const acknowledged: string[] = []
@@ -65,7 +67,8 @@ t.test('has all that it acknowledged after the server was killed, where the serv
   await started.kill()
   await appending
   t.type(failed, SpoolUnavailableError)
-  await Promise.all([append(spool, 'd', record('while away')), spool.probe(), spool.take('logs')].map(call => t.rejects(call as Promise<unknown>, SpoolUnavailableError)))
+  const calls: Array<Promise<unknown>> = [append(spool, 'd', record('while away')), spool.probe(), spool.take('logs')]
+  await Promise.all(calls.map(call => t.rejects(call, SpoolUnavailableError)))
   await started.restart()
   await spool.probe()
   const found = new Set(await drain(spool))
@@ -81,7 +84,8 @@ t.test('settles and releases after an outage', async t => {
   await append(spool, 'released', record('b'))
   const leases = [await takeSoon(spool), await takeSoon(spool)]
   await started.kill()
-  const done = Promise.all(leases.map(lease => lease.destination === 'settled' ? spool.settle(lease, { delivered: 1 }) : spool.release(lease, 0)))
+  const done = Promise.all(leases.map(lease =>
+    lease.destination === 'settled' ? spool.settle(lease, { delivered: 1 }) : spool.release(lease, 0)))
   await sleep(300)
   await started.restart()
   await done
@@ -129,7 +133,10 @@ t.test('a server that hangs is unavailable, not an eternal wait', async t => {
   await append(spool, 'd', record('before'))
   process.kill(started.pid(), 'SIGSTOP')
   const startedAt = Date.now()
-  await Promise.all([t.rejects(append(spool, 'd', record('a')), SpoolUnavailableError), t.rejects(append(spool, 'e', record('b')), SpoolUnavailableError)])
+  await Promise.all([
+    t.rejects(append(spool, 'd', record('a')), SpoolUnavailableError),
+    t.rejects(append(spool, 'e', record('b')), SpoolUnavailableError)
+  ])
   t.ok(Date.now() - startedAt < 10_000)
   process.kill(started.pid(), 'SIGCONT')
   await t.resolves(append(spool, 'd', record('after')))
@@ -178,9 +185,11 @@ t.test('a server out of memory is a full spool, which still settles', async t =>
   }, SpoolFullError)
   t.ok(stored > 3)
   const lease = await takeSoon(spool)
-  await spool.settle(lease, { delivered: 0, deadLetters: [{ ...large, items: itemsOf(lease), reason: 'refused', message: 'no' }] })
+  const deadLetter = { ...large, items: itemsOf(lease), reason: 'refused' as const, message: 'no' }
+  await spool.settle(lease, { delivered: 0, deadLetters: [deadLetter] })
   await t.resolves(append(spool, 'd', large))
-  t.match(await spool.ledger(), { accepted: stored + 1, deadLettered: itemsOf(lease), inSpool: stored + 1 - itemsOf(lease) })
+  const accepted = stored + 1
+  t.match(await spool.ledger(), { accepted, deadLettered: itemsOf(lease), inSpool: accepted - itemsOf(lease) })
 })
 
 /** What the server has of times, as if its clock had been set back by this much since. */
@@ -299,9 +308,13 @@ t.test('a server whose clock is set forward ends no lease before its time', STEP
     for (const lease of leases) t.equal(await holder.extend(lease), true)
     t.equal(await other.extend(rest), true)
     clock.set(byMs)
-    for (const spool of [other, holder, other, holder]) t.equal((await spool.take('logs')).lease, null, `set by ${byMs} ms`)
+    for (const spool of [other, holder, other, holder]) {
+      t.equal((await spool.take('logs')).lease, null, `set by ${byMs} ms`)
+    }
   }
-  await Promise.all([...leases.map(lease => holder.settle(lease, { delivered: itemsOf(lease) })), other.release(rest, 0)])
+  await Promise.all([
+    ...leases.map(lease => holder.settle(lease, { delivered: itemsOf(lease) })), other.release(rest, 0)
+  ])
   t.match(await other.ledger(), { delivered: 3, inSpool: 1 })
   await takeSoon(other)
   t.same(names(await takeSoon(holder)), names(rest), 'the lease of a process that has ended expires all the same')
@@ -390,7 +403,8 @@ t.test('the lease of a process that vanished is taken over', async t => {
 
 t.test('one process hears what becomes due in another', async t => {
   const started = await startServer(t)
-  const [web, forwarder] = [await open(t, connect(t, started), { lingerMs: 60_000 }), await open(t, connect(t, started), { lingerMs: 60_000 })]
+  const web = await open(t, connect(t, started), { lingerMs: 60_000 })
+  const forwarder = await open(t, connect(t, started), { lingerMs: 60_000 })
   const heard = new Promise(resolve => forwarder.onDue(resolve))
   await sleep(200)
   await web.append({ kind: 'metering', destination: 'd', records: records(1), urgent: true })
@@ -428,7 +442,7 @@ t.test('warns about a server that may evict', async t => {
   t.match(warnings, [/maxmemory-policy allkeys-lru.*noeviction/])
 })
 
-t.test('below 7.0 it says that a server above its maxmemory delivers nothing, and works as long as there is memory', async t => {
+t.test('below 7.0 it says that a server above its maxmemory delivers nothing, and works below it', async t => {
   const warnings: string[] = []
   const redis = connect(t, await startServer(t))
   await redis.ping()
@@ -446,7 +460,9 @@ t.test('below 7.0 it says that a server above its maxmemory delivers nothing, an
 
 t.test('always durable means a disk or a replica, or no start', async t => {
   const plain = await startServer(t, { args: ['--repl-diskless-sync-delay', '0'] })
-  await t.rejects(open(t, connect(t, plain), { sync: 'always' }), { name: 'SpoolConfigurationError', message: /SPOOL_SYNC=always.*appendfsync always/ })
+  await t.rejects(open(t, connect(t, plain), { sync: 'always' }), {
+    name: 'SpoolConfigurationError', message: /SPOOL_SYNC=always.*appendfsync always/
+  })
   const replica = await startServer(t, { args: ['--replicaof', '127.0.0.1', String(plain.port)] })
   const redis = connect(t, plain)
   for (let i = 0; i < 200 && !(await redis.info('replication')).includes('state=online'); i++) await sleep(50)
@@ -454,7 +470,8 @@ t.test('always durable means a disk or a replica, or no start', async t => {
   await t.resolves(append(spool, 'd', record('a')))
   const copy = connect(t, replica)
   t.equal((await copy.keys('*:q:d')).length, 1, 'the replica has it')
-  await t.rejects(open(t, connect(t, replica)).then(spool => append(spool, 'd', record('b'))), SpoolUnavailableError, 'a replica itself takes nothing')
+  const onReplica = open(t, connect(t, replica)).then(spool => append(spool, 'd', record('b')))
+  await t.rejects(onReplica, SpoolUnavailableError, 'a replica itself takes nothing')
 
   await t.test('with SPOOL_SYNC=always a probe asks whether a replica is there', async t => {
     await t.resolves(spool.probe())

@@ -6,7 +6,7 @@ import { ShareFullError, SpoolFullError } from '../spool.js'
 /** How long a count of the bytes of all shards is recent enough. */
 const REFRESH_MS = 250
 
-export interface BudgetOptions {
+export interface CapacityOptions {
   maxBytes: number
   /** Whether there are several applications, so that each has a share. */
   isShared: () => boolean
@@ -17,12 +17,12 @@ export interface BudgetOptions {
 }
 
 /**
- * Keeps the spool within its bytes over all shards, and each application within its share. The appends and settlements of
- * this process count at once, those of other processes with the next count; so several processes may together overshoot
- * by the bytes they store until then.
+ * Keeps the spool within its bytes over all shards, and each application within its share. The appends and settlements
+ * of this process count at once, those of other processes with the next count; so several processes may together
+ * overshoot by the bytes they store until then.
  */
-export class Budget {
-  readonly #options: BudgetOptions
+export class Capacity {
+  readonly #options: CapacityOptions
   /** Bytes of each shard. Redis answers in the order of the calls, so the last answer is the latest. */
   readonly #stored = new Map<string, number>()
   readonly #shardCount: Count
@@ -34,7 +34,7 @@ export class Budget {
   #pending = 0
   readonly #pendingOf = new ApplicationBytes()
 
-  constructor (options: BudgetOptions) {
+  constructor (options: CapacityOptions) {
     this.#options = options
     this.#shardCount = new Count(() => options.countShards((shard, stored) => this.report(shard, stored)))
     this.#applicationCount = new Count(() => this.#countApplications())
@@ -58,7 +58,9 @@ export class Budget {
       if (failure !== null) throw failure
     }
     if (!this.#fits(bytes)) throw this.error()
-    if (this.#hasShare(bytes, application) && !this.#fitsShare(bytes, application)) throw new ShareFullError(application)
+    if (this.#hasShare(bytes, application) && !this.#fitsShare(bytes, application)) {
+      throw new ShareFullError(application)
+    }
     this.#pending += bytes
     this.#pendingOf.add(application, bytes)
   }
