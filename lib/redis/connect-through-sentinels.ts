@@ -1,6 +1,7 @@
 import type { Redis, RedisOptions } from 'ioredis'
 import { connectPrimary } from './primary-client.js'
 import { describeNode, type RedisAddress, type RedisNode } from './redis-address.js'
+import { tlsOptions } from './tls-connector.js'
 import { askFacts, CONNECT_TIMEOUT_MS, connectionFault, nodeOptions, UnusableRedisError, visit } from './visit-node.js'
 
 const SENTINEL_RETRY_MS = 500
@@ -23,7 +24,7 @@ export async function connectThroughSentinels (
     connectTimeout: CONNECT_TIMEOUT_MS,
     family,
     ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
-    ...(tls ? { tls: {} } : {})
+    ...tlsOptions(tls)
   }
   const options = nodeOptions(address)
   const current = await askSentinels(nodes, sentinelOptions, master, onWarning)
@@ -33,6 +34,8 @@ export async function connectThroughSentinels (
   let isStarted = false
   const redis = await connectPrimary({
     ...options,
+    // The client has a connector of its own, which asks the Sentinels.
+    Connector: undefined,
     sentinels: nodes,
     name: master,
     db: database,

@@ -1,4 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
+import { createReconnect } from './reconnect.js'
 import { isSharded, type RedisClient } from './redis-client.js'
 
 export interface Subscription {
@@ -35,7 +36,7 @@ function subscribeToOne (
 ): Subscription {
   const subscriber = redis.isCluster
     ? (redis as Cluster).duplicate() as unknown as Redis
-    : (redis as Redis).duplicate({ autoResubscribe: false })
+    : (redis as Redis).duplicate({ autoResubscribe: false, reconnectOnError: null })
   subscriber.on('error', () => {})
   subscriber.on('message', (_channel: string, message: string) => onMessage(message))
   const listening = new Promise<void>((resolve, reject) => {
@@ -44,7 +45,7 @@ function subscribeToOne (
     if (subscriber.status === 'wait') subscriber.connect().catch(reject)
   })
   // A server that hangs, or is the primary no more, leaves a connection that only listens as it is.
-  const follow = (): void => { if (subscriber.status === 'ready') subscriber.disconnect(true) }
+  const follow = createReconnect(subscriber)
   redis.on('reconnecting', follow)
   return {
     listening,

@@ -2,6 +2,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { answerWithin } from './ask.js'
 import type { RedisAddress, RedisNode } from './redis-address.js'
 import { askHello, isRefused, type Hello } from './server-facts.js'
+import { tlsOptions } from './tls-connector.js'
 
 export const CONNECT_TIMEOUT_MS = 5_000
 /** How often a Redis that still reads its file is asked whether it is done; its own estimate is seconds too long. */
@@ -23,7 +24,7 @@ export function nodeOptions ({ tls, username, password, family }: RedisAddress):
   return {
     ...(username === null ? {} : { username }),
     ...(password === null ? {} : { password }),
-    ...(tls ? { tls: {} } : {}),
+    ...tlsOptions(tls),
     family,
     lazyConnect: true,
     connectTimeout: CONNECT_TIMEOUT_MS,
