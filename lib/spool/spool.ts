@@ -250,10 +250,11 @@ export interface Spool {
   /** Unread records that are set aside, leased ones too. @throws SpoolUnavailableError */
   unread (): Promise<UnreadCount[]>
   /**
-   * Resolves when every part of the store takes what appends write; leaves nothing behind.
+   * Looks whether the store takes what appends write; leaves nothing behind.
+   * @returns the parts of the store that take nothing, in words, while others take items of every kind
    * @throws SpoolFullError, SpoolUnavailableError as `append` does
    */
-  probe (): Promise<void>
+  probe (): Promise<string[]>
   /** Finishes the appends that have begun, then closes the store. May be called twice. */
   close (): Promise<void>
 }

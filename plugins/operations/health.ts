@@ -6,6 +6,7 @@ import { AwsAccess } from '../../lib/delivery/aws-access.js'
 import { reachEndpoints } from '../../lib/delivery/aws-endpoint.js'
 import { answerWithin } from '../../lib/redis/ask.js'
 import { healthClassOf, healthClassOfStore } from '../../lib/resilience/health-class.js'
+import type { UnreadCount } from '../../lib/spool/spool.js'
 import type { SetEntry, VersionedSet } from '../../lib/state/store.js'
 import { DAY_MS, type MonotonicMs, type UnixMs } from '../../schemas/common.js'
 import type { FailingPart, Health, HealthDetail } from '../../schemas/health.js'
@@ -83,26 +84,30 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
   const liveReports = createLiveReports(reports)
   let answer: { at: MonotonicMs, detail: Promise<HealthDetail> } | null = null
 
-  function storeFault (error: unknown): FailingPart {
-    const message = (error as Error).message
+  function storeFault (message: string, { isPartial = false } = {}): FailingPart {
     const health = healthClassOfStore(message)
     // A store that is full drains by itself, and says so to each client.
-    return { part: 'spool', class: health, message: strikeSecrets(message), partial: health === 'full' }
+    return { part: 'spool', class: health, message: strikeSecrets(message), partial: isPartial || health === 'full' }
   }
 
   /** Records that wait for a newer gateway are named; the others are stored and delivered meanwhile. */
-  async function checkSpool (): Promise<FailingPart[]> {
+  function unreadPart ({ kind, version, records }: UnreadCount): FailingPart {
+    const message = `${records} records of version ${version} (${kind}) wait for a newer gateway`
+    return { part: 'spool', class: 'newer-version', message, partial: true }
+  }
+
+  /** While some masters of a cluster take nothing, the items of the others are stored and delivered. */
+  async function checkStores (): Promise<FailingPart[]> {
+    const within = async <T>(answer: Promise<T>): Promise<T> => await answerWithin(STORE_TIMEOUT_MS, answer)
+    const others = Promise.all([within(spool.unread()), within(state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS))])
+    others.catch(() => {})
     try {
-      const writes = state.setMany({ [PROBE]: '1' }, PROBE_LIFE_MS)
-      const [unread] = await answerWithin(STORE_TIMEOUT_MS, Promise.all([spool.unread(), spool.probe(), writes]))
-      return unread.map(({ kind, version, records }) => ({
-        part: 'spool',
-        class: 'newer-version',
-        message: `${records} records of version ${version} (${kind}) wait for a newer gateway`,
-        partial: true
-      }))
+      const away = await within(spool.probe())
+      if (away.length > 0) return [storeFault(away.join('; '), { isPartial: true })]
+      const [unread] = await others
+      return unread.map(unreadPart)
     } catch (error) {
-      return [storeFault(error)]
+      return [storeFault((error as Error).message)]
     }
   }
 
@@ -135,7 +140,7 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
   }
 
   async function look (): Promise<HealthDetail> {
-    const failing = (await Promise.all([checkSpool(), forwards ? checkDeliveries() : readReports()])).flat()
+    const failing = (await Promise.all([checkStores(), forwards ? checkDeliveries() : readReports()])).flat()
     return { status: failing.some(({ partial }) => !partial) ? 'failing' : 'ok', failing }
   }
 

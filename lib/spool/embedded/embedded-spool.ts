@@ -277,9 +277,10 @@ class EmbeddedSpool implements Spool {
     return this.#scheduler.unread()
   }
 
-  async probe (): Promise<void> {
+  async probe (): Promise<string[]> {
     this.#assertOpen()
     await this.#appender.probe()
+    return []
   }
 
   close (): Promise<void> {

@@ -33,23 +33,20 @@ interface Master {
 }
 
 /**
- * Whether every master can still confirm appends as they ask for; an append that nobody confirms would hold the
- * connection.
+ * Whether a master can still confirm appends as they ask for; an append that nobody confirms would hold the connection.
  * @throws SpoolUnavailableError
  */
-export async function checkDurability (connection: Connection, durability: Durability): Promise<void> {
+export async function checkDurability (connection: Connection, redis: Redis, durability: Durability): Promise<void> {
   if (durability === 'none') return
-  await Promise.all(mastersOf(connection.client).map(async redis => {
-    const info = await connection.run(() => infoOf(redis))
-    if (info === null) return
-    const { connected_slaves: replicas, aof_last_write_status: status } = info
-    if (durability === 'wait' && !(Number(replicas) > 0)) {
-      throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
-    }
-    if (durability === 'waitaof' && status !== 'ok') {
-      throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
-    }
-  }))
+  const info = await connection.run(() => infoOf(redis))
+  if (info === null) return
+  const { connected_slaves: replicas, aof_last_write_status: status } = info
+  if (durability === 'wait' && !(Number(replicas) > 0)) {
+    throw new SpoolUnavailableError('no replica is there to confirm appends (SPOOL_SYNC)')
+  }
+  if (durability === 'waitaof' && status !== 'ok') {
+    throw new SpoolUnavailableError('no disk is there to confirm appends (SPOOL_SYNC)')
+  }
 }
 
 /**
@@ -121,13 +118,13 @@ async function chooseDurability (connection: Connection, masters: Master[]): Pro
     const able = await Promise.all(masters.map(master => connection.run(() => KEEPS[durability](master))))
     if (able.every(isAble => isAble)) return durability
   }
-  const unknown = masters.some(({ info }) => info === null)
+  const reason = masters.some(({ info }) => info === null)
     ? '. This one refuses INFO, and no replica of it has confirmed by WAIT; one that writes to several zones before ' +
       'it answers, as Amazon MemoryDB, needs no more than SPOOL_SYNC=commit'
-    : ''
+    : await describeForbidden(connection, masters)
   throw new SpoolConfigurationError(
     'SPOOL_SYNC=always needs a Redis (REDIS_URL) that keeps the items it has answered for: set appendonly yes and ' +
-    `appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${unknown}`
+    `appendfsync always, or appendonly yes on version 7.2 or later, or attach a replica${reason}`
   )
 }
 
@@ -137,31 +134,55 @@ async function chooseDurability (connection: Connection, masters: Master[]): Pro
  * there for replicas alone.
  */
 async function hasToBeConfirmed (connection: Connection, masters: Master[]): Promise<boolean> {
-  const able = await Promise.all(masters.map(({ redis }) => connection.run(() => canWait(redis, 0))))
-  if (!able.every(isAble => isAble)) return false
+  const answers = await Promise.all(masters.map(({ redis }) =>
+    connection.run(() => askUnlessRefused(redis, 'WAIT', 0, REPLICA_WITHIN_MS))))
+  if (answers.includes(null)) return false
   if (!connection.client.isCluster) return masters.every(({ info }) => info !== null)
   const replicated = await Promise.all(masters.map(master => connection.run(() => KEEPS.wait(master))))
   return replicated.some(isReplicated => isReplicated)
 }
 
-/** Whether so many replicas have confirmed soon, and the server lets its user ask. */
-async function canWait (redis: Redis, replicas: 0 | 1): Promise<boolean> {
-  try {
-    return Number(await redis.call('WAIT', replicas, REPLICA_WITHIN_MS)) >= replicas
-  } catch (error) {
-    if (isRefused(error as Error)) return false
-    throw error
-  }
+/** The questions about disk and replicas that the user of the gateway may not ask. */
+async function describeForbidden (connection: Connection, masters: Master[]): Promise<string> {
+  const forbidden = new Set<string>()
+  await Promise.all(masters.flatMap(({ redis }) => QUESTIONS.map(async question => {
+    try {
+      await connection.run(() => redis.call(...question))
+    } catch (error) {
+      if (/NOPERM/.test((error as Error).message)) forbidden.add(question[0])
+    }
+  })))
+  if (forbidden.size === 0) return ''
+  return `. The user of REDIS_URL may not ask ${[...forbidden].join(', ')}: allow it (docs/operations.md, "Which Redis")`
 }
+
+/** They wait for nothing. */
+const QUESTIONS: Array<[command: string, ...args: Array<string | number>]> = [
+  ['WAIT', 0, 1], ['WAITAOF', 0, 0, 1], ['CONFIG', 'GET', 'appendfsync']
+]
 
 /** Whether a master keeps what it has answered for, when an append waits in this way. */
 const KEEPS: Record<Durability, (master: Master) => Promise<boolean>> = {
   none: async ({ redis, info }) => isAppendOnly(info) && await appendFsync(redis) === 'always',
-  waitaof: async ({ info, version }) => isAppendOnly(info) && isAtLeast(version, WAITAOF_VERSION),
+  // Of the disk, and of replicas that INFO tells of, it is only seen whether the command is refused.
+  async waitaof ({ redis, info, version }) {
+    if (!isAppendOnly(info) || !isAtLeast(version, WAITAOF_VERSION)) return false
+    return await askUnlessRefused(redis, 'WAITAOF', 0, 0, 1) !== null
+  },
   async wait ({ redis, info }) {
     if (info !== null && !(Number(info.connected_slaves) > 0)) return false
-    // With replicas that INFO tells of it is only seen whether the command is refused.
-    return await canWait(redis, info === null ? 1 : 0)
+    const needed = info === null ? 1 : 0
+    return Number(await askUnlessRefused(redis, 'WAIT', needed, REPLICA_WITHIN_MS) ?? -1) >= needed
+  }
+}
+
+/** @returns null when the server does not let its user ask */
+async function askUnlessRefused (redis: Redis, command: string, ...args: number[]): Promise<unknown> {
+  try {
+    return await redis.call(command, ...args)
+  } catch (error) {
+    if (isRefused(error as Error)) return null
+    throw error
   }
 }
 

@@ -12,12 +12,13 @@ import { createDeadLetters } from '../dead-letters.js'
 import { createLedger } from '../ledger.js'
 import { Appender, entryArguments } from './appender.js'
 import { Capacity } from './capacity.js'
-import { checkDurability, checkServer, type Durability } from './checks.js'
+import { checkServer, type Durability } from './checks.js'
 import { keysOf, withSpoolCommands, type Argument } from './commands.js'
 import { Connection } from './connection.js'
 import { DueShards } from './due-shards.js'
 import { Keys } from './keys.js'
 import { createRedisDeadLetterStore, deadLetterIdRest } from './dead-letter-store.js'
+import { probeShards } from './probe.js'
 import { RequestKeys } from './request-keys.js'
 import { retryStore } from '../retry.js'
 import { countOutcomes } from '../settlement.js'
@@ -331,15 +332,16 @@ class RedisSpool implements Spool {
     return [...counts].flatMap(([version, records]) => records > 0 ? { kind, version, records } : [])
   }
 
-  async probe (): Promise<void> {
+  async probe (): Promise<string[]> {
     this.#assertOpen()
     await this.#capacity.reserve(PROBE_BYTES)
     this.#capacity.release(PROBE_BYTES)
-    const bases = [...this.#keys.all(), ...this.#requestKeys.bases]
-    await Promise.all([
-      checkDurability(this.#connection, this.#durability),
-      ...bases.map(base => this.#connection.run(client => client.postmanProbe(...keysOf(base))))
-    ])
+    return await probeShards({
+      connection: this.#connection,
+      durability: this.#durability,
+      keys: this.#keys,
+      requestKeyBases: this.#requestKeys.bases
+    })
   }
 
   close (): Promise<void> {
