@@ -82,6 +82,11 @@ export interface RedisStateStoreOptions {
   now: () => UnixMs
 }
 
+function storeError (error: Error): StateStoreError {
+  const fault = error.name === 'ReplyError' ? 'refuses' : 'cannot be used'
+  return new StateStoreError(`Redis (REDIS_URL) ${fault}: ${error.message}`, { cause: error })
+}
+
 function groupBy (keys: readonly string[], groupOf: (key: string) => string): Map<string, string[]> {
   const groups = new Map<string, string[]>()
   for (const key of keys) {
@@ -120,9 +125,8 @@ export class RedisStateStore implements StateStore {
   }
 
   async setMany (texts: Record<string, string>, ttlMs: number): Promise<void> {
-    await this.#askAll(
-      Object.entries(texts).map(([key, text]) => ['set', this.#textKey(key), text, 'PX', Math.ceil(ttlMs)])
-    )
+    await this.#askAll(Object.entries(texts).map(([key, text]) =>
+      ['set', this.#textKey(key), text, 'PX', Math.ceil(ttlMs)]))
   }
 
   async getMany (keys: string[]): Promise<Map<string, string>> {
@@ -181,10 +185,10 @@ export class RedisStateStore implements StateStore {
   dailyRegisters (name: string): DailyRegisters {
     const keyOf = (day: string, key: string): string => `${this.#prefix}:${name}:${day}:${key}`
     return {
-      merge: async (day, key, registers) =>
-        await this.#ask(
-          () => this.#redis.callBuffer('eval', MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat())
-        ) as Buffer,
+      merge: async (day, key, registers) => {
+        const args = [MERGE, 1, keyOf(day, key), DAILY_TTL_SECONDS, ...registers.flat()]
+        return await this.#ask(() => this.#redis.callBuffer('eval', ...args)) as Buffer
+      },
       get: async (day, key) => await this.#ask(() => this.#redis.getBuffer(keyOf(day, key))) ?? new Uint8Array()
     }
   }
@@ -210,7 +214,7 @@ export class RedisStateStore implements StateStore {
       subscribe: async listener => {
         const subscription = subscribe(this.#redis, [key], message => listener(JSON.parse(message) as Entry))
         this.#subscriptions.push(subscription)
-        await subscription.listening
+        await subscription.listening.catch((error: Error) => { throw storeError(error) })
       }
     }
   }
@@ -231,10 +235,7 @@ export class RedisStateStore implements StateStore {
     try {
       return await answerWithin(TIMEOUT_MS, send())
     } catch (error) {
-      const { name, message } = error as Error
-      throw new StateStoreError(
-        `Redis ${name === 'ReplyError' ? 'refuses' : 'cannot be used'}: ${message}`, { cause: error }
-      )
+      throw storeError(error as Error)
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { unixNow } from '../../lib/clock.js'
+import { neededAtStart } from '../../lib/configuration/needed-at-start.js'
 import { Revocations, toRevocation, type Revocation } from '../../lib/access/revocations.js'
 import { ApiError } from '../../lib/http/api-error.js'
-import type { VersionedSet } from '../../lib/state/store.js'
+import { StateStoreError, type VersionedSet } from '../../lib/state/store.js'
 import type { UnixMs } from '../../schemas/common.js'
 import type { RevocationRequest, RevocationSummary } from '../../schemas/revocations.js'
 
@@ -82,7 +83,7 @@ async function follow (fastify: FastifyInstance, stored: VersionedSet<Revocation
 async function revocations (fastify: FastifyInstance): Promise<void> {
   const stored = fastify.state.versionedSet<Revocation>(SET, 'issuedBefore')
   const known = new Revocations(unixNow)
-  await follow(fastify, stored, known)
+  await neededAtStart(follow(fastify, stored, known), StateStoreError)
   fastify.decorate('revocations', createRevocations(stored, known))
 }
 

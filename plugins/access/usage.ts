@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 import { unixNow } from '../../lib/clock.js'
+import { neededAtStart } from '../../lib/configuration/needed-at-start.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import { dayOf, StateStoreError } from '../../lib/state/store.js'
 import type { BudgetState } from '../../lib/usage/budget.js'
@@ -163,9 +164,9 @@ function seriesSecretOf (secret: string): Uint8Array {
 
 /** Owns `fastify.usage`: counts the usage of each application by day, and refuses requests beyond its budgets. */
 async function usage (fastify: FastifyInstance): Promise<void> {
-  const usage = await Usage.open({
-    store: fastify.state, now: unixNow, seriesSecret: seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY)
-  })
+  const seriesSecret = seriesSecretOf(fastify.config.ACCESS_TOKEN_SECRET_KEY)
+  const opening = Usage.open({ store: fastify.state, now: unixNow, seriesSecret })
+  const usage = await neededAtStart(opening, StateStoreError)
   const knownLogStreams = new KnownLogStreams({ store: fastify.state, now: unixNow })
   fastify.decorate('usage', createUsage(fastify, usage, knownLogStreams))
   const timer = setInterval(() => { knownLogStreams.store() }, USAGE_SYNC_MS).unref()

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { createLocalChannel, Receipts, type ReceiptChannel, type ReceiptUpdate } from '../../lib/delivery/receipts.js'
 import { publish, subscribe } from '../../lib/redis/subscribe.js'
 
@@ -17,7 +18,9 @@ async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptCha
   let tell: (update: ReceiptUpdate) => void = () => {}
   const subscription = subscribe(redis, [channel], message => tell(JSON.parse(message) as ReceiptUpdate))
   fastify.addHook('onClose', async () => subscription.close())
-  await subscription.listening
+  await subscription.listening.catch(({ message }: Error) => {
+    throw new ConfigurationError(`Nobody can listen to the channel ${channel} of Redis (REDIS_URL): ${message}`)
+  })
   return {
     // When an update is lost, the request that waits for it is answered after the time that its client asked for.
     publish: update => { publish(redis, channel, JSON.stringify(update)).catch(() => {}) },

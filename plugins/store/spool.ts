@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { neededAtStart } from '../../lib/configuration/needed-at-start.js'
 import { LEASE_LIMITS } from '../../lib/spool/batch-limits.js'
-import type { Spool, SpoolOptions } from '../../lib/spool/spool.js'
+import { SpoolUnavailableError, type Spool, type SpoolOptions } from '../../lib/spool/spool.js'
 
 declare module 'fastify' {
   interface FastifyInstance { spool: Spool }
@@ -15,7 +16,7 @@ async function openSpool ({ config, redis, log }: FastifyInstance, options: Spoo
     return await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync })
   }
   const { openRedisSpool } = await import('../../lib/spool/redis/redis-spool.js')
-  return await openRedisSpool({
+  const opening = openRedisSpool({
     ...options,
     redis,
     prefix: config.REDIS_PREFIX,
@@ -23,6 +24,7 @@ async function openSpool ({ config, redis, log }: FastifyInstance, options: Spoo
     sync,
     onWarning: message => log.warn(message)
   })
+  return await neededAtStart(opening, SpoolUnavailableError)
 }
 
 /** Owns `fastify.spool`: where accepted items wait, in Redis when there is one, else on the local disk. */

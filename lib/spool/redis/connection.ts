@@ -75,8 +75,8 @@ export class Connection {
 export function toSpoolError (error: Error): Error {
   if (error instanceof SpoolUnavailableError || error instanceof SpoolFullError) return error
   if (/(^|\s)OOM /.test(error.message)) {
-    return new SpoolFullError(`Redis has reached its maxmemory: ${error.message}`, { cause: error })
+    return new SpoolFullError(`Redis (REDIS_URL) has reached its maxmemory: ${error.message}`, { cause: error })
   }
-  if (error.name === 'ReplyError') return new SpoolUnavailableError(`Redis refuses: ${error.message}`, { cause: error })
-  return new SpoolUnavailableError(`Redis cannot be reached: ${error.message}`, { cause: error })
+  const fault = error.name === 'ReplyError' ? 'refuses' : 'cannot be reached'
+  return new SpoolUnavailableError(`Redis (REDIS_URL) ${fault}: ${error.message}`, { cause: error })
 }
