@@ -1,36 +1,46 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { connectRedis } from '../../lib/redis/connect.js'
 import { readRedisUrl } from '../../lib/redis/redis-address.js'
 import type { RedisClient } from '../../lib/redis/redis-client.js'
 import { startRedisCluster } from '../../tools/shared/redis-cluster.js'
 import { startRedisSentinels } from '../../tools/shared/redis-sentinels.js'
-import { startRedis } from '../../tools/shared/redis.js'
+import type { RedisServer } from '../../tools/shared/redis.js'
 import { ROOT } from '../../tools/shared/root.js'
 import { redisUrl } from './app.js'
+import { askServer, startServer } from './redis-server.js'
 import type { Teardown } from './teardown.js'
 
 const PASSWORD = 'password-of-the-gateway'
 
-/** The rules of the user that docs/operations.md says are enough, for keys of any prefix. */
-function documentedRules (): string[] {
+/** What docs/operations.md says in this place about the user of the gateway. */
+function documented (place: RegExp): string[] {
   const page = readFileSync(join(ROOT, 'docs/operations.md'), 'utf8')
-  const line = /^ACL SETUSER gateway on >PASSWORD (.+)$/m.exec(page)![1]!
-  return line.replaceAll('cloudwatch-postman', '*').split(' ')
+  return place.exec(page)![1]!.replaceAll('cloudwatch-postman', '*').split(' ')
 }
 
+/** The rules that are enough, for keys of any prefix. */
+const RULES = documented(/^ACL SETUSER gateway on >PASSWORD (.+)$/m)
+/** The rules that SPOOL_SYNC=always needs besides. */
+const RULES_OF_ALWAYS = documented(/`SPOOL_SYNC=always` needs `([^`]+)`/)
+
 /**
- * A node whose user may do no more than the gateway needs: it refuses INFO, WAIT and CONFIG, as managed servers may.
+ * Gives each of these servers a user who may do no more than the gateway needs: they refuse INFO, WAIT and CONFIG, as
+ * managed servers may, unless `always` says that SPOOL_SYNC=always needs them.
+ * @returns the URL with the name of that user
  */
-export async function startRestrictedRedis (t: Teardown): Promise<string> {
-  const server = await startRedis()
-  t.teardown(() => server.stop())
-  const operator = new Redis(server.url)
-  await operator.call('ACL', 'SETUSER', 'gateway', 'on', `>${PASSWORD}`, ...documentedRules())
-  operator.disconnect()
-  return server.url.replace('://', `://gateway:${PASSWORD}@`)
+export async function restrict (url: string, servers: RedisServer[], { always = false } = {}): Promise<string> {
+  await Promise.all(servers.map(server => askServer(server, async redis => {
+    await redis.call('ACL', 'SETUSER', 'gateway', 'on', `>${PASSWORD}`, ...RULES)
+    for (const rule of always ? RULES_OF_ALWAYS : []) {
+      // Servers of before 7.2 have no WAITAOF.
+      await redis.call('ACL', 'SETUSER', 'gateway', rule).catch((error: Error) => {
+        if (rule !== '+waitaof') throw error
+      })
+    }
+  })))
+  return url.replace('://', `://gateway:${PASSWORD}@`)
 }
 
 /** Each form in which Redis is run, by what starts it for one test file. @returns its REDIS_URL */
@@ -46,7 +56,10 @@ export const REDIS_FORMS = {
     t.teardown(() => sentinels.stop())
     return sentinels.url
   },
-  'a node that refuses INFO, WAIT and CONFIG': startRestrictedRedis
+  async 'a node that refuses INFO, WAIT and CONFIG' (t: Teardown) {
+    const server = await startServer(t)
+    return await restrict(server.url, [server])
+  }
 } satisfies Record<string, (t: Teardown) => Promise<string>>
 export type RedisForm = keyof typeof REDIS_FORMS
 

@@ -16,30 +16,22 @@ import { ROOT } from '../../../tools/shared/root.js'
 import { redisUrl } from '../../helpers/app.js'
 import { LOG_EVENT_BUFFERS } from '../../helpers/delivery.js'
 import { SPOOL_OPTIONS } from '../../helpers/forwarder.js'
+import { readDump, restoreDump } from '../../helpers/redis-dump.js'
 
 const FIXTURE = join(ROOT, 'test/fixtures/spool-d56baef')
 
-type StoredKey =
-  | { type: 'string', value: string }
-  | { type: 'hash', value: Record<string, string> }
-  | { type: 'zset', value: string[] }
-  | { type: 'stream', value: Array<[id: string, fields: string[]]>, groups: string[] }
-
-function readFixture<T> (name: string): T {
-  return JSON.parse(readFileSync(join(FIXTURE, name), 'utf8')) as T
-}
-
-const SENT = readFixture<{ logs: string[], metrics: number[] }>('sent.json')
+const SENT = JSON.parse(readFileSync(join(FIXTURE, 'sent.json'), 'utf8')) as { logs: string[], metrics: number[] }
 
 /** Settles all that is stored as delivered. @returns its leases */
 async function drain (spool: Spool, kind: Kind): Promise<Lease[]> {
   const leases: Lease[] = []
   for (;;) {
     const { lease } = await spool.take(kind, { flush: true })
-    if (lease === null) return leases
+    if (lease === null) break
     leases.push(lease)
     await spool.settle(lease, { delivered: lease.records.reduce((sum, { items }) => sum + items, 0) })
   }
+  return leases
 }
 
 async function checkSpool (t: Test, spool: Spool): Promise<void> {
@@ -50,17 +42,18 @@ async function checkSpool (t: Test, spool: Spool): Promise<void> {
   t.match(await spool.ledger(), { accepted: items, delivered: items, deadLettered: 0, inSpool: 0 })
 
   const records = [...logs, ...metrics].flatMap(lease => lease.records)
-  for (const form of [
+  const forms = [
     /^\{"v":1,"e":\[\[/, /^\{"v":1,"e":\[\{/, /^\{"v":1,"t":\d+,"b":\{"logGroupName"/,
     /^\{"v":1,"t":\d+,"b":\{"params"/, /"r":"[^"]+","x":\[0,1\]\}$/
-  ]) {
+  ]
+  for (const form of forms) {
     t.ok(records.some(({ line }) => form.test(line)), `a record of the form ${form.source}`)
   }
-  const messages = logs.flatMap(lease =>
-    lease.records.flatMap(record => decodeRecord<StoredLogEvent>(record).items.map(([, message]) => message)))
+  const messages = logs.flatMap(lease => lease.records.flatMap(record =>
+    decodeRecord<StoredLogEvent>(record).items.map(([, message]) => message)))
   t.same(messages.sort(), [...SENT.logs].sort())
-  const values = metrics.flatMap(lease =>
-    lease.records.flatMap(record => decodeRecord<StoredDatum>(record).items.map(({ Value }) => Value!)))
+  const values = metrics.flatMap(lease => lease.records.flatMap(record =>
+    decodeRecord<StoredDatum>(record).items.map(({ Value }) => Value!)))
   t.same(values.sort((a, b) => a - b), SENT.metrics)
 
   for (const [name, createBuffer] of LOG_EVENT_BUFFERS) {
@@ -87,23 +80,7 @@ t.test('reads a spool in Redis that an earlier version wrote', async t => {
   const redis = new Redis(await redisUrl(t))
   t.teardown(() => redis.disconnect())
   const prefix = `earlier-${randomUUID()}`
-  for (const [name, stored] of Object.entries(readFixture<Record<string, StoredKey>>('redis.json'))) {
-    const key = name.replace(/^(\{?)old:/, `$1${prefix}:`)
-    switch (stored.type) {
-      case 'string':
-        await redis.set(key, stored.value)
-        break
-      case 'hash':
-        await redis.hset(key, stored.value)
-        break
-      case 'zset':
-        for (let i = 0; i < stored.value.length; i += 2) await redis.zadd(key, stored.value[i + 1]!, stored.value[i]!)
-        break
-      case 'stream':
-        for (const [id, fields] of stored.value) await redis.xadd(key, id, ...fields)
-        for (const group of stored.groups) await redis.xgroup('CREATE', key, group, '0')
-    }
-  }
+  await restoreDump(redis, readDump('spool-d56baef', 60_000), prefix)
   const spool = await openRedisSpool({ ...SPOOL_OPTIONS, redis, prefix, shards: 2, sync: 'commit' })
   t.teardown(() => spool.close())
   await checkSpool(t, spool)

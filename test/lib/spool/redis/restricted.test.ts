@@ -1,9 +1,9 @@
 import t from 'tap'
 import { openRedisSpool } from '../../../../lib/spool/redis/redis-spool.js'
-import { connectTo, startRestrictedRedis } from '../../../helpers/redis-forms.js'
+import { connectTo, REDIS_FORMS } from '../../../helpers/redis-forms.js'
 import { spoolOptions } from '../contract.js'
 
-const redis = await connectTo(t, await startRestrictedRedis(t))
+const redis = await connectTo(t, await REDIS_FORMS['a node that refuses INFO, WAIT and CONFIG'](t))
 
 t.test('a server that refuses INFO is taken, and it is said once what nobody knows', async t => {
   const warnings: string[] = []
