@@ -19,11 +19,8 @@ const replicaOf = (t: Test, { port }: RedisServer): Promise<RedisServer> =>
   startServer(t, { args: ['--replicaof', '127.0.0.1', String(port), '--repl-diskless-sync-delay', '0'] })
 
 const hasReplica = (primary: RedisServer): Promise<true> => eventually(async () =>
-  await askServer(
-    primary, async redis => /slave0:.*state=online/.test(await redis.info('replication'))
-  )
-    ? true
-    : undefined)
+  await askServer(primary, async redis =>
+    /slave0:.*state=online/.test(await redis.info('replication')) ? true : undefined))
 
 async function startPair (t: Test): Promise<Pair> {
   const primary = await startServer(t, { args: ['--repl-diskless-sync-delay', '0'] })
@@ -42,9 +39,8 @@ async function sendSteadily ({ post, token }: Gateway) {
   const sending = Promise.all(Array.from({ length: SENDERS }, async (_, sender) => {
     for (let i = 0; !stopping.signal.aborted; i++) {
       const message = `${sender}.${i}`
-      const { status } = await post(
-        '/logEvents', { logGroupName: GROUP, logStreamName: `s${i % 3}`, logEvents: [{ message }] }, headers
-      )
+      const body = { logGroupName: GROUP, logStreamName: `s${i % 3}`, logEvents: [{ message }] }
+      const { status } = await post('/logEvents', body, headers)
       if (status === 201) accepted.push(message)
       else await sleep(20)
     }
@@ -65,9 +61,8 @@ const FAILOVERS: Record<string, (t: Test, pair: Pair) => Promise<void>> = {
     endpoint.moveTo(replica.port)
     await replicaOf(t, replica)
   },
-  async 'the primary becomes the replica of its replica, and keeps its connections' (
-    _t, { primary, replica, endpoint }
-  ) {
+  async 'the primary becomes the replica of its replica, and keeps its connections' (_t, pair) {
+    const { primary, replica, endpoint } = pair
     await askServer(primary, redis => redis.call('FAILOVER', 'TO', '127.0.0.1', String(replica.port)))
     await hasReplica(replica)
     endpoint.moveTo(replica.port)

@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
@@ -9,73 +7,24 @@ import app from '../../app.js'
 import { Disk } from '../../tools/chaos/disk.js'
 import { findPort } from '../../tools/shared/ports.js'
 import { startRedis } from '../../tools/shared/redis.js'
-import { BUILD, ROOT } from '../../tools/shared/root.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { eventually, redisUrl } from '../helpers/app.js'
 import { openRaw } from '../helpers/raw.js'
+import { emptyFolder, ENVIRONMENT, SECRET, startFault, startProcess } from '../helpers/start.js'
 
 /** What is wrong, the variables that make it so, and what is said. */
 type Case = [name: string, environment: Record<string, string>, message: RegExp]
 
-const SECRET = 'client-secret-of-this-test'
-const ENVIRONMENT = {
-  CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'eu-west-1'
-}
+type StartParameters = Parameters<typeof startProcess> extends [unknown, ...infer Rest] ? Rest : never
 
-async function folder (): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), 'postman-start-'))
-  t.teardown(() => rm(path, { recursive: true, force: true }))
-  return path
-}
-
-/** The built server, as `npm start` starts it, or with other options of the CLI. */
-function start (
-  environment: Record<string, string | undefined>, options = ['-c', join(ROOT, 'fastify.config.cjs')], cwd = ROOT
-) {
-  const child = spawn(process.execPath, [
-    join(ROOT, 'node_modules/fastify-cli/cli.js'),
-    'start',
-    ...options,
-    join(BUILD, 'app.js')
-  ], {
-    cwd,
-    env: {
-      PATH: process.env.PATH,
-      ...ENVIRONMENT,
-      AWS_ACCESS_KEY_ID: 'id',
-      AWS_SECRET_ACCESS_KEY: 'aws-secret-of-this-test',
-      HOST: '127.0.0.1',
-      ...environment
-    }
-  })
-  t.teardown(() => child.kill('SIGKILL'))
-  let output = ''
-  child.stdout.on('data', chunk => { output += chunk })
-  child.stderr.on('data', chunk => { output += chunk })
-  const exit = new Promise<number | null>(resolve => child.once('exit', resolve))
-  return { child, exit, output: () => output }
-}
+const folder = (): Promise<string> => emptyFolder(t)
+const start = (...args: StartParameters): ReturnType<typeof startProcess> => startProcess(t, ...args)
+const faultOf = (environment: Record<string, string>): Promise<unknown> => startFault(t, environment)
 
 async function untilReady (url: string): Promise<void> {
   await eventually(() => fetch(`${url}/health/ready`).then(() => true, () => undefined))
-}
-
-/** Why the app cannot start, in this process; a process shows the message of a ConfigurationError and no trace. */
-async function faultOf (environment: Record<string, string>): Promise<unknown> {
-  const instance = Fastify({ pluginTimeout: 60_000 })
-  try {
-    instance.register(app, {
-      environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', ...environment }
-    })
-    await instance.ready()
-    return null
-  } catch (error) {
-    return error
-  } finally {
-    await instance.close()
-  }
 }
 
 /** That a process has said which variables are at fault, in one message and nothing else. */

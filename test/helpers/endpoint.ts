@@ -11,8 +11,16 @@ export interface Endpoint {
   close (): Promise<void>
 }
 
-/** @param breaks whether the connection breaks at what a client has sent */
-export async function openEndpoint (port: number, breaks: (sent: Buffer) => boolean = () => false): Promise<Endpoint> {
+export interface EndpointOptions {
+  /** Whether the connection breaks at what a client has sent. */
+  breaks?: (sent: Buffer) => boolean
+  /** What a client gets instead of what the server has answered. */
+  rewrite?: (answered: string) => string
+}
+
+export async function openEndpoint (
+  port: number, { breaks = () => false, rewrite }: EndpointOptions = {}
+): Promise<Endpoint> {
   let target = port
   const sockets = new Set<Socket>()
   const server = createServer(client => {
@@ -29,7 +37,8 @@ export async function openEndpoint (port: number, breaks: (sent: Buffer) => bool
       if (breaks(sent)) client.destroy()
     })
     client.pipe(upstream)
-    upstream.pipe(client)
+    if (rewrite === undefined) upstream.pipe(client)
+    else upstream.on('data', data => client.write(rewrite(data.toString('latin1')), 'latin1'))
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const cut = (): void => { for (const socket of sockets) socket.destroy() }

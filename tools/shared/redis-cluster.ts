@@ -28,10 +28,11 @@ export interface RedisClusterServer {
   stop (): Promise<void>
 }
 
-async function nodePort (): Promise<number> {
+/** A free port for a node of a cluster, whose bus is free, too. */
+export async function nodePort (): Promise<number> {
   for (;;) {
     const port = await findPort()
-    if (port < MAX_NODE_PORT) return port
+    if (port < MAX_NODE_PORT && await findPort(port + BUS_OFFSET) === port + BUS_OFFSET) return port
   }
 }
 

@@ -5,9 +5,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { findPort } from './ports.js'
 import { startServerProcess, type LaunchOptions, type ServerProcess } from './processes.js'
-import { startRedis, type RedisServer } from './redis.js'
+import { startRedis, tlsArguments, tlsSettings, type RedisServer, type TlsFiles } from './redis.js'
 
 const MASTER = 'main'
+const HOST = '127.0.0.1'
+/** The name that the certificate is made for. */
+const TLS_HOST = 'localhost'
 const POLL_MS = 20
 
 export interface RedisSentinelsOptions {
@@ -17,6 +20,10 @@ export interface RedisSentinelsOptions {
   downAfterMs?: number
   /** Of the Sentinels themselves. */
   password?: string
+  /** Everybody speaks TLS with everybody; the certificate is made for `localhost`. */
+  tls?: TlsFiles
+  /** Whether Sentinels with TLS name the nodes as they are named themselves, rather than by their IP. */
+  announceNames?: boolean
   /** Further options of each redis-server that holds data. */
   args?: string[]
 }
@@ -36,6 +43,8 @@ export interface RedisSentinels {
 
 interface SentinelServer {
   port: number
+  /** Of the gateway: that with TLS, if there is one. */
+  clientPort: number
   stop (): Promise<void>
 }
 
@@ -49,14 +58,17 @@ export async function startSentinelProcess (
   )
 }
 
-async function startSentinel (lines: string[]): Promise<SentinelServer> {
+async function startSentinel (lines: string[], tls?: TlsFiles): Promise<SentinelServer> {
   const port = await findPort()
+  const tlsPort = tls === undefined ? null : await findPort()
+  const secured = tls === undefined ? [] : tlsSettings(tls, tlsPort!)
   const folder = mkdtempSync(join(tmpdir(), 'postman-sentinel-'))
   const file = join(folder, 'sentinel.conf')
-  writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...lines, ''].join('\n'))
+  writeFileSync(file, [`port ${port}`, 'bind 127.0.0.1', `dir ${folder}`, ...secured, ...lines, ''].join('\n'))
   const server = await startSentinelProcess(port, file)
   return {
     port,
+    clientPort: tlsPort ?? port,
     async stop () {
       await server.stop('SIGKILL')
       rmSync(folder, { recursive: true, force: true })
@@ -64,36 +76,49 @@ async function startSentinel (lines: string[]): Promise<SentinelServer> {
   }
 }
 
+function isUnfit (error: Error): false {
+  if (!error.message.startsWith('NOGOODSLAVE')) throw error
+  return false
+}
+
+/** Starts a server that holds data; other servers find it at `masterPort`. */
+async function startDataServer (
+  { args = [], tls }: RedisSentinelsOptions, replicaOf?: number
+): Promise<{ server: RedisServer, masterPort: number }> {
+  const masterPort = await findPort()
+  const secured = tls === undefined
+    ? []
+    : [...tlsArguments(tls, masterPort), '--tls-replication', 'yes', '--replica-announce-ip', TLS_HOST]
+  const replica = replicaOf === undefined ? [] : ['--replicaof', tls === undefined ? HOST : TLS_HOST, String(replicaOf)]
+  const server = await startRedis({
+    ...(tls === undefined ? { port: masterPort } : {}),
+    args: ['--repl-diskless-sync-delay', '0', ...secured, ...args, ...replica]
+  })
+  return { server, masterPort }
+}
+
 /** Starts a master, its replicas, and Sentinels that watch them, all on loopback. */
-export async function startRedisSentinels (
-  {
-    sentinels: sentinelCount = 3,
-    replicas: replicaCount = 1,
-    downAfterMs = 1_000,
-    password,
-    args = []
-  }: RedisSentinelsOptions = {}
-): Promise<RedisSentinels> {
-  const dataArgs = ['--repl-diskless-sync-delay', '0', ...args]
-  const primary = await startRedis({ args: dataArgs })
+export async function startRedisSentinels (options: RedisSentinelsOptions = {}): Promise<RedisSentinels> {
+  const {
+    sentinels: sentinelCount = 3, replicas: replicaCount = 1, downAfterMs = 1_000, password, tls, announceNames = true
+  } = options
+  const host = tls === undefined ? HOST : TLS_HOST
+  const { server: primary, masterPort: primaryPort } = await startDataServer(options)
   const replicas: RedisServer[] = []
-  for (let i = 0; i < replicaCount; i++) {
-    replicas.push(await startRedis({ args: [...dataArgs, '--replicaof', '127.0.0.1', String(primary.port)] }))
-  }
+  for (let i = 0; i < replicaCount; i++) replicas.push((await startDataServer(options, primaryPort)).server)
   const lines = [
-    `sentinel monitor ${MASTER} 127.0.0.1 ${primary.port} ${Math.floor(sentinelCount / 2) + 1}`,
+    ...(tls === undefined ? [] : ['tls-replication yes', 'sentinel resolve-hostnames yes']),
+    ...(tls !== undefined && announceNames ? ['sentinel announce-hostnames yes'] : []),
+    `sentinel monitor ${MASTER} ${host} ${primaryPort} ${Math.floor(sentinelCount / 2) + 1}`,
     `sentinel down-after-milliseconds ${MASTER} ${downAfterMs}`,
     `sentinel failover-timeout ${MASTER} ${downAfterMs * 10}`,
     ...(password === undefined ? [] : [`requirepass ${password}`])
   ]
   const sentinels: SentinelServer[] = []
-  for (let i = 0; i < sentinelCount; i++) sentinels.push(await startSentinel(lines))
+  for (let i = 0; i < sentinelCount; i++) sentinels.push(await startSentinel(lines, tls))
   const clients = sentinels.map(({ port }) => {
     const client = new Redis({
-      port,
-      retryStrategy: () => POLL_MS,
-      maxRetriesPerRequest: null,
-      ...(password === undefined ? {} : { password })
+      port, retryStrategy: () => POLL_MS, maxRetriesPerRequest: null, ...(password === undefined ? {} : { password })
     })
     client.on('error', () => {})
     return client
@@ -101,24 +126,25 @@ export async function startRedisSentinels (
   // Until each knows the others and the replicas, they can agree on nothing.
   for (const client of clients) {
     for (;;) {
-      const [others, known] = [
-        await client.call('SENTINEL', 'SENTINELS', MASTER), await client.call('SENTINEL', 'REPLICAS', MASTER)
-      ] as unknown[][]
-      if (others!.length === sentinelCount - 1 && known!.length === replicaCount) break
+      const others = await client.call('SENTINEL', 'SENTINELS', MASTER) as unknown[]
+      const known = await client.call('SENTINEL', 'REPLICAS', MASTER) as unknown[]
+      if (others.length === sentinelCount - 1 && known.length === replicaCount) break
       await sleep(POLL_MS)
     }
   }
   const [asked] = clients as [Redis, ...Redis[]]
   const masterPort = async (): Promise<number> =>
     Number((await asked.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER) as string[])[1])
+  const scheme = tls === undefined ? 'redis' : 'rediss'
   return {
-    url: `redis+sentinel://${sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')}/${MASTER}`,
+    url: `${scheme}+sentinel://${sentinels.map(({ clientPort }) => `${host}:${clientPort}`).join(',')}/${MASTER}`,
     primary,
     replicas,
     masterPort,
     async failOver () {
       const before = await masterPort()
-      await asked.call('SENTINEL', 'FAILOVER', MASTER)
+      // Until the Sentinels have seen lately that a replica is fit, they promote none.
+      while (!await asked.call('SENTINEL', 'FAILOVER', MASTER).then(() => true, isUnfit)) await sleep(POLL_MS)
       while (await masterPort() === before) await sleep(POLL_MS)
     },
     async stop () {

@@ -41,6 +41,25 @@ export interface RedisServer {
   stop (): Promise<void>
 }
 
+/** Paths of a key and of its certificate, which is its own authority. */
+export interface TlsFiles {
+  key: string
+  certificate: string
+}
+
+/** The settings of a server that takes connections with TLS on a port beside its own. */
+export function tlsSettings ({ key, certificate }: TlsFiles, port: number): string[] {
+  return [
+    `tls-port ${port}`, `tls-cert-file ${certificate}`, `tls-key-file ${key}`, `tls-ca-cert-file ${certificate}`,
+    'tls-auth-clients no'
+  ]
+}
+
+/** The same as options of a redis-server. */
+export function tlsArguments (files: TlsFiles, port: number): string[] {
+  return tlsSettings(files, port).flatMap(setting => `--${setting}`.split(' '))
+}
+
 /** Starts redis-server on loopback. @throws ProcessError */
 export async function startRedisProcess (
   { port, folder, configFile, appendfsync, args = [], environment = {}, onOutput }: RedisProcessOptions

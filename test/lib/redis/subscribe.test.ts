@@ -17,8 +17,9 @@ const OPTIONS = {
 async function openBreaking (t: Teardown) {
   const redis = await startRedis()
   const subscribing = { attempts: 0, breaks: (_attempt: number) => false }
-  const endpoint = await openEndpoint(redis.port, sent =>
-    sent.includes('subscribe') && subscribing.breaks(++subscribing.attempts))
+  const endpoint = await openEndpoint(redis.port, {
+    breaks: sent => sent.includes('subscribe') && subscribing.breaks(++subscribing.attempts)
+  })
   t.teardown(async () => {
     await endpoint.close()
     await redis.stop()

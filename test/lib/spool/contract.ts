@@ -115,6 +115,26 @@ export async function drain (spool: Spool, kind: Kind = 'logs'): Promise<unknown
   return all
 }
 
+/** Items wait, and dead letters are kept, while the number of shards of a spool is raised, and then lowered. */
+export async function checkShardChanges (t: Test, open: (shards: number) => Promise<Spool>): Promise<void> {
+  let next = 0
+  for (const shards of [2, 16, 1]) {
+    const spool = await open(shards)
+    for (let i = 0; i < 20; i++) await append(spool, `d${i}`, record(next++))
+    const lease = await takeSoon(spool)
+    await spool.settle(lease, { delivered: itemsOf(lease) - 1, deadLetters: [letter(`dead ${shards}`)] })
+    await spool.close()
+  }
+  const spool = await open(4)
+  t.teardown(() => spool.close())
+  const { deadLetters } = await spool.deadLetters.list({}, { limit: 10 })
+  t.equal(deadLetters.length, 3)
+  t.equal(await spool.deadLetters.redrive({}), 3)
+  const { delivered } = await spool.ledger()
+  t.equal((await drain(spool)).length, next - delivered)
+  t.match(await spool.ledger(), { accepted: next, delivered: next, deadLettered: 0, inSpool: 0 })
+}
+
 /** Listens to a spool that may still have to connect; returns once it hears of this destination. */
 async function listenTo (spool: Spool, destination: string, listener: (kind: Kind) => void): Promise<() => void> {
   const state = { hears: false, counts: false }
