@@ -4,14 +4,15 @@
 const ROOMS = {
   schemas: [],
   'lib/configuration': [],
+  'lib/processes': ['schemas'],
   'lib/items': ['schemas'],
   'lib/http': ['schemas'],
-  'lib/resilience': ['schemas', 'lib/redis'],
+  'lib/resilience': ['schemas', 'lib/processes', 'lib/redis'],
   'lib/redis': ['schemas'],
   'lib/access': ['schemas', 'lib/http'],
-  'lib/policy': ['schemas', 'lib/items', 'lib/redis', 'lib/resilience'],
-  'lib/spool': ['schemas', 'lib/items', 'lib/redis', 'lib/resilience'],
-  'lib/state': ['schemas', 'lib/redis', 'lib/resilience'],
+  'lib/policy': ['schemas', 'lib/items', 'lib/processes', 'lib/redis', 'lib/resilience'],
+  'lib/spool': ['schemas', 'lib/items', 'lib/processes', 'lib/redis', 'lib/resilience'],
+  'lib/state': ['schemas', 'lib/processes', 'lib/redis', 'lib/resilience'],
   'lib/usage': ['schemas', 'lib/state', 'lib/resilience'],
   'lib/metering': ['schemas', 'lib/state', 'lib/resilience'],
   'lib/delivery': ['schemas', 'lib/spool', 'lib/items', 'lib/metering', 'lib/resilience'],
@@ -20,7 +21,8 @@ const ROOMS = {
   routes: ['schemas'],
   lambda: ['lib/metering', 'lib/resilience', 'schemas'],
   tools: ['app\\.ts', 'plugins', 'routes', 'lib', 'lambda', 'schemas'],
-  'app\\.ts': ['lib/http', 'schemas']
+  'app\\.ts': ['lib/http', 'schemas'],
+  'start\\.ts': ['lib/processes', 'schemas']
 }
 /** May be imported from every room but schemas. */
 const GROUND = ['lib/clock\\.ts', 'lib/guards\\.ts', 'lib/logger\\.ts', 'lib/configuration']
@@ -43,7 +45,7 @@ function room (name, allowed) {
     severity: 'error',
     from: { path: own },
     to: {
-      path: '^(?:app\\.ts|plugins/|routes/|schemas/|lib/|lambda/|tools/|test/)',
+      path: '^(?:app\\.ts|start\\.ts|plugins/|routes/|schemas/|lib/|lambda/|tools/|test/)',
       pathNot: [own, ...[...allowed, ...ground].map(path => `^${path}${path.endsWith('.ts') ? '$' : '/'}`)]
     }
   }
@@ -82,7 +84,7 @@ module.exports = {
     {
       name: 'what ships needs no development dependency',
       severity: 'error',
-      from: { path: '^(?:app\\.ts|plugins|routes|schemas|lib)' },
+      from: { path: '^(?:app\\.ts|start\\.ts|plugins|routes|schemas|lib)' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] }
     }
   ],

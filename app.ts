@@ -38,18 +38,18 @@ export const options: FastifyHttpOptions<Server> = {
 
 /**
  * The composition: every plugin, then the routes of operators, of other servers, and of pages. A process that only
- * forwards has the operators' alone.
+ * forwards has the operators' alone, as has the primary of several, which nobody asks.
  */
 export default async function app (fastify: FastifyInstance, options: ConfigOptions): Promise<void> {
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),
     dirNameRoutePrefix: false,
-    options: { environment: options.environment }
+    options: { environment: options.environment, webProcesses: options.webProcesses }
   })
   const routes = join(import.meta.dirname, 'routes')
   const { FORWARDER, ROUTE_PREFIX } = fastify.config
   await fastify.register(autoload, { dir: join(routes, 'operators') })
-  if (FORWARDER === 'only') return
+  if (FORWARDER === 'only' || fastify.processes.role === 'primary') return
   await fastify.register(autoload, { dir: join(routes, 'servers') })
   await fastify.register(autoload, {
     dir: join(routes, 'public'),

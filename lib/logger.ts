@@ -14,6 +14,7 @@ const HOOKS = Symbol.for('pino.hooks')
 type Serializer = (value: unknown) => unknown
 
 interface Pino {
+  setBindings (fields: object): void
   [SERIALIZERS]: { err: Serializer }
   [HOOKS]: { streamWrite?: ((line: string) => string) | undefined }
 }
@@ -28,6 +29,11 @@ function withoutObjects (described: unknown): unknown {
   const { aggregateErrors, ...fields } = described
   const plain = Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value !== 'object'))
   return Array.isArray(aggregateErrors) ? { ...plain, aggregateErrors: aggregateErrors.map(withoutObjects) } : plain
+}
+
+/** Has a logger of pino, and those that are made of it, name these fields in every line. */
+export function bindLog (logger: object, fields: object): void {
+  if (isPino(logger)) logger.setBindings(fields)
 }
 
 /** A line with every text in it filtered; its numbers stay. */

@@ -18,7 +18,16 @@ const BOOLEAN = ['true', 'false'] as const
 export interface ConfigOptions {
   /** Read instead of the environment of the process. */
   environment?: Record<string, string | undefined>
+  /** Has so many other processes take the requests; each runs this script of fastify-cli with these arguments. */
+  webProcesses?: { count: number, command: string, args: readonly string[] }
 }
+
+/** The value of WEB_CONCURRENCY that stands for one process for each core. */
+export const AUTO_CONCURRENCY = 'auto'
+/** More processes than cores only cost memory. */
+const MAX_CONCURRENCY = 64
+/** 1 to MAX_CONCURRENCY, or AUTO_CONCURRENCY. */
+const CONCURRENCY = `^(${AUTO_CONCURRENCY}|[1-9]|[1-5]\\d|6[0-4])$`
 
 /** With a largest value, as "Infinity" would else be an integer. */
 function integer (options: { default: number, minimum: number, maximum?: number, description: string }) {
@@ -80,6 +89,11 @@ export const ConfigSchema = Type.Object({
     maximum: 65_535,
     description: 'the TCP port on which `npm run worker` answers health checks'
   }),
+  WEB_CONCURRENCY: Type.Optional(Type.String({
+    pattern: CONCURRENCY,
+    description: `the number of processes with which npm start takes requests, 1 to ${MAX_CONCURRENCY}, or ` +
+      `${AUTO_CONCURRENCY} for one on each core; absent: one process does everything`
+  })),
   HOST: Type.String({ default: '0.0.0.0', minLength: 1, description: 'the address to listen on' }),
   LOG_LEVEL: stringEnum(LOG_LEVELS, { default: 'info', description: `one of ${LOG_LEVELS.join(', ')}` }),
 

@@ -1,8 +1,11 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { ref, stringEnum } from './common.js'
 
-/** The parts of a gateway: its store, its access to AWS, the deliveries of each kind, and its forwarders. */
-const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders'] as const
+/**
+ * The parts of a gateway: its store, its access to AWS, the deliveries of each kind, its forwarders, and the processes
+ * that take requests.
+ */
+const HEALTH_PARTS = ['spool', 'aws', 'metrics', 'logs', 'metering', 'forwarders', 'processes'] as const
 
 /**
  * Why a part fails. Anybody may know the class; the message of an error, which others have written, is for operators.
@@ -26,7 +29,7 @@ const HEALTH_CLASSES = [
   'full',
   /** Records wait for a newer gateway. */
   'newer-version',
-  /** No process forwards. */
+  /** No process forwards, or not every process takes requests. */
   'absent',
   'other'
 ] as const

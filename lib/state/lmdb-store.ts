@@ -1,10 +1,12 @@
 import { open, type Database, type RootDatabase } from 'lmdb'
+import { monotonicNow } from '../clock.js'
 import { DAY_MS, type UnixMs } from '../../schemas/common.js'
 import {
   CLOCK_SLACK_MS, KEPT_DAYS, StateStoreError, dayOf,
   type BoundedTexts, type BoundedTextsOptions, type DailyCounters, type DailyRegisters, type SetEntry,
   type StateStore, type VersionedSet, type WindowIncrement, type WindowTotal
 } from './store.js'
+import { WindowTotals } from './window-totals.js'
 
 const SWEEP_MS = 60_000
 const SWEEP_LIMIT = 10_000
@@ -13,6 +15,8 @@ export interface LmdbStateStoreOptions {
   /** A folder of its own; made when it is missing. */
   path: string
   now: () => UnixMs
+  /** Whether other processes use this store through this one; false unless given. */
+  shared?: boolean
 }
 
 /** The generation that texts are put into, and how many it holds. */
@@ -29,9 +33,13 @@ const REMOVED_EACH = 2
 /** Removes the expired entries of one database, within a transaction. */
 type Sweep = (now: UnixMs) => void
 
-/** State that the one process of an embedded gateway has to know again after a restart. */
+/** State that an embedded gateway has to know again after a restart; one process opens it. */
 export class LmdbStateStore implements StateStore {
-  readonly shared = false
+  readonly shared: boolean
+  readonly #windows = new WindowTotals(monotonicNow)
+  readonly #databases = new Map<string, Database<never, never>>()
+  /** The sets by name, whose listeners and versions are those of all who ask for them. */
+  readonly #sets = new Map<string, VersionedSet<never>>()
   readonly #now: () => UnixMs
   readonly #root: RootDatabase
   /** When each key that is set if absent expires. */
@@ -45,7 +53,8 @@ export class LmdbStateStore implements StateStore {
   readonly #sweeper: NodeJS.Timeout
   #closed: Promise<void> | null = null
 
-  constructor ({ path, now }: LmdbStateStoreOptions) {
+  constructor ({ path, now, shared = false }: LmdbStateStoreOptions) {
+    this.shared = shared
     this.#now = now
     this.#root = open({ path, noSubdir: false, eventTurnBatching: false })
     this.#claims = this.#root.openDB('claims', { encoding: 'json' })
@@ -56,7 +65,7 @@ export class LmdbStateStore implements StateStore {
   }
 
   async countInWindows (increments: WindowIncrement[]): Promise<WindowTotal[]> {
-    return increments.map(({ by, windowMs }) => ({ total: by, endsInMs: windowMs }))
+    return this.#windows.add(increments)
   }
 
   async setIfAbsent (key: string, ttlMs: number): Promise<boolean> {
@@ -91,7 +100,7 @@ export class LmdbStateStore implements StateStore {
 
   /** Texts stay until there are too many: on a disk they take no memory. */
   boundedTexts (name: string, { max }: BoundedTextsOptions): BoundedTexts {
-    const texts: Database<string | Generation, [number, string]> = this.#root.openDB(name, { encoding: 'json' })
+    const texts: Database<string | Generation, [number, string]> = this.#open(name, { encoding: 'json' })
     const current = (): Generation => (texts.get(GENERATION_KEY) ?? { number: 0, size: 0 }) as Generation
     return {
       setMany: async given => await this.#write(() => {
@@ -120,7 +129,7 @@ export class LmdbStateStore implements StateStore {
   }
 
   dailyCounters (name: string): DailyCounters {
-    const counters: Database<number, [string, string]> = this.#root.openDB(name, { encoding: 'json' })
+    const counters: Database<number, [string, string]> = this.#open(name, { encoding: 'json' })
     this.#sweeps.set(name, now => removeOldDays(counters, now))
     return {
       add: async (day, counts) => await this.#write(() => {
@@ -139,7 +148,7 @@ export class LmdbStateStore implements StateStore {
   }
 
   dailyRegisters (name: string): DailyRegisters {
-    const rows: Database<Buffer, [string, string]> = this.#root.openDB(name, { encoding: 'binary' })
+    const rows: Database<Buffer, [string, string]> = this.#open(name, { encoding: 'binary' })
     this.#sweeps.set(name, now => removeOldDays(rows, now))
     return {
       merge: async (day, key, registers) => await this.#write(() => {
@@ -154,8 +163,26 @@ export class LmdbStateStore implements StateStore {
     }
   }
 
+  /** Each database once, as other processes name theirs with every call. */
+  #open (name: string, options: { encoding: 'json' | 'binary' }): Database<never, never> {
+    let database = this.#databases.get(name)
+    if (database === undefined) {
+      database = this.#root.openDB<never, never>(name, options)
+      this.#databases.set(name, database)
+    }
+    return database
+  }
+
   versionedSet<Entry extends SetEntry> (name: string, rankField: keyof Entry & string): VersionedSet<Entry> {
-    const entries: Database<Entry, string> = this.#root.openDB(name, { encoding: 'json' })
+    const known = this.#sets.get(name) as VersionedSet<Entry> | undefined
+    if (known !== undefined) return known
+    const set = this.#openSet<Entry>(name, rankField)
+    this.#sets.set(name, set as never)
+    return set
+  }
+
+  #openSet<Entry extends SetEntry> (name: string, rankField: keyof Entry & string): VersionedSet<Entry> {
+    const entries: Database<Entry, string> = this.#open(name, { encoding: 'json' })
     const listeners: Array<(entry: Entry) => void> = []
     let version = 0
     const rankOf = (entry: Entry | undefined): number => Number(entry?.[rankField] ?? 0)

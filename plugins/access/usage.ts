@@ -28,6 +28,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
     name: 'budget_used_ratio',
     help: 'Used part of a daily budget that has reached its soft limit.',
     labelNames,
+    aggregator: 'max',
     collect: collectUsed
   })
   const warnings = prometheus.counter({

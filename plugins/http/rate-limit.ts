@@ -129,8 +129,8 @@ function createQuotas (counters: WindowCounters, addressLimit: number, networkOf
 }
 
 /**
- * Owns `fastify.quotas`, `request.address`, and the limit on requests of one IP in a minute, over all processes when
- * they share a Redis.
+ * Owns `fastify.quotas`, `request.address`, and the limit on requests of one IP in a minute, over all processes of a
+ * primary or of a Redis.
  */
 async function rateLimit (fastify: FastifyInstance): Promise<void> {
   const { RATE_LIMIT_PER_MINUTE } = fastify.config

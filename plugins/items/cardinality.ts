@@ -5,18 +5,26 @@ import type { IntakeContext } from '../../lib/intake/intake-context.js'
 import type { StoredDatum } from '../../lib/items/item.js'
 import { RedisSeriesTable } from '../../lib/policy/cardinality/redis-series-table.js'
 import { CardinalityLimiter } from '../../lib/policy/cardinality/cardinality-limiter.js'
-import { LocalSeriesTable } from '../../lib/policy/cardinality/series-table.js'
+import { RemoteSeriesTable, serveSeriesTable } from '../../lib/policy/cardinality/remote-series-table.js'
+import { LocalSeriesTable, type SeriesTable } from '../../lib/policy/cardinality/series-table.js'
 
 declare module 'fastify' {
   interface FastifyInstance { cardinality: ReturnType<typeof createCardinality> }
 }
 
-function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
+function createTable ({ config, processes, redis }: FastifyInstance): SeriesTable {
+  if (redis !== undefined) return new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: monotonicNow })
+  if (processes.role === 'web') return new RemoteSeriesTable(processes.primary)
+  const table = new LocalSeriesTable()
+  if (processes.role === 'primary') processes.web.onOpen(channel => serveSeriesTable(channel, table))
+  return table
+}
+
+function createCardinality (fastify: FastifyInstance) {
+  const { config, prometheus } = fastify
   const { MAX_SERIES_PER_METRIC, MAX_METRICS_PER_NAMESPACE: metrics } = config
   const limiter = new CardinalityLimiter({
-    table: redis === undefined
-      ? new LocalSeriesTable()
-      : new RedisSeriesTable({ redis, prefix: config.REDIS_PREFIX, now: monotonicNow }),
+    table: createTable(fastify),
     now: unixNow,
     onCollapsed: prometheus.onCollapsed
   })
@@ -30,9 +38,9 @@ function createCardinality ({ config, redis, prometheus }: FastifyInstance) {
   }
 }
 
-/** Owns `fastify.cardinality`: limits the series of an application, over all processes when they share a Redis. */
+/** Owns `fastify.cardinality`: limits the series of an application, over all processes of a primary or of a Redis. */
 async function cardinality (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('cardinality', createCardinality(fastify))
 }
 
-export default fp(cardinality, { name: 'cardinality', dependencies: ['config', 'redis', 'prometheus'] })
+export default fp(cardinality, { name: 'cardinality', dependencies: ['config', 'processes', 'redis', 'prometheus'] })

@@ -78,7 +78,7 @@ function createLiveReports (reports: VersionedSet<Report>): () => Promise<Report
 }
 
 function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) {
-  const { aws, config, forwarding, spool, state, strikeSecrets } = fastify
+  const { aws, config, forwarding, processes, spool, state, strikeSecrets } = fastify
   const awsAccess = new AwsAccess({ client: aws.cloudwatch, reach: () => reachEndpoints(aws), now: monotonicNow })
   const forwards = config.FORWARDER !== 'off'
   const liveReports = createLiveReports(reports)
@@ -117,7 +117,15 @@ function createHealth (fastify: FastifyInstance, reports: VersionedSet<Report>) 
     const access: FailingPart[] = failure === null
       ? []
       : [{ part: 'aws', class: healthClassOf(failure), message: strikeSecrets(failure.message), partial: false }]
-    return [...access, ...forwarding.failing()]
+    return [...access, ...forwarding.failing(), ...checkProcesses()]
+  }
+
+  /** A primary knows which of its web processes take requests. */
+  function checkProcesses (): FailingPart[] {
+    if (processes.role !== 'primary') return []
+    const { count, listening } = processes.web
+    const message = `${listening} of ${count} web processes take requests`
+    return listening === count ? [] : [{ part: 'processes', class: 'absent', message, partial: true }]
   }
 
   /** The failing parts in the reports of the processes that forward. */
@@ -207,5 +215,5 @@ async function health (fastify: FastifyInstance): Promise<void> {
 }
 
 export default fp(health, {
-  name: 'health', dependencies: ['config', 'aws', 'spool', 'state', 'forwarding', 'secrets']
+  name: 'health', dependencies: ['config', 'processes', 'aws', 'spool', 'state', 'forwarding', 'secrets']
 })

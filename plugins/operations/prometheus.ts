@@ -1,10 +1,15 @@
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type {
-  Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration
+  AggregatorRegistry, Counter, CounterConfiguration, Gauge, GaugeConfiguration, Histogram, HistogramConfiguration,
+  Registry
 } from 'prom-client'
 import type { ForwarderObserver } from '../../lib/delivery/forwarder.js'
 import type { IntakeObserver } from '../../lib/intake/intake.js'
+import {
+  GatheredMetrics, serveMetrics, tellLastMetrics, type MetricJson
+} from '../../lib/processes/gathered-metrics.js'
+import type { WebProcesses } from '../../lib/processes/web-processes.js'
 import type { CollapseCause } from '../../lib/policy/cardinality/cardinality-limiter.js'
 import { KINDS, type Kind } from '../../schemas/kinds.js'
 
@@ -32,6 +37,8 @@ interface Exposition {
 
 interface Prometheus extends Observer, MetricFactory, Exposition {}
 
+/** What a web process asks its primary for: the page with the metrics of all processes. */
+const SCRAPE = 'scrape'
 const PREFIX = 'cloudwatch_postman_'
 const CALL_SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 const DELAY_SECONDS = [0.1, 0.5, 1, 2, 5, 10, 30, 60, 300, 900, 3_600, 14_400, 86_400]
@@ -179,11 +186,26 @@ function timeRequests (fastify: FastifyInstance, { histogram }: MetricFactory): 
   })
 }
 
+/** @returns makes the page with the metrics of the primary and of its web processes */
+function gatherMetrics (
+  web: WebProcesses, registry: Registry, { gauge }: MetricFactory, { aggregate }: typeof AggregatorRegistry
+): () => Promise<string> {
+  const listening = gauge({ name: 'web_processes', help: 'Processes that take requests, with WEB_CONCURRENCY.' })
+  const sum = (metrics: MetricJson[][]): Registry => aggregate(metrics as object[])
+  const gathered = new GatheredMetrics(async metrics => await sum(metrics).getMetricsAsJSON())
+  web.onOpen(channel => gathered.follow(channel))
+  return async () => {
+    listening.set(web.listening)
+    const others = await gathered.ask(web.channels)
+    return await sum([await registry.getMetricsAsJSON(), ...others]).metrics()
+  }
+}
+
 async function createMetrics (fastify: FastifyInstance): Promise<MetricFactory & Exposition> {
   if (fastify.config.ADMIN_TOKEN === undefined) {
     return { ...silentFactory, contentType: 'text/plain', scrape: async () => '' }
   }
-  const { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client')
+  const { AggregatorRegistry, Counter, Gauge, Histogram, Registry, collectDefaultMetrics } = await import('prom-client')
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const named = <Options extends { name: string }> (options: Options) => ({
@@ -195,16 +217,24 @@ async function createMetrics (fastify: FastifyInstance): Promise<MetricFactory &
     histogram: options => new Histogram(named(options))
   }
   timeRequests(fastify, factory)
-  const askSpool = createSpoolGauges(fastify, factory)
-  return {
-    ...factory,
-    contentType: registry.contentType,
-    async scrape () {
-      // A store that is away shows as spool_up 0, and must not hide the rest.
-      await askSpool().catch(() => {})
-      return await registry.metrics()
-    }
+  const { processes } = fastify
+  if (processes.role === 'web') {
+    const metrics = async (): Promise<MetricJson[]> => await registry.getMetricsAsJSON()
+    serveMetrics(processes.primary, metrics)
+    fastify.addHook('onClose', async () => await tellLastMetrics(processes.primary, await metrics()).catch(() => {}))
+    return { ...factory, contentType: registry.contentType, scrape: () => processes.primary.call(SCRAPE) }
   }
+  const askSpool = createSpoolGauges(fastify, factory)
+  const page = processes.role === 'primary'
+    ? gatherMetrics(processes.web, registry, factory, AggregatorRegistry)
+    : () => registry.metrics()
+  const scrape = async (): Promise<string> => {
+    // A store that is away shows as spool_up 0, and must not hide the rest.
+    await askSpool().catch(() => {})
+    return await page()
+  }
+  if (processes.role === 'primary') processes.web.onOpen(channel => channel.handle(SCRAPE, scrape))
+  return { ...factory, contentType: registry.contentType, scrape }
 }
 
 /**
@@ -216,4 +246,4 @@ async function prometheus (fastify: FastifyInstance): Promise<void> {
   fastify.decorate('prometheus', { ...metrics, ...createObserver(metrics) })
 }
 
-export default fp(prometheus, { name: 'prometheus', dependencies: ['config', 'spool'] })
+export default fp(prometheus, { name: 'prometheus', dependencies: ['config', 'processes', 'spool'] })

@@ -11,6 +11,9 @@ declare module 'fastify' {
 /** How long a request may still wait for its delivery once the app closes: longer than most deliveries take. */
 const CLOSING_WAIT_MS = 2_500
 
+/** The name of the news, between a primary and its web processes, that items have met their outcome. */
+const TOPIC = 'receipts'
+
 /** Listens before it returns, so that no update is missed. */
 async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptChannel> {
   const { redis, config } = fastify
@@ -28,11 +31,23 @@ async function createRedisChannel (fastify: FastifyInstance): Promise<ReceiptCha
   }
 }
 
+/** The channel of processes without Redis: the primary delivers, and its web processes have requests that wait. */
+function createLocalOrForkedChannel ({ processes }: FastifyInstance): ReceiptChannel {
+  if (processes.role === 'primary') return { publish: update => processes.web.tellAll(TOPIC, update), subscribe () {} }
+  if (processes.role === 'web') {
+    return { publish () {}, subscribe: listener => processes.primary.onNews(TOPIC, listener) }
+  }
+  return createLocalChannel()
+}
+
 /** Owns `fastify.receipts`: lets a request wait for its delivery, in this process or another. */
 async function receipts (fastify: FastifyInstance): Promise<void> {
-  const receipts = new Receipts(fastify.redis === undefined ? createLocalChannel() : await createRedisChannel(fastify))
+  const channel = fastify.redis === undefined
+    ? createLocalOrForkedChannel(fastify)
+    : await createRedisChannel(fastify)
+  const receipts = new Receipts(channel)
   fastify.decorate('receipts', receipts)
   fastify.addHook('preClose', async () => receipts.endWithin(CLOSING_WAIT_MS))
 }
 
-export default fp(receipts, { name: 'receipts', dependencies: ['config', 'redis'] })
+export default fp(receipts, { name: 'receipts', dependencies: ['config', 'processes', 'redis'] })

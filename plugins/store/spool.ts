@@ -8,13 +8,26 @@ declare module 'fastify' {
   interface FastifyInstance { spool: Spool }
 }
 
-/** Only the backend that is used is loaded. */
-async function openSpool ({ config, redis, log }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
-  const sync = config.SPOOL_SYNC
-  if (redis === undefined) {
-    const { openEmbeddedSpool } = await import('../../lib/spool/embedded/embedded-spool.js')
-    return await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync })
+/** The spool on the local disk: of this process, or of its primary. */
+async function openLocalSpool ({ config, processes }: FastifyInstance, options: SpoolOptions): Promise<Spool> {
+  if (processes.role === 'web') {
+    const { RemoteSpool } = await import('../../lib/spool/remote/remote-spool.js')
+    return new RemoteSpool(processes.primary, options.limits)
   }
+  const { openEmbeddedSpool } = await import('../../lib/spool/embedded/embedded-spool.js')
+  const spool = await openEmbeddedSpool({ ...options, dataDir: config.DATA_DIR, sync: config.SPOOL_SYNC })
+  if (processes.role === 'primary') {
+    const { serveSpool } = await import('../../lib/spool/remote/serve-spool.js')
+    processes.web.onOpen(channel => serveSpool(channel, spool))
+  }
+  return spool
+}
+
+/** Only the backend that is used is loaded. */
+async function openSpool (fastify: FastifyInstance, options: SpoolOptions): Promise<Spool> {
+  const { config, redis, log } = fastify
+  if (redis === undefined) return await openLocalSpool(fastify, options)
+  const sync = config.SPOOL_SYNC
   const { openRedisSpool } = await import('../../lib/spool/redis/redis-spool.js')
   const opening = openRedisSpool({
     ...options,
@@ -44,4 +57,4 @@ async function spool (fastify: FastifyInstance): Promise<void> {
   fastify.addHook('onClose', () => spool.close())
 }
 
-export default fp(spool, { name: 'spool', dependencies: ['config', 'redis', 'applications'] })
+export default fp(spool, { name: 'spool', dependencies: ['config', 'processes', 'redis', 'applications'] })

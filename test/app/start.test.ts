@@ -149,7 +149,7 @@ t.test('the first variable of a .env with a byte order mark is read, whoever rea
   const DATA_DIR = await folder()
   const port = await findPort()
   await writeFile(join(cwd, '.env'), `\uFEFFPORT=${port}\r\nAWS_REGION=eu-west-1\r\n`)
-  const first = start({ AWS_REGION: undefined, DATA_DIR, FORWARDER: 'off' }, undefined, cwd)
+  const first = start({ AWS_REGION: undefined, DATA_DIR, FORWARDER: 'off', WEB_CONCURRENCY: '3' }, undefined, cwd)
   await untilReady(`http://127.0.0.1:${port}`)
   await t.test('a port that is taken is named, without a trace', async t => {
     const { exit, output } = start({ DATA_DIR: await folder(), FORWARDER: 'off', PORT: undefined }, [
@@ -165,6 +165,9 @@ t.test('the first variable of a .env with a byte order mark is read, whoever rea
     t.match(second.output(), /another process/)
     t.match(second.output(), /REDIS_URL/)
     t.notMatch(second.output(), /^ +at |Node\.js v/m, 'no trace')
+  })
+  await t.test('fastify start is one process, and says so when several are asked for', async t => {
+    t.equal(first.output().match(/WEB_CONCURRENCY is 3, and this is one process: npm start starts several/g)?.length, 1)
   })
   first.child.kill('SIGTERM')
   t.equal(await first.exit, 0)

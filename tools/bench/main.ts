@@ -15,6 +15,7 @@ import { createProgress } from '../shared/progress.js'
 import { describeTable, formatTable, markdownTable } from './table-report.js'
 import { calls } from './rows/calls.js'
 import { capacity } from './rows/capacity.js'
+import { cores } from './rows/cores.js'
 import { delivery } from './rows/delivery.js'
 import { intake } from './rows/intake.js'
 import { latency } from './rows/latency.js'
@@ -24,7 +25,7 @@ import { scaling } from './rows/scaling.js'
 import { start } from './rows/start.js'
 import type { Table } from './table.js'
 
-const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling, capacity]
+const ROWS: Row[] = [intake, refused, delivery, calls, latency, memory, start, scaling, cores, capacity]
 const COMPARISONS: Comparison[] = [
   requestCost, deliveryCost, awsCalls, redisCost, memoryComparison, startComparison
 ]

@@ -83,20 +83,25 @@ export interface GatewayOptions {
   forwarder: 'on' | 'off' | 'only'
   /** Further variables. */
   env?: Record<string, string>
+  /** Web processes that the gateway starts; absent: it is one process. */
+  webProcesses?: number
   /** Whether to wait until the gateway is ready. Absent: true. */
   ready?: boolean
 }
 
 /** Starts the process that `npm start` and `npm run worker` run. */
 export async function startGateway (processes: BenchProcesses, options: GatewayOptions): Promise<Gateway> {
-  const { build = THIS_BUILD } = options
+  const { build = THIS_BUILD, webProcesses } = options
   const port = await findPort()
+  const [command, args] = webProcesses === undefined
+    ? [join(build.root, 'node_modules/.bin/fastify'), ['start', '-c', 'fastify.config.cjs', 'dist/app.js']]
+    : [process.execPath, ['dist/start.js']]
   const running = await processes.start({
     name: options.forwarder === 'only' ? 'npm run worker' : 'npm start',
-    command: join(build.root, 'node_modules/.bin/fastify'),
-    args: ['start', '-c', 'fastify.config.cjs', 'dist/app.js'],
+    command,
+    args,
     cwd: build.root,
-    env: gatewayEnv(port, options),
+    env: { ...gatewayEnv(port, options), ...(webProcesses !== undefined && { WEB_CONCURRENCY: String(webProcesses) }) },
     ...(options.ready !== false && { readyUrl: readyUrl(port) })
   })
   return {

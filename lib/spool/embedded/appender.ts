@@ -8,10 +8,11 @@ import type { BatchLimits } from '../batch-limits.js'
 import { lineBytesOf } from '../entry-codec.js'
 import type { GroupCommit, Pending } from '../group-commit.js'
 import { KEY_TTL_MS, keyBytesOf } from '../key-limits.js'
+import { parseQueueName } from '../queue-name.js'
 import { SpoolFullError, type Append, type AppendOnceResult, type KeyedRequest } from '../spool.js'
 import { AppendGroup } from './append-group.js'
 import type { Capacity } from './capacity.js'
-import { fromFrame, toFrame, type FrameContent, type KeyedAnswer } from './frame.js'
+import { fromFrame, toFrame, type FrameContent, type KeyedAnswer, type QueueEntries } from './frame.js'
 import type { Frame, Journal } from './journal.js'
 import type { MemTable } from './mem-table.js'
 import { writeError, type Tables } from './tables.js'
@@ -40,11 +41,12 @@ export interface AppenderOptions {
 
 /** Appends that are stored together, and the answer that is kept for the idempotency key of their request. */
 interface Op extends SizedOp {
-  /** All of one application. */
   appends: readonly Append[]
   answer: KeyedAnswer | null
-  /** Empty when nobody knows. */
-  application: string
+  /** The appends of another process, as the body of a frame. */
+  frame: { body: Buffer, content: FrameContent } | null
+  /** The bytes of each application; its name is empty when nobody knows it. */
+  bytesOf: ReadonlyMap<string, number>
 }
 
 /** Writes appends to the journal; appends of one moment share a frame. */
@@ -84,6 +86,21 @@ export class Appender {
     await this.#push([append], null)
   }
 
+  /**
+   * Appends the body of a frame that another process has made, all of it or nothing.
+   * @throws SpoolFullError when it does not fit
+   */
+  async appendFrame (body: Buffer): Promise<void> {
+    const content = fromFrame(body)
+    const bytesOf = new Map<string, number>()
+    for (const { queue, entries } of content.queues) {
+      const { application } = parseQueueName(queue)
+      const bytes = entries.reduce((sum, { lineBytes }) => sum + lineBytes, 0)
+      bytesOf.set(application, (bytesOf.get(application) ?? 0) + bytes)
+    }
+    await this.#commit({ appends: [], answer: null, frame: { body, content }, bytesOf })
+  }
+
   /** @throws SpoolFullError when it does not fit */
   async appendOnce (appends: readonly Append[], request: KeyedRequest): Promise<AppendOnceResult> {
     const { application, key, digest, answer } = request
@@ -118,12 +135,30 @@ export class Appender {
   }
 
   async #push (appends: readonly Append[], answer: KeyedAnswer | null): Promise<void> {
-    const { capacity } = this.#options
     const keyBytes = answer === null ? 0 : keyBytesOf(answer[2])
     const lineBytes = appends.reduce((sum, { records }) => sum + lineBytesOf(records), keyBytes)
-    const application = appends[0]?.application ?? ''
-    capacity.reserve(lineBytes, application)
-    await this.#commits.push({ appends, answer, lineBytes, application })
+    // All of one application.
+    await this.#commit({ appends, answer, frame: null, bytesOf: new Map([[appends[0]?.application ?? '', lineBytes]]) })
+  }
+
+  async #commit (op: Omit<Op, 'lineBytes'>): Promise<void> {
+    await this.#commits.push({ ...op, lineBytes: this.#reserve(op.bytesOf) })
+  }
+
+  /** @returns the bytes of all applications @throws SpoolFullError when they do not fit; then none is reserved */
+  #reserve (bytesOf: ReadonlyMap<string, number>): number {
+    const { capacity } = this.#options
+    const reserved: Array<[application: string, bytes: number]> = []
+    try {
+      for (const [application, bytes] of bytesOf) {
+        capacity.reserve(bytes, application)
+        reserved.push([application, bytes])
+      }
+    } catch (error) {
+      for (const [application, bytes] of reserved) capacity.release(bytes, application)
+      throw error
+    }
+    return reserved.reduce((sum, [, bytes]) => sum + bytes, 0)
   }
 
   /** @throws SpoolFullError, SpoolUnavailableError as `append` does */
@@ -150,7 +185,9 @@ export class Appender {
       await this.#writeFrame(group.map(({ op }) => op))
     } finally {
       // At once for the whole group: from here on the MemTable counts these bytes.
-      for (const { op } of group) capacity.release(op.lineBytes, op.application)
+      for (const { op } of group) {
+        for (const [application, bytes] of op.bytesOf) capacity.release(bytes, application)
+      }
     }
     for (const { resolve } of group) resolve()
   }
@@ -161,17 +198,21 @@ export class Appender {
     const appendedAt = monotonicNow()
     const group = new AppendGroup()
     const answers: KeyedAnswer[] = []
+    const frames: Array<{ body: Buffer, content: FrameContent }> = []
     let items = 0
-    for (const { appends, answer } of ops) {
+    for (const { appends, answer, frame } of ops) {
       for (const append of appends) {
         if (append.records.length > 0) group.add(append)
         for (const record of append.records) items += record.items
       }
       if (answer !== null) answers.push(answer)
+      if (frame === null) continue
+      frames.push(frame)
+      for (const { entries } of frame.content.queues) for (const entry of entries) items += entry.items
     }
     await this.#makeRoom()
     if (items === 0 && answers.length === 0) return
-    const { body, queues } = toFrame(group.all, answers, limits, now)
+    const { body, queues } = joinFrames(toFrame(group.all, answers, limits, now), frames)
     const frame = await journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
     onJournaled(frame, { queues, answers }, appendedAt)
   }
@@ -184,5 +225,17 @@ export class Appender {
     if (memTable.lineBytes > MAX_MEM_TABLE_BYTES) {
       throw new SpoolFullError(`the disk under ${dataDir} does not take the items that wait for it`)
     }
+  }
+}
+
+/** One frame of several: the body of each is complete lines and values, and holds queues of its own. */
+function joinFrames (
+  own: { body: Buffer, queues: QueueEntries[] }, others: Array<{ body: Buffer, content: FrameContent }>
+): { body: Buffer, queues: QueueEntries[] } {
+  if (others.length === 0) return own
+  const bodies = [own.body, ...others.map(({ body }) => body)].filter(({ length }) => length > 0)
+  return {
+    body: bodies.length === 1 ? bodies[0]! : Buffer.concat(bodies),
+    queues: [...own.queues, ...others.flatMap(({ content }) => content.queues)]
   }
 }

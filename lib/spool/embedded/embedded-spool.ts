@@ -47,6 +47,15 @@ export interface EmbeddedSpoolOptions extends SpoolOptions {
   diskFree?: (directory: string) => number
 }
 
+/** A spool that other processes append to, through this one. */
+export interface FrameSpool extends Spool {
+  /**
+   * Appends the body of a frame that another process has made, all of it or nothing; else as `append`.
+   * @throws SpoolFullError, SpoolUnavailableError
+   */
+  appendFrame (body: Buffer): Promise<void>
+}
+
 /** The kind and the destination of the records are lost with the frame. */
 const CORRUPT_FRAME = {
   kind: 'logs',
@@ -60,7 +69,7 @@ const CORRUPT_FRAME = {
  * Opens the spool on the local disk, for one process.
  * @throws SpoolConfigurationError when the directory cannot be used, or another process uses it
  */
-export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise<Spool> {
+export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise<FrameSpool> {
   prepareDirectory(options.dataDir)
   const unlock = await lockDirectory(options.dataDir)
   const opened = noteOpening(options.dataDir)
@@ -82,7 +91,7 @@ export async function openEmbeddedSpool (options: EmbeddedSpoolOptions): Promise
  * Appends are durable once the journal has them, which takes one write; from there they go into the tables in larger
  * portions, before their destination is due.
  */
-class EmbeddedSpool implements Spool {
+class EmbeddedSpool implements FrameSpool {
   readonly deadLetters: DeadLetters
   readonly #options: EmbeddedSpoolOptions
   readonly #tables: Tables
@@ -174,6 +183,11 @@ class EmbeddedSpool implements Spool {
   async append (append: Append): Promise<void> {
     this.#assertOpen()
     await this.#appender.append(append)
+  }
+
+  async appendFrame (body: Buffer): Promise<void> {
+    this.#assertOpen()
+    await this.#appender.appendFrame(body)
   }
 
   async appendOnce (appends: readonly KeyedAppend[], request: KeyedRequest): Promise<AppendOnceResult> {

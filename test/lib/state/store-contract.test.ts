@@ -7,7 +7,7 @@ import { RedisStateStore } from '../../../lib/state/redis-store.js'
 import type { SetEntry, StateStore, VersionedSet } from '../../../lib/state/store.js'
 import { BACKENDS, eventually, redisEnvironment } from '../../helpers/app.js'
 import { REDIS_FORMS } from '../../helpers/redis-forms.js'
-import { redisStateStoreFolder, stateStoreFolder, type StoreFolder } from '../../helpers/state-stores.js'
+import { redisStateStoreFolder, remoteStateStoreFolder, stateStoreFolder, type StoreFolder } from '../../helpers/state-stores.js'
 import type { Teardown } from '../../helpers/teardown.js'
 
 const DAY = '2026-11-22'
@@ -19,7 +19,9 @@ const rule = (given: Partial<Rule>): Rule => ({ id: 'shop', rank: 1_000, expires
 const ruleSet = (store: StateStore): VersionedSet<Rule> => store.versionedSet<Rule>('rules', 'rank')
 
 const FOLDERS: Record<string, (t: Teardown) => Promise<StoreFolder>> = {
-  ...(BACKENDS.some(backend => backend === 'embedded') ? { embedded: t => stateStoreFolder(t, 'embedded') } : {}),
+  ...(BACKENDS.some(backend => backend === 'embedded')
+    ? { embedded: t => stateStoreFolder(t, 'embedded'), 'through another process': remoteStateStoreFolder }
+    : {}),
   ...Object.fromEntries(
     Object.entries(REDIS_FORMS).map(([form, start]) =>
       [form, async (t: Teardown) => redisStateStoreFolder(t, await start(t))])
