@@ -71,6 +71,9 @@ t.test('requests that never come whole, and answers that nobody reads, do not ke
     { logGroupName: '/never', logStreamName: 's', logEvents: [{ message: 'waits' }] },
     { authorization, prefer: 'wait=30' }
   )
+  const ends: string[] = []
+  Promise.all([...connections, slow].map(({ closed }) => closed)).then(() => ends.push('cut'), () => {})
+  waiting.then(() => ends.push('answered'), () => {})
   await new Promise(resolve => setTimeout(resolve, 200))
 
   const closingAt = performance.now()
@@ -78,6 +81,7 @@ t.test('requests that never come whole, and answers that nobody reads, do not ke
   const closedMs = performance.now() - closingAt
   t.ok(closedMs < 8_000, `closed after ${closedMs.toFixed(0)} ms`)
   t.equal((await waiting).status, 201, 'a request that waits for its delivery is answered all the same')
+  t.same(ends, ['cut', 'answered'], 'what does not come whole is cut before')
   deaf.socket.resume()
   await Promise.all([...connections, slow, deaf].map(({ closed }) => closed))
   t.same([...sandbox.items('/unfinished')].map(({ message }) => message), ['stored'], 'what was stored is delivered')
