@@ -125,11 +125,10 @@ let ajv: Ajv | undefined
 
 /** Has infinite numbers held against their maximum, as Ajv takes "Infinity" for an integer, and knows the formats. */
 function customOptions (created: Ajv): Ajv {
-  if (ajv !== undefined) return ajv
+  created.opts.strictNumbers = false
+  for (const [name, isOfFormat] of Object.entries(FORMATS)) created.addFormat(name, isOfFormat)
   ajv = created
-  ajv.opts.strictNumbers = false
-  for (const [name, isOfFormat] of Object.entries(FORMATS)) ajv.addFormat(name, isOfFormat)
-  return ajv
+  return created
 }
 
 /** Owns `fastify.config`: the environment, checked and typed. */
@@ -138,7 +137,7 @@ async function config (fastify: FastifyInstance, { environment }: ConfigOptions)
   const variables = readEnvironment(environment ?? process.env)
   let schemaErrors: SchemaError[] = []
   try {
-    await fastify.register(fastifyEnv, { schema: SCHEMA, data: variables, env: false, ajv: { customOptions } })
+    await fastify.register(fastifyEnv, { schema: SCHEMA, data: variables, env: false, ajv: ajv ?? { customOptions } })
   } catch (error) {
     schemaErrors = (error as { errors?: SchemaError[] }).errors ?? []
     if (schemaErrors.length === 0) throw error

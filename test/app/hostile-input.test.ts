@@ -7,10 +7,18 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { options } from '../../app.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
-import { eventually, openApp, startGateway, useSandbox } from '../helpers/app.js'
+import { eventually, startGateway, useSandbox, type Gateway } from '../helpers/app.js'
+import { openApp } from '../../tools/shared/open-app.js'
 import { askRaw } from '../helpers/raw.js'
 
 const FORGED = '\r\n{"level":30,"msg":"forged line"}\r\n\u2028\u0000\u001b[31m'
+
+let shared: Promise<Gateway> | undefined
+/** The gateway of the tests that need no other; closed with this file. */
+function openShared (): Promise<Gateway> {
+  shared ??= startGateway(t, { FORWARDER: 'off' })
+  return shared
+}
 
 t.test('no input forges a line of the log', async t => {
   const lines: string[] = []
@@ -92,7 +100,7 @@ t.test('no input forges a line of the log', async t => {
 })
 
 t.test('no input splits an answer, or pollutes a prototype', async t => {
-  const { url, post, token } = await startGateway(t)
+  const { url, post, token } = await openShared()
   const authorization = `Bearer ${await token()}`
   const answer = await post('/logEvents', { logGroupName: '/h', logStreamName: 's', logEvents: [{ message: 'm' }] }, {
     authorization, 'idempotency-key': 'k; Set-Cookie: a=b'
@@ -122,7 +130,7 @@ t.test('no input splits an answer, or pollutes a prototype', async t => {
 })
 
 t.test('the documentation is answered like anything else', async t => {
-  const { url } = await startGateway(t)
+  const { url } = await openShared()
   const [page, again] = await Promise.all(
     ['/documentation/json', '/documentation/json'].map(async path => await (await fetch(url + path)).text())
   )
@@ -147,7 +155,7 @@ t.test('the documentation is answered like anything else', async t => {
 })
 
 t.test('the documentation is guarded by helmet, the rest by what matters to an API', async t => {
-  const { url } = await startGateway(t)
+  const { url } = await openShared()
   for (const path of ['/documentation', '/documentation/static/swagger-ui.css']) {
     const { status, headers } = await fetch(url + path)
     t.equal(status, 200)

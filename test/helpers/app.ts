@@ -2,14 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { randomUUID } from 'node:crypto'
+import createValidators from '@fastify/ajv-compiler'
 import Fastify, { type FastifyInstance } from 'fastify'
-import fp from 'fastify-plugin'
-import app, { options } from '../../app.js'
+import { options } from '../../app.js'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { readTrustProxy } from '../../lib/http/trust-proxy.js'
-import type { ConfigOptions } from '../../schemas/config.js'
 import type { Sandbox } from '../../tools/sandbox/sandbox.js'
 import { startSandbox } from '../../tools/sandbox/server.js'
+import { openApp } from '../../tools/shared/open-app.js'
 import { startRedis } from '../../tools/shared/redis.js'
 import type { Teardown } from './teardown.js'
 
@@ -17,11 +17,8 @@ import type { Teardown } from './teardown.js'
 const PLUGIN_TIMEOUT_MS = 60_000
 export const CLIENT_SECRET_KEY = 'client-secret-of-the-tests'
 
-/**
- * The app, whose decorators the instance has. `fp` marks the function that it is given, so the app itself stays as it
- * is for other tests of this process.
- */
-export const openApp = fp(async (instance: FastifyInstance, given: ConfigOptions) => await app(instance, given))
+/** Fastify's own validators, which the gateways of a process share, as they have the same schemas. */
+const schemaController = { compilersFactory: { buildValidator: createValidators() } }
 
 export interface Gateway {
   app: FastifyInstance
@@ -76,7 +73,10 @@ export async function startGateway (
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const redis = backend === 'redis' ? await redisEnvironment(t) : {}
   const instance = Fastify({
-    ...options, pluginTimeout: PLUGIN_TIMEOUT_MS, trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false
+    ...options,
+    schemaController,
+    pluginTimeout: PLUGIN_TIMEOUT_MS,
+    trustProxy: readTrustProxy(environment.TRUST_PROXY) ?? false
   })
   await instance.register(openApp, {
     environment: {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
-import { openApp } from './app.js'
+import { openApp } from '../../tools/shared/open-app.js'
 import type { Teardown } from './teardown.js'
 
 export const SECRET = 'client-secret-of-this-test'

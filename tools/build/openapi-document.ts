@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
-import fp from 'fastify-plugin'
-import app, { options } from '../../app.js'
+import { options } from '../../app.js'
+import { openApp } from '../shared/open-app.js'
 
 const PLUGIN_TIMEOUT_MS = 60_000
 
@@ -12,7 +12,7 @@ export async function openapiDocument (): Promise<string> {
   const dataDir = await mkdtemp(join(tmpdir(), 'postman-openapi-'))
   const fastify = Fastify({ ...options, pluginTimeout: PLUGIN_TIMEOUT_MS })
   try {
-    await fastify.register(fp(app), {
+    await fastify.register(openApp, {
       environment: {
         CLIENT_SECRET_KEY: 'unused-client-secret',
         ACCESS_TOKEN_SECRET_KEY: 'unused-access-secret',
