@@ -255,7 +255,7 @@ t.test('without PUBLIC_ORIGIN no page counts as the gateway\'s own; with it, tho
 
 t.test('ALLOWED_NAMESPACES and ALLOWED_LOG_GROUPS do the same for the one application', async t => {
   const gateway = await startGateway(t, {
-    ALLOWED_NAMESPACES: 'shop, shop/*', ALLOWED_LOG_GROUPS: '/web/*', CORS_ALLOWED_ORIGIN: SHOP
+    FORWARDER: 'off', ALLOWED_NAMESPACES: 'shop, shop/*', ALLOWED_LOG_GROUPS: '/web/*', CORS_ALLOWED_ORIGIN: SHOP
   })
   const authorization = `Bearer ${await gateway.token()}`
   const status = async (path: string, body: object, headers = {}) =>
@@ -315,8 +315,9 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
 })
 
 t.test('keys rotate without a gap', async t => {
-  const old = await startGateway(t, { ACCESS_TOKEN_SECRET_KEY: 'the-old-key-of-the-tests' })
+  const old = await startGateway(t, { FORWARDER: 'off', ACCESS_TOKEN_SECRET_KEY: 'the-old-key-of-the-tests' })
   const rotated = await startGateway(t, {
+    FORWARDER: 'off',
     ACCESS_TOKEN_SECRET_KEY: 'the-new-key-of-the-tests',
     ACCESS_TOKEN_PREVIOUS_SECRET_KEYS: 'an-older-key-of-the-tests, the-old-key-of-the-tests'
   })

@@ -70,7 +70,7 @@ t.test('client tokens of attackers trade for nothing', async t => {
 })
 
 t.test('access tokens of attackers write nothing', async t => {
-  const gateway = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0' })
+  const gateway = await startGateway(t, { FORWARDER: 'off', RATE_LIMIT_PER_MINUTE: '0' })
   const token = await gateway.token()
   const [head, body, signature] = token.split('.') as [string, string, string]
   const { kid } = decode(head) as { kid: string }
@@ -179,7 +179,7 @@ t.test('no path leads around the admin token, or to another site', async t => {
 
 t.test('an idempotency key is its application\'s own', async t => {
   const file = await applicationsFile(t, [{ id: 'shop', logGroups: ['*'] }, { id: 'blog', logGroups: ['*'] }])
-  const { app, post } = await startGateway(t, { APPS_FILE: file.path })
+  const { app, post } = await startGateway(t, { FORWARDER: 'off', APPS_FILE: file.path })
   const send = async (id: string) => {
     const { accessToken } = await answerOf(await post('/token', {
       clientToken: createClientToken(secretOf(id), Date.now(), randomUUID())
@@ -229,7 +229,7 @@ t.test('hostile text meets no regular expression: redaction and globs answer in 
     logStreams: ['*'],
     redaction: { fields: ['password'], patterns: ['email', 'bearer-token', 'card-number'], urlQueries: true }
   }])
-  const { post } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
+  const { post } = await startGateway(t, { FORWARDER: 'off', APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
   const { accessToken } = await answerOf(await post('/token', { clientToken: clientJwt({}, secretOf('shop')) }))
   const send = (logGroupName: string, message: string) =>
     post(`/logEvents?accessToken=${accessToken}`, { logGroupName, logStreamName: 's', logEvents: [{ message }] })

@@ -337,7 +337,7 @@ t.test('EMF is the treatment of a gateway without APPS_FILE', async t => {
     (await client(refusing, `Bearer ${await refusing.token()}`, '/g').send([embedded()])).rejected,
     [{ reason: 'invalid-item' }]
   )
-  const allowing = await startGateway(t, { EMF: 'allow' })
+  const allowing = await startGateway(t, { FORWARDER: 'off', EMF: 'allow' })
   t.match(await client(allowing, `Bearer ${await allowing.token()}`, '/g').send([embedded()]), {
     status: 201, accepted: 1
   })

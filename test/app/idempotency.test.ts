@@ -126,7 +126,7 @@ t.test('a key holds for one application, one scope and one origin', async t => {
     { id: 'shop', logGroups: ['*'], allowedOrigins: ['https://a.example', 'https://b.example'] },
     { id: 'blog', logGroups: ['*'] }
   ])
-  const { app, post } = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
+  const { app, post } = await startGateway(t, { FORWARDER: 'off', APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
   const send = async (id: string, { scope, origin }: { scope?: object, origin?: string } = {}) => {
     const headers: Record<string, string> = origin === undefined ? {} : { origin }
     const claims = { jti: randomUUID(), ...(scope === undefined ? {} : { scope }) }
@@ -152,7 +152,8 @@ t.test('a key holds for one application, one scope and one origin', async t => {
 t.test('a key is known to every process', async t => {
   const REDIS_PREFIX = `test-${randomUUID()}`
   const gateways = [
-    await startGateway(t, { REDIS_PREFIX }, 'redis'), await startGateway(t, { REDIS_PREFIX }, 'redis')
+    await startGateway(t, { FORWARDER: 'off', REDIS_PREFIX }, 'redis'),
+    await startGateway(t, { FORWARDER: 'off', REDIS_PREFIX }, 'redis')
   ] as const
   const authorization = `Bearer ${await gateways[0].token()}`
   const send = async (n: 0 | 1, body: object, key: string) =>

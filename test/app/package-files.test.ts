@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import t from 'tap'
-import ts from 'typescript'
-import { ROOT } from '../../tools/shared/root.js'
+import { BUILD, ROOT } from '../../tools/shared/root.js'
 
 interface Package {
   files: string[]
@@ -19,20 +18,19 @@ const isShipped = (source: string): boolean => SHIPPED.some(path => source === p
 
 /** Sources that are imported at run time, from the root. */
 function importsOf (source: string): string[] {
-  const { outputText } = ts.transpileModule(readFileSync(join(ROOT, source), 'utf8'), {
-    compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023, verbatimModuleSyntax: true }
-  })
-  return ts.preProcessFile(outputText).importedFiles
-    .filter(({ fileName }) => fileName.startsWith('.'))
-    .map(({ fileName }) => sourceOf(relative(ROOT, join(ROOT, source, '..', fileName))))
+  const compiled = readFileSync(join(BUILD, source.replace(/\.ts$/, '.js')), 'utf8')
+  return [...compiled.matchAll(/\b(?:from |import |import\()['"](\.[^'"]+)['"]/g)]
+    .map(([, path]) => sourceOf(relative(ROOT, join(ROOT, source, '..', path!))))
 }
 
 t.test('the package has everything that it runs, and what that imports', async t => {
   for (const path of files) t.ok(existsSync(join(ROOT, sourceOf(path.replace('/**/*.js', '')))), `${path} exists`)
   const entries = SHIPPED_SCRIPTS.map(name => sourceOf(/dist\/\S+\.js/.exec(scripts[name]!)![0]))
-  const left = [
-    ...ts.sys.readDirectory(join(ROOT, 'plugins'), ['.ts']), ...ts.sys.readDirectory(join(ROOT, 'routes'), ['.ts'])
-  ].map(path => relative(ROOT, path))
+  const left = ['plugins', 'routes'].flatMap(folder => {
+    return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+      .filter(path => path.endsWith('.ts'))
+      .map(path => join(folder, path))
+  })
   left.push(...entries)
   const seen = new Set<string>()
   for (let source = left.pop(); source !== undefined; source = left.pop()) {

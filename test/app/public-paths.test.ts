@@ -7,7 +7,7 @@ const metric = { params: { Namespace: 'p', MetricData: [{ MetricName: 'm', Value
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
 
 t.test('ROUTE_PREFIX moves the public routes, and no others', async t => {
-  const { app, url, post } = await startGateway(t, { ROUTE_PREFIX: '/a1/b-2', ADMIN_TOKEN })
+  const { app, url, post } = await startGateway(t, { FORWARDER: 'off', ROUTE_PREFIX: '/a1/b-2', ADMIN_TOKEN })
   const answer = await post('/a1/b-2/token', { clientToken: createClientToken(CLIENT_SECRET_KEY, Date.now(), 'salt') })
   t.equal(answer.status, 201)
   const authorization = `Bearer ${(await answer.json() as { accessToken: string }).accessToken}`

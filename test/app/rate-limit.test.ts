@@ -38,7 +38,7 @@ for (const backend of BACKENDS) {
         { id: 'shop', namespaces: ['*'], rateLimits: { perMinute: 5, perTokenPerMinute: 3 } },
         { id: 'blog', namespaces: ['*'] }
       ])
-      const { post } = await startGateway(t, { APPS_FILE: file.path }, backend)
+      const { post } = await startGateway(t, { FORWARDER: 'off', APPS_FILE: file.path }, backend)
       const tokenOf = async (id: string) =>
         (
           await (await post('/token', {
@@ -69,7 +69,7 @@ for (const backend of BACKENDS) {
 
     t.test('all that one client token is traded for counts as one token, and so do its trades', async t => {
       const file = await applicationsFile(t, [{ id: 'shop', namespaces: ['*'], rateLimits: { perTokenPerMinute: 5 } }])
-      const { post } = await startGateway(t, { APPS_FILE: file.path }, backend)
+      const { post } = await startGateway(t, { FORWARDER: 'off', APPS_FILE: file.path }, backend)
       const clientToken = createClientToken(secretOf('shop'), Date.now(), 'salt')
       const trades = []
       for (let i = 0; i < 6; i++) {
@@ -167,6 +167,7 @@ t.test('failures are limited for each IP, wherever they are', async t => {
   const ADMIN_TOKEN = 'admin-token-of-the-tests'
   const METERING_ACCESS_KEY = 'access-key-of-the-tests'
   const gateway = await startGateway(t, {
+    FORWARDER: 'off',
     FAILURES_PER_MINUTE: '3',
     TRUST_PROXY: '1',
     ADMIN_TOKEN,

@@ -42,7 +42,8 @@ async function applications (t: Teardown) {
 
 for (const backend of BACKENDS) {
   t.test(`revocations, ${backend}`, async t => {
-    const gateway = await startGateway(t, { ADMIN_TOKEN, APPS_FILE: (await applications(t)).path }, backend)
+    const APPS_FILE = (await applications(t)).path
+    const gateway = await startGateway(t, { FORWARDER: 'off', ADMIN_TOKEN, APPS_FILE }, backend)
     const { post, url } = gateway
     const revoke = async (body: object) => {
       const answer = await post('/admin/revocations', body, ADMIN)
@@ -112,7 +113,8 @@ for (const backend of BACKENDS) {
 t.test('a revocation outlives the process, embedded', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'postman-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const environment = { ADMIN_TOKEN, APPS_FILE: (await applications(t)).path, DATA_DIR: folder }
+  const APPS_FILE = (await applications(t)).path
+  const environment = { FORWARDER: 'off', ADMIN_TOKEN, APPS_FILE, DATA_DIR: folder }
   const before = await startGateway(t, environment)
   const token = await trade(before, 'shop')
   await before.post('/admin/revocations', { jti: jtiOf(token) }, ADMIN)
@@ -126,7 +128,7 @@ t.test('two gateways on one Redis', { skip: BACKENDS.length === 1 }, async t => 
   const file = await applicationsFile(t, [
     { id: 'shop', namespaces: ['*'] }, { id: 'once', namespaces: ['*'], singleUseClientTokens: true }
   ])
-  const environment = { ADMIN_TOKEN, APPS_FILE: file.path, REDIS_URL: redis.url }
+  const environment = { FORWARDER: 'off', ADMIN_TOKEN, APPS_FILE: file.path, REDIS_URL: redis.url }
   const [one, two] = [await startGateway(t, environment), await startGateway(t, environment)]
   const revoke = async (body: object) => (await one.post('/admin/revocations', body, ADMIN)).status
 

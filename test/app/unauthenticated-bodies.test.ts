@@ -10,7 +10,7 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 const ROUTES = ['/metric', '/metrics', '/logEvents', '/token']
 
 t.test('a body without a token is small and shallow, or refused before it is parsed', async t => {
-  const { post, token, url } = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0' })
+  const { post, token, url } = await startGateway(t, { FORWARDER: 'off', RATE_LIMIT_PER_MINUTE: '0' })
   const accessToken = await token()
   const send = async (path: string, body: string | Uint8Array, headers: Record<string, string> = {}) => {
     const response = await fetch(url + path, { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body })

@@ -182,7 +182,7 @@ for (const backend of BACKENDS) {
 
     t.test('are as spent after a restart', async t => {
       await gateway.app.close()
-      gateway = await startGateway(t, { ...environment, ...redis })
+      gateway = await startGateway(t, { FORWARDER: 'off', ...environment, ...redis })
       for (const id of ['items', 'bytes', 'dollars']) {
         t.match(await send(id, logs(1)), { status: 429, error: { code: 151 } }, id)
       }
@@ -198,7 +198,9 @@ for (const backend of BACKENDS) {
 
 t.test('two gateways on one Redis spend one budget', { skip: BACKENDS.length === 1 }, async t => {
   const environment = {
-    ...await file(t, { id: 'shop', budgets: { daily: { items: 20 } } }), ...await redisEnvironment(t)
+    FORWARDER: 'off',
+    ...await file(t, { id: 'shop', budgets: { daily: { items: 20 } } }),
+    ...await redisEnvironment(t)
   }
   const [one, two] = [await startGateway(t, environment), await startGateway(t, environment)]
   const send = async (gateway: Gateway) =>
