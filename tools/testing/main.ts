@@ -9,7 +9,7 @@ import { ROOT } from '../shared/root.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BUILD_FOLDER, compile } from './compile.js'
 import { ensureChromium, ensurePackages, ensureRedis } from './ensure.js'
-import { runGroups, type TestGroup } from './run-groups.js'
+import { NO_ASSERTIONS, runGroups, type Assertions, type TestGroup } from './run-groups.js'
 
 const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
 
@@ -29,10 +29,12 @@ const COVERAGE = '.tap/coverage'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
 /** The files of a group share what the first of them loads and warms up. With more files the last group would run alone at the end. */
-const FILES_OF_A_GROUP = 8
+const FILES_OF_A_GROUP = 12
+/** The slow tests that take a minute or more start first, so that none of them runs alone at the end. */
+const LONGEST = ['test/tools/chaos/short.slow.ts', 'test/app/fairness.slow.ts', 'test/app/clock-steps.slow.ts']
 /** The time limit of a test that does not set its own. */
 const TEST_TIMEOUT_SECONDS = 240
-const GROUP_TIMEOUT_MS = 600_000
+const GROUP_TIMEOUT_MS = 900_000
 const INTERRUPTED = 130
 /** A test ends before the threads of the garbage collector would repay their cost. */
 const SHORT_RUN_ARGS = ['--single-threaded-gc', '--max-semi-space-size=32']
@@ -52,10 +54,11 @@ interface Options {
 
 function findTests ({ suffix, named }: Options): string[] {
   if (named.length > 0) return named.map(path => relative(ROOT, resolve(path)))
-  return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+  const found = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .filter(path => path.endsWith(suffix))
     .map(path => join('test', path))
     .sort()
+  return [...LONGEST.filter(path => found.includes(path)), ...found.filter(path => !LONGEST.includes(path))]
 }
 
 function groupOf (files: string[]): TestGroup {
@@ -82,9 +85,11 @@ async function runTap (args: string[]): Promise<number> {
   return code ?? 1
 }
 
-/** Shows the failed tests, and sums up. @returns the exit code */
-function judge (groups: TestGroup[]): Promise<number> {
-  return runTap(['--reporter=terse', ...groups.map(({ report }) => report)])
+/** Sums up, and has tap show what has failed. @returns the exit code */
+async function judge (failed: TestGroup[], { pass, fail, skip }: Assertions): Promise<number> {
+  if (failed.length > 0) await runTap(['--reporter=terse', ...failed.map(({ report }) => report)])
+  screen.line(`${pass} passed, ${fail} failed, ${skip} skipped`)
+  return failed.length > 0 || pass === 0 ? 1 : 0
 }
 
 async function runTests (options: Options): Promise<number> {
@@ -95,6 +100,8 @@ async function runTests (options: Options): Promise<number> {
   if (files.some(name => name.endsWith('.slow.ts'))) ensurePackages()
   for (const folder of [REPORTS, COVERAGE]) rmSync(join(ROOT, folder), { recursive: true, force: true })
   const redis = await startRedis()
+  const failed: TestGroup[] = []
+  const sum = { ...NO_ASSERTIONS }
   await runGroups(groups, {
     runner: join(ROOT, BUILD_FOLDER, 'tools/testing/run-group.js'),
     jobs: options.jobs,
@@ -108,14 +115,17 @@ async function runTests (options: Options): Promise<number> {
     },
     // Source maps cost time: they serve only a look at a few files.
     nodeArgs: [...SHORT_RUN_ARGS, ...(options.named.length > 0 ? ['--enable-source-maps'] : [])],
-    onEnd ({ name }, { ok, assertions, seconds }) {
-      screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${name} ${screen.style('dim', `${count(assertions)} assertions, ${seconds.toFixed(1)} s`)}`)
+    onEnd (group, { ok, assertions, seconds }) {
+      if (!ok) failed.push(group)
+      for (const outcome of Object.keys(sum) as Array<keyof Assertions>) sum[outcome] += assertions[outcome]
+      const { pass, fail, skip } = assertions
+      screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${group.name} ${screen.style('dim', `${count(pass + fail + skip)} assertions, ${seconds.toFixed(1)} s`)}`)
     }
   })
   await redis.stop()
-  // Before tap judges, as that removes the coverage.
+  // Before tap shows what has failed, as that removes the coverage.
   if (options.coverage) await runTap(['report', 'text-summary'])
-  return await judge(groups)
+  return await judge(failed, sum)
 }
 
 const { values: { slow, browser, jobs, help, compile: compileOnly }, positionals: named } = parseArgs({

@@ -26,13 +26,22 @@ export interface RunOptions {
 
 export interface GroupResult {
   ok: boolean
-  assertions: number
+  assertions: Assertions
   seconds: number
 }
 
+/** How many assertions there were. */
+export interface Assertions {
+  pass: number
+  fail: number
+  skip: number
+}
+
+export const NO_ASSERTIONS: Assertions = { pass: 0, fail: 0, skip: 0 }
+
 /**
  * Runs each group in a process of its own. tap's command would give each process loader hooks, which its threads
- * inherit, and which cost more than most tests: so the processes are plain, and tap judges their reports.
+ * inherit, and which cost more than most tests: so the processes are plain, and tap shows what their reports say.
  */
 export async function runGroups (groups: TestGroup[], options: RunOptions): Promise<void> {
   const waiting = groups.values()
@@ -68,7 +77,15 @@ async function runGroup ({ name, paths, report }: TestGroup, { runner, timeoutMs
   writeFileSync(report, output)
   return {
     ok,
-    assertions: Number(/^# \{ total: (\d+)/m.exec(output)?.[1] ?? 0),
+    assertions: readAssertions(output),
     seconds: (performance.now() - startedAt) / 1_000
   }
+}
+
+/** Reads the line in which tap sums up a report: `# { total: 3, pass: 2, fail: 1 }`. A report without one has failed. */
+function readAssertions (report: string): Assertions {
+  const [, sums] = /^# \{ (total: .*) \}$/m.exec(report) ?? []
+  if (sums === undefined) return { ...NO_ASSERTIONS, fail: 1 }
+  const countOf = (outcome: string): number => Number(new RegExp(`\\b${outcome}: (\\d+)`).exec(sums)?.[1] ?? 0)
+  return { pass: countOf('pass'), fail: countOf('fail'), skip: countOf('skip') + countOf('todo') }
 }
