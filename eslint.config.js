@@ -1,7 +1,7 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.test-build', 'data', '.tap', 'coverage'] }),
+  ...neostandard({ ts: true, noJsx: true, ignores: ['dist', '.test-build', 'data', '.tap', 'coverage'] }),
   { rules: { '@stylistic/comma-dangle': ['error', 'never'] } },
   {
     files: ['app.ts', 'start.ts', 'plugins/**', 'routes/**', 'lib/**', 'lambda/**'],
