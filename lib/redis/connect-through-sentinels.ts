@@ -1,4 +1,5 @@
 import type { Redis, RedisOptions } from 'ioredis'
+import { leaveReplacedMaster } from './leave-replaced-master.js'
 import { connectPrimary } from './primary-client.js'
 import { describeNode, type RedisAddress, type RedisNode } from './redis-address.js'
 import { tlsOptions } from './tls-connector.js'
@@ -47,6 +48,7 @@ export async function connectThroughSentinels (
     sentinelRetryStrategy: () => isStarted ? SENTINEL_RETRY_MS : null
   })
   isStarted = true
+  leaveReplacedMaster(redis, { sentinels: nodes, options: sentinelOptions, master })
   return redis
 }
 
