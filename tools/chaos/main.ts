@@ -16,7 +16,7 @@ CloudWatch fails, then compares the accepted items with the delivered ones. Exit
 delivered twice without a fault that explains it.
 
   --backend NAME   embedded, redis (one node), cluster (a Redis Cluster of three masters with a replica each) or
-                   sentinel (a master with two replicas and three Sentinels) (embedded)
+                   sentinel (a master with a replica and three Sentinels); both need redis-server 7 (embedded)
   --sync NAME      SPOOL_SYNC of the gateways: commit or always (cluster and sentinel: always; others: commit). With
                    commit, what a master alone had when its replica took over is counted by itself, not as lost
   --seconds N      how long there are faults (60)
