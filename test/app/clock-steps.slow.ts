@@ -141,6 +141,7 @@ async function startGateway (
   }
   const environment = {
     ...process.env,
+    AWS_ENDPOINT_URL: sandbox.url,
     ...store,
     ...clocks.gateway.environment,
     CLIENT_SECRET_KEY,
@@ -158,9 +159,11 @@ async function startGateway (
 
 t.setTimeout(300_000)
 
-const OPTIONS = { timeout: 120_000, skip: canStepClocks() ? false : NO_STEPS }
-
 const CASES: Array<[Backend, 'gateway' | 'redis']> = [['embedded', 'gateway'], ['redis', 'gateway'], ['redis', 'redis']]
+
+/** Side by side, as each of them waits for most of its time. */
+const OPTIONS = { timeout: 120_000, skip: canStepClocks() ? false : NO_STEPS, buffered: true }
+t.jobs = CASES.length + 1
 
 for (const [backend, stepped] of CASES) {
   t.test(`${backend}: nothing is lost or late when the clock of ${stepped} is set forward and back`, OPTIONS, async t => {
