@@ -1,4 +1,4 @@
-import { Cluster, type ClusterNode, type ClusterOptions } from 'ioredis'
+import { Cluster, type ClusterNode, type ClusterOptions, type Redis } from 'ioredis'
 
 /** Those of the client, whose replies are in the form of before version 3 of the protocol. */
 export type GatewayClusterOptions = ClusterOptions & { redisOptions?: { replyMapping?: 'legacy' } }
@@ -12,6 +12,7 @@ export class GatewayCluster extends Cluster {
   constructor (nodes: ClusterNode[], options: GatewayClusterOptions, isSharded: boolean) {
     super(nodes, options)
     this.isSharded = isSharded
+    this.on('+node', handleAsking)
   }
 
   // The option that would do it also refuses commands to a node whose connection is only just being made.
@@ -20,5 +21,18 @@ export class GatewayCluster extends Cluster {
     if (this.status === 'ready' || command.name === 'cluster') return super.sendCommand(...parameters)
     command.reject(new Error('the cluster is away'))
     return command.promise
+  }
+}
+
+/**
+ * The client asks a node that a slot moves to, and leaves the rejection unhandled when the connection breaks, as when the
+ * node is not among those with slots yet. That would end the process.
+ */
+function handleAsking (node: Redis): void {
+  const { asking } = node
+  node.asking = (...parameters) => {
+    const answer = Reflect.apply(asking, node, parameters) as ReturnType<typeof asking>
+    answer.catch(() => {})
+    return answer
   }
 }

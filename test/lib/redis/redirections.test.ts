@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type AddressInfo } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openRedisSpool } from '../../../lib/spool/redis/redis-spool.js'
 import { connectTo } from '../../helpers/redis-forms.js'
@@ -7,9 +8,12 @@ import { spoolOptions } from '../spool/contract.js'
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`
 
-/** A node that says that it has all slots, and sends every command with a key elsewhere. */
+/**
+ * A node that says that it has all slots, and sends every command with a key elsewhere.
+ * @param breaksOff whether it ends the connection when it is asked for a slot that moves
+ */
 async function startMisleading (
-  t: Test, redirection: 'MOVED' | 'ASK'
+  t: Test, redirection: 'MOVED' | 'ASK', breaksOff = false
 ): Promise<{ url: string, redirected: () => number }> {
   let redirected = 0
   const answer = (port: number, command: string): string => {
@@ -27,7 +31,10 @@ async function startMisleading (
     const { port } = server.address() as AddressInfo
     socket.on('error', () => {})
     socket.setEncoding('utf8').on('data', (data: string) => {
-      for (const command of data.split(/(?=\*\d+\r\n\$)/)) socket.write(answer(port, command))
+      for (const command of data.split(/(?=\*\d+\r\n\$)/)) {
+        if (breaksOff && /asking/i.test(command)) socket.destroy()
+        else socket.write(answer(port, command))
+      }
     })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -48,3 +55,15 @@ for (const redirection of ['MOVED', 'ASK'] as const) {
     t.ok(redirected() >= 10 && redirected() < 100, `${redirected()} commands`)
   })
 }
+
+t.test('a connection that breaks while a slot is asked for leaves no rejection unhandled', async t => {
+  const unhandled: unknown[] = []
+  const onUnhandled = (error: unknown): void => { unhandled.push(error) }
+  process.prependListener('unhandledRejection', onUnhandled)
+  t.teardown(() => process.off('unhandledRejection', onUnhandled))
+  const { url } = await startMisleading(t, 'ASK', true)
+  const redis = await connectTo(t, url)
+  await t.rejects(redis.get('key'))
+  await sleep(100)
+  t.same(unhandled, [])
+})
