@@ -11,7 +11,9 @@ t.test('a wall clock that is set neither ends nor lengthens the wait that CloudW
     t.teardown(() => app.close())
     app.register(fp(async () => {}, { name: 'config' }))
     app.register(fp(async () => {}, { name: 'redis' }))
+    app.register(fp(async () => {}, { name: 'processes' }))
     app.decorate('config', {} as typeof app.config)
+    app.decorate('processes', { role: 'single' } as never)
     app.register(rateLimiters)
     await app.ready()
     const { PutMetricData } = app.rateLimiters
