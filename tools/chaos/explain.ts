@@ -78,10 +78,13 @@ export class Explainer {
   openedBy (call: Call): FaultWindow | 'unexplained' | null {
     const { forwarder, startedAt, endedAt, outcome } = call
     const onTheWay = this.#windows.find(window => {
-      const { kind, blow, effects } = window
+      const { kind, mode, effects } = window
       const link = kind.startsWith('worker-cloudwatch')
-      return touches(window, startedAt, endedAt + TRANSIT_MS, link || blow === 'pause' ? LATE_MS : 0) &&
-        (effects.processes?.includes(forwarder) === true || (effects.answersOf?.includes(forwarder) === true && (link || outcome !== 'taken')))
+      return touches(window, startedAt, endedAt + TRANSIT_MS, link || mode === 'pause' ? LATE_MS : 0) &&
+        (
+          effects.processes?.includes(forwarder) === true ||
+            (effects.answersOf?.includes(forwarder) === true && (link || outcome !== 'taken'))
+        )
     })
     if (onTheWay !== undefined) return onTheWay
     if (outcome !== 'taken') return 'unexplained'
@@ -114,7 +117,9 @@ export class Explainer {
   /** Whether items may have a time that CloudWatch does not take: their gateway has dated them by a wrong clock. */
   explainsTime ({ sentAt, answeredAt, failures }: SentRequest): boolean {
     const endedAt = Math.max(answeredAt, ...failures.map(failure => failure.endedAt))
-    return this.#find(sentAt, endedAt, ({ place, effects }) => place === 'web' && effects.clockOf !== undefined) !== undefined
+    return this.#find(
+      sentAt, endedAt, ({ place, effects }) => place === 'web' && effects.clockOf !== undefined
+    ) !== undefined
   }
 
   /**
@@ -134,7 +139,8 @@ export class Explainer {
 
   #isOvertaken (start: number, end: number, slot?: number): boolean {
     return this.#losses.takeovers.some(({ receivedUntil, endedAt, slots }) => {
-      const isOfNode = slots === null || slot === undefined || slots.some(([first, last]) => slot >= first && slot <= last)
+      const isOfNode = slots === null || slot === undefined ||
+        slots.some(([first, last]) => slot >= first && slot <= last)
       return isOfNode && end >= receivedUntil && start <= endedAt
     })
   }

@@ -152,7 +152,8 @@ export class Fleet {
     this.redisPort = port
     const folder = this.#folder('redis')
     const environment = this.#clock('redis')
-    const redis = this.#add('redis', onOutput => startRedisProcess({ port, folder, appendfsync: 'always', onOutput, environment }))
+    const redis = this.#add('redis', onOutput =>
+      startRedisProcess({ port, folder, appendfsync: 'always', onOutput, environment }))
     await redis.up()
     for (const name of [...WEBS, ...WORKERS]) await this.#link(`${name} redis`, port)
   }

@@ -7,7 +7,7 @@ import type { LinkMode } from './link.js'
 import type { Load } from './load.js'
 import { untilHealed } from './replicated/replicated-store.js'
 import { StoreFaults, type StoreFault } from './replicated/store-faults.js'
-import { cloudwatchRules, REPLICATED_PLACES, type Blow, type PlannedFault } from './schedule.js'
+import { cloudwatchRules, REPLICATED_PLACES, type FaultMode, type PlannedFault } from './schedule.js'
 import { touches, type Effects, type FaultWindow, type Timeline } from './timeline.js'
 import { POISON_METRIC, POISON_TEXT } from './traffic.js'
 
@@ -19,7 +19,8 @@ const UNFINISHED_REQUESTS = [
   'POST /logEve',
   'POST /logEvents HTTP/1.1\r\nHost: gateway\r\nContent-Type: appl',
   'POST /token HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{',
-  'POST /metric HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n'
+  'POST /metric HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\nTransfer-Encoding: ' +
+    'chunked\r\n\r\n1\r\n{\r\n'
 ]
 /** Copies of each unfinished request. */
 const UNFINISHED_COPIES = 5
@@ -30,8 +31,20 @@ const NO_MEMORY = 1
 
 /** The rules for items that CloudWatch refuses, however often they come; always in force, and tried first. */
 const POISON_RULES: FaultRule[] = [
-  { kind: 'refuse', action: 'PutLogEvents', messageIncludes: POISON_TEXT, code: 'InvalidParameterException', message: 'the event is poison' },
-  { kind: 'refuse', action: 'PutMetricData', metricName: POISON_METRIC, code: 'InvalidParameterValueException', message: 'the metric is poison' }
+  {
+    kind: 'refuse',
+    action: 'PutLogEvents',
+    messageIncludes: POISON_TEXT,
+    code: 'InvalidParameterException',
+    message: 'the event is poison'
+  },
+  {
+    kind: 'refuse',
+    action: 'PutMetricData',
+    metricName: POISON_METRIC,
+    code: 'InvalidParameterValueException',
+    message: 'the metric is poison'
+  }
 ]
 
 /** Makes the faults happen, and undoes them. */
@@ -66,7 +79,7 @@ export class Injector {
     if (isOfStore(fault)) return await this.#inTurn('store', () => this.#strikeStore(fault))
     const target = this.#target(fault)
     // A process that is stopped or ending cannot meet another fault.
-    const lock = fault.place === 'cloudwatch' ? `${fault.place} ${fault.blow}` : target
+    const lock = fault.place === 'cloudwatch' ? `${fault.place} ${fault.mode}` : target
     await this.#inTurn(lock, () => this.#strike(fault, target))
   }
 
@@ -75,7 +88,13 @@ export class Injector {
     await Promise.all(this.#fleet.gateways.map(async ({ name }) => {
       const member = this.#fleet.members.get(name)!
       await member.up()
-      const window = this.#timeline.begin(this.#fleet.webs.includes(member.name) ? 'web' : 'worker', 'term', member.name, 'at the end', { processes: [member.name] })
+      const window = this.#timeline.begin(
+        this.#fleet.webs.includes(member.name) ? 'web' : 'worker',
+        'term',
+        member.name,
+        'at the end',
+        { processes: [member.name] }
+      )
       await member.down('SIGTERM')
       await member.up()
       this.#timeline.end(window)
@@ -85,7 +104,13 @@ export class Injector {
   /** CloudWatch answers every call with 500, or its address refuses connections. */
   async outage (how: 'refusing' | 'failing', durationMs: number): Promise<void> {
     const { forwarders } = this.#fleet
-    const window = this.#timeline.begin(how === 'refusing' ? 'worker-cloudwatch' : 'cloudwatch', how === 'refusing' ? 'cut' : 'error', forwarders.join(' '), 'outage', { answersOf: forwarders })
+    const window = this.#timeline.begin(
+      how === 'refusing' ? 'worker-cloudwatch' : 'cloudwatch',
+      how === 'refusing' ? 'cut' : 'error',
+      forwarders.join(' '),
+      'outage',
+      { answersOf: forwarders }
+    )
     if (how === 'refusing') await this.#setLinks('cut')
     else await this.#setRules(window, [{ kind: 'error', status: 500 }])
     await this.#last(durationMs)
@@ -127,10 +152,10 @@ export class Injector {
     const { store, gateways, members, clocks } = this.#fleet
     const faults = new StoreFaults({ store: store!, members, clocks, last: ms => this.#last(ms) })
     const target = await faults.targetOf(fault)
-    const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), {
+    const window = this.#timeline.begin(fault.place, fault.mode, target, detailOf(fault), {
       storeOf: gateways.map(({ name }) => name),
-      ...(fault.blow === 'clock' ? { clockOf: [target] } : {}),
-      ...(fault.blow === 'memory-full' ? { full: true } : {})
+      ...(fault.mode === 'clock' ? { clockOf: [target] } : {}),
+      ...(fault.mode === 'memory-full' ? { full: true } : {})
     })
     const done = await faults.strike(fault, target)
     if (done !== null) this.#timeline.note(`#${window.id} ${done}`)
@@ -140,10 +165,10 @@ export class Injector {
   }
 
   async #strike (fault: PlannedFault, target: string): Promise<void> {
-    const window = this.#timeline.begin(fault.place, fault.blow, target, detailOf(fault), this.#effects(fault, target))
-    if (fault.blow === 'memory-full') await this.#fillMemory(fault)
-    else if (fault.blow === 'clock') await this.#setClock(fault, target)
-    else if (fault.blow === 'term-unfinished') await this.#endUnfinished(fault, target, window)
+    const window = this.#timeline.begin(fault.place, fault.mode, target, detailOf(fault), this.#effects(fault, target))
+    if (fault.mode === 'memory-full') await this.#fillMemory(fault)
+    else if (fault.mode === 'clock') await this.#setClock(fault, target)
+    else if (fault.mode === 'term-unfinished') await this.#endUnfinished(fault, target, window)
     else if (this.#fleet.members.has(target)) await this.#strikeProcess(fault, target)
     else if (this.#fleet.links.has(target)) await this.#strikeLink(fault, target)
     else if (fault.place === 'cloudwatch') await this.#strikeCloudwatch(fault, window)
@@ -151,13 +176,13 @@ export class Injector {
     this.#timeline.end(window)
   }
 
-  #effects ({ place, blow }: PlannedFault, target: string): Effects {
+  #effects ({ place, mode }: PlannedFault, target: string): Effects {
     const { webs, forwarders, members } = this.#fleet
     const [process] = target.split(' ') as [string]
-    if (blow === 'clock') return { clockOf: [target] }
-    if (blow === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
-    if (blow === 'memory-full') return { full: true }
-    if (blow === 'spool-full') return { full: true, answersOf: forwarders }
+    if (mode === 'clock') return { clockOf: [target] }
+    if (mode === 'disk-full') return { full: true, storeOf: webs, answersOf: forwarders }
+    if (mode === 'memory-full') return { full: true }
+    if (mode === 'spool-full') return { full: true, answersOf: forwarders }
     if (place === 'redis') return { storeOf: [...members.keys()] }
     if (place === 'web' || place === 'worker') return { processes: [target] }
     if (place === 'client-web') return { requestsOf: [target.split(' ')[1]!] }
@@ -165,17 +190,17 @@ export class Injector {
     return { answersOf: place === 'cloudwatch' ? forwarders : [process] }
   }
 
-  async #strikeProcess ({ blow, durationMs }: PlannedFault, target: string): Promise<void> {
+  async #strikeProcess ({ mode, durationMs }: PlannedFault, target: string): Promise<void> {
     const member = this.#fleet.members.get(target)!
     // The member may have ended by itself, as Redis is away.
     await member.up()
-    if (blow === 'pause') {
+    if (mode === 'pause') {
       member.signal('SIGSTOP')
       await this.#last(durationMs)
       member.signal('SIGCONT')
       return
     }
-    await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
+    await member.down(mode === 'kill' ? 'SIGKILL' : 'SIGTERM')
     await this.#last(durationMs)
     await member.up()
   }
@@ -223,14 +248,19 @@ export class Injector {
     for (const socket of sockets) socket.destroy()
     // During another fault the gateway may have had to wait.
     const alone = !this.#timeline.windows.some(other => other !== window && touches(other, startedAt, endedAt))
-    if (alone && exitCode !== 0) this.failures.push(`${target} ended with exit code ${exitCode} after ${endedAt - startedAt} ms, at ${this.#timeline.seconds(endedAt)} s, for requests that did not come whole`)
+    if (alone && exitCode !== 0) {
+      this.failures.push(
+        `${target} ended with exit code ${exitCode} after ${endedAt - startedAt} ms, at ` +
+          `${this.#timeline.seconds(endedAt)} s, for requests that did not come whole`
+      )
+    }
     await this.#last(durationMs)
     await member.up()
   }
 
-  async #strikeLink ({ blow, durationMs, delayMs }: PlannedFault, target: string): Promise<void> {
+  async #strikeLink ({ mode, durationMs, delayMs }: PlannedFault, target: string): Promise<void> {
     const link = this.#fleet.links.get(target)!
-    await link.set(blow as LinkMode, delayMs)
+    await link.set(mode as LinkMode, delayMs)
     await this.#last(durationMs)
     await link.set('open')
   }
@@ -242,14 +272,14 @@ export class Injector {
   }
 
   /** CloudWatch takes nothing meanwhile, so that the backlog grows. */
-  async #strikeDisk ({ blow, durationMs }: PlannedFault, window: FaultWindow): Promise<void> {
+  async #strikeDisk ({ mode, durationMs }: PlannedFault, window: FaultWindow): Promise<void> {
     const { traffic } = this.#load
     const { messageBytes } = traffic
     await this.#setRules(window, [{ kind: 'error', status: 503 }])
     traffic.messageBytes = LARGE_MESSAGE_BYTES
-    if (blow === 'disk-full') this.#fleet.disk!.fill()
+    if (mode === 'disk-full') this.#fleet.disk!.fill()
     await this.#last(durationMs)
-    if (blow === 'disk-full') this.#fleet.disk!.free()
+    if (mode === 'disk-full') this.#fleet.disk!.free()
     traffic.messageBytes = messageBytes
     await this.#setRules(window, null)
   }
@@ -268,7 +298,9 @@ export class Injector {
   #applyRules (): Promise<void> {
     this.#applying = this.#applying.then(async () => {
       const rules = [...POISON_RULES, ...[...this.#rules.values()].flat()]
-      const answer = await fetch(`${this.#fleet.sandbox.url}/_sandbox/faults`, { method: 'PUT', body: JSON.stringify({ rules, seed: this.#seed }) })
+      const answer = await fetch(`${this.#fleet.sandbox.url}/_sandbox/faults`, {
+        method: 'PUT', body: JSON.stringify({ rules, seed: this.#seed })
+      })
       if (!answer.ok) throw new Error(`The sandbox refuses the faults: ${await answer.text()}`)
     })
     return this.#applying
@@ -279,14 +311,16 @@ function isOfStore (fault: PlannedFault): fault is StoreFault {
   return (REPLICATED_PLACES as readonly string[]).includes(fault.place)
 }
 
-const SHARED: ReadonlySet<Blow> = new Set(['throttle', 'error', 'hang', 'reset', 'delay', 'garbage', 'denied', 'lost-answer', 'late-answer'])
-const DELAYED: ReadonlySet<Blow> = new Set(['delay', 'late-answer', 'slow'])
+const SHARED: ReadonlySet<FaultMode> = new Set([
+  'throttle', 'error', 'hang', 'reset', 'delay', 'garbage', 'denied', 'lost-answer', 'late-answer'
+])
+const DELAYED: ReadonlySet<FaultMode> = new Set(['delay', 'late-answer', 'slow'])
 
-function detailOf ({ blow, durationMs, share, delayMs, stepMs }: PlannedFault): string {
+function detailOf ({ mode, durationMs, share, delayMs, stepMs }: PlannedFault): string {
   return [
     `${(durationMs / 1_000).toFixed(1)} s`,
-    ...(SHARED.has(blow) ? [`${share * 100} % of the calls`] : []),
-    ...(DELAYED.has(blow) ? [`by ${delayMs} ms`] : []),
-    ...(blow === 'clock' ? [`by ${stepMs / 60_000} min`] : [])
+    ...(SHARED.has(mode) ? [`${share * 100} % of the calls`] : []),
+    ...(DELAYED.has(mode) ? [`by ${delayMs} ms`] : []),
+    ...(mode === 'clock' ? [`by ${stepMs / 60_000} min`] : [])
   ].join(', ')
 }

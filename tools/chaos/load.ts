@@ -19,7 +19,10 @@ export interface Attempt {
   endedAt: number
   /** HTTP status; 0 without an answer. */
   status: number
-  /** The code of the error answer with the reasons for which items were refused, or the message of the connection's error. */
+  /**
+   * The code of the error answer with the reasons for which items were refused, or the message of the connection's
+   * error.
+   */
   error: string
 }
 
@@ -282,7 +285,9 @@ export function saysNothingStored ({ status, error }: Attempt): boolean {
 
 function errorCode ({ body }: Answer): string {
   try {
-    const { error, rejected = [] } = JSON.parse(body) as { error: { code: number }, rejected?: Array<{ reason: string }> }
+    const { error, rejected = [] } = JSON.parse(body) as {
+      error: { code: number }, rejected?: Array<{ reason: string }>
+    }
     return [error.code, ...new Set(rejected.map(({ reason }) => reason))].join(' ')
   } catch {
     return body.slice(0, 100)

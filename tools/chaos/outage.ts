@@ -33,7 +33,12 @@ export interface OutageResult extends Result {
 /** CloudWatch is away, for one half of the time refusing connections and for the other answering 500, then back. */
 export async function runOutage (options: OutageOptions, screen: Screen, signal: AbortSignal): Promise<OutageResult> {
   let outage: OutageResult['outage'] | null = null
-  const result = await withFleet({ ...options, settings: SETTINGS, ownDisk: false, ownClocks: false }, screen, signal, async run => {
+  const result = await withFleet({
+    ...options,
+    settings: SETTINGS,
+    ownDisk: false,
+    ownClocks: false
+  }, screen, signal, async run => {
     screen.progress(() => describeProgress(run, 'before the outage'))
     await pause(WARM_UP_MS, signal)
     const halfMs = options.outageSeconds * 500

@@ -98,7 +98,12 @@ export interface Screen {
 
 /** Strikes a fleet under load with the faults of a seed, and judges the outcome. */
 export async function runChaos (options: ChaosOptions, screen: Screen, signal: AbortSignal): Promise<Result> {
-  return await withFleet({ ...options, settings: SETTINGS, ownDisk: true, ownClocks: true }, screen, signal, async run => {
+  return await withFleet({
+    ...options,
+    settings: SETTINGS,
+    ownDisk: true,
+    ownClocks: true
+  }, screen, signal, async run => {
     const { fleet: { disk, clocks }, signal } = run
     if (clocks === null) run.timeline.note('there is no C compiler (cc), or no Linux: no clock is set')
     const faults = planFaults({ ...options, canFillDisk: disk !== null, canStepClocks: clocks !== null })
@@ -264,7 +269,7 @@ function takeoverWindows ({ fleet, timeline }: Run, takeovers: readonly Takeover
     id: timeline.windows.length + i,
     kind: 'redis-master takeover',
     place: 'redis-master',
-    blow: 'takeover',
+    mode: 'takeover',
     target: node,
     detail: '',
     effects: { storeOf: fleet.gateways.map(({ name }) => name) },

@@ -18,7 +18,7 @@ export type Place =
   | ReplicatedPlace
 
 /** The kind of a fault. */
-export type Blow =
+export type FaultMode =
   | 'kill' | 'term' | 'pause' | 'term-unfinished'
   | 'cut' | 'hold' | 'slow'
   | 'throttle' | 'error' | 'hang' | 'reset' | 'delay' | 'garbage' | 'denied' | 'lost-answer' | 'late-answer'
@@ -30,19 +30,19 @@ export type Blow =
 
 export interface FaultDefinition {
   place: Place
-  blow: Blow
-  /** Milliseconds from the blow to its end, before anything is restarted: shortest and longest. */
+  mode: FaultMode
+  /** Milliseconds from its beginning to its end, before anything is restarted: shortest and longest. */
   lasts: [number, number]
   /** The gateway itself waits up to a minute afterwards, by design. */
   slowRecovery?: boolean
 }
 
-const PROCESS_BLOWS = { kill: [0, 2_000], term: [0, 1_500], pause: [500, 8_000] } as const
+const PROCESS_MODES = { kill: [0, 2_000], term: [0, 1_500], pause: [500, 8_000] } as const
 /** From the true time, and back. */
 export const CLOCK_STEPS_MS = [600_000, -600_000, 10_800_000, -10_800_000] as const
 const CLOCK_LASTS = [2_000, 6_000] as const
-const LINK_BLOWS = { cut: [300, 4_000], hold: [500, 7_000], slow: [1_000, 5_000] } as const
-const CLOUDWATCH_BLOWS = {
+const LINK_MODES = { cut: [300, 4_000], hold: [500, 7_000], slow: [1_000, 5_000] } as const
+const CLOUDWATCH_MODES = {
   throttle: [1_000, 4_000],
   error: [1_000, 4_000],
   hang: [1_000, 5_000],
@@ -54,21 +54,21 @@ const CLOUDWATCH_BLOWS = {
   'late-answer': [1_000, 5_000]
 } as const
 
-function define (place: Place, blows: Partial<Record<Blow, readonly [number, number]>>): FaultDefinition[] {
-  return Object.entries(blows).map(([blow, [shortest, longest]]) => ({
-    place, blow: blow as Blow, lasts: [shortest, longest], ...(blow === 'denied' ? { slowRecovery: true } : {})
+function define (place: Place, modes: Partial<Record<FaultMode, readonly [number, number]>>): FaultDefinition[] {
+  return Object.entries(modes).map(([mode, [shortest, longest]]) => ({
+    place, mode: mode as FaultMode, lasts: [shortest, longest], ...(mode === 'denied' ? { slowRecovery: true } : {})
   }))
 }
 
 const COMMON = [
-  ...define('web', { ...PROCESS_BLOWS, 'term-unfinished': [0, 1_500], clock: CLOCK_LASTS }),
-  ...define('client-web', LINK_BLOWS),
-  ...define('worker-cloudwatch', LINK_BLOWS),
-  ...define('cloudwatch', CLOUDWATCH_BLOWS),
+  ...define('web', { ...PROCESS_MODES, 'term-unfinished': [0, 1_500], clock: CLOCK_LASTS }),
+  ...define('client-web', LINK_MODES),
+  ...define('worker-cloudwatch', LINK_MODES),
+  ...define('cloudwatch', CLOUDWATCH_MODES),
   ...define('disk', { 'spool-full': [4_000, 6_000] })
 ]
 
-const WORKER = define('worker', { ...PROCESS_BLOWS, clock: CLOCK_LASTS })
+const WORKER = define('worker', { ...PROCESS_MODES, clock: CLOCK_LASTS })
 
 /** Nodes count as failed after 3 s: some of these end before a replica takes over, some after. */
 const REPLICATED = [
@@ -85,25 +85,25 @@ const DEFINITIONS: Record<Backend, FaultDefinition[]> = {
   redis: [
     ...COMMON,
     ...WORKER,
-    ...define('redis', { ...PROCESS_BLOWS, 'memory-full': [2_000, 6_000], clock: CLOCK_LASTS }),
-    ...define('web-redis', LINK_BLOWS),
-    ...define('worker-redis', LINK_BLOWS)
+    ...define('redis', { ...PROCESS_MODES, 'memory-full': [2_000, 6_000], clock: CLOCK_LASTS }),
+    ...define('web-redis', LINK_MODES),
+    ...define('worker-redis', LINK_MODES)
   ],
   cluster: [...COMMON, ...WORKER, ...REPLICATED, ...define('redis-nodes', { reshard: [0, 0], resize: [0, 0] })],
   sentinel: [...COMMON, ...WORKER, ...REPLICATED, ...define('redis-sentinel', { kill: [0, 4_000] })]
 }
 
-export type FaultKind = `${Place} ${Blow}`
+export type FaultKind = `${Place} ${FaultMode}`
 
 export interface PlannedFault {
   /** Milliseconds after the load has begun. */
   atMs: number
   durationMs: number
   place: Place
-  blow: Blow
+  mode: FaultMode
   /** Picks one of several processes or links; of the nodes of a Redis there are more than two. */
   which: number
-  /** The share of the calls that a blow at CloudWatch hits. */
+  /** The share of the calls that a fault at CloudWatch hits. */
   share: number
   /** Milliseconds by which each piece or answer is late. */
   delayMs: number
@@ -136,10 +136,19 @@ const ANSWER_DELAYS_MS = [400, 1_200, 5_000]
 const PIECE_DELAYS_MS = [50, 150, 300]
 
 /** The same options give the same faults: every kind is dealt before any comes again. */
-export function planFaults ({ seed, seconds, backend, canFillDisk, canStepClocks, faultsPerMinute = FAULTS_PER_MINUTE }: ScheduleOptions): PlannedFault[] {
+export function planFaults ({
+  seed,
+  seconds,
+  backend,
+  canFillDisk,
+  canStepClocks,
+  faultsPerMinute = FAULTS_PER_MINUTE
+}: ScheduleOptions): PlannedFault[] {
   const random = new Random(seed)
-  const kinds = DEFINITIONS[backend].filter(({ blow, slowRecovery }) =>
-    (canFillDisk || blow !== 'disk-full') && (canStepClocks || blow !== 'clock') && (slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS))
+  const kinds = DEFINITIONS[backend].filter(({ mode, slowRecovery }) =>
+    (canFillDisk || mode !== 'disk-full') && (canStepClocks || mode !== 'clock') && (
+      slowRecovery !== true || seconds >= SLOW_RECOVERY_SECONDS
+    ))
   const endMs = seconds * 1_000
   const faults: PlannedFault[] = []
   let deck: FaultDefinition[] = []
@@ -151,15 +160,15 @@ export function planFaults ({ seed, seconds, backend, canFillDisk, canStepClocks
       waveEnd = atMs + random.int(...WAVE_MS)
     }
     if (deck.length === 0) deck = random.shuffled(kinds)
-    const { place, blow, lasts } = deck.pop()!
+    const { place, mode, lasts } = deck.pop()!
     const fault = {
       atMs,
       durationMs: random.int(...lasts),
       place,
-      blow,
+      mode,
       which: random.int(0, backend === 'cluster' || backend === 'sentinel' ? 11 : 1),
       share: random.pick([0.3, 0.7, 1]),
-      delayMs: random.pick(blow === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS),
+      delayMs: random.pick(mode === 'slow' ? PIECE_DELAYS_MS : ANSWER_DELAYS_MS),
       stepMs: random.pick(CLOCK_STEPS_MS)
     }
     if (atMs + fault.durationMs <= endMs) faults.push(fault)
@@ -167,18 +176,25 @@ export function planFaults ({ seed, seconds, backend, canFillDisk, canStepClocks
   return faults
 }
 
-/** Rules of the sandbox for a blow at CloudWatch. */
-export function cloudwatchRules ({ blow, share, delayMs }: Pick<PlannedFault, 'blow' | 'share' | 'delayMs'>): FaultRule[] {
-  switch (blow) {
+/** Rules of the sandbox for a fault at CloudWatch. */
+export function cloudwatchRules ({
+  mode, share, delayMs
+}: Pick<PlannedFault, 'mode' | 'share' | 'delayMs'>): FaultRule[] {
+  switch (mode) {
     case 'throttle': return [{ kind: 'throttle', share }]
-    case 'error': return [{ kind: 'error', status: 500, share: share / 2 }, { kind: 'error', status: 503, share: share / 2 }]
+    case 'error':
+      return [{ kind: 'error', status: 500, share: share / 2 }, { kind: 'error', status: 503, share: share / 2 }]
     case 'hang': return [{ kind: 'hang', share }]
     case 'reset': return [{ kind: 'reset', share }]
     case 'delay': return [{ kind: 'delay', delayMs, share }]
     case 'garbage': return [{ kind: 'garbage', share, afterStore: true }]
     case 'denied': return [{ kind: 'refuse', code: 'AccessDeniedException', share }]
-    case 'lost-answer': return [{ kind: 'reset', share: share / 2, afterStore: true }, { kind: 'error', status: 500, share: share / 2, afterStore: true }]
+    case 'lost-answer':
+      return [
+        { kind: 'reset', share: share / 2, afterStore: true },
+        { kind: 'error', status: 500, share: share / 2, afterStore: true }
+      ]
     case 'late-answer': return [{ kind: 'delay', delayMs, share, afterStore: true }]
-    default: throw new Error(`${blow} is not a blow at CloudWatch`)
+    default: throw new Error(`${mode} is not a fault at CloudWatch`)
   }
 }

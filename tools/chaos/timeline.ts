@@ -1,5 +1,5 @@
 import type { UnixMs } from '../../schemas/common.js'
-import type { Blow, FaultKind, Place } from './schedule.js'
+import type { FaultMode, FaultKind, Place } from './schedule.js'
 
 /** The answers that a fault can keep from processes, by the names of the processes. */
 export interface Effects {
@@ -21,7 +21,7 @@ export interface FaultWindow {
   id: number
   kind: FaultKind
   place: Place
-  blow: Blow
+  mode: FaultMode
   target: string
   detail: string
   effects: Effects
@@ -41,13 +41,13 @@ export class Timeline {
     this.#print = print
   }
 
-  begin (place: Place, blow: Blow, target: string, detail: string, effects: Effects): FaultWindow {
-    const kind: FaultKind = `${place} ${blow}`
+  begin (place: Place, mode: FaultMode, target: string, detail: string, effects: Effects): FaultWindow {
+    const kind: FaultKind = `${place} ${mode}`
     const window: FaultWindow = {
       id: this.windows.length,
       kind,
       place,
-      blow,
+      mode,
       target,
       detail,
       effects,
@@ -61,7 +61,10 @@ export class Timeline {
 
   end (window: FaultWindow): void {
     window.endedAt = Date.now()
-    this.note(`#${window.id} ${window.kind} ${window.target} is over after ${((window.endedAt - window.startedAt) / 1_000).toFixed(1)} s`)
+    this.note(
+      `#${window.id} ${window.kind} ${window.target} is over after ` +
+        `${((window.endedAt - window.startedAt) / 1_000).toFixed(1)} s`
+    )
   }
 
   note (text: string): void {

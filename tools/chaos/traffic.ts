@@ -65,7 +65,9 @@ export class Traffic {
   #logs (numbers: number[], poison: boolean) {
     const logGroupName = this.#random.pick(GROUPS)
     const logStreamName = this.#random.pick(STREAMS)
-    const text = (poison ? `${POISON_TEXT} ` : '') + EVENT_TEXT.repeat(Math.ceil(this.messageBytes / EVENT_TEXT.length)).slice(0, this.messageBytes)
+    const text = (poison ? `${POISON_TEXT} ` : '') + EVENT_TEXT.repeat(
+      Math.ceil(this.messageBytes / EVENT_TEXT.length)
+    ).slice(0, this.messageBytes)
     const timestamp = this.#time()
     const logEvents = numbers.map(number => ({ message: `item ${number} ${text}`, timestamp }))
     return {

@@ -2,12 +2,12 @@ import type { Evidence } from './evidence.js'
 import type { Explainer } from './explain.js'
 import type { Attempt, SentRequest } from './load.js'
 import type { LedgerReading } from './monitor.js'
-import type { Blow } from './schedule.js'
+import type { FaultMode } from './schedule.js'
 import type { FaultWindow } from './timeline.js'
 import type { Call } from './witness.js'
 
-/** Blows after which CloudWatch has not stored the items of a call, so that they duplicate none by themselves. */
-const NEVER_STORE: ReadonlySet<Blow> = new Set(
+/** FaultModes after which CloudWatch has not stored the items of a call, so that they duplicate none by themselves. */
+const NEVER_STORE: ReadonlySet<FaultMode> = new Set(
   ['throttle', 'error', 'hang', 'reset', 'denied', 'disk-full', 'spool-full', 'memory-full']
 )
 /** Examples kept of each kind of failure. */
@@ -27,7 +27,9 @@ export interface Verdict {
   unreplicated: number
   /** Copies of items whose request was repeated when no node knew its key any more, as its master had gone likewise. */
   forgotten: number
-  /** Items that CloudWatch did not take for the time that a wrong clock had given to them: rejected, or dead letters. */
+  /**
+   * Items that CloudWatch did not take for the time that a wrong clock had given to them: rejected, or dead letters.
+   */
   outOfTime: number
   /** Copies of items that CloudWatch has stored beyond the first one of each. */
   duplicated: number
@@ -165,7 +167,7 @@ function judgeDuplicates (
       else {
         open[number]!++
         const known = cause.get(number)
-        if (known === undefined || NEVER_STORE.has(known.blow)) cause.set(number, fault)
+        if (known === undefined || NEVER_STORE.has(known.mode)) cause.set(number, fault)
       }
     }
   }
@@ -241,7 +243,8 @@ function describeAttempt ({ web, startedAt, endedAt, status, error }: Attempt, s
 function describeRequest (request: SentRequest, seconds: Case['seconds']): string {
   const { kind, destination, key, verdict, answeredAt, failures } = request
   const tries = failures.slice(0, 3).map(failure => describeAttempt(failure, seconds)).join('; ')
-  return `${kind} ${destination}${key === null ? '' : ` key ${key}`} ${verdict}${answeredAt > 0 ? ` at ${seconds(answeredAt)} s` : ''}${tries === '' ? '' : ` after ${tries}`}`
+  return `${kind} ${destination}${key === null ? '' : ` key ${key}`} ` +
+    `${verdict}${answeredAt > 0 ? ` at ${seconds(answeredAt)} s` : ''}${tries === '' ? '' : ` after ${tries}`}`
 }
 
 function describeDuplicate (
@@ -256,7 +259,8 @@ function describeDuplicate (
       : fault === 'unexplained'
         ? 'open by nothing'
         : `open by #${fault.id} ${fault.kind}`
-    return `    ${call.forwarder} ${call.action} ${call.outcome}, ${seconds(call.startedAt)} to ${seconds(call.endedAt)} s, ${call.items.length} items, ${why}`
+    return `    ${call.forwarder} ${call.action} ${call.outcome}, ${seconds(call.startedAt)} to ` +
+      `${seconds(call.endedAt)} s, ${call.items.length} items, ${why}`
   })
   return [`item ${number}: ${describeRequest(request, seconds)}`, ...sent].join('\n')
 }

@@ -111,7 +111,9 @@ export class Witness {
 }
 
 interface Output {
-  rejectedLogEventsInfo?: { tooOldLogEventEndIndex?: number, expiredLogEventEndIndex?: number, tooNewLogEventStartIndex?: number }
+  rejectedLogEventsInfo?: {
+    tooOldLogEventEndIndex?: number, expiredLogEventEndIndex?: number, tooNewLogEventStartIndex?: number
+  }
 }
 
 /** Null when nobody can read it. */
@@ -123,8 +125,14 @@ function readOutput (body: Buffer): Output | null {
   }
 }
 
-function rejectedOf (items: number[], { tooOldLogEventEndIndex = 0, expiredLogEventEndIndex = 0, tooNewLogEventStartIndex = Infinity }: Output['rejectedLogEventsInfo'] = {}): number[] {
-  return items.filter((_item, index) => index < Math.max(tooOldLogEventEndIndex, expiredLogEventEndIndex) || index >= tooNewLogEventStartIndex)
+function rejectedOf (
+  items: number[],
+  {
+    tooOldLogEventEndIndex = 0, expiredLogEventEndIndex = 0, tooNewLogEventStartIndex = Infinity
+  }: Output['rejectedLogEventsInfo'] = {}
+): number[] {
+  return items.filter((_item, index) =>
+    index < Math.max(tooOldLogEventEndIndex, expiredLogEventEndIndex) || index >= tooNewLogEventStartIndex)
 }
 
 interface Input {

@@ -45,9 +45,9 @@ export class StoreFaults {
   /** @returns what was done, in words, where the fault does not say it */
   async strike (fault: StoreFault, target: string): Promise<string | null> {
     const { store, members, clocks, last } = this.#options
-    const { blow, durationMs, which, stepMs } = fault
+    const { mode, durationMs, which, stepMs } = fault
     const node = store.nodes.get(target)
-    switch (blow) {
+    switch (mode) {
       case 'failover': await store.failOver(node!); break
       case 'reshard': return await (store as ClusterStore).reshard(which)
       case 'resize': return await (store as ClusterStore).resize()
@@ -69,7 +69,7 @@ export class StoreFaults {
       }
       default: {
         const member = members.get(target)!
-        await member.down(blow === 'kill' ? 'SIGKILL' : 'SIGTERM')
+        await member.down(mode === 'kill' ? 'SIGKILL' : 'SIGTERM')
         await last(durationMs)
         await member.up()
       }
@@ -77,8 +77,8 @@ export class StoreFaults {
     return null
   }
 
-  async #strikeNetwork ({ blow, durationMs, delayMs }: StoreFault, { links }: RedisNode): Promise<void> {
-    for (const link of links) await link.set(blow as LinkMode, delayMs)
+  async #strikeNetwork ({ mode, durationMs, delayMs }: StoreFault, { links }: RedisNode): Promise<void> {
+    for (const link of links) await link.set(mode as LinkMode, delayMs)
     await this.#options.last(durationMs)
     for (const link of links) await link.set('open')
   }

@@ -10,7 +10,9 @@ export interface Takeover {
   node: string
   /** The master before. */
   predecessor: string
-  /** What the predecessor had answered for by then the node has received, by the bytes that each of them has counted. */
+  /**
+   * What the predecessor had answered for by then the node has received, by the bytes that each of them has counted.
+   */
   receivedUntil: UnixMs
   /** When the predecessor was seen as a replica, and took no more writes. */
   endedAt: UnixMs
