@@ -157,7 +157,11 @@ async function acceptOn (where: string, endpoint: Endpoint, signal: AbortSignal)
   const deleted = await deleteLogGroups()
 
   screen.line()
-  screen.line(style('bold', `${passed} passed, ${failed.length} failed, ${skipped} skipped`) + style('dim', `; ${deleted} log groups deleted`))
+  screen.line(
+    style(
+      'bold', `${passed} passed, ${failed.length} failed, ${skipped} skipped`
+    ) + style('dim', `; ${deleted} log groups deleted`)
+  )
   if (signal.aborted) screen.line('Interrupted before its end.')
   for (const name of failed) screen.line(style('red', `✖ ${name}`))
   screen.line()

@@ -75,7 +75,12 @@ async function whenDelivered (sandbox: ServerProcess, items: number): Promise<Le
   for (;;) {
     const ledger = await askSandbox<LedgerSnapshot>(sandbox, 'ledger')
     if (ledger.dataPoints + ledger.events >= items) return ledger
-    if (Date.now() > deadline) throw new DemoError(`${count(items - ledger.dataPoints - ledger.events)} items are not delivered after ${DELIVERY_TIMEOUT_MS / 1000} s.`)
+    if (Date.now() > deadline) {
+      throw new DemoError(
+        `${count(items - ledger.dataPoints - ledger.events)} items are not delivered after ` +
+          `${DELIVERY_TIMEOUT_MS / 1000} s.`
+      )
+    }
     await sleep(POLL_MS)
   }
 }

@@ -154,7 +154,10 @@ async function showStage (
   await logs.send(new CreateLogGroupCommand({ logGroupName: stage.logGroupName }))
   await logs.send(new CreateLogStreamCommand(stage))
   await logs.send(new PutSubscriptionFilterCommand({
-    logGroupName: stage.logGroupName, filterName: 'metering', filterPattern: '', destinationArn: `arn:aws:lambda:${REGION}:000000000000:function:${way}`
+    logGroupName: stage.logGroupName,
+    filterName: 'metering',
+    filterPattern: '',
+    destinationArn: `arn:aws:lambda:${REGION}:000000000000:function:${way}`
   }))
   screen.done(`Access log ${stage.logGroupName} → subscription filter → ${target}`)
   const before = { ...platform.ledger().byApplication }
@@ -234,8 +237,13 @@ function report (screen: Screen, platform: PlatformSandbox, before: Metered): vo
   screen.table([
     ['client', 'called', 'metered', '', ''],
     ...IDS.map(id => [
-      id, count(CLIENTS[id].calls), count(meteredSince(platform, before, id)), isRight(id) ? screen.style('green', '✔') : screen.style('red', '✖ differs'),
-      CLIENTS[id].entitled ? '' : 'the platform does not entitle it: API Gateway has refused its calls with 403, and nobody is billed for them'
+      id,
+      count(CLIENTS[id].calls),
+      count(meteredSince(platform, before, id)),
+      isRight(id) ? screen.style('green', '✔') : screen.style('red', '✖ differs'),
+      CLIENTS[id].entitled
+        ? ''
+        : 'the platform does not entitle it: API Gateway has refused its calls with 403, and nobody is billed for them'
     ])
   ])
   if (!IDS.every(isRight)) throw new Error('The metered calls are not the calls that were made.')
@@ -273,7 +281,11 @@ async function showOwnCalls (
   screen: Screen, platform: PlatformSandbox, gatewayUrl: string, clientSecret: string
 ): Promise<void> {
   screen.line()
-  screen.line(screen.style('bold', `ENTITLEMENT=on: may the application ${APPLICATION} have tokens? METERING=on: its calls are metered`))
+  screen.line(
+    screen.style(
+      'bold', `ENTITLEMENT=on: may the application ${APPLICATION} have tokens? METERING=on: its calls are metered`
+    )
+  )
   for (const [verdict, expected] of [['denied', 402], ['entitled', 201]] as const) {
     platform.setClients({ ...CLIENT_VERDICTS, [APPLICATION]: verdict })
     const clientToken = createClientToken(clientSecret, unixNow(), randomBytes(4).toString('hex'))
@@ -317,7 +329,8 @@ export function inviteToMetering (
     [
       'One more call of acme, as CloudWatch Logs would send it; sent again, it is still one',
       `curl ${gatewayUrl}/metering/access-logs -H 'Authorization: Bearer ${environment.METERING_ACCESS_KEY}' \\`,
-      `  -H 'Content-Type: application/json' -d '${JSON.stringify({ awslogs: { data: gzipSync(JSON.stringify(envelope)).toString('base64') } })}'`
+      "  -H 'Content-Type: application/json' -d " +
+        `'${JSON.stringify({ awslogs: { data: gzipSync(JSON.stringify(envelope)).toString('base64') } })}'`
     ],
     ['What the platform has', `curl ${platformUrl}${PLATFORM_CONTROL_PREFIX}/ledger`],
     [

@@ -12,7 +12,10 @@ export function ensureRedis (): void {
   if (runs('redis-server', ['--version'])) return
   console.error('redis-server is not on the PATH: installing it.')
   if ((installWithApt('redis-server') || installWithBrew('redis')) && runs('redis-server', ['--version'])) return
-  throw new Error('redis-server could not be installed. Install Redis 6.2 or later with your package manager (package "redis-server" or "redis") and run the tests again.')
+  throw new Error(
+    'redis-server could not be installed. Install Redis 6.2 or later with your package manager (package ' +
+      '"redis-server" or "redis") and run the tests again.'
+  )
 }
 
 /** The browser tests drive a real Chromium. @throws Error */
@@ -21,15 +24,22 @@ export function ensureChromium (): void {
   if (runs(chromium, ['--version'])) return
   console.error(`There is no Chromium at ${chromium}: installing it.`)
   if (installWithApt('chromium') && runs(chromium, ['--version'])) return
-  throw new Error('Chromium could not be installed. Install it with your package manager (package "chromium"), or set CHROMIUM to the path of a Chromium or Chrome, and run the tests again.')
+  throw new Error(
+    'Chromium could not be installed. Install it with your package manager (package "chromium"), or set CHROMIUM to ' +
+      'the path of a Chromium or Chrome, and run the tests again.'
+  )
 }
 
 /** Installs the packages that only slow tests need, unless they are there. @throws Error */
 export function ensurePackages (): void {
   const installed = join(PACKAGES, 'node_modules/.package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(PACKAGES, 'package-lock.json')).mtimeMs) return
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(PACKAGES, 'package-lock.json')).mtimeMs) {
+    return
+  }
   console.error('Installing the packages that only slow tests need.')
-  if (!runs('npm', ['ci', '--prefix', PACKAGES, '--no-audit', '--no-fund', '--silent'], 'inherit')) throw new Error('npm ci has failed.')
+  if (!runs('npm', ['ci', '--prefix', PACKAGES, '--no-audit', '--no-fund', '--silent'], 'inherit')) {
+    throw new Error('npm ci has failed.')
+  }
 }
 
 function installWithApt (name: string): boolean {

@@ -28,7 +28,10 @@ const REPORTS = '.tap/reports'
 const COVERAGE = '.tap/coverage'
 /** Most tests wait more than they compute. */
 const DEFAULT_JOBS = 4
-/** The files of a group share what the first of them loads and warms up. With more files the last group would run alone at the end. */
+/**
+ * The files of a group share what the first of them loads and warms up. With more files the last group would run alone
+ * at the end.
+ */
 const FILES_OF_A_GROUP = 12
 /** The slow tests that take a minute or more start first, so that none of them runs alone at the end. */
 const LONGEST = ['test/tools/chaos/short.slow.ts', 'test/app/fairness.slow.ts', 'test/app/clock-steps.slow.ts']
@@ -73,14 +76,17 @@ function groupOf (files: string[]): TestGroup {
 }
 
 function chunk<T> (items: T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size))
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
+    items.slice(index * size, (index + 1) * size))
 }
 
 /** @returns the exit code */
 async function runTap (args: string[]): Promise<number> {
   // On a terminal, without CI, the reporter would write everything anew at every change.
   const env = { ...process.env, CI: 'true' }
-  const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), args, { cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit'] })
+  const tap = spawn(join(ROOT, 'node_modules/.bin/tap'), args, {
+    cwd: ROOT, env, stdio: ['ignore', 'inherit', 'inherit']
+  })
   const [code] = await once(tap, 'close') as [number | null]
   return code ?? 1
 }
@@ -119,7 +125,10 @@ async function runTests (options: Options): Promise<number> {
       if (!ok) failed.push(group)
       for (const outcome of Object.keys(sum) as Array<keyof Assertions>) sum[outcome] += assertions[outcome]
       const { pass, fail, skip } = assertions
-      screen.line(`${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${group.name} ${screen.style('dim', `${count(pass + fail + skip)} assertions, ${seconds.toFixed(1)} s`)}`)
+      screen.line(
+        `${ok ? screen.style('green', '✔') : screen.style('red', '✖')} ${group.name} ` +
+          `${screen.style('dim', `${count(pass + fail + skip)} assertions, ${seconds.toFixed(1)} s`)}`
+      )
     }
   })
   await redis.stop()
@@ -144,5 +153,13 @@ if (help) {
   process.stdout.write(USAGE)
 } else {
   compile(ROOT)
-  if (!compileOnly) process.exitCode = await runTests({ suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts', jobs: Number(jobs), alone: slow || browser || named.length > 0, coverage: slow, named })
+  if (!compileOnly) {
+    process.exitCode = await runTests({
+      suffix: slow ? '.slow.ts' : browser ? '.browser.ts' : '.test.ts',
+      jobs: Number(jobs),
+      alone: slow || browser || named.length > 0,
+      coverage: slow,
+      named
+    })
+  }
 }

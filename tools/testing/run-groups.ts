@@ -50,7 +50,9 @@ export async function runGroups (groups: TestGroup[], options: RunOptions): Prom
   }))
 }
 
-async function runGroup ({ name, paths, report }: TestGroup, { runner, timeoutMs, env, nodeArgs }: RunOptions): Promise<GroupResult> {
+async function runGroup (
+  { name, paths, report }: TestGroup, { runner, timeoutMs, env, nodeArgs }: RunOptions
+): Promise<GroupResult> {
   const startedAt = performance.now()
   // tap names the folders of a test after the command line, which must tell groups apart and may not be long.
   const child = spawn(process.execPath, [...nodeArgs, runner, name], {
@@ -72,7 +74,9 @@ async function runGroup ({ name, paths, report }: TestGroup, { runner, timeoutMs
 
   const ok = code === 0
   // A failure outside of an assertion.
-  if (!ok && (code === null || !/^not ok/m.test(output))) output += `\nnot ok - ${timedOut ? `no end within ${timeoutMs / 1_000} s` : signal ?? `exit code ${code}`}\n`
+  if (!ok && (code === null || !/^not ok/m.test(output))) {
+    output += `\nnot ok - ${timedOut ? `no end within ${timeoutMs / 1_000} s` : signal ?? `exit code ${code}`}\n`
+  }
   mkdirSync(dirname(report), { recursive: true })
   writeFileSync(report, output)
   return {
@@ -82,7 +86,9 @@ async function runGroup ({ name, paths, report }: TestGroup, { runner, timeoutMs
   }
 }
 
-/** Reads the line in which tap sums up a report: `# { total: 3, pass: 2, fail: 1 }`. A report without one has failed. */
+/**
+ * Reads the line in which tap sums up a report: `# { total: 3, pass: 2, fail: 1 }`. A report without one has failed.
+ */
 function readAssertions (report: string): Assertions {
   const [, sums] = /^# \{ (total: .*) \}$/m.exec(report) ?? []
   if (sums === undefined) return { ...NO_ASSERTIONS, fail: 1 }

@@ -153,7 +153,8 @@ async function describeForbidden (connection: Connection, masters: Master[]): Pr
     }
   })))
   if (forbidden.size === 0) return ''
-  return `. The user of REDIS_URL may not ask ${[...forbidden].join(', ')}: allow it (docs/operations.md, "Which Redis")`
+  return `. The user of REDIS_URL may not ask ${[...forbidden].join(', ')}: allow it (docs/operations.md, "Which ` +
+    'Redis")'
 }
 
 /** They wait for nothing. */

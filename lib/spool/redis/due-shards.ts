@@ -32,8 +32,8 @@ export class DueShards {
   }
 
   /**
-   * Of these shards those to ask, the longest due first: a shard that has given a lease stands behind those that are due
-   * already. A process that does not listen asks all of them, in turn.
+   * Of these shards those to ask, the longest due first: a shard that has given a lease stands behind those that are
+   * due already. A process that does not listen asks all of them, in turn.
    */
   toAsk (bases: readonly string[]): string[] {
     const now = this.#now()
