@@ -32,7 +32,9 @@ const DEFAULT_JOBS = 4
  * The files of a group share what the first of them loads and warms up. With more files the last group would run alone
  * at the end.
  */
-const FILES_OF_A_GROUP = 12
+const GROUP_SIZE = 12
+/** Files that start whole gateways count as two, or the group that has most of them would end long after the others. */
+const APP_TESTS = 'test/app/'
 /** The slow tests that take a minute or more start first, so that none of them runs alone at the end. */
 const LONGEST = ['test/tools/chaos/short.slow.ts', 'test/app/fairness.slow.ts', 'test/app/clock-steps.slow.ts']
 /** The time limit of a test that does not set its own. */
@@ -75,9 +77,20 @@ function groupOf (files: string[]): TestGroup {
   }
 }
 
-function chunk<T> (items: T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) =>
-    items.slice(index * size, (index + 1) * size))
+/** Neighbours share a group: they load the same modules. */
+function groupFiles (files: string[], alone: boolean): string[][] {
+  const groups: string[][] = []
+  let size = Infinity
+  for (const file of files) {
+    const weight = alone ? GROUP_SIZE : file.startsWith(APP_TESTS) ? 2 : 1
+    if (size + weight > GROUP_SIZE) {
+      groups.push([])
+      size = 0
+    }
+    groups.at(-1)!.push(file)
+    size += weight
+  }
+  return groups
 }
 
 /** @returns the exit code */
@@ -100,7 +113,7 @@ async function judge (failed: TestGroup[], { pass, fail, skip }: Assertions): Pr
 
 async function runTests (options: Options): Promise<number> {
   const files = findTests(options)
-  const groups = chunk(files, options.alone ? 1 : FILES_OF_A_GROUP).map(groupOf)
+  const groups = groupFiles(files, options.alone).map(groupOf)
   ensureRedis()
   if (files.some(name => name.endsWith('.browser.ts'))) ensureChromium()
   if (files.some(name => name.endsWith('.slow.ts'))) ensurePackages()
