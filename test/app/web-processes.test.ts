@@ -110,7 +110,9 @@ t.test('several processes are one gateway', async t => {
     t.same(before.failing, [])
     process.kill(victim!, 'SIGKILL')
     const failing = await eventually(async () => {
-      const answer = await gateway.ask('/health/ready')
+      // A connection that was handed to the process in the moment of its end is not answered.
+      const answer = await gateway.ask('/health/ready', { timeoutMs: 1_000 }).catch(() => undefined)
+      if (answer === undefined) return undefined
       t.equal(answer.status, 200, 'the others go on')
       return answer.body.includes('processes') ? JSON.parse(answer.body) as { failing: object[] } : undefined
     })

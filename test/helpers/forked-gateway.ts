@@ -13,6 +13,7 @@ import type { Teardown } from './teardown.js'
 
 export const ADMIN_TOKEN = 'admin-token-of-the-tests'
 const START_TIMEOUT_MS = 60_000
+const ANSWER_TIMEOUT_MS = 30_000
 
 export interface Answer {
   status: number
@@ -24,6 +25,8 @@ export interface AskOptions {
   method?: string
   headers?: Record<string, string>
   body?: unknown
+  /** How long the answer may take. */
+  timeoutMs?: number
 }
 
 /** `npm start` in processes of its own. */
@@ -68,10 +71,13 @@ export function lives (pid: number): boolean {
   }
 }
 
-function ask (url: string, path: string, { method = 'GET', headers = {}, body }: AskOptions = {}): Promise<Answer> {
+function ask (
+  url: string, path: string, { method = 'GET', headers = {}, body, timeoutMs = ANSWER_TIMEOUT_MS }: AskOptions = {}
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const json = body === undefined ? {} : { 'content-type': 'application/json' }
-    const options = { method, agent: false, headers: { ...json, connection: 'close', ...headers } }
+    const signal = AbortSignal.timeout(timeoutMs)
+    const options = { method, agent: false, headers: { ...json, connection: 'close', ...headers }, signal }
     const asked = request(url + path, options, answer => {
       const chunks: Buffer[] = []
       answer.on('data', chunk => chunks.push(chunk))
