@@ -34,24 +34,24 @@ export async function probeShards (options: ProbeOptions): Promise<string[]> {
   return describe(options, faults)
 }
 
-/** The base names of the shards that take nothing, and why. */
+/** The base names of the shards that take nothing, in the order that was given, and why. */
 async function findFaults ({ connection, durability }: ProbeOptions, bases: string[]): Promise<Map<string, Error>> {
   const confirming = new Map(mastersOf(connection.client).map(redis =>
     [nameOf(redis), checkDurability(connection, redis, durability)]))
   // Each is asked for below, by the shards of its master.
   for (const confirmed of confirming.values()) confirmed.catch(() => {})
-  const faults = new Map<string, Error>()
-  await Promise.all(bases.map(async base => {
+  const faults = await Promise.all(bases.map(async base => {
     try {
       await answerWithin(WITHIN_MS, Promise.all([
         connection.run(client => client.postmanProbe(...keysOf(base))),
         confirming.get(masterNameOf(connection.client, base))
       ]))
+      return []
     } catch (error) {
-      faults.set(base, toSpoolError(error as Error))
+      return [[base, toSpoolError(error as Error)] as const]
     }
   }))
-  return faults
+  return new Map(faults.flat())
 }
 
 function describe ({ connection }: ProbeOptions, faults: ReadonlyMap<string, Error>): string[] {
