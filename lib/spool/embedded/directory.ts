@@ -16,6 +16,8 @@ const FIRST_START_BYTES = 4 * 2 ** 20
 
 /** The first two pages of a data file, which LMDB maps at once. */
 const HEADER_BYTES = 8_192
+/** The pages at the beginning of a data file of LMDB that hold no table. */
+const META_PAGES = 2
 /**
  * The fields of each of the two pages, as this version of LMDB writes them on a little-endian machine. In the middle of
  * the first page stand the fields of the state that has reached the disk, without their beginning, or zeros.
@@ -38,7 +40,10 @@ const PAGE_SIZES: ReadonlySet<number> = new Set([512, 1_024, 2_048, 4_096, 8_192
 /** Reads every entry of the folder that it is given. */
 const PROBE = `import(process.argv[1]).then(({ open }) => {
   const root = open({ path: process.argv[2], noSubdir: false, readOnly: true })
-  for (const name of [...root.getKeys()]) {
+  const names = [...root.getKeys()]
+  // A file with more than its head has tables, and a damaged root may show none.
+  if (names.length === 0) process.exit(1)
+  for (const name of names) {
     for (const _ of root.openDB(String(name), { encoding: 'binary', keyEncoding: 'binary' }).getRange()) ;
   }
 })`
@@ -134,6 +139,8 @@ function faultOf (path: string, directory: string): string | null {
   }
   const needed = size < HEADER_BYTES ? null : neededBytes(header)
   if (needed === null) return 'is not a spool, or it is damaged'
+  // Its creation was broken off: there is nothing to lose.
+  if (needed === META_PAGES * header.readUInt32LE(META.PAGE_SIZE_OFFSET)) return null
   // The last pages may never have been written, and then nothing reads them.
   const isWhole = size >= needed
   if (isWhole && !existsSync(join(directory, OPENING_FILE))) return null

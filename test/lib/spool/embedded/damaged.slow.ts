@@ -1,4 +1,4 @@
-import { randomFillSync } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,11 +16,16 @@ const PAGE_BYTES = 4_096
 /** In the first two pages: the root of the table of tables. */
 const ROOT_OFFSETS = [136, PAGE_BYTES + 136]
 
+/** Fills with bytes that look random, and are the same at every run. */
+function fillWithNoise (bytes: Buffer, start: number, length: number): void {
+  createHash('shake256', { outputLength: length }).update(String(start)).digest().copy(bytes, start)
+}
+
 const DAMAGES: Record<string, (bytes: Buffer) => void> = {
-  'random bytes behind its head': bytes => { randomFillSync(bytes, HEAD_BYTES) },
+  'random bytes behind its head': bytes => { fillWithNoise(bytes, HEAD_BYTES, bytes.length - HEAD_BYTES) },
   'zeros behind its head': bytes => { bytes.fill(0, HEAD_BYTES) },
   'a damaged root': bytes => {
-    for (const at of ROOT_OFFSETS) randomFillSync(bytes, Number(bytes.readBigUInt64LE(at)) * PAGE_BYTES, PAGE_BYTES)
+    for (const at of ROOT_OFFSETS) fillWithNoise(bytes, Number(bytes.readBigUInt64LE(at)) * PAGE_BYTES, PAGE_BYTES)
   },
   'roots behind its end': bytes => {
     for (const at of ROOT_OFFSETS) bytes.writeBigUInt64LE(2n ** 30n, at)
