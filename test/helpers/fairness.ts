@@ -114,6 +114,6 @@ export async function checkFairness (t: Test, backend: Backend, { rounds, bodies
       t.ok(beside <= 2 * alone, measured)
       return
     }
-    await eventually(async () => (await gateway.app.spool.depth()).records === 0 ? true : undefined, 60_000)
+    await eventually(async () => (await gateway.app.spool.depth()).records === 0 ? true : undefined, 240_000)
   }
 }

@@ -9,7 +9,7 @@ import { ROOT } from '../shared/root.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BUILD_FOLDER, compile } from './compile.js'
 import { ensureChromium, ensurePackages, ensureRedis } from './ensure.js'
-import { NO_ASSERTIONS, runGroups, type Assertions, type TestGroup } from './run-groups.js'
+import { NO_ASSERTIONS, runGroups, type Assertions, type TestGroup, type RunOptions } from './run-groups.js'
 
 const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
 
@@ -35,8 +35,8 @@ const DEFAULT_JOBS = 4
 const GROUP_SIZE = 12
 /** Files that start whole gateways count as two, or the group that has most of them would end long after the others. */
 const APP_TESTS = 'test/app/'
-/** The slow tests that take a minute or more start first, so that none of them runs alone at the end. */
-const LONGEST = ['test/tools/chaos/short.slow.ts', 'test/app/fairness.slow.ts', 'test/app/clock-steps.slow.ts']
+/** Tests that compare times, or take a late answer for a fault: each runs alone, when the others have ended. */
+const ALONE = ['test/app/fairness.slow.ts', 'test/tools/chaos/short.slow.ts']
 /** The time limit of a test that does not set its own. */
 const TEST_TIMEOUT_SECONDS = 240
 const GROUP_TIMEOUT_MS = 900_000
@@ -59,11 +59,10 @@ interface Options {
 
 function findTests ({ suffix, named }: Options): string[] {
   if (named.length > 0) return named.map(path => relative(ROOT, resolve(path)))
-  const found = readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
+  return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .filter(path => path.endsWith(suffix))
     .map(path => join('test', path))
     .sort()
-  return [...LONGEST.filter(path => found.includes(path)), ...found.filter(path => !LONGEST.includes(path))]
 }
 
 function groupOf (files: string[]): TestGroup {
@@ -113,7 +112,8 @@ async function judge (failed: TestGroup[], { pass, fail, skip }: Assertions): Pr
 
 async function runTests (options: Options): Promise<number> {
   const files = findTests(options)
-  const groups = groupFiles(files, options.alone).map(groupOf)
+  const beside = groupFiles(files.filter(path => !ALONE.includes(path)), options.alone).map(groupOf)
+  const alone = files.filter(path => ALONE.includes(path)).map(path => groupOf([path]))
   ensureRedis()
   if (files.some(name => name.endsWith('.browser.ts'))) ensureChromium()
   if (files.some(name => name.endsWith('.slow.ts'))) ensurePackages()
@@ -121,9 +121,8 @@ async function runTests (options: Options): Promise<number> {
   const redis = await startRedis()
   const failed: TestGroup[] = []
   const sum = { ...NO_ASSERTIONS }
-  await runGroups(groups, {
+  const runOptions: Omit<RunOptions, 'jobs'> = {
     runner: join(ROOT, BUILD_FOLDER, 'tools/testing/run-group.js'),
-    jobs: options.jobs,
     timeoutMs: GROUP_TIMEOUT_MS,
     env: {
       ...process.env,
@@ -143,7 +142,9 @@ async function runTests (options: Options): Promise<number> {
           `${screen.style('dim', `${count(pass + fail + skip)} assertions, ${seconds.toFixed(1)} s`)}`
       )
     }
-  })
+  }
+  await runGroups(beside, { ...runOptions, jobs: options.jobs })
+  await runGroups(alone, { ...runOptions, jobs: 1 })
   await redis.stop()
   // Before tap shows what has failed, as that removes the coverage.
   if (options.coverage) await runTap(['report', 'text-summary'])
