@@ -1,11 +1,10 @@
 import { LRUCache } from 'lru-cache'
 import type { MonotonicMs } from '../../schemas/common.js'
 import type { StateStore } from './store.js'
+import { MAX_WINDOWS } from './window-totals.js'
 
 /** How often each process brings its counts together with those of the others. */
 export const SYNC_MS = 250
-/** Windows counted at once; the one longest unused is forgotten. */
-const MAX_WINDOWS = 100_000
 
 type WindowStore = Pick<StateStore, 'shared' | 'countInWindows'>
 

@@ -3,7 +3,7 @@ import type { MonotonicMs } from '../../schemas/common.js'
 import type { WindowIncrement, WindowTotal } from './store.js'
 
 /** Windows counted at once; the one longest unused is forgotten. */
-const MAX_WINDOWS = 100_000
+export const MAX_WINDOWS = 100_000
 
 /** Brings the counts of several processes together in the memory of one. */
 export class WindowTotals {

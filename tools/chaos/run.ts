@@ -4,6 +4,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { SpoolSync } from '../../lib/spool/spool.js'
 import { Fleet } from './fleet.js'
 import { gather } from './evidence.js'
 import { Explainer } from './explain.js'
@@ -38,7 +39,7 @@ const WARM_UP_MS = 1_000
 export interface RunOptions {
   backend: Backend
   /** SPOOL_SYNC of the gateways. */
-  sync: 'commit' | 'always'
+  sync: SpoolSync
   /** Keeps logs and stores of a run that has not failed, too. */
   keep: boolean
   seed: number

@@ -2,6 +2,10 @@ import type { Kind } from '../../../schemas/kinds.js'
 import { queueName } from '../queue-name.js'
 import type { Append, SpoolRecord } from '../spool.js'
 
+/** Appends that one frame takes at most, and the bytes of their lines. */
+export const MAX_GROUP_OPS = 2_000
+export const MAX_GROUP_BYTES = 8 * 2 ** 20
+
 /** The records that the appends of a group bring for one queue, so that they share entries. */
 export interface GroupedAppend {
   kind: Kind

@@ -10,7 +10,7 @@ import type { GroupCommit, Pending } from '../group-commit.js'
 import { KEY_TTL_MS, keyBytesOf } from '../key-limits.js'
 import { parseQueueName } from '../queue-name.js'
 import { SpoolFullError, type Append, type AppendOnceResult, type KeyedRequest } from '../spool.js'
-import { AppendGroup } from './append-group.js'
+import { AppendGroup, MAX_GROUP_BYTES, MAX_GROUP_OPS } from './append-group.js'
 import type { Capacity } from './capacity.js'
 import { fromFrame, toFrame, type FrameContent, type KeyedAnswer, type QueueEntries } from './frame.js'
 import type { Frame, Journal } from './journal.js'
@@ -21,8 +21,6 @@ import { writeError, type Tables } from './tables.js'
 const PROBE_FILE = 'probe'
 const PROBE = '.'
 const FILE_MODE = 0o600
-const MAX_GROUP_OPS = 2_000
-const MAX_GROUP_BYTES = 8 * 2 ** 20
 /** Appends wait while more than this is on its way from the journal to the tables. */
 const MAX_MEM_TABLE_BYTES = 32 * 2 ** 20
 

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import { failsOver, mastersOf } from '../../redis/redis-client.js'
 import { askHello, isAtLeast, isRefused, type Version } from '../../redis/server-facts.js'
-import { SpoolConfigurationError, SpoolUnavailableError } from '../spool.js'
+import { SpoolConfigurationError, SpoolUnavailableError, type SpoolSync } from '../spool.js'
 import type { Connection } from './connection.js'
 
 /** The first version with the IDLE filter of XPENDING and LT of ZADD. */
@@ -54,7 +54,7 @@ export async function checkDurability (connection: Connection, redis: Redis, dur
  * @throws SpoolConfigurationError when it cannot
  */
 export async function checkServer (
-  connection: Connection, sync: 'commit' | 'always', onWarning: (message: string) => void
+  connection: Connection, sync: SpoolSync, onWarning: (message: string) => void
 ): Promise<ServerAbilities> {
   const masters = await Promise.all(mastersOf(connection.client).map(redis => connection.run(() => lookAt(redis))))
   const old = masters.find(({ version }) => version !== null && !isAtLeast(version, MIN_VERSION))

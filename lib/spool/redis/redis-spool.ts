@@ -25,7 +25,8 @@ import { countOutcomes } from '../settlement.js'
 import {
   SpoolFullError, SpoolUnavailableError,
   type Append, type AppendOnceResult, type DeadLetters, type Depth, type KeyedAppend, type KeyedRequest, type Lease,
-  type LeasedRecord, type Settlement, type Spool, type SpoolOptions, type TakeOptions, type TakeResult, type UnreadCount
+  type LeasedRecord, type Settlement, type Spool, type SpoolOptions, type SpoolSync, type TakeOptions, type TakeResult,
+  type UnreadCount
 } from '../spool.js'
 import { byVersion, parseQueueName, queueName } from '../queue-name.js'
 import { KINDS, type Kind } from '../../../schemas/kinds.js'
@@ -50,7 +51,7 @@ export interface RedisSpoolOptions extends SpoolOptions {
    * `commit`: Redis has an append that has resolved. `always`: a disk or a replica has it too, which needs
    * `appendfsync always`, or an append-only file on Redis 7.2, or a replica.
    */
-  sync: 'commit' | 'always'
+  sync: SpoolSync
   /** Start of the names of leases, to tell processes apart; host and process id unless given. */
   consumer?: string
   /** How long Redis may take to answer; 5,000 unless given. */

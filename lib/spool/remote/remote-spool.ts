@@ -5,7 +5,7 @@ import type { Ledger } from '../../../schemas/reasons.js'
 import { createAppendCommit, type SizedOp } from '../append-commit.js'
 import type { BatchLimits } from '../batch-limits.js'
 import { lineBytesOf } from '../entry-codec.js'
-import { AppendGroup } from '../embedded/append-group.js'
+import { AppendGroup, MAX_GROUP_BYTES, MAX_GROUP_OPS } from '../embedded/append-group.js'
 import { toFrame } from '../embedded/frame.js'
 import type { GroupCommit, Pending } from '../group-commit.js'
 import {
@@ -14,9 +14,6 @@ import {
   type TakeResult, type UnreadCount
 } from '../spool.js'
 import { DEAD_LETTER_CALLS, SPOOL_CALLS, type KeyedResult, type SpoolCalls } from './calls.js'
-
-const MAX_GROUP_OPS = 2_000
-const MAX_GROUP_BYTES = 8 * 2 ** 20
 
 interface Op extends SizedOp {
   append: Append
