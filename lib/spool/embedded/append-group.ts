@@ -23,6 +23,7 @@ export class AppendGroup {
   }
 
   add ({ kind, destination, records, urgent = false, application = '' }: Append): void {
+    if (records.length === 0) return
     const queue = queueName(destination, application)
     const name = `${kind}:${queue}`
     const grouped = this.#byQueue.get(name)

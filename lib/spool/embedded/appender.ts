@@ -37,14 +37,20 @@ export interface AppenderOptions {
   onJournaled: (frame: number, content: FrameContent, appendedAt: MonotonicMs) => void
 }
 
+/** Bytes that count against the share of an application, whose name is empty when nobody knows it. */
+interface SharedBytes {
+  application: string
+  bytes: number
+}
+
 /** Appends that are stored together, and the answer that is kept for the idempotency key of their request. */
 interface Op extends SizedOp {
   appends: readonly Append[]
   answer: KeyedAnswer | null
   /** The appends of another process, as the body of a frame. */
   frame: { body: Buffer, content: FrameContent } | null
-  /** The bytes of each application; its name is empty when nobody knows it. */
-  bytesOf: ReadonlyMap<string, number>
+  /** The bytes of its lines and of its key, by application. */
+  reserved: readonly SharedBytes[]
 }
 
 /** Writes appends to the journal; appends of one moment share a frame. */
@@ -80,8 +86,8 @@ export class Appender {
   }
 
   /** @throws SpoolFullError when it does not fit */
-  async append (append: Append): Promise<void> {
-    await this.#push([append], null)
+  append (append: Append): Promise<void> {
+    return this.#push([append], null)
   }
 
   /**
@@ -96,7 +102,10 @@ export class Appender {
       const bytes = entries.reduce((sum, { lineBytes }) => sum + lineBytes, 0)
       bytesOf.set(application, (bytesOf.get(application) ?? 0) + bytes)
     }
-    await this.#commit({ appends: [], answer: null, frame: { body, content }, bytesOf })
+    const reserved = [...bytesOf].map(([application, bytes]) => ({ application, bytes }))
+    const lineBytes = reserved.reduce((sum, { bytes }) => sum + bytes, 0)
+    this.#reserve(reserved)
+    await this.#commits.push({ appends: [], answer: null, frame: { body, content }, reserved, lineBytes })
   }
 
   /** @throws SpoolFullError when it does not fit */
@@ -133,30 +142,29 @@ export class Appender {
   }
 
   async #push (appends: readonly Append[], answer: KeyedAnswer | null): Promise<void> {
-    const keyBytes = answer === null ? 0 : keyBytesOf(answer[2])
-    const lineBytes = appends.reduce((sum, { records }) => sum + lineBytesOf(records), keyBytes)
+    let lineBytes = answer === null ? 0 : keyBytesOf(answer[2])
+    for (const { records } of appends) lineBytes += lineBytesOf(records)
     // All of one application.
-    await this.#commit({ appends, answer, frame: null, bytesOf: new Map([[appends[0]?.application ?? '', lineBytes]]) })
+    const reserved = [{ application: appends[0]?.application ?? '', bytes: lineBytes }]
+    this.#reserve(reserved)
+    await this.#commits.push({ appends, answer, frame: null, reserved, lineBytes })
   }
 
-  async #commit (op: Omit<Op, 'lineBytes'>): Promise<void> {
-    await this.#commits.push({ ...op, lineBytes: this.#reserve(op.bytesOf) })
-  }
-
-  /** @returns the bytes of all applications @throws SpoolFullError when they do not fit; then none is reserved */
-  #reserve (bytesOf: ReadonlyMap<string, number>): number {
+  /** @throws SpoolFullError when the bytes of an application do not fit; then none are reserved */
+  #reserve (all: readonly SharedBytes[]): void {
     const { capacity } = this.#options
-    const reserved: Array<[application: string, bytes: number]> = []
-    try {
-      for (const [application, bytes] of bytesOf) {
-        capacity.reserve(bytes, application)
-        reserved.push([application, bytes])
+    for (let i = 0; i < all.length; i++) {
+      try {
+        capacity.reserve(all[i]!.bytes, all[i]!.application)
+      } catch (error) {
+        this.#release(all.slice(0, i))
+        throw error
       }
-    } catch (error) {
-      for (const [application, bytes] of reserved) capacity.release(bytes, application)
-      throw error
     }
-    return reserved.reduce((sum, [, bytes]) => sum + bytes, 0)
+  }
+
+  #release (all: readonly SharedBytes[]): void {
+    for (const { application, bytes } of all) this.#options.capacity.release(bytes, application)
   }
 
   /** @throws SpoolFullError, SpoolUnavailableError as `append` does */
@@ -178,14 +186,11 @@ export class Appender {
   }
 
   async #write (group: Pending<Op, void>[]): Promise<void> {
-    const { capacity } = this.#options
     try {
       await this.#writeFrame(group.map(({ op }) => op))
     } finally {
       // At once for the whole group: from here on the MemTable counts these bytes.
-      for (const { op } of group) {
-        for (const [application, bytes] of op.bytesOf) capacity.release(bytes, application)
-      }
+      for (const { op } of group) this.#release(op.reserved)
     }
     for (const { resolve } of group) resolve()
   }
@@ -197,20 +202,16 @@ export class Appender {
     const group = new AppendGroup()
     const answers: KeyedAnswer[] = []
     const frames: Array<{ body: Buffer, content: FrameContent }> = []
-    let items = 0
     for (const { appends, answer, frame } of ops) {
-      for (const append of appends) {
-        if (append.records.length > 0) group.add(append)
-        for (const record of append.records) items += record.items
-      }
+      for (const append of appends) group.add(append)
       if (answer !== null) answers.push(answer)
-      if (frame === null) continue
-      frames.push(frame)
-      for (const { entries } of frame.content.queues) for (const entry of entries) items += entry.items
+      if (frame !== null) frames.push(frame)
     }
     await this.#makeRoom()
-    if (items === 0 && answers.length === 0) return
     const { body, queues } = joinFrames(toFrame(group.all, answers, limits, now), frames)
+    if (body.length === 0) return
+    let items = 0
+    for (const { entries } of queues) for (const entry of entries) items += entry.items
     const frame = await journal.append(body, items).catch((error: Error) => { throw writeError(dataDir, error) })
     onJournaled(frame, { queues, answers }, appendedAt)
   }
