@@ -28,6 +28,7 @@ function createLogEvents ({ config, intake, itemPolicy, cardinality, prometheus,
   const logEvents = new LogEventsIntake({
     readerFor: itemPolicy.logEventReader,
     shardsOf: splitter.shardsOf.bind(splitter),
+    makesLogStreams: usage.makesLogStreams,
     lookUpLogStreams: usage.lookUpLogStreams,
     requireLogStream: usage.requireLogStream,
     record: (applicationId, items, bytes) => usage.record(applicationId, 'logs', items, bytes),

@@ -25,7 +25,9 @@ export interface LogEventsIntakeOptions {
   readerFor (context: IntakeContext, sentAt: unknown): Reading<StoredLogEvent>
   /** Over how many log streams the log events for this one are spread; 1 for one that is not split. */
   shardsOf (application: Application, logGroup: string, logStream: string): number
-  /** Asks for what `requireLogStream` has to know of these log streams; no promise when it knows enough. */
+  /** Whether further log streams are made for the application. */
+  makesLogStreams (application: Application): boolean
+  /** When none are made, asks for what `requireLogStream` has to know of these; no promise when it knows enough. */
   lookUpLogStreams (application: Application, logStreams: Iterable<string>): void | Promise<void>
   /**
    * The first of these log streams that the application may write to.
@@ -60,6 +62,7 @@ export class LogEventsIntake implements ItemIntake<LogEventsRequest, StoredLogEv
 
   lookUp ({ logGroupName, logStreamName }: LogEventsRequest, context: IntakeContext): void | Promise<void> {
     const { application } = context
+    if (this.#options.makesLogStreams(application)) return
     const shards = this.#options.shardsOf(application, logGroupName, logStreamName)
     return this.#options.lookUpLogStreams(application, logStreamsOf(logGroupName, logStreamName, shards, context))
   }

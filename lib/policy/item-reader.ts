@@ -25,42 +25,39 @@ export interface Reading<Item> {
 }
 
 /** Reads the data points of one request: checked, timed by the server's clock, the application's policy applied. */
-export function datumReader (options: ReaderOptions<DatumPolicy>): Reading<StoredDatum> {
-  return createReader(readMetricDatum, (datum, skew) => { datum.Timestamp += skew }, options)
+export function datumReader ({ now, skew, policy }: ReaderOptions<DatumPolicy>): Reading<StoredDatum> {
+  const clientNow = now - skew
+  return {
+    read (item, index) {
+      // A timestamp is as far from the client's time as the repaired one is from the server's.
+      const datum = readMetricDatum(item, index, clientNow)
+      datum.Timestamp += skew
+      return policy === null ? datum : policy(datum, index)
+    },
+    receivedAt: receivedAtOf({ now, skew, policy })
+  }
 }
 
 /** Reads the log events of one request, likewise; the last to see a message is the policy for embedded metrics. */
 export function logEventReader (
-  { emf, ...options }: ReaderOptions<LogEventPolicy> & { emf: EmfPolicy }
+  { now, skew, policy, emf }: ReaderOptions<LogEventPolicy> & { emf: EmfPolicy }
 ): Reading<StoredLogEvent> {
-  const { read, receivedAt } = createReader(readLogEvent, (event, skew) => { event[0] += skew }, options)
+  const clientNow = now - skew
   const reading: Reading<StoredLogEvent> = {
     read (item, index) {
-      const event = read(item, index)
+      const read = readLogEvent(item, index, clientNow)
+      read[0] += skew
+      const event = policy === null ? read : policy(read, index)
       const message = emf(event[1], index)
       if (message === event[1]) return event
       reading.receivedAt = null
       return [event[0], message]
     },
-    receivedAt
+    receivedAt: receivedAtOf({ now, skew, policy })
   }
   return reading
 }
 
-function createReader<Item> (
-  read: (item: unknown, index: number, now: UnixMs) => Item,
-  repairTime: (item: Item, skew: number) => void,
-  { now, skew, policy }: ReaderOptions<(item: Item, index: number) => Item>
-): Reading<Item> {
-  if (skew === 0 && policy === null) return { read: (item, index) => read(item, index, now), receivedAt: now }
-  // A timestamp is as far from the client's time as the repaired one is from the server's.
-  const clientNow = now - skew
-  return {
-    read (unread, index) {
-      const item = read(unread, index, clientNow)
-      repairTime(item, skew)
-      return policy === null ? item : policy(item, index)
-    },
-    receivedAt: null
-  }
+function receivedAtOf ({ now, skew, policy }: ReaderOptions<unknown>): UnixMs | null {
+  return skew === 0 && policy === null ? now : null
 }

@@ -79,9 +79,10 @@ export class Usage {
     this.#day().addCreated(application)
   }
 
-  /** Log groups and log streams that were made for the application today. */
-  createdFor (application: string): number {
-    return this.#day().created(application)
+  /** Whether at least so many log groups and log streams were made for the application today. */
+  hasCreated (application: string, count: number): boolean {
+    // The clock is asked only when the last day that was counted has as many.
+    return this.#today.created(application) >= count && this.#day().created(application) >= count
   }
 
   /** Counts a call to AWS that succeeded. */

@@ -66,7 +66,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
   }
 
   function isOutOfLogStreams (applicationId: string, limit: number): boolean {
-    return limit > 0 && usage.createdFor(applicationId) >= limit
+    return limit > 0 && usage.hasCreated(applicationId, limit)
   }
 
   return {
@@ -80,7 +80,7 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
       if (applicationId !== undefined && CREATIONS.has(api)) usage.recordCreated(applicationId)
     },
 
-    /** Whether log groups and log streams are still made for this application today. */
+    /** As `makesLogStreams`, and logs once a day when none are made. */
     mayCreate (applicationId: string): boolean {
       const limit = maxNewLogStreams(applications.get(applicationId))
       if (!isOutOfLogStreams(applicationId, limit)) return true
@@ -94,10 +94,13 @@ function createUsage (fastify: FastifyInstance, usage: Usage, knownLogStreams: K
       return false
     },
 
-    /** To be awaited before `requireLogStream`; no promise when that knows enough. */
-    lookUpLogStreams (application: Application, logStreams: Iterable<string>): void | Promise<void> {
-      const { id } = application
-      if (!isOutOfLogStreams(id, maxNewLogStreams(application))) return
+    /** Whether log groups and log streams are still made for this application today. */
+    makesLogStreams (application: Application): boolean {
+      return !isOutOfLogStreams(application.id, maxNewLogStreams(application))
+    },
+
+    /** To be awaited before `requireLogStream` when no log streams are made; no promise when that knows enough. */
+    lookUpLogStreams ({ id }: Application, logStreams: Iterable<string>): void | Promise<void> {
       const names = [...logStreams]
       if (!names.some(name => knownLogStreams.has(id, name))) return knownLogStreams.lookUp(id, names)
     },
