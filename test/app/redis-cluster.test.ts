@@ -63,7 +63,12 @@ function streamsOf (prefix: string): string[] {
 async function startOnCluster (t: Test) {
   const prefix = `cluster-${randomUUID()}`
   const gateway = await startGateway(t, {
-    REDIS_URL: servers.url, REDIS_PREFIX: prefix, REDIS_SHARDS: String(SHARDS), ADMIN_TOKEN
+    REDIS_URL: servers.url,
+    REDIS_PREFIX: prefix,
+    REDIS_SHARDS: String(SHARDS),
+    ADMIN_TOKEN,
+    // Records whose lease no answer told of, for their master was away, wait for its end.
+    LEASE_MS: '2000'
   })
   const headers = { authorization: `Bearer ${await gateway.token()}` }
   const streams = streamsOf(prefix)
