@@ -20,12 +20,12 @@ const QUICK_REQUESTS = { warmUp: 1_000, measured: 2_000 }
 /** How the cores of one machine are used. */
 interface Side {
   label: string
-  backend: 'embedded' | 'Redis'
+  webProcesses: number
   start (bench: Bench, sandbox: Server): Promise<Started>
 }
 
 interface Started {
-  /** Where requests go to, in equal shares. */
+  /** The ports that take requests, in equal shares. */
   gateways: Gateway[]
   /** Every process whose work the requests are, Redis among them. */
   pids: number[]
@@ -38,7 +38,7 @@ const FORKED = `WEB_CONCURRENCY=${WEB_PROCESSES}`
 const SIDES: Side[] = [
   {
     label: ONE,
-    backend: 'embedded',
+    webProcesses: 1,
     async start ({ processes }, sandbox) {
       const store = await openStore(processes, 'embedded')
       const gateway = await startGateway(processes, { sandbox, store, forwarder: 'on' })
@@ -47,7 +47,7 @@ const SIDES: Side[] = [
   },
   {
     label: FORKED,
-    backend: 'embedded',
+    webProcesses: WEB_PROCESSES,
     async start ({ processes }, sandbox) {
       const store = await openStore(processes, 'embedded')
       const gateway = await startGateway(processes, { sandbox, store, forwarder: 'on', webProcesses: WEB_PROCESSES })
@@ -58,7 +58,7 @@ const SIDES: Side[] = [
   },
   {
     label: `${WEB_PROCESSES} web processes and a worker on a local Redis`,
-    backend: 'Redis',
+    webProcesses: WEB_PROCESSES,
     async start ({ processes }, sandbox) {
       const store = await openStore(processes, 'Redis')
       const start = async (forwarder: 'off' | 'only'): Promise<Gateway> =>
@@ -93,13 +93,14 @@ function childrenOf (pid: number): number[] {
 
 /** Microseconds of CPU of all processes for each request, until its items are delivered. */
 async function measure (
-  bench: Bench, sandbox: Server, { gateways, pids }: Started, each: Case, requests: number
+  bench: Bench, sandbox: Server, { webProcesses }: Side, { gateways, pids }: Started, each: Case, requests: number
 ): Promise<number> {
+  const connections = CONNECTIONS * webProcesses / gateways.length
   const cpu = (): number => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)
   const tokens = await Promise.all(gateways.map(gateway => gateway.token()))
   const before = { cpu: cpu(), stored: storedItems(await readLedger(sandbox)) }
   await Promise.all(gateways.map(({ port }, i) => bench.load.all({
-    port, token: tokens[i]!, path: each.path, bodies: [each.body], connections: CONNECTIONS / gateways.length
+    port, token: tokens[i]!, path: each.path, bodies: [each.body], connections
   }, requests / gateways.length)))
   await watchDrain(sandbox, before.stored + requests * each.items)
   return (cpu() - before.cpu) * 1_000_000 / requests
@@ -119,13 +120,12 @@ export const cores: Row = {
       for (const side of sides) started.set(side, await side.start(bench, sandbox))
       for (const each of LOG_CASES) {
         for (const side of sides) {
-          const processes = side.label === ONE ? 1 : WEB_PROCESSES
-          await measure(bench, sandbox, started.get(side)!, each, requests.warmUp * processes)
+          await measure(bench, sandbox, side, started.get(side)!, each, requests.warmUp * side.webProcesses)
         }
       }
       for (const [each, ofSides] of costs) {
         for (const side of sides) {
-          ofSides.get(side)!.push(await measure(bench, sandbox, started.get(side)!, each, requests.measured))
+          ofSides.get(side)!.push(await measure(bench, sandbox, side, started.get(side)!, each, requests.measured))
         }
         const figures = SIDES.map(side => `${side.label} ${ofSides.get(side)!.at(-1)!.toFixed(0)} µs`)
         bench.reportRound(`cores: round ${round + 1} of ${bench.rounds}: ${each.label}: ${figures.join(', ')}`)
@@ -153,8 +153,9 @@ function toTable (costs: Map<Case, Map<Side, number[]>>, { warmUp, measured }: t
       'CPU of every process whose work it is: web processes, the one that forwards, and Redis; until the last ' +
         'event is delivered.',
       `${measured.toLocaleString('en')} requests of each case to each side in turn, after ` +
-        `${warmUp.toLocaleString('en')} of each case for each web process; ${CONNECTIONS} connections; fresh ` +
-        'processes and empty stores each round. All sides run at once, so that a slow minute falls on each.'
+        `${warmUp.toLocaleString('en')} of each case for each web process; ${CONNECTIONS} connections to each web ` +
+        'process; fresh processes and empty stores each round. All sides run at once, so that a slow minute falls ' +
+        'on each.'
     ]
   }
 }
