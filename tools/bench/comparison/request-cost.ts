@@ -14,14 +14,14 @@ import { CPU_LIMIT, PairedFigure, sidesInTurn, type Comparison, type Pair, type 
 /**
  * Requests of each case. Not seconds: a slow minute must leave no build less warm, or with less to do, than the other.
  */
-const REQUESTS = { warmUp: 6_000, measured: 8_000 }
+const REQUESTS = { warmUp: 4_000, measured: 4_000 }
 const QUICK_REQUESTS = { warmUp: 1_000, measured: 2_000 }
 /**
  * Turns of both builds at one case in a round, which share its requests. Web alone they are short, for the speed of a
  * machine that is shared changes within seconds, and a change must fall on both builds; each turn with delivery ends
  * with a wait for the last item.
  */
-const TURNS = { off: 8, on: 2 }
+const TURNS = { off: 4, on: 2 }
 /** The wait after the last answer, in which web alone ends its work. */
 const SETTLE_MS = 100
 
