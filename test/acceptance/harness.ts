@@ -22,6 +22,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 export const ENDPOINT = env.ACCEPTANCE_ENDPOINT as 'sandbox' | 'moto' | 'given' | 'aws'
 /** What every namespace and, after a slash, every log group of this run starts with. */
 export const RUN = env.ACCEPTANCE_RUN!
+/** Starts the gateway in place of the built one. */
+const COMMAND = env.ACCEPTANCE_COMMAND === undefined ? undefined : JSON.parse(env.ACCEPTANCE_COMMAND) as string[]
 /** AWS shows a data point up to minutes after it has taken it. */
 const READ_TIMEOUT_MS = ENDPOINT === 'sandbox' || ENDPOINT === 'moto' ? 20_000 : 300_000
 const READ_INTERVAL_MS = ENDPOINT === 'aws' ? 3_000 : 100
@@ -109,7 +111,7 @@ export async function startGateway (environment: Record<string, string> = {}): P
     FLUSH_INTERVAL_MS: '250',
     LOG_LEVEL: 'warn',
     ...environment
-  }, port, folder, { app: join(ROOT, 'dist/app.js') })
+  }, port, folder, { app: join(ROOT, 'dist/app.js'), ...(COMMAND && { command: COMMAND }) })
   let server = await start()
   after(async () => {
     await server.stop()

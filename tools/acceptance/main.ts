@@ -12,7 +12,7 @@ import { startRedisSentinels } from '../shared/redis-sentinels.js'
 import { BUILD } from '../shared/root.js'
 import { createScreen } from '../shared/screen.js'
 
-const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws] [--cluster | --sentinel]
+const USAGE = `Usage: npm run test:acceptance [-- --moto | --aws] [--cluster | --sentinel] [-- COMMAND …]
 
 Drives the built gateway from outside and reads back through the AWS SDK. Without an option it runs against
 AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandbox of its own.
@@ -24,6 +24,9 @@ AWS_ENDPOINT_URL and its per-service forms or, when none is set, against a sandb
   --cluster    stores in a Redis Cluster of its own: three masters with a replica each, which has to confirm
                (SPOOL_SYNC=always)
   --sentinel   stores in a Redis of its own with two replicas and three Sentinels, likewise
+
+  COMMAND      starts the gateway to be driven in place of the built one: with the variables that it is to run with
+               (PORT and HOST among them), and it ends on SIGTERM and SIGKILL
 
 REDIS_URL set: the gateway stores in that Redis; else, without one of the two, in a temporary folder.
 `
@@ -83,6 +86,13 @@ const STORES = {
 
 type OwnStore = keyof typeof STORES
 
+interface Options {
+  endpoint: Endpoint
+  own: OwnStore | null
+  /** Starts the gateway in place of the built one; empty: the built one. */
+  command: string[]
+}
+
 /** @returns the store in words, and what ends it */
 async function openStore (own: OwnStore | null): Promise<{ store: string, close: () => Promise<void> }> {
   if (own === null) {
@@ -136,22 +146,27 @@ async function runTests (signal: AbortSignal): Promise<{ passed: number, failed:
   return result
 }
 
-async function accept (endpoint: Endpoint, own: OwnStore | null, signal: AbortSignal): Promise<void> {
+async function accept (options: Options, signal: AbortSignal): Promise<void> {
   screen.line()
   screen.progress(() => 'Starting')
-  const where = await openEndpoint(endpoint)
-  const { store, close } = await openStore(own)
+  const where = await openEndpoint(options.endpoint)
+  const { store, close } = await openStore(options.own)
   try {
-    await acceptOn(`${store}, against ${where}`, endpoint, signal)
+    await acceptOn(`${store}, against ${where}`, options, signal)
   } finally {
     await close()
   }
 }
 
-async function acceptOn (where: string, endpoint: Endpoint, signal: AbortSignal): Promise<void> {
-  screen.line(style('bold', `Acceptance: the built gateway on ${where}`))
+async function acceptOn (where: string, { endpoint, command }: Options, signal: AbortSignal): Promise<void> {
+  const what = command.length === 0 ? 'the built gateway' : `the gateway of ${command.join(' ')}`
+  screen.line(style('bold', `Acceptance: ${what} on ${where}`))
   screen.line()
-  Object.assign(env, { ACCEPTANCE_ENDPOINT: endpoint, ACCEPTANCE_RUN: RUN })
+  Object.assign(env, {
+    ACCEPTANCE_ENDPOINT: endpoint,
+    ACCEPTANCE_RUN: RUN,
+    ...(command.length > 0 && { ACCEPTANCE_COMMAND: JSON.stringify(command) })
+  })
   const { passed, failed, skipped } = await runTests(signal)
   screen.progress(() => 'Deleting log groups')
   const deleted = await deleteLogGroups()
@@ -168,11 +183,11 @@ async function acceptOn (where: string, endpoint: Endpoint, signal: AbortSignal)
   if (failed.length > 0 || passed === 0) process.exitCode = 1
 }
 
-async function main (endpoint: Endpoint, own: OwnStore | null): Promise<void> {
+async function main (options: Options): Promise<void> {
   const interrupted = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => interrupted.abort())
   try {
-    await accept(endpoint, own, interrupted.signal)
+    await accept(options, interrupted.signal)
   } catch (error) {
     screen.end()
     process.stderr.write(`${(error as Error).message}\n`)
@@ -183,7 +198,8 @@ async function main (endpoint: Endpoint, own: OwnStore | null): Promise<void> {
   if (interrupted.signal.aborted) process.exitCode = INTERRUPTED
 }
 
-const { values } = parseArgs({
+const { values, positionals: command } = parseArgs({
+  allowPositionals: true,
   options: {
     moto: { type: 'boolean', default: false },
     aws: { type: 'boolean', default: false },
@@ -195,8 +211,9 @@ const { values } = parseArgs({
 const given = ENDPOINT_VARIABLES.some(name => env[name] !== undefined && env[name] !== '')
 if (values.help) process.stdout.write(USAGE)
 else {
-  await main(
-    values.aws ? 'aws' : values.moto ? 'moto' : given ? 'given' : 'sandbox',
-    values.cluster ? 'cluster' : values.sentinel ? 'sentinel' : null
-  )
+  await main({
+    endpoint: values.aws ? 'aws' : values.moto ? 'moto' : given ? 'given' : 'sandbox',
+    own: values.cluster ? 'cluster' : values.sentinel ? 'sentinel' : null,
+    command
+  })
 }

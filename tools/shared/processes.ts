@@ -68,6 +68,8 @@ export interface GatewayProcessOptions extends Pick<LaunchOptions, 'onOutput'> {
   app?: string
   /** A path that answers 200 when the gateway is ready. Absent: the path of readiness. */
   readyPath?: string
+  /** Starts another gateway than that of `app`. */
+  command?: readonly string[]
 }
 
 const running = new Set<Running>()
@@ -177,7 +179,10 @@ export async function startGatewayProcess (
 ): Promise<ServerProcess> {
   const { app = join(BUILD, 'app.js'), readyPath = '/health/ready', onOutput } = options
   const url = `http://127.0.0.1:${port}`
-  const args = [join(ROOT, 'node_modules/.bin/fastify'), 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
+  const fastify = join(ROOT, 'node_modules/.bin/fastify')
+  const [command, ...args] = (
+    options.command ?? [process.execPath, fastify, 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
+  ) as [string, ...string[]]
   const env = {
     ...environment,
     PORT: String(port),
@@ -185,7 +190,7 @@ export async function startGatewayProcess (
     AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true'
   }
   return await startServerProcess(
-    { name: 'The gateway', command: process.execPath, args, cwd, env, ...(onOutput === undefined ? {} : { onOutput }) },
+    { name: 'The gateway', command, args, cwd, env, ...(onOutput === undefined ? {} : { onOutput }) },
     async () => await answersOk(`${url}${readyPath}`) ? url : undefined
   )
 }

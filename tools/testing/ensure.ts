@@ -30,6 +30,26 @@ export function ensureChromium (): void {
   )
 }
 
+/** Why the image cannot be built on this machine; null where it can. */
+export function imageObstacle (): string | null {
+  if (process.platform === 'linux' && process.getuid?.() === 0) return null
+  return 'the image is built, and run read-only, by root on Linux'
+}
+
+/** The tests of the image build it with what Debian has, on a base that they make themselves. @throws Error */
+export function ensureImageTools (): void {
+  const obstacle = imageObstacle()
+  if (obstacle !== null) return console.error(`Nothing is tested of the image: ${obstacle}.`)
+  const missing = ['buildah', 'mmdebstrap'].filter(name => !runs(name, ['--version']))
+  if (missing.length === 0) return
+  console.error(`${missing.join(' and ')}: not on the PATH, installing.`)
+  if (installWithApt('--no-install-recommends', ...missing) && missing.every(name => runs(name, ['--version']))) return
+  throw new Error(
+    'buildah and mmdebstrap could not be installed. Install them with your package manager (packages "buildah" and ' +
+      '"mmdebstrap"), and run the tests again.'
+  )
+}
+
 /** Installs the packages that only slow tests need, unless they are there. @throws Error */
 export function ensurePackages (): void {
   const installed = join(PACKAGES, 'node_modules/.package-lock.json')
@@ -42,9 +62,9 @@ export function ensurePackages (): void {
   }
 }
 
-function installWithApt (name: string): boolean {
+function installWithApt (...args: string[]): boolean {
   if (process.getuid?.() !== 0 || !runs('apt-get', ['--version'])) return false
-  return runs('apt-get', ['update', '-qq'], 'inherit') && runs('apt-get', ['install', '-y', '-qq', name], 'inherit')
+  return runs('apt-get', ['update', '-qq'], 'inherit') && runs('apt-get', ['install', '-y', '-qq', ...args], 'inherit')
 }
 
 function installWithBrew (name: string): boolean {

@@ -59,7 +59,8 @@ export function prepareDirectory (directory: string): void {
     accessSync(directory, constants.R_OK | constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new SpoolConfigurationError(
-      `the spool cannot write to ${directory} (DATA_DIR): ${(error as Error).message}`, { cause: error }
+      `the spool cannot write to ${directory} (DATA_DIR): ${(error as Error).message}: let the user${userInWords()} ` +
+        'write there, or set DATA_DIR to another directory', { cause: error }
     )
   }
   keepPrivate(directory)
@@ -68,6 +69,11 @@ export function prepareDirectory (directory: string): void {
   // LMDB ends the process when it opens a file that it has not written, or of which a part is missing.
   const fault = faultOf(path, directory)
   if (fault !== null) throw faultError(path, fault)
+}
+
+/** Where users have numbers. */
+function userInWords (): string {
+  return process.getuid === undefined ? '' : ` ${process.getuid()}`
 }
 
 function faultError (path: string, fault: string, cause?: unknown): SpoolConfigurationError {
