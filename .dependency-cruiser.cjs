@@ -20,7 +20,7 @@ const ROOMS = {
   plugins: ['lib', 'schemas'],
   routes: ['schemas'],
   lambda: ['lib/metering', 'lib/resilience', 'schemas'],
-  tools: ['app\\.ts', 'plugins', 'routes', 'lib', 'lambda', 'schemas'],
+  tools: ['app\\.ts', 'start\\.ts', 'plugins', 'routes', 'lib', 'lambda', 'schemas'],
   'app\\.ts': ['lib/http', 'schemas'],
   'start\\.ts': ['lib/processes', 'schemas']
 }

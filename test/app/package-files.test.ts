@@ -1,43 +1,76 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join } from 'node:path'
 import t from 'tap'
 import { BUILD, ROOT } from '../../tools/shared/root.js'
 
 interface Package {
   files: string[]
+  bin: Record<string, string>
   scripts: Record<string, string>
 }
 
-const { files, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package
-/** What a user of the package runs. */
+const { files, bin, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package
+/** Commands for whoever runs the gateway from the package's own folder. */
 const SHIPPED_SCRIPTS = ['start', 'worker', 'client-token', 'dead-letters', 'meter']
-/** The source of what is built, or the file itself. */
-const sourceOf = (path: string): string => path.replace(/^dist\//, '').replace(/\.js$/, '.ts')
-const SHIPPED = files.map(path => sourceOf(path.replace('/**/*.js', '')))
-const isShipped = (source: string): boolean => SHIPPED.some(path => source === path || source.startsWith(`${path}/`))
+/** Paths of other files in compiled code: relative ones, and those of processes that are started from the build. */
+const RELATIVE = /['"`](\.\.?\/[^'"`\s]+\.js)['"`]/g
+const OF_BUILD = /\bBUILD, ['"`]([^'"`\s]+\.js)['"`]/g
 
-/** Sources that are imported at run time, from the root. */
-function importsOf (source: string): string[] {
-  const compiled = readFileSync(join(BUILD, source.replace(/\.ts$/, '.js')), 'utf8')
-  return [...compiled.matchAll(/\b(?:from |import |import\()['"](\.[^'"]+)['"]/g)]
-    .map(([, path]) => sourceOf(relative(ROOT, join(ROOT, source, '..', path!))))
+/** The image runs it, and has the files of the package. */
+const HEALTH_CHECK = 'dist/tools/cli/health-check.js'
+
+const sourceOf = (path: string): string => path.replace(/^dist\//, '').replace(/\.js$/, '.ts')
+
+function sourcesIn (folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts'))
+    .map(path => join(folder, path))
 }
 
-t.test('the package has everything that it runs, and what that imports', async t => {
-  for (const path of files) t.ok(existsSync(join(ROOT, sourceOf(path.replace('/**/*.js', '')))), `${path} exists`)
-  const entries = SHIPPED_SCRIPTS.map(name => sourceOf(/dist\/\S+\.js/.exec(scripts[name]!)![0]))
-  const left = ['plugins', 'routes'].flatMap(folder => {
-    return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-      .filter(path => path.endsWith('.ts'))
-      .map(path => join(folder, path))
-  })
-  left.push(...entries)
-  const seen = new Set<string>()
+/** The sources whose compiled files an entry of "files" lists. */
+function listedBy (entry: string): string[] {
+  if (!entry.startsWith('dist/')) return []
+  if (entry.endsWith('/*.js')) return sourcesIn(sourceOf(dirname(entry))).filter(path => dirname(path) === sourceOf(dirname(entry)))
+  return entry.endsWith('.js') ? [sourceOf(entry)] : sourcesIn(sourceOf(entry))
+}
+
+const compiledText = (source: string): string => readFileSync(join(BUILD, source.replace(/\.ts$/, '.js')), 'utf8')
+
+/** Whether a source has types alone, so that nothing of it is left to import. */
+function hasTypesAlone (source: string): boolean {
+  return compiledText(source).replace(/^\/\/# sourceMappingURL.*$/m, '').trim() === 'export {};'
+}
+
+/** Sources that a source imports or starts. */
+function neededBy (source: string): string[] {
+  const text = compiledText(source)
+  const relative = [...text.matchAll(RELATIVE)].map(([, path]) => join(source, '..', path!))
+  const ofBuild = [...text.matchAll(OF_BUILD)].map(([, path]) => path!)
+  return [...relative, ...ofBuild].map(sourceOf).filter(path => existsSync(join(ROOT, path)))
+}
+
+t.test('the package has every file that it runs, what that imports, and no other', async t => {
+  const entries = [
+    ...Object.values(bin),
+    HEALTH_CHECK,
+    ...SHIPPED_SCRIPTS.map(name => /dist\/\S+\.js/.exec(scripts[name]!)![0])
+  ].map(sourceOf)
+  const left = [...entries, ...sourcesIn('plugins'), ...sourcesIn('routes')]
+  const needed = new Set<string>()
   for (let source = left.pop(); source !== undefined; source = left.pop()) {
-    if (seen.has(source)) continue
-    seen.add(source)
-    if (!isShipped(source)) t.fail(`${source} is imported, and not in "files"`)
-    left.push(...importsOf(source))
+    if (needed.has(source)) continue
+    needed.add(source)
+    left.push(...neededBy(source))
   }
-  t.ok(seen.size > 100, `${seen.size} sources`)
+  const listed = files.filter(entry => !entry.startsWith('!')).flatMap(listedBy)
+    .filter(source => !files.includes(`!dist/${source.replace(/\.ts$/, '.js')}`))
+  t.ok(needed.size > 100, `${needed.size} sources`)
+  t.same([...needed].filter(source => !listed.includes(source)), [], 'no needed file is missing')
+  t.same(listed.filter(source => !needed.has(source) && !hasTypesAlone(source)), [], 'no file is there that nobody needs')
+})
+
+t.test('every other entry of "files" is there', async t => {
+  for (const entry of files) {
+    if (!entry.startsWith('dist/') && !entry.startsWith('!')) t.ok(existsSync(join(ROOT, entry)), entry)
+  }
 })

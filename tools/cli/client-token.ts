@@ -1,7 +1,8 @@
-/** Prints a client token for CLIENT_SECRET_KEY of the environment or of `.env`. */
 import { randomUUID } from 'node:crypto'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
 import { ConfigurationError } from '../../lib/configuration/configuration-error.js'
+import { parseArguments } from './arguments.js'
+import type { Command } from './command.js'
 import { loadEnvFile } from './env-file.js'
 
 /** @throws ConfigurationError */
@@ -16,10 +17,18 @@ function readSecret (): string {
   return secret
 }
 
-try {
-  console.log(createClientToken(readSecret(), Date.now(), randomUUID()))
-} catch (error) {
-  if (!(error instanceof ConfigurationError)) throw error
-  console.error(error.message)
-  process.exitCode = 1
+export const command: Command = {
+  name: 'client-token',
+  summary: 'prints a client token, as your server makes it for a page',
+  usage: `Usage: cloudwatch-postman client-token
+
+Prints a client token, which is valid for a day. CLIENT_SECRET_KEY is read from the environment or from .env.
+
+Example
+  curl -s localhost:8080/token -H 'Content-Type: application/json' \\
+    -d "{\\"clientToken\\":\\"$(cloudwatch-postman client-token)\\"}"`,
+  async run (args) {
+    parseArguments({ args, options: {} })
+    console.log(createClientToken(readSecret(), Date.now(), randomUUID()))
+  }
 }

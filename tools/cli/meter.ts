@@ -1,7 +1,5 @@
-/** Shows which calls of an access log or of a queue would be metered, and meters them when asked. */
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
 import { concurrencyOf, openClient, openFilter, profileOf } from '../../lambda/metering-client.js'
 import { UNMETERED_REASONS } from '../../lambda/parking.js'
 import { SettingsError } from '../../lambda/settings.js'
@@ -11,13 +9,15 @@ import { withoutByteOrderMark } from '../../lib/configuration/text-encoding.js'
 import type { MeteredCall } from '../../lib/metering/metered-call.js'
 import type { MeteringClient } from '../../lib/metering/metering-client.js'
 import type { CallFilter } from '../../lib/metering/call-filter.js'
+import { parseArguments } from './arguments.js'
+import type { Command } from './command.js'
 import { loadEnvFile } from './env-file.js'
 import type { QueuedMessage } from './meter-queue.js'
 import { printable } from './printable.js'
-import { UsageError } from './usage-error.js'
+import { ArgumentError, UsageError } from './usage-error.js'
 
-const USAGE = `Usage: npm run meter -- [FILE]... [options]
-       npm run meter -- --queue URL [--reason REASON] [options]
+const USAGE = `Usage: cloudwatch-postman meter [FILE]... [options]
+       cloudwatch-postman meter --queue URL [--reason REASON] [options]
 
 Shows the events that would be sent to the metering platform, and the lines that would be skipped or dead-lettered.
 Reads lines of an access log from files, or from standard input when no file is named, or the messages of the
@@ -27,7 +27,11 @@ dead-letter queue.
   --queue URL      messages of this queue instead of lines
   --reason REASON  only dead letters with this reason: ${UNMETERED_REASONS.join(', ')}
 
-The settings are those of the metering function, from the environment or from .env.`
+The settings are those of the metering function, from the environment or from .env.
+
+Example
+  aws logs filter-log-events --log-group-name ACCESS_LOG --query 'events[].[message]' --output text \\
+    | cloudwatch-postman meter`
 
 /** Lines that are read before their calls are sent. */
 const BATCH = 1_000
@@ -148,26 +152,23 @@ function isOf ({ body }: QueuedMessage, reason: string | undefined): boolean {
   }
 }
 
-async function main (): Promise<void> {
-  loadEnvFile()
-  const { positionals, values } = parseArgs({
+/** What went wrong, as its message alone: files, settings, the queue and the platform are not this program's. */
+function toUsageError (error: Error & { code?: string }): UsageError {
+  const plain = error instanceof SettingsError || error instanceof TypeError || error.code === 'ENOENT'
+  return new UsageError(plain ? error.message : String(error), { cause: error })
+}
+
+async function meter (args: string[]): Promise<number> {
+  const { positionals, values: { send, queue, reason } } = parseArguments({
+    args,
     allowPositionals: true,
-    options: {
-      send: { type: 'boolean', default: false },
-      queue: { type: 'string' },
-      reason: { type: 'string' },
-      help: { type: 'boolean', short: 'h' }
-    }
+    options: { send: { type: 'boolean', default: false }, queue: { type: 'string' }, reason: { type: 'string' } }
   })
-  if (values.help === true) {
-    process.stdout.write(`${USAGE}\n`)
-    return
-  }
-  const { send, queue, reason } = values
-  if (queue !== undefined && positionals.length > 0) throw new UsageError('Say either files or --queue.')
+  if (queue !== undefined && positionals.length > 0) throw new ArgumentError('Say either files or --queue')
   if (reason !== undefined && (queue === undefined || !(UNMETERED_REASONS as readonly string[]).includes(reason))) {
-    throw new UsageError(`--reason goes with --queue, and must be one of ${UNMETERED_REASONS.join(', ')}.`)
+    throw new ArgumentError(`--reason goes with --queue, and must be one of ${UNMETERED_REASONS.join(', ')}`)
   }
+  loadEnvFile()
   const metering = new Metering(send ? openClient(process.env) : null)
   if (queue === undefined) await meterLines(metering, positionals.length > 0 ? positionals : ['-'])
   else await meterQueue(metering, queue, reason, send)
@@ -175,12 +176,14 @@ async function main (): Promise<void> {
   const outcome = send ? `${sent} of ${events} events sent, ${refused} refused, ${left} left` : `${events} events`
   const hint = send ? '' : '; nothing was sent: --send does'
   write(`${outcome}, ${duplicates} duplicates, ${skipped} skipped, ${unreadable} unreadable${hint}`)
-  if (refused + left > 0) process.exitCode = 1
+  return refused + left > 0 ? 1 : 0
 }
 
-main().catch((error: Error & { code?: string }) => {
-  const plain = error instanceof UsageError || error instanceof SettingsError || error instanceof ConfigurationError ||
-    error instanceof TypeError || error.code === 'ENOENT'
-  process.stderr.write(`${plain ? error.message : String(error)}\n`)
-  process.exitCode = 1
-})
+export const command: Command = {
+  name: 'meter',
+  summary: 'shows which calls of an access log or of dead letters would be metered, or meters them',
+  usage: USAGE,
+  run: async args => await meter(args).catch((error: Error) => {
+    throw error instanceof UsageError || error instanceof ConfigurationError ? error : toUsageError(error)
+  })
+}

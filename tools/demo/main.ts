@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { createClientToken } from '../../lib/access/legacy-client-token.js'
+import { parseArguments } from '../cli/arguments.js'
+import { ArgumentError } from '../cli/usage-error.js'
 import type { CallRecord, LedgerSnapshot } from '../sandbox/ledger.js'
 import { startFleetDemo } from './fleet.js'
 import { compare, createReader } from './read-back.js'
@@ -19,16 +20,6 @@ import {
   type Environment, type ServerProcess
 } from '../shared/processes.js'
 
-const USAGE = `Usage: npm run demo [-- --once] [--cluster | --metering]
-
-Starts a CloudWatch sandbox and the gateway, sends the traffic of a small shop through it, reads it back
-with the AWS SDK, and stays up for you until Ctrl-C.
-
-  --once      ends after the read-back or the metering: exit code 0, or 1 when items differ from those sent
-  --cluster   runs two web processes and a worker on a Redis Cluster of three nodes instead of one process without
-              Redis; needs redis-server
-  --metering  shows the metering of API Gateway instead, by the gateway and by the functions of Lambda
-`
 const PREFERRED_PORT = 8080
 const REGION = 'eu-west-1'
 const WAIT_SECONDS = 5
@@ -207,12 +198,14 @@ async function demoMetering (folder: string, once: boolean): Promise<void> {
   }
 }
 
+type Work = (folder: string, once: boolean) => Promise<void>
+
 function explain (error: Error): void {
   screen.end()
   process.stderr.write(`\n  ${error.message}\n`)
   if (!(error instanceof ProcessError)) return
   if (error.output !== '') process.stderr.write(`\n${error.output.replace(/^/gm, '    ')}\n`)
-  process.stderr.write('\n  Run "npm ci" and "npm run demo" again. If it fails again, report the lines above.\n')
+  process.stderr.write('\n  Run the demo again. If it fails again, report the lines above.\n')
 }
 
 /**
@@ -233,33 +226,43 @@ function whenInterrupted (): Promise<'interrupted'> {
   })
 }
 
-async function main (work: (folder: string, once: boolean) => Promise<void>, once: boolean): Promise<void> {
+/** @returns the exit code */
+async function runToEnd (work: Work, once: boolean): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), 'cloudwatch-postman-demo-'))
   const interrupted = whenInterrupted()
   const working = work(folder, once)
+  let exitCode = 0
   try {
     if (await Promise.race([working, interrupted]) === 'interrupted') {
-      if (once) process.exitCode = INTERRUPTED
+      if (once) exitCode = INTERRUPTED
       screen.progress(() => 'Delivering the waiting items, and ending')
     }
   } catch (error) {
     explain(error as Error)
-    process.exitCode = 1
+    exitCode = 1
   }
   await stopAllProcesses()
   await working.catch(() => {})
   await rm(folder, { recursive: true, force: true })
   screen.line()
-  if (process.exitCode === undefined) screen.done('Ended; nothing is left behind')
+  if (exitCode === 0) screen.done('Ended; nothing is left behind')
+  return exitCode
 }
 
-const { values } = parseArgs({
-  options: {
-    once: { type: 'boolean', default: false },
-    cluster: { type: 'boolean', default: false },
-    metering: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false }
-  }
-})
-if (values.help) process.stdout.write(USAGE)
-else await main(values.metering ? demoMetering : values.cluster ? demoCluster : demo, values.once)
+/**
+ * The command `demo`, of which tools/cli/demo.ts has the usage.
+ * @returns the exit code
+ * @throws ArgumentError
+ */
+export async function runDemo (args: string[]): Promise<number> {
+  const { values: { once, cluster, metering } } = parseArguments({
+    args,
+    options: {
+      once: { type: 'boolean', default: false },
+      cluster: { type: 'boolean', default: false },
+      metering: { type: 'boolean', default: false }
+    }
+  })
+  if (cluster && metering) throw new ArgumentError('Say either --cluster or --metering')
+  return await runToEnd(metering ? demoMetering : cluster ? demoCluster : demo, once)
+}

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { findPort } from './ports.js'
@@ -10,6 +11,8 @@ const START_TIMEOUT_MS = 30_000
 /** A longer time than the gateway's own grace. */
 const STOP_TIMEOUT_MS = 20_000
 const POLL_MS = 25
+/** Wherever npm has put it: beside the package, or below it. */
+const FASTIFY_CLI = createRequire(import.meta.url).resolve('fastify-cli/cli.js')
 
 export type Environment = Record<string, string | undefined>
 
@@ -179,9 +182,8 @@ export async function startGatewayProcess (
 ): Promise<ServerProcess> {
   const { app = join(BUILD, 'app.js'), readyPath = '/health/ready', onOutput } = options
   const url = `http://127.0.0.1:${port}`
-  const fastify = join(ROOT, 'node_modules/.bin/fastify')
   const [command, ...args] = (
-    options.command ?? [process.execPath, fastify, 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
+    options.command ?? [process.execPath, FASTIFY_CLI, 'start', '-c', join(ROOT, 'fastify.config.cjs'), app]
   ) as [string, ...string[]]
   const env = {
     ...environment,

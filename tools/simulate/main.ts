@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs'
 import { setImmediate as turn } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
-import { UsageError } from '../cli/usage-error.js'
+import { parseArguments } from '../cli/arguments.js'
 import { createScreen } from '../shared/screen.js'
 import { createProgress } from '../shared/progress.js'
-import { readScenario, OPTIONS, USAGE } from './options.js'
+import { readScenario, OPTIONS } from './options.js'
 import { costRows, intervalRows, sizeRows, summaryRows } from './report.js'
 import { runScenario } from './run.js'
 import { scalingTables } from './tables.js'
@@ -12,20 +11,12 @@ import { scalingTables } from './tables.js'
 const SIGINT_EXIT_CODE = 130
 const screen = createScreen(process.stdout)
 
-function readArguments () {
-  try {
-    return parseArgs({ options: OPTIONS })
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-async function main (): Promise<void> {
-  const { values } = readArguments()
-  if (values.help) {
-    process.stdout.write(USAGE)
-    return
-  }
+/**
+ * The command `simulate`, of which options.ts has the usage.
+ * @throws UsageError
+ */
+export async function simulate (args: string[]): Promise<void> {
+  const { values } = parseArguments({ args, options: OPTIONS })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.once(signal, () => process.exit(SIGINT_EXIT_CODE))
   }
@@ -54,8 +45,3 @@ async function main (): Promise<void> {
   }
   if (values.json !== undefined) writeFileSync(values.json, JSON.stringify({ scenario, ...result }, null, 2) + '\n')
 }
-
-main().catch((error: Error) => {
-  process.stderr.write(`${error instanceof UsageError ? error.message : error.stack}\n`)
-  process.exitCode = 1
-})

@@ -1,5 +1,5 @@
 import type { parseArgs, ParseArgsConfig } from 'node:util'
-import { UsageError } from '../cli/usage-error.js'
+import { ArgumentError, UsageError } from '../cli/usage-error.js'
 import { plan, spoolBytesFor } from './plan.js'
 import { DEFAULT_FLOWS, DEFAULTS, FLOW_KINDS, type Flow, type Outage, type Scenario } from './scenario.js'
 
@@ -10,7 +10,7 @@ const AFTER_OUTAGE = 2
 const { logs: LOGS, metrics: METRICS } = DEFAULT_FLOWS
 const QUOTA = DEFAULTS.quotaTps
 
-export const USAGE = `Usage: npm run simulate -- --logs RATE and/or --metrics RATE [options]
+export const USAGE = `Usage: cloudwatch-postman simulate --logs RATE and/or --metrics RATE [options]
 
 Computes, without a network and without waiting, how the gateway and CloudWatch get along: how many items wait,
 are refused and are late, how many calls are made, which limit binds, and how much CloudWatch costs.
@@ -41,7 +41,9 @@ are refused and are late, how many calls are made, which limit binds, and how mu
   --seed N                      the same seed gives the same result (${DEFAULTS.seed})
   --json FILE                   writes the result to a file, too
   --tables                      instead, prints the tables of docs/scaling.md
-`
+
+Example
+  cloudwatch-postman simulate --logs 2000 --outage 60:360`
 
 export const OPTIONS = {
   logs: { type: 'string' },
@@ -71,12 +73,11 @@ export const OPTIONS = {
   every: { type: 'string' },
   seed: { type: 'string' },
   json: { type: 'string' },
-  tables: { type: 'boolean' },
-  help: { type: 'boolean' }
+  tables: { type: 'boolean' }
 } as const satisfies ParseArgsConfig['options']
 
 export type Values = ReturnType<typeof parseArgs<{ options: typeof OPTIONS }>>['values']
-type NumberName = Exclude<keyof Values, 'outage' | 'embedded' | 'json' | 'tables' | 'help'>
+type NumberName = Exclude<keyof Values, 'outage' | 'embedded' | 'json' | 'tables'>
 
 /**
  * The scenario that the options describe.
@@ -109,7 +110,7 @@ export function readScenario (values: Values): { scenario: Scenario, every: numb
       distinctValues: kind === 'logs' ? 0 : whole('values', preset.distinctValues)
     }
   })
-  if (flows.length === 0) throw new UsageError('Give --logs RATE or --metrics RATE, or --help.')
+  if (flows.length === 0) throw new ArgumentError('Give --logs RATE or --metrics RATE')
 
   const outages = (values.outage ?? []).map(outageOf)
   const lastEnd = Math.max(0, ...outages.map(({ to }) => to))

@@ -101,7 +101,7 @@ for (const backend of BACKENDS) {
     t.test('one is redriven by its id from the shell, the other deleted', async t => {
       sandbox.faults.clear()
       const shell = (...args: string[]) =>
-        run(process.execPath, [join(BUILD, 'tools/cli/dead-letters.js'), ...args, '--url', url], {
+        run(process.execPath, [join(BUILD, 'tools/cli/main.js'), 'dead-letters', ...args, '--url', url], {
           cwd: ROOT, env: { ...process.env, ADMIN_TOKEN }
         })
       t.match((await shell('list')).stdout, /\/a:s[\s\S]*poisonous[\s\S]*2 dead letters\./)

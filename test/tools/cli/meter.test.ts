@@ -9,7 +9,7 @@ import { startPlatform } from '../../../tools/sandbox/platform/platform-server.j
 import { startMotoProcess, stopAllProcesses } from '../../../tools/shared/processes.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 
-const MAIN = fileURLToPath(new URL('../../../tools/cli/meter.js', import.meta.url))
+const MAIN = fileURLToPath(new URL('../../../tools/cli/main.js', import.meta.url))
 
 async function open (t: Test) {
   const platform = await startPlatform()
@@ -17,7 +17,7 @@ async function open (t: Test) {
   async function meter (
     args: string[], { input = '', env = {} }: { input?: string, env?: Record<string, string> } = {}
   ) {
-    const child = spawn(process.execPath, [MAIN, ...args], {
+    const child = spawn(process.execPath, [MAIN, 'meter', ...args], {
       env: {
         ...process.env,
         REVENIUM_PLATFORM_API: platform.urls['v1-meter'],

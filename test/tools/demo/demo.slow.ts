@@ -5,12 +5,12 @@ import { join } from 'node:path'
 import t from 'tap'
 import { BUILD } from '../../../tools/shared/root.js'
 
-const DEMO = join(BUILD, 'tools/demo/main.js')
+const MAIN = join(BUILD, 'tools/cli/main.js')
 const WRITTEN_TIMEOUT_MS = 60_000
 
 /** Starts the built demo with a home and a temporary folder of its own. */
 function startDemo (folder: string, args: string[] = [], environment: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [DEMO, ...args], {
+  const child = spawn(process.execPath, [MAIN, 'demo', ...args], {
     cwd: folder,
     env: { PATH: process.env.PATH, HOME: join(folder, 'home'), TMPDIR: join(folder, 'tmp'), ...environment }
   })
