@@ -21,6 +21,7 @@ const ROOMS = {
   routes: ['schemas'],
   lambda: ['lib/metering', 'lib/resilience', 'schemas'],
   tools: ['app\\.ts', 'start\\.ts', 'plugins', 'routes', 'lib', 'lambda', 'schemas'],
+  package: ['app\\.ts', 'lib/access', 'lib/http', 'schemas', 'tools/sandbox'],
   'app\\.ts': ['lib/http', 'schemas'],
   'start\\.ts': ['lib/processes', 'schemas']
 }
@@ -45,7 +46,7 @@ function room (name, allowed) {
     severity: 'error',
     from: { path: own },
     to: {
-      path: '^(?:app\\.ts|start\\.ts|plugins/|routes/|schemas/|lib/|lambda/|tools/|test/)',
+      path: '^(?:app\\.ts|start\\.ts|package/|plugins/|routes/|schemas/|lib/|lambda/|tools/|test/)',
       pathNot: [own, ...[...allowed, ...ground].map(path => `^${path}${path.endsWith('.ts') ? '$' : '/'}`)]
     }
   }
@@ -84,7 +85,9 @@ module.exports = {
     {
       name: 'what ships needs no development dependency',
       severity: 'error',
-      from: { path: '^(?:app\\.ts|start\\.ts|plugins|routes|schemas|lib)' },
+      from: {
+        path: '^(?:app\\.ts|start\\.ts|(?:package|plugins|routes|schemas|lib|lambda|tools/(?:cli|demo|sandbox|simulate))/)'
+      },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] }
     }
   ],

@@ -37,7 +37,7 @@ RUN mkdir --mode 700 /data && chown 1000:1000 /data
 FROM ${BASE}
 ARG BASE
 # That of package.json; a test holds the two against each other.
-ARG VERSION=5.0.0-dev
+ARG VERSION=5.0.0
 ARG REVISION=
 LABEL org.opencontainers.image.title="cloudwatch-postman" \
   org.opencontainers.image.description="Telemetry gateway between browsers and Amazon CloudWatch" \

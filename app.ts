@@ -44,7 +44,9 @@ export default async function app (fastify: FastifyInstance, options: ConfigOpti
   await fastify.register(autoload, {
     dir: join(import.meta.dirname, 'plugins'),
     dirNameRoutePrefix: false,
-    options: { environment: options.environment, webProcesses: options.webProcesses }
+    options: {
+      environment: options.environment, webProcesses: options.webProcesses, documentation: options.documentation
+    }
   })
   const routes = join(import.meta.dirname, 'routes')
   const { FORWARDER, ROUTE_PREFIX } = fastify.config

@@ -4,7 +4,7 @@ export default [
   ...neostandard({ ts: true, noJsx: true, ignores: ['dist', '.test-build', 'data', '.tap', 'coverage'] }),
   { rules: { '@stylistic/comma-dangle': ['error', 'never'] } },
   {
-    files: ['app.ts', 'start.ts', 'plugins/**', 'routes/**', 'lib/**', 'lambda/**'],
+    files: ['app.ts', 'start.ts', 'package/**', 'plugins/**', 'routes/**', 'lib/**', 'lambda/**'],
     ignores: ['lib/clock.ts'],
     rules: {
       'no-restricted-properties': ['error',

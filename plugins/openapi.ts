@@ -4,6 +4,7 @@ import swaggerUi from '@fastify/swagger-ui'
 import type { TSchema } from '@sinclair/typebox'
 import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify'
 import fp from 'fastify-plugin'
+import type { ConfigOptions } from '../schemas/config.js'
 import { COMPONENTS } from '../schemas/index.js'
 
 declare module 'fastify' {
@@ -100,7 +101,7 @@ function describeBody (body: unknown, config: FastifyContextConfig = {}): object
 }
 
 /** Owns the OpenAPI document, `fastify.swagger()`, and its pages: `/documentation` and `/documentation/json`. */
-async function openapi (fastify: FastifyInstance): Promise<void> {
+async function openapi (fastify: FastifyInstance, { documentation = true }: ConfigOptions): Promise<void> {
   for (const schema of COMPONENTS) fastify.addSchema(schema)
   await fastify.register(swagger, {
     openapi: DOCUMENT,
@@ -114,6 +115,7 @@ async function openapi (fastify: FastifyInstance): Promise<void> {
         : { ...schema, body: describeBody(schema.body, route.config) } as FastifySchema
     })
   })
+  if (!documentation) return
   await fastify.register(async function pages (scope) {
     await scope.register(helmet, HELMET)
     // A proxy may have taken a prefix off the path: all links are relative.

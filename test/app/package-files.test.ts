@@ -6,12 +6,15 @@ import { BUILD, ROOT } from '../../tools/shared/root.js'
 interface Package {
   files: string[]
   bin: Record<string, string>
+  exports: Record<string, string | { types: string, default: string }>
   scripts: Record<string, string>
 }
 
-const { files, bin, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package
+const { files, bin, exports, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Package
 /** Commands for whoever runs the gateway from the package's own folder. */
 const SHIPPED_SCRIPTS = ['start', 'worker', 'client-token', 'dead-letters', 'meter']
+/** Made by `prepack`, not by the compiler. */
+const MADE_BY_PREPACK = ['dist/types/', 'dist/lambda/*.zip', 'dist/lambda/LICENSES.txt']
 /** Paths of other files in compiled code: relative ones, and those of processes that are started from the build. */
 const RELATIVE = /['"`](\.\.?\/[^'"`\s]+\.js)['"`]/g
 const OF_BUILD = /\bBUILD, ['"`]([^'"`\s]+\.js)['"`]/g
@@ -29,7 +32,7 @@ function sourcesIn (folder: string): string[] {
 
 /** The sources whose compiled files an entry of "files" lists. */
 function listedBy (entry: string): string[] {
-  if (!entry.startsWith('dist/')) return []
+  if (!entry.startsWith('dist/') || MADE_BY_PREPACK.some(path => entry.startsWith(path))) return []
   if (entry.endsWith('/*.js')) return sourcesIn(sourceOf(dirname(entry))).filter(path => dirname(path) === sourceOf(dirname(entry)))
   return entry.endsWith('.js') ? [sourceOf(entry)] : sourcesIn(sourceOf(entry))
 }
@@ -53,6 +56,7 @@ t.test('the package has every file that it runs, what that imports, and no other
   const entries = [
     ...Object.values(bin),
     HEALTH_CHECK,
+    ...Object.values(exports).flatMap(target => typeof target === 'string' ? [] : [target.default.replace('./', '')]),
     ...SHIPPED_SCRIPTS.map(name => /dist\/\S+\.js/.exec(scripts[name]!)![0])
   ].map(sourceOf)
   const left = [...entries, ...sourcesIn('plugins'), ...sourcesIn('routes')]

@@ -7,6 +7,7 @@ import t from 'tap'
 import { ROOT } from '../../tools/shared/root.js'
 import { bundleFunctions, type Bundle, type FunctionName } from '../../tools/build/lambda/bundle.js'
 import { measureColdStart } from '../../tools/build/lambda/cold-start.js'
+import { licencesOf } from '../../tools/build/lambda/licences.js'
 import type { PlatformSandbox } from '../../tools/sandbox/platform/platform-sandbox.js'
 import { startPlatform } from '../../tools/sandbox/platform/platform-server.js'
 import { awsEnvironment, startAwsFakes, type AwsFakes } from '../helpers/aws-fakes.js'
@@ -56,6 +57,16 @@ t.test('the zips have the size that docs/metering.md states, and the same source
   for (const { name, zip } of await bundleFunctions(again)) {
     t.ok((await readFile(zip)).equals(await readFile(zipOf(name))), name)
   }
+})
+
+t.test('the licences of what is in the zips are named, each text once', async t => {
+  const text = await licencesOf(bundles.flatMap(({ modules }) => modules))
+  for (const name of ['@aws-sdk/client-sqs', '@aws-sdk/client-secrets-manager', '@smithy/core']) {
+    t.match(text, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(Apache-2\\.0\\)$`, 'm'))
+  }
+  t.match(text, /Apache License/)
+  const parts = text.split(/^-{80}$/m).slice(1).map(part => part.trim().split('\n\n').slice(1).join('\n\n'))
+  t.equal(new Set(parts).size, parts.length)
 })
 
 t.test('the Node that LAMBDA_NODE names is that of the runtime of the templates', async t => {

@@ -1,11 +1,13 @@
 /** The programs and packages that tests need: finds them, installs them where it may, or says how to install them. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { ROOT } from '../shared/root.js'
 
 /** A folder with a package.json of its own, so that nobody else waits for its packages. */
 const PACKAGES = join(ROOT, 'tools/testing/packages')
+/** Where CI has the reference Node, too. */
+const NODE24 = join(ROOT, '.node24')
 
 /** The tests run against a real Redis. @throws Error */
 export function ensureRedis (): void {
@@ -50,16 +52,37 @@ export function ensureImageTools (): void {
   )
 }
 
-/** Installs the packages that only slow tests need, unless they are there. @throws Error */
-export function ensurePackages (): void {
-  const installed = join(PACKAGES, 'node_modules/.package-lock.json')
-  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(PACKAGES, 'package-lock.json')).mtimeMs) {
+/** Installs the packages of a folder that only slow tests need, unless they are there. @throws Error */
+export function ensurePackages (folder = PACKAGES): void {
+  const installed = join(folder, 'node_modules/.package-lock.json')
+  if (existsSync(installed) && statSync(installed).mtimeMs > statSync(join(folder, 'package-lock.json')).mtimeMs) {
     return
   }
-  console.error('Installing the packages that only slow tests need.')
-  if (!runs('npm', ['ci', '--prefix', PACKAGES, '--no-audit', '--no-fund', '--silent'], 'inherit')) {
-    throw new Error('npm ci has failed.')
+  console.error(`Installing the packages of ${relative(ROOT, folder)}, which only slow tests need.`)
+  if (!runs('npm', ['ci', '--prefix', folder, '--no-audit', '--no-fund', '--silent'], 'inherit')) {
+    throw new Error(`npm ci has failed in ${relative(ROOT, folder)}.`)
   }
+}
+
+/**
+ * The path of a Node 24 or later, which some programs ask for: the one that runs this, the one of LAMBDA_NODE, or one
+ * that is installed beside the sources.
+ * @throws Error
+ */
+export function ensureNode24 (): string {
+  const { LAMBDA_NODE } = process.env
+  const installed = join(NODE24, 'node_modules/node/bin/node')
+  const found = [process.execPath, LAMBDA_NODE, installed].find(node => node !== undefined && isNode24(node))
+  if (found !== undefined) return found
+  console.error('Installing Node 24, which some generators of clients ask for.')
+  const args = ['install', '--prefix', NODE24, '--no-save', '--no-audit', '--no-fund', '--silent', 'node@24']
+  if (runs('npm', args, 'inherit') && isNode24(installed)) return installed
+  throw new Error('Node 24 could not be installed: set LAMBDA_NODE to the path of one, and run the tests again.')
+}
+
+function isNode24 (node: string): boolean {
+  const { stdout } = spawnSync(node, ['--version'], { encoding: 'utf8' })
+  return Number(/^v(\d+)/.exec(stdout ?? '')?.[1]) >= 24
 }
 
 function installWithApt (...args: string[]): boolean {

@@ -62,7 +62,7 @@ interface Options {
 function findTests ({ suffix, named }: Options): string[] {
   if (named.length > 0) return named.map(path => relative(ROOT, resolve(path)))
   return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter(path => path.endsWith(suffix))
+    .filter(path => path.endsWith(suffix) && !path.includes('node_modules'))
     .map(path => join('test', path))
     .sort()
 }

@@ -12,15 +12,15 @@ const MAX_SOCKET_PATH = 100
  * Holds a directory for this process as long as it lives: a socket that listens in the directory. The socket of a
  * process that has ended refuses connections, which tells that it is stale.
  * @returns releases the directory
- * @throws SpoolConfigurationError when another process holds it
+ * @throws SpoolConfigurationError when another process, or another gateway of this one, holds it
  */
 export async function lockDirectory (dataDir: string): Promise<() => Promise<void>> {
   const path = socketPath(dataDir)
   let server = await listen(path)
   if (server === null) {
     if (await answers(path)) {
-      throw new SpoolConfigurationError(`the spool in ${dataDir} is in use by another process: stop that process, ` +
-        'set DATA_DIR to another directory, or set REDIS_URL to run several processes')
+      throw new SpoolConfigurationError(`the spool in ${dataDir} is in use by another process or gateway: stop that ` +
+        'one, set DATA_DIR to another directory, or set REDIS_URL to run several')
     }
     unlinkSync(path)
     server = await listen(path)

@@ -18,6 +18,8 @@ export interface Bundle {
   zip: string
   zipBytes: number
   codeBytes: number
+  /** Paths of the modules that are in it. */
+  modules: string[]
 }
 
 /**
@@ -27,17 +29,20 @@ export interface Bundle {
 export async function bundleFunctions (outDir: string): Promise<Bundle[]> {
   await mkdir(outDir, { recursive: true })
   return await Promise.all(FUNCTIONS.map(async name => {
-    const files = await bundle(name)
+    const { files, modules } = await bundle(name)
     const zipped = zipSync(Object.fromEntries(files.map(({ name, code }) => [name, [code, { mtime: MODIFIED }]])), {
       level: 9
     })
     const zip = join(outDir, `${name}.zip`)
     await writeFile(zip, zipped)
-    return { name, zip, zipBytes: zipped.length, codeBytes: files.reduce((sum, { code }) => sum + code.length, 0) }
+    const codeBytes = files.reduce((sum, { code }) => sum + code.length, 0)
+    return { name, zip, zipBytes: zipped.length, codeBytes, modules }
   }))
 }
 
-async function bundle (name: FunctionName): Promise<Array<{ name: string, code: Uint8Array }>> {
+async function bundle (
+  name: FunctionName
+): Promise<{ files: Array<{ name: string, code: Uint8Array }>, modules: string[] }> {
   const modules = await rolldown({
     // The source when this file is a source, else the compiled file.
     input: { index: join(import.meta.dirname, '../../../lambda', `${name}${extname(import.meta.filename)}`) },
@@ -52,7 +57,8 @@ async function bundle (name: FunctionName): Promise<Array<{ name: string, code: 
     comments: false
   })
   await modules.close()
-  return output
+  const files = output
     .map(file => ({ name: file.fileName, code: Buffer.from(file.type === 'chunk' ? file.code : file.source) }))
     .sort((a, b) => a.name < b.name ? -1 : 1)
+  return { files, modules: output.flatMap(file => file.type === 'chunk' ? file.moduleIds : []) }
 }
