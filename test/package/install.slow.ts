@@ -15,7 +15,12 @@ const MAX_TARBALL_BYTES = 1_500_000
 const LEFT_OUT = ['node_modules', 'dist', '.test-build', '.git', '.tap', '.node24', 'coverage', 'data', 'test']
 const CHECKERS = join(ROOT, 'test/package/checkers')
 const SECRET = 'client-secret-of-this-test'
-const VARIABLES = { CLIENT_SECRET_KEY: SECRET, ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test', AWS_REGION: 'us-east-1' }
+const VARIABLES = {
+  CLIENT_SECRET_KEY: SECRET,
+  ACCESS_TOKEN_SECRET_KEY: 'access-secret-of-this-test',
+  AWS_REGION: 'us-east-1',
+  AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true'
+}
 
 interface Packed { filename: string, size: number, files: Array<{ path: string }> }
 interface Result { code: number, stdout: string, stderr: string }
@@ -149,8 +154,8 @@ t.test('without a configuration start says what is missing, and shows no trace',
 })
 
 t.test('openapi prints the document that is in the package', async t => {
-  const { code, stdout } = await program('openapi')
-  t.equal(code, 0)
+  const { code, stdout, stderr } = await program('openapi')
+  t.equal(code, 0, stderr)
   t.equal(stdout, await readFile(join(app, 'node_modules/cloudwatch-postman/openapi.json'), 'utf8'))
 })
 
