@@ -59,6 +59,8 @@ const PATIENCE_MS = 45_000
 /** How often in a row a new access token may expire before it is used. */
 const MAX_EXPIRED = 3
 const RETRY_MS = [100, 600] as const
+/** As clients should, a request that was refused waits for as long as its answer says; a run is too short for more. */
+const MAX_RETRY_AFTER_MS = 3_000
 /** The share of requests with a key that are sent twice at once, and of those sent again after their answer. */
 const TWIN_SHARE = 0.1
 const ECHO_SHARE = 0.1
@@ -180,7 +182,7 @@ export class Load {
       if (answer?.status === 401 && expired++ < MAX_EXPIRED) continue
       if (request.key === null || Date.now() > this.#deadline) return
       this.counts.repeated++
-      await sleep(this.#random.int(...RETRY_MS))
+      await sleep(this.#random.int(...RETRY_MS) + Math.min(retryAfterMs(answer), MAX_RETRY_AFTER_MS))
     }
   }
 
@@ -292,4 +294,8 @@ function errorCode ({ body }: Answer): string {
   } catch {
     return body.slice(0, 100)
   }
+}
+
+function retryAfterMs (answer: Answer | null): number {
+  return Number(answer?.headers['retry-after'] ?? 0) * 1_000
 }
