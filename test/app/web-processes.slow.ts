@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { startSandbox } from '../../tools/sandbox/server.js'
 import { startRedis } from '../../tools/shared/redis.js'
+import { applicationsFile } from '../helpers/applications.js'
 import { eventually } from '../helpers/app.js'
 import { childrenOf, lives, startForkedGateway, type ForkedGateway } from '../helpers/forked-gateway.js'
 
@@ -79,6 +80,39 @@ t.test('a second signal ends all of them at once', async t => {
   t.equal(await gateway.exit, 1)
   t.ok(performance.now() - at < 2_000)
   await eventually(() => pids.every(pid => !lives(pid)) ? true : undefined, 5_000)
+})
+
+t.test('Ctrl-C of a terminal, which reaches every process: what was answered is delivered, and all end', async t => {
+  const sandbox = await startSandbox({})
+  t.teardown(() => sandbox.close())
+  const gateway = await startForkedGateway(t, { AWS_ENDPOINT_URL: sandbox.url })
+  await gateway.ready()
+  await gateway.whole()
+  const load = startLoad(gateway, await gateway.token())
+  await eventually(() => load.accepted.length > 50 ? true : undefined)
+  const pids = [gateway.pid, ...childrenOf(gateway.pid)]
+  for (const pid of pids) process.kill(pid, 'SIGINT')
+  t.equal(await gateway.exit, 0)
+  await load.stop()
+  const stored = new Set([...sandbox.items('/forked')].map(({ message }) => message))
+  t.same(load.accepted.filter(message => !stored.has(message)), [])
+  t.notMatch(gateway.output(), /is started again/)
+  for (const pid of pids) t.notOk(lives(pid))
+})
+
+t.test('SIGHUP has every process read the applications again', async t => {
+  const sandbox = await startSandbox({})
+  t.teardown(() => sandbox.close())
+  const file = await applicationsFile(t, [{ id: 'shop' }])
+  const gateway = await startForkedGateway(t, { AWS_ENDPOINT_URL: sandbox.url, APPS_FILE: file.path })
+  await gateway.ready()
+  await gateway.whole()
+  gateway.kill('SIGHUP')
+  const readAgain = () => gateway.output().trim().split('\n')
+    .map(line => JSON.parse(line) as { process: string, msg: string })
+    .filter(({ msg }) => msg === 'the applications were read again').map(({ process }) => process)
+  await eventually(() => readAgain().length === 3 ? true : undefined)
+  t.same(readAgain().sort(), ['primary', 'web 1', 'web 2'])
 })
 
 t.test('a web process that hangs does not keep the others from answering, nor the gateway from ending', async t => {
