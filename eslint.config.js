@@ -1,7 +1,11 @@
 import neostandard from 'neostandard'
 
 export default [
-  ...neostandard({ ts: true, noJsx: true, ignores: ['dist', '.test-build', 'data', '.tap', 'coverage'] }),
+  ...neostandard({
+    ts: true,
+    noJsx: true,
+    ignores: ['dist', '.test-build', 'data', '.tap', 'coverage', 'test/clients/generated']
+  }),
   { rules: { '@stylistic/comma-dangle': ['error', 'never'] } },
   {
     files: ['app.ts', 'start.ts', 'package/**', 'plugins/**', 'routes/**', 'lib/**', 'lambda/**'],

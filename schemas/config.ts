@@ -18,7 +18,7 @@ const BOOLEAN = ['true', 'false'] as const
 export interface ConfigOptions {
   /** Read instead of the environment of the process. */
   environment?: Record<string, string | undefined>
-  /** Whether there are the pages of the documentation. Absent: true. */
+  /** Whether there are the pages of the documentation, and its file for generators. Absent: true. */
   documentation?: boolean
   /** Has so many other processes take the requests; each runs this script of fastify-cli with these arguments. */
   webProcesses?: { count: number, command: string, args: readonly string[] }

@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox'
 import {
   DeadLetterCountSchema, DeadLetterPageSchema, DeadLetterSchema, DeadLetterSelectionSchema, DeadLetterSummarySchema
 } from './admin.js'
-import { ErrorSchema } from './error-body.js'
+import { ErrorAnswerSchema } from './error-answer.js'
 import { FailingPartSchema, HealthDetailSchema, HealthSchema } from './health.js'
 import { IntakeAnswerSchema, IntakeErrorSchema, RejectedItemSchema } from './intake.js'
 import { LogEventSchema, LogEventsRequestSchema } from './log-events.js'
@@ -17,7 +17,7 @@ import { ApplicationUsageSchema, UsageReportSchema } from './usage.js'
 
 /** Every schema that a route refers to by name. */
 export const COMPONENTS: TSchema[] = [
-  ErrorSchema, TokenRequestSchema, TokenAnswerSchema,
+  ErrorAnswerSchema, TokenRequestSchema, TokenAnswerSchema,
   DimensionSchema, StatisticSetSchema, MetricDatumSchema, MetricRequestSchema,
   LogEventSchema, LogEventsRequestSchema,
   RejectedItemSchema, IntakeAnswerSchema, IntakeErrorSchema,

@@ -2,6 +2,7 @@ import { Type, type Static, type TInteger } from '@sinclair/typebox'
 import { DEAD_LETTER_REASONS, INVALID_ITEM_REASONS, REJECTION_REASONS } from './reasons.js'
 import { API_ERRORS } from './error-table.js'
 import { ref, stringEnum } from './common.js'
+import { mayHave, type ResponseHeader } from './response-headers.js'
 
 /** Items that one answer names of those that were not accepted; it counts the others. */
 export const MAX_REJECTED_ENTRIES = 100
@@ -50,6 +51,14 @@ export const IntakeAnswerSchema = Type.Object({
   examples: [{ ResponseMetadata: { RequestId: '5f3c2f0e-6c8e-4a44-9d2c-0b1f7f2f7f10' }, accepted: 2, rejected: [] }]
 })
 export type IntakeAnswer = Static<typeof IntakeAnswerSchema>
+
+/** The headers of every answer to a request with items, by the budgets of its application. */
+export const INTAKE_HEADERS: ResponseHeader[] = ['X-Budget-Warning']
+
+/** The answer to a request whose items are stored. */
+export function intakeAnswer (description: string) {
+  return { description, ...ref(IntakeAnswerSchema), ...mayHave('Preference-Applied', 'Idempotency-Replayed') }
+}
 
 /** Nothing of the request was stored. */
 export const IntakeErrorSchema = Type.Object({

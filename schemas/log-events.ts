@@ -11,7 +11,8 @@ export const LogEventSchema = Type.Object({
 }, {
   $id: 'LogEvent',
   additionalProperties: false,
-  examples: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }]
+  // Without a timestamp, as in the other examples of requests: CloudWatch takes none that is two weeks old.
+  examples: [{ message: 'checkout failed: card declined' }]
 })
 export type LogEvent = Static<typeof LogEventSchema>
 
@@ -31,7 +32,7 @@ const JSON_LINES = {
       'logStreamName in the query each line is a LogEvent, else each is a LogEventsRequest, of at most 100 log ' +
       'streams together. An index of the answer counts the log events of the whole body; a line that cannot be read ' +
       'counts as one event, rejected.',
-    examples: ['{"message":"cart opened"}\n{"message":"card declined","timestamp":1795330800123}\n']
+    examples: ['{"message":"cart opened"}\n{"message":"card declined"}\n']
   })
 }
 /** As the OpenAPI document shows them. */
@@ -85,6 +86,6 @@ export const LogEventsRequestSchema = Type.Object({
   examples: [{
     logGroupName: '/web/shop',
     logStreamName: 'browser',
-    logEvents: [{ message: 'checkout failed: card declined', timestamp: 1795330800123 }]
+    logEvents: [{ message: 'checkout failed: card declined' }]
   }]
 })

@@ -10,6 +10,9 @@ export const FAIL_MODES = ['closed', 'open'] as const
 export type FailMode = typeof FAIL_MODES[number]
 export const DEFAULT_FAIL_MODE: FailMode = 'closed'
 
+/** The platform's answers about a client. */
+export const VERDICTS = ['entitled', 'denied'] as const
+
 export const DEFAULT_VERDICT_AGES = {
   /** Up to this age an entitlement counts as new. */
   entitledMs: 30_000,

@@ -6,7 +6,10 @@ export const AccessLogsRequestSchema = Type.Object({
   awslogs: Type.Object({ data: Type.String({ description: 'Base64 of the gzip bytes of the envelope.' }) })
 }, {
   $id: 'AccessLogsRequest',
-  examples: [{ awslogs: { data: 'H4sIAAAAAAAAA…' } }]
+  // The message with which CloudWatch Logs tries whether a destination answers.
+  examples: [{
+    awslogs: { data: 'H4sIAAAAAAACA6tWyk0tLk5MTw2pLEhVslJy9vcLCfL3ifd1DQ52dHdV0lHKyU93LUvNKylWsoqOrQUATWsQOjAAAAA=' }
+  }]
 })
 
 /** The same, or the gzip bytes of the envelope; which of them, the content type or the bytes tell. */
@@ -39,7 +42,6 @@ export const FirehoseRequestSchema = Type.Object({
   $id: 'FirehoseRequest',
   examples: [{
     requestId: 'ed4acda5-034f-9f42-bba1-f29aea6d7d8f',
-    timestamp: 1_795_348_800_000,
     records: [{ data: 'eyJzdGF0dXMiOiIyMDAifQ==' }]
   }]
 })

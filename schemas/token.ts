@@ -5,7 +5,7 @@ export const TokenRequestSchema = Type.Object({
     description: 'A JWT (HS256, signed with a client secret; "iss" or "sub" is the application, "exp" at most a day ' +
       'after "iat", by a clock that is at most five minutes ahead, "scope" may narrow namespaces, logGroups, ' +
       'logStreams), or base64( timestamp "::" salt "::" base64( sha256( timestamp salt secret ) ) ), timestamp in ' +
-      'Unix milliseconds, valid for a day.'
+      'Unix milliseconds, valid for a day. The example shows the form: it is of another secret, and old.'
   })
 }, {
   $id: 'TokenRequest',

@@ -1,3 +1,5 @@
+import type { ResponseHeader } from '../../schemas/response-headers.js'
+
 /**
  * The headers that a page may send: those that routes read, and those that scripts of other tools add to every request.
  */
@@ -14,10 +16,10 @@ export const ALLOWED_HEADERS = [
 ]
 
 /** The headers of an answer that a page may read, beside those that every page may read. */
-export const EXPOSED_HEADERS = [
+export const EXPOSED_HEADERS = ([
   'Retry-After', 'Preference-Applied', 'Idempotency-Replayed',
   'X-RateLimit-Limit', 'X-RateLimit-Remaining', 'X-RateLimit-Reset', 'X-Budget-Warning'
-].join(', ')
+] satisfies ResponseHeader[]).join(', ')
 
 /** The CORS headers of an answer that every page may read, as it holds nothing that depends on the request. */
 export function corsHeadersForAll (): Record<string, string> {

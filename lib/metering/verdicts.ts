@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache'
 import type { UnixMs } from '../../schemas/common.js'
+import type { VERDICTS } from '../../schemas/metering-settings.js'
 
 /** The platform's answer about a client. */
-export type Verdict = 'entitled' | 'denied'
+export type Verdict = typeof VERDICTS[number]
 
 export interface KnownVerdict {
   verdict: Verdict

@@ -9,6 +9,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getMetrics',
       summary: 'What the gateway does, for Prometheus',
+      description: 'Counters, gauges and histograms, of all processes of a primary together.',
       tags: ['operations'],
       security: [{ adminToken: [] }],
       response: {

@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref } from '../../schemas/common.js'
 import { INTAKE_ERRORS } from '../../schemas/error-responses.js'
-import { IntakeAnswerSchema, IntakeHeadersSchema } from '../../schemas/intake.js'
+import { IntakeHeadersSchema, INTAKE_HEADERS, intakeAnswer } from '../../schemas/intake.js'
 import {
   JSON_LINES_BODIES, LogEventsBodySchema, LogEventsQuerySchema, LogEventsRequestSchema
 } from '../../schemas/log-events.js'
@@ -20,9 +19,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
       headers: IntakeHeadersSchema,
       querystring: LogEventsQuerySchema,
       body: LogEventsBodySchema,
-      response: { 201: { description: 'What became of each event.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS }
+      response: { 201: intakeAnswer('What became of each event.'), ...INTAKE_ERRORS }
     },
-    config: { body: LogEventsRequestSchema, bodies: JSON_LINES_BODIES },
+    config: { body: LogEventsRequestSchema, bodies: JSON_LINES_BODIES, headers: INTAKE_HEADERS },
     ...fastify.tokens.required
   }, async function putLogEvents (request, reply) {
     const context = request.intakeContext()

@@ -1,29 +1,31 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { ref, TokenQuerySchema } from '../../schemas/common.js'
+import { TokenQuerySchema } from '../../schemas/common.js'
 import { INTAKE_ERRORS } from '../../schemas/error-responses.js'
-import { IntakeAnswerSchema, IntakeHeadersSchema } from '../../schemas/intake.js'
+import { IntakeHeadersSchema, INTAKE_HEADERS, intakeAnswer } from '../../schemas/intake.js'
 import { MetricEnvelopeSchema, MetricRequestSchema } from '../../schemas/metric.js'
 
-const PATHS = { '/metric': 'putMetric', '/metrics': 'putMetrics' }
+const PATH = '/metric'
+/** The same by the name that some clients of the predecessor use. */
+const ALIAS = '/metrics'
 
 const routes: FastifyPluginAsyncTypebox = async fastify => {
-  for (const [path, operationId] of Object.entries(PATHS)) {
+  for (const path of [PATH, ALIAS]) {
     fastify.post(path, {
       bodyLimit: fastify.config.BODY_LIMIT_BYTES,
       schema: {
-        operationId,
+        hide: path === ALIAS,
+        operationId: 'putMetric',
         summary: 'Send data points to CloudWatch',
-        description: 'Answers after the data points are stored durably. A bad one never takes the good ones with it.',
+        description: 'Answers after the data points are stored durably. A bad one never takes the good ones with it. ' +
+          'POST /metrics is the same.',
         tags: ['telemetry'],
         security: [{ accessToken: [] }, { accessTokenQuery: [] }],
         headers: IntakeHeadersSchema,
         querystring: TokenQuerySchema,
         body: MetricEnvelopeSchema,
-        response: {
-          201: { description: 'What became of each data point.', ...ref(IntakeAnswerSchema) }, ...INTAKE_ERRORS
-        }
+        response: { 201: intakeAnswer('What became of each data point.'), ...INTAKE_ERRORS }
       },
-      config: { body: MetricRequestSchema },
+      config: { body: MetricRequestSchema, headers: INTAKE_HEADERS },
       ...fastify.tokens.required
     }, async function putMetric (request, reply) {
       const context = request.intakeContext()

@@ -21,7 +21,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         ...TOO_MANY_ERROR,
         ...INTERNAL_ERROR,
         502: errorAnswer('AWS has refused the call, or cannot be reached; the message names the class of the error.'),
-        503: errorAnswer('The gateway is overloaded; Retry-After says when to come back.'),
+        503: errorAnswer('The gateway is overloaded; Retry-After says when to come back.', 'Retry-After'),
         504: errorAnswer('CloudWatch has not answered in time.')
       }
     }

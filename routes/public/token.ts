@@ -8,6 +8,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'createToken',
       summary: 'Trade a client token for an access token',
+      description: 'The access token lives for an hour, or as long as ACCESS_TOKEN_TTL_SECONDS says, and works for ' +
+        'pages of the origin that has asked for it.',
       tags: ['tokens'],
       security: [],
       body: ref(TokenRequestSchema),
@@ -18,7 +20,9 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         401: errorAnswer('The client token is invalid, expired, revoked or used up.'),
         403: errorAnswer('The client token is missing, or its application does not allow the origin.'),
         503: errorAnswer(
-          'Nobody can say now whether the client token was used before, or whether the application is entitled.'
+          'Nobody can say now whether the client token was used before, or whether the application is entitled; ' +
+            'Retry-After says when to come back.',
+          'Retry-After'
         )
       }
     },

@@ -20,7 +20,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     method: 'GET',
     url: '/authorize',
     exposeHeadRoute: false,
-    config: { forServers: true, cors: false },
+    config: { forServers: true, cors: false, headers: ['X-Entitlement', 'Cache-Control'] },
     schema: {
       operationId: 'authorizeClient',
       summary: 'Whether a client may call',
@@ -32,7 +32,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         200: { description: 'It may, or nobody can say and FAIL_MODE is open.', ...ref(AuthorizeAnswerSchema) },
         403: errorAnswer('It may not, or nobody can say and FAIL_MODE is closed; X-Entitlement tells.'),
         ...INTERNAL_ERROR,
-        503: errorAnswer('The gateway is overloaded.')
+        503: errorAnswer('The gateway is overloaded; Retry-After says when to come back.', 'Retry-After')
       }
     },
     ...entitlement.answering

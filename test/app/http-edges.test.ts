@@ -5,6 +5,11 @@ import app, { options } from '../../app.js'
 import { startGateway } from '../helpers/app.js'
 import { askRaw, openRaw } from '../helpers/raw.js'
 
+interface Document {
+  servers: Array<{ url: string, variables?: Record<string, { default: string }> }>
+  paths: Record<string, object>
+}
+
 const ADMIN_TOKEN = 'admin-token-of-the-tests'
 
 t.test('HTTP edges', async t => {
@@ -119,12 +124,21 @@ t.test('the documentation links by relative paths, with a slash or without, also
         t.equal((await fetch(new URL(link, page))).status, 200, `${page} → ${link}`)
       }
     }
-    const document = await (await fetch(`${base}/documentation/json`)).json() as { servers: Array<{ url: string }> }
+    const document = await (await fetch(`${base}/documentation/json`)).json() as Document
     t.equal(
       new URL(document.servers[0]!.url, `${base}/documentation/json`).href.replace(/\/$/, ''),
       base,
       'requests of the page go to the gateway'
     )
+    for (const path of ['/token', '/health/live', '/metric']) t.ok(Object.hasOwn(document.paths, path), path)
+    const file = await fetch(`${base}/openapi.json`)
+    t.match(file.headers.get('content-type'), /^application\/json/)
+    const { servers: [server], ...rest } = await file.json() as Document
+    t.equal(server!.url, '{gateway}')
+    t.equal(new URL(server!.variables!.gateway!.default, `${base}/openapi.json`).href.replace(/\/$/, ''), base)
+    const { servers: _servers, ...shown } = document
+    t.same(rest, shown, 'the file is what the pages show')
+    t.equal((await fetch(`${base}/openapi.json`, { method: 'HEAD' })).status, 200)
     const index = await fetch(`${base}/documentation/static/index.html`, { redirect: 'manual' })
     // A path would lack the prefix that a proxy has taken off.
     t.equal(index.headers.get('location'), '../')

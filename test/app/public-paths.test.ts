@@ -30,7 +30,7 @@ t.test('ROUTE_PREFIX moves the public routes, and no others', async t => {
   })
   t.equal(preflight.status, 204)
 
-  for (const path of ['/health/live', '/health/ready', '/documentation', '/documentation/json']) {
+  for (const path of ['/health/live', '/health/ready', '/documentation', '/documentation/json', '/openapi.json']) {
     t.equal((await fetch(url + path)).status, 200, path)
   }
   const headers = { authorization: `Bearer ${ADMIN_TOKEN}` }

@@ -111,9 +111,9 @@ t.test('inside another app, twice, each under its prefix', async t => {
   })
 
   t.test('its documentation is under the prefix, and switched off under the other', async t => {
-    for (const path of ['', '/', '/json']) {
-      t.equal((await fetch(`${url}/telemetry/documentation${path}`)).status, 200, path)
-      t.equal((await fetch(`${url}/of/blue/documentation${path}`)).status, 404, path)
+    for (const path of ['/documentation', '/documentation/', '/documentation/json', '/openapi.json']) {
+      t.equal((await fetch(`${url}/telemetry${path}`)).status, 200, path)
+      t.equal((await fetch(`${url}/of/blue${path}`)).status, 404, path)
     }
     const document = await (await fetch(`${url}/telemetry/documentation/json`)).json() as {
       servers: Array<{ url: string }>, paths: object

@@ -20,21 +20,24 @@ export interface Schema {
   minimum?: number
   maximum?: number
   exclusiveMinimum?: number
+  examples?: unknown[]
 }
 
-interface Content { schema?: Schema }
+interface Content { schema?: Schema, example?: unknown }
 
 export interface Parameter { in: 'path' | 'query' | 'header', name: string, required?: boolean, schema: Schema }
+
+interface RawAnswer { content?: Record<string, Content>, headers?: Record<string, object> }
 
 interface RawOperation {
   parameters?: Parameter[]
   requestBody?: { content: Record<string, Content> }
-  responses: Record<string, { content?: Record<string, Content> }>
+  responses: Record<string, RawAnswer>
   security?: Array<Record<string, unknown>>
 }
 
 export interface Document {
-  components: { schemas: Record<string, Schema> }
+  components: { schemas: Record<string, Schema>, headers: Record<string, { schema: Schema }> }
   paths: Record<string, Record<string, RawOperation>>
 }
 
@@ -48,6 +51,8 @@ export interface Operation {
   bodies: Record<string, Schema>
   /** The schemas of answers by status, then by content type. */
   answers: Record<string, Record<string, Schema>>
+  /** The names of the headers that answers may have, by status. */
+  headers: Record<string, string[]>
   /** The names of the security schemes that the operation asks for. */
   security: string[]
 }
@@ -67,6 +72,8 @@ export function operationsOf (document: Document): Operation[] {
     bodies: schemasOf(raw.requestBody?.content),
     answers: Object.fromEntries(Object.entries(raw.responses).map(([status, { content }]) =>
       [status, schemasOf(content)])),
+    headers: Object.fromEntries(Object.entries(raw.responses).map(([status, { headers = {} }]) =>
+      [status, Object.keys(headers)])),
     security: (raw.security ?? []).flatMap(scheme => Object.keys(scheme))
   })))
 }

@@ -9,10 +9,19 @@ import type { FuzzRequest } from './requests.js'
  */
 const BEFORE_ROUTES = new Set([400, 404, 405, 408, 413, 414, 415, 431])
 const UNREADABLE = API_ERRORS.malformedRequest
-const ERROR: Schema = { $ref: '#/components/schemas/Error' }
+/**
+ * Headers of the connection, of the body, of CORS, and those that guard against misuse in browsers, which the document
+ * does not list.
+ */
+const GENERAL_HEADERS = new Set([
+  'connection', 'keep-alive', 'date', 'transfer-encoding', 'content-length', 'content-type', 'vary',
+  'access-control-allow-origin', 'access-control-expose-headers', 'x-content-type-options',
+  'cross-origin-resource-policy'
+])
+const ERROR: Schema = { $ref: '#/components/schemas/ErrorAnswer' }
 /** Larger bodies may be cut off while the client still writes. */
 const CUT_OFF_BYTES = 1_000_000
-const FORMATS = {
+export const FORMATS = {
   'date-time': /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/,
   date: /^\d{4}-\d\d-\d\d$/
 }
@@ -64,6 +73,21 @@ export function createJudge (document: Document, operations: Operation[]): Judge
     return validate(value) ? null : `the body does not match its schema: ${ajv.errorsText(validate.errors)}`
   }
 
+  function headersFault (operation: Operation, { status, headers }: Answer): string | null {
+    const documented = new Map(operation.headers[status]!.map(name => [name.toLowerCase(), name]))
+    for (const [name, text] of Object.entries(headers)) {
+      if (GENERAL_HEADERS.has(name)) continue
+      const known = documented.get(name)
+      if (known === undefined) return `the header ${name} is not in the document`
+      const { schema } = document.components.headers[known]!
+      const validate = validator(schema)
+      if (!validate(schema.type === 'integer' ? Number(text) : text)) {
+        return `the header ${name} does not match its schema: ${ajv.errorsText(validate.errors)}`
+      }
+    }
+    return null
+  }
+
   function documentedFault (operation: Operation, answer: Answer): string | null {
     const content = operation.answers[answer.status]
     if (content === undefined) {
@@ -76,7 +100,8 @@ export function createJudge (document: Document, operations: Operation[]): Judge
       return bodyFault(ERROR, answer)
     }
     const schema = content[typeOf(answer)]
-    return schema === undefined ? `content type ${typeOf(answer)} is not in the document` : bodyFault(schema, answer)
+    if (schema === undefined) return `content type ${typeOf(answer)} is not in the document`
+    return bodyFault(schema, answer) ?? headersFault(operation, answer)
   }
 
   return {

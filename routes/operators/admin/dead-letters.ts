@@ -15,6 +15,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listDeadLetters',
       summary: 'List dead letters, oldest first',
+      description: 'A page at a time, without the records. All conditions of the query have to hold.',
       ...common,
       querystring: DeadLetterQuerySchema,
       response: {
@@ -33,6 +34,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getDeadLetter',
       summary: 'Show one dead letter with its record',
+      description: 'The record holds the items as they were stored.',
       ...common,
       params: Type.Object({ id: Type.String({ description: 'Of the list.' }) }),
       response: {
@@ -51,7 +53,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'redriveDeadLetters',
       summary: 'Send dead letters again',
-      description: 'A corrupt one stays where it is.',
+      description: 'Those that meet all conditions; a corrupt one stays where it is.',
       ...common,
       body: ref(DeadLetterSelectionSchema),
       response: {
@@ -70,6 +72,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'deleteDeadLetters',
       summary: 'Delete dead letters for good',
+      description: 'Those that meet all conditions. Their items are lost.',
       ...common,
       body: ref(DeadLetterSelectionSchema),
       response: {

@@ -10,6 +10,8 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getHealth',
       summary: 'What fails, with the messages of those who say so',
+      description: 'As GET /health/ready, with what AWS, the network, the store or the metering platform has said. ' +
+        'The status is 200 also when a part fails.',
       tags: ['operations'],
       security: [{ adminToken: [] }],
       response: {

@@ -29,6 +29,7 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'listRevocations',
       summary: 'List the revocations in force',
+      description: 'The latest first. A revocation ends when all tokens that it speaks of have expired.',
       ...common,
       response: { 200: { description: 'As this process knows them.', ...ref(RevocationListSchema) }, ...ADMIN_ERRORS }
     },

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { ref } from '../../../schemas/common.js'
-import { errorAnswer, INTERNAL_ERROR, TOO_MANY_ERROR } from '../../../schemas/error-responses.js'
+import { errorAnswer, INTERNAL_ERROR, TOO_MANY_ERROR, UNSUPPORTED_ERROR } from '../../../schemas/error-responses.js'
 import {
   AccessLogsAnswerSchema, AccessLogsPayloadSchema, AccessLogsRequestSchema, GZIP_BODIES
 } from '../../../schemas/metering.js'
@@ -31,10 +31,10 @@ const routes: FastifyPluginAsyncTypebox = async fastify => {
         400: errorAnswer('The body is no event of a subscription.'),
         401: errorAnswer('The access key is missing or wrong.'),
         413: errorAnswer('The body is too large.'),
-        415: errorAnswer('The content type is not supported.'),
+        ...UNSUPPORTED_ERROR,
         ...TOO_MANY_ERROR,
         ...INTERNAL_ERROR,
-        503: errorAnswer('The calls cannot be stored now; Retry-After says when to come back.')
+        503: errorAnswer('The calls cannot be stored now; Retry-After says when to come back.', 'Retry-After')
       }
     },
     ...metering.required
