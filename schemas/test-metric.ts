@@ -1,5 +1,8 @@
 import { Type, type Static } from '@sinclair/typebox'
 
+/** The namespace that GET /test writes to. */
+export const TEST_METRIC_NAMESPACE = 'cloudwatch-postman'
+
 export const TestAnswerSchema = Type.Object({
   ResponseMetadata: Type.Object({
     RequestId: Type.String({ description: 'AWS\'s own id of the call.' })

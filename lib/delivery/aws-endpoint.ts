@@ -6,7 +6,7 @@ import { DescribeLogGroupsCommand, type CloudWatchLogsClient } from '@aws-sdk/cl
 const CONNECT_TIMEOUT_MS = 3_000
 
 /** The part of a request that says where it would go. */
-interface Target {
+export interface Target {
   protocol: string
   hostname: string
   port?: number
@@ -49,7 +49,7 @@ async function targetOf (send: () => Promise<unknown>): Promise<Target> {
  * Opens a connection and closes it: name, address, and over TLS the certificate, are right.
  * @throws Error of the system
  */
-async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
+export async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
   const isPlain = protocol === 'http:'
   const host = hostname.replace(/^\[|\]$/g, '')
   await new Promise<void>((resolve, reject) => {
@@ -74,17 +74,27 @@ async function connectTo ({ protocol, hostname, port }: Target): Promise<void> {
 }
 
 /**
+ * The endpoints of both APIs, as the SDK finds them.
+ * @throws Error of the SDK
+ */
+export async function findEndpoints (
+  aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient }
+): Promise<{ cloudwatch: Target, logs: Target }> {
+  const now = new Date()
+  const statistics = { Namespace: 'n', MetricName: 'm', StartTime: now, EndTime: now, Period: 60 }
+  const [cloudwatch, logs] = await Promise.all([
+    targetOf(() => aws.cloudwatch.send(stopAtTarget(new GetMetricStatisticsCommand(statistics)))),
+    targetOf(() => aws.logs.send(stopAtTarget(new DescribeLogGroupsCommand({}))))
+  ])
+  return { cloudwatch, logs }
+}
+
+/**
  * Whether the endpoints of both APIs, as the SDK finds them, can be reached. Nothing is asked of AWS.
  * @throws Error of the SDK, or of the system
  */
 export async function reachEndpoints (
   aws: { cloudwatch: CloudWatchClient, logs: CloudWatchLogsClient }
 ): Promise<void> {
-  const now = new Date()
-  const statistics = { Namespace: 'n', MetricName: 'm', StartTime: now, EndTime: now, Period: 60 }
-  const targets = await Promise.all([
-    targetOf(() => aws.cloudwatch.send(stopAtTarget(new GetMetricStatisticsCommand(statistics)))),
-    targetOf(() => aws.logs.send(stopAtTarget(new DescribeLogGroupsCommand({}))))
-  ])
-  await Promise.all(targets.map(connectTo))
+  await Promise.all(Object.values(await findEndpoints(aws)).map(connectTo))
 }

@@ -10,6 +10,9 @@ import { connectionFault } from './visit-node.js'
 /** To say goodbye; a server that is away or hangs is left without. */
 const QUIT_MS = 1_000
 
+/** How to mend a Redis that cannot be used. */
+export const REDIS_MEND = 'Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.'
+
 export interface ConnectOptions extends SentinelOptions {
   /** Strikes secrets out of the messages of a server. */
   strikeSecrets?: (text: string) => string
@@ -29,8 +32,7 @@ export async function connectRedis (address: RedisAddress, options: ConnectOptio
   } catch (error) {
     const { strikeSecrets = text => text } = options
     throw new ConfigurationError(
-      `Redis at ${describeAddress(address)} cannot be used: ${strikeSecrets(connectionFault(error))}. ` +
-      'Start it, or mend REDIS_URL, or unset REDIS_URL for the embedded spool.'
+      `Redis at ${describeAddress(address)} cannot be used: ${strikeSecrets(connectionFault(error))}. ${REDIS_MEND}`
     )
   }
 }

@@ -6,12 +6,12 @@ import { callApi, type CallContext } from '../../lib/delivery/sinks/api-call.js'
 import { ApiError } from '../../lib/http/api-error.js'
 import type { Failure } from '../../lib/resilience/failure.js'
 import { PUT_METRIC_DATA as LIMIT } from '../../schemas/aws-limits.js'
+import { TEST_METRIC_NAMESPACE as NAMESPACE } from '../../schemas/test-metric.js'
 
 declare module 'fastify' {
   interface FastifyInstance { testMetric: ReturnType<typeof createTestMetric> }
 }
 
-const NAMESPACE = 'cloudwatch-postman'
 const METRIC = 'HELLO_WORLD'
 const VALUES = 100
 /** The longest that the caller of GET /test waits. */

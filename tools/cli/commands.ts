@@ -8,12 +8,16 @@ import { ArgumentError, UsageError } from './usage-error.js'
 
 const PROGRAM = 'cloudwatch-postman'
 const FAILED = 1
+/** What was typed is wrong. */
+const TYPED_WRONG = 2
 
 /** Every sub-command, in the order in which they are listed; a module is loaded when its command runs. */
 const COMMANDS: Record<string, () => Promise<{ command: Command }>> = {
   start: () => import('./start.js'),
   worker: () => import('./worker.js'),
   demo: () => import('./demo.js'),
+  doctor: () => import('./doctor.js'),
+  'iam-policy': () => import('./iam-policy.js'),
   'client-token': () => import('./client-token.js'),
   'dead-letters': () => import('./dead-letters.js'),
   meter: () => import('./meter.js'),
@@ -78,6 +82,6 @@ export async function runCommandLine (args: string[], output: Output = console):
     if (!(error instanceof UsageError || error instanceof ConfigurationError)) throw error
     const program = COMMAND_NAMES.includes(name!) ? `${PROGRAM} ${name}` : PROGRAM
     output.error(printableLines(error.message) + (error instanceof ArgumentError ? `: see ${program} --help` : ''))
-    return FAILED
+    return error instanceof ArgumentError ? TYPED_WRONG : FAILED
   }
 }

@@ -1,4 +1,5 @@
-export type Service = 'cloudwatch' | 'logs'
+/** `identity` is STS and IAM, which speak the query protocol. */
+export type Service = 'cloudwatch' | 'logs' | 'identity'
 
 /** An error answer of the API, by AWS's own name. */
 export class AwsError extends Error {
@@ -30,9 +31,14 @@ const QUERY_CODES: Record<string, string> = {
   ServiceUnavailableException: 'ServiceUnavailable'
 }
 
+/** The name of an error in the query protocol. */
+export function queryCode ({ code }: AwsError): string {
+  return QUERY_CODES[code] ?? code
+}
+
 /** The value of `x-amzn-query-error` that goes with an error of CloudWatch. */
 export function queryError (error: AwsError): string {
-  return `${QUERY_CODES[error.code] ?? error.code};${error.status < 500 ? 'Sender' : 'Receiver'}`
+  return `${queryCode(error)};${error.status < 500 ? 'Sender' : 'Receiver'}`
 }
 
 /** The error for a body that is no JSON, or has a member of another type than the action's shape says. */
@@ -48,9 +54,9 @@ export function entityTooLarge (limit: number): AwsError {
   return new AwsError(413, 'RequestEntityTooLarge', `The request body is larger than ${limit} bytes`)
 }
 
-/** The signature is of another time than that of AWS. CloudWatch says 403, as its query protocol did, and Logs 400. */
+/** The signature is of another time than that of AWS. Logs says 400, the others 403, as the query protocol does. */
 export function wrongTime (service: Service, message: string): AwsError {
-  return new AwsError(service === 'cloudwatch' ? 403 : 400, 'InvalidSignatureException', message)
+  return new AwsError(service === 'logs' ? 400 : 403, 'InvalidSignatureException', message)
 }
 
 /** Errors of CloudWatch. */
@@ -70,6 +76,7 @@ export const logs = {
       `satisfy constraint: ${constraint}`),
   noGroup: () => new AwsError(400, 'ResourceNotFoundException', 'The specified log group does not exist.'),
   noStream: () => new AwsError(400, 'ResourceNotFoundException', 'The specified log stream does not exist.'),
+  noKey: () => new AwsError(400, 'InvalidParameterException', 'The specified KMS Key Id could not be found.'),
   groupExists: () => new AwsError(400, 'ResourceAlreadyExistsException', 'The specified log group already exists'),
   streamExists: () => new AwsError(400, 'ResourceAlreadyExistsException', 'The specified log stream already exists')
 }

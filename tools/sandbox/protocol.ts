@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import {
-  AwsError, entityTooLarge, queryError, serializationError, unknownOperation, wrongTime, type Service
+  AwsError, entityTooLarge, queryCode, queryError, serializationError, unknownOperation, wrongTime, type Service
 } from './aws-error.js'
 import { structureOf, type Input } from './input.js'
 
@@ -17,8 +17,12 @@ const SERVICES: Record<string, Service> = {
 
 const CONTENT_TYPES: Record<Service, string> = {
   cloudwatch: 'application/x-amz-json-1.0',
-  logs: 'application/x-amz-json-1.1'
+  logs: 'application/x-amz-json-1.1',
+  identity: 'text/xml'
 }
+
+/** The type of a call in the query protocol. */
+const FORM = /^application\/x-www-form-urlencoded\b/
 
 /** As X-Amz-Date has it. */
 const AMZ_DATE = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/
@@ -35,6 +39,7 @@ export interface Target {
 }
 
 export function readTarget (request: IncomingMessage): Target {
+  if (FORM.test(request.headers['content-type'] ?? '')) return { service: 'identity', action: 'Unknown' }
   const target = String(request.headers['x-amz-target'] ?? '')
   const [prefix, action] = target.split('.', 2)
   const service = SERVICES[prefix!]
@@ -79,6 +84,11 @@ export function parseInput (body: Buffer): Input {
   return structureOf(value, 'body')
 }
 
+/** The parameters of a call in the query protocol, of which one is its action. */
+export function parseForm (body: Buffer): Input {
+  return Object.fromEntries(new URLSearchParams(body.toString('utf8')))
+}
+
 /** @throws AwsError; signatures are not verified */
 export function requireAuthorization (request: IncomingMessage): void {
   if (request.headers.authorization === undefined) {
@@ -113,7 +123,12 @@ export function requireAction<T> (actions: Record<Service, Record<string, T>>, {
 }
 
 export function sendAnswer (response: ServerResponse, service: Service, body: object): void {
-  send(response, 200, service, {}, JSON.stringify(body))
+  send(response, 200, service, {}, service === 'identity' ? toXml(body) : JSON.stringify(body))
+}
+
+function toXml (value: unknown): string {
+  if (typeof value !== 'object' || value === null) return String(value).replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+  return Object.entries(value).map(([name, member]) => `<${name}>${toXml(member)}</${name}>`).join('')
 }
 
 /** Answers 200 with a body that no JSON parser takes. */
@@ -122,6 +137,10 @@ export function sendGarbage (response: ServerResponse, service: Service): void {
 }
 
 export function sendError (response: ServerResponse, service: Service, error: AwsError): void {
+  if (service === 'identity') {
+    const answer = { ErrorResponse: { Error: { Type: 'Sender', Code: queryCode(error), Message: error.message } } }
+    return send(response, error.status, service, {}, toXml(answer))
+  }
   const inQueryMode = service === 'cloudwatch' && response.req.headers['x-amzn-query-mode'] === 'true'
   const type = service === 'cloudwatch' ? `com.amazonaws.cloudwatch#${error.code}` : error.code
   send(response, error.status, service,

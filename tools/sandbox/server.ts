@@ -7,14 +7,15 @@ import { faultError, Faults } from './faults.js'
 import type { Action, Input } from './input.js'
 import { Ledger, type CallRecord } from './ledger.js'
 import { listen } from './listen.js'
+import { createIdentityActions } from './identity/identity-actions.js'
 import { createLogActions } from './logs/log-actions.js'
 import { LogStore } from './logs/log-store.js'
 import { Subscriptions, type SubscriptionsOptions } from './logs/subscriptions.js'
 import { createMetricActions } from './metrics/metric-actions.js'
 import { MetricStore } from './metrics/metric-store.js'
 import {
-  decompress, parseInput, readBody, readTarget, requireAction, requireAuthorization, requireTimelySignature, sendAnswer,
-  sendError, sendGarbage
+  decompress, parseForm, parseInput, readBody, readTarget, requireAction, requireAuthorization, requireTimelySignature,
+  sendAnswer, sendError, sendGarbage
 } from './protocol.js'
 import type { Sandbox, SandboxState } from './sandbox.js'
 
@@ -70,7 +71,11 @@ function createCore (options: { now: () => number, keepItems: boolean, subscript
     now: options.now,
     recorder,
     faults,
-    actions: { cloudwatch: createMetricActions(metrics, options), logs: createLogActions(logs, options) },
+    actions: {
+      cloudwatch: createMetricActions(metrics, options),
+      logs: createLogActions(logs, options),
+      identity: createIdentityActions(faults)
+    },
     ledger: () => recorder.snapshot(),
     calls: limit => recorder.calls(limit),
     series: namespace => metrics.snapshot(namespace),
@@ -105,12 +110,14 @@ function createGateway ({ actions, faults, recorder, now }: Core, timelySignatur
     try {
       const raw = await readBody(request)
       wireBytes = raw.length
+      const form = target.service === 'identity' ? parseForm(raw) : null
+      if (form !== null) target.action = record.action = String(form.Action)
       const action = requireAction(actions, target)
       requireAuthorization(request)
       if (timelySignatures) requireTimelySignature(request, target.service)
       const body = await decompress(raw, request.headers['content-encoding'])
       record.bytes = body.length
-      const input = parseInput(body)
+      const input = form ?? parseInput(body)
       Object.assign(record, describe(input))
 
       const fired = faults.draw({ action: target.action, input })

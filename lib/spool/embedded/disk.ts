@@ -4,12 +4,17 @@ import { monotonicNow } from '../../clock.js'
 import type { MonotonicMs } from '../../../schemas/common.js'
 
 /** Appends are refused with less than this left, as LMDB does not survive every write that a full disk refuses. */
-const LOW_BYTES = 64 * 2 ** 20
+export const LOW_BYTES = 64 * 2 ** 20
 /** With less than this left appends do not even use the free pages of the file, as the file may grow all the same. */
 const CRITICAL_BYTES = 16 * 2 ** 20
 /** Stored bytes take up to this multiple in the file, as entries take whole pages. */
 const PAGE_OVERHEAD = 2
 const RECHECK_MS = 250
+
+/** Bytes of a disk that the spool may come to need. */
+export function neededBytes (maxStoredBytes: number): number {
+  return maxStoredBytes * PAGE_OVERHEAD + LOW_BYTES
+}
 
 /** Watches how many bytes are left on the disk under the spool. */
 export class Disk {
@@ -33,7 +38,7 @@ export class Disk {
     }
     if (this.#freeBytes >= LOW_BYTES) return null
     // The file never shrinks: entries that were settled have left room in it.
-    if (this.#freeBytes >= CRITICAL_BYTES && this.#fileBytes() >= storedBytes * PAGE_OVERHEAD + LOW_BYTES) return null
+    if (this.#freeBytes >= CRITICAL_BYTES && this.#fileBytes() >= neededBytes(storedBytes)) return null
     return `the disk under ${this.#dataDir} is full but for ${Math.floor(this.#freeBytes / 2 ** 20)} MB, which are ` +
       'left for deliveries'
   }
@@ -43,7 +48,7 @@ export class Disk {
   }
 }
 
-function freeBytes (directory: string): number {
+export function freeBytes (directory: string): number {
   const { bavail, bsize } = statfsSync(directory)
   return bavail * bsize
 }

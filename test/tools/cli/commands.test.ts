@@ -29,7 +29,7 @@ t.test('each command is listed, and explains itself with an example', async t =>
 t.test('an unknown option is answered in one line that says where the options are', async t => {
   for (const name of COMMAND_NAMES) {
     t.strictSame(await run(name, '--nonsense'), {
-      code: 1, stdout: '', stderr: `Unknown option '--nonsense': see cloudwatch-postman ${name} --help`
+      code: 2, stdout: '', stderr: `Unknown option '--nonsense': see cloudwatch-postman ${name} --help`
     })
   }
 })
@@ -60,6 +60,6 @@ t.test('the program ends with the exit code of its command, and shows no trace',
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
   t.match(main('--version'), { status: 0, stdout: `${version}\n`, stderr: '' })
   t.match(main('client-token', '-x'), {
-    status: 1, stdout: '', stderr: "Unknown option '-x': see cloudwatch-postman client-token --help\n"
+    status: 2, stdout: '', stderr: "Unknown option '-x': see cloudwatch-postman client-token --help\n"
   })
 })

@@ -26,6 +26,7 @@ export function createGroupActions (store: LogStore, now: () => number): Record<
         )
       }
       if (store.groups.has(name)) throw logs.groupExists()
+      if (textOf(input, 'kmsKeyId') !== undefined) throw logs.noKey()
       store.groups.set(name, new LogGroup(name, logGroupClass, now()))
       return { body: {} }
     },
