@@ -59,13 +59,20 @@ export interface SandboxCall {
   error?: string
 }
 
+export interface SandboxEnvironment {
+  AWS_ENDPOINT_URL: string
+  AWS_REGION: string
+  AWS_ACCESS_KEY_ID: string
+  AWS_SECRET_ACCESS_KEY: string
+}
+
 /** A CloudWatch and a CloudWatch Logs on loopback. */
 export interface Sandbox {
   /** The value of AWS_ENDPOINT_URL for its clients. */
   readonly url: string
   readonly port: number
   /** The variables that have an AWS SDK, and so a gateway, call it: for the environment of their process. */
-  readonly environment: Record<'AWS_ENDPOINT_URL' | 'AWS_REGION' | 'AWS_ACCESS_KEY_ID' | 'AWS_SECRET_ACCESS_KEY', string>
+  readonly environment: SandboxEnvironment
   /** The stored log events, log stream by log stream in the order of their timestamps. */
   logEvents (logGroupName?: string): SandboxLogEvent[]
   metrics (namespace?: string): SandboxMetric[]

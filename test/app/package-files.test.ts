@@ -33,7 +33,8 @@ function sourcesIn (folder: string): string[] {
 /** The sources whose compiled files an entry of "files" lists. */
 function listedBy (entry: string): string[] {
   if (!entry.startsWith('dist/') || MADE_BY_PREPACK.some(path => entry.startsWith(path))) return []
-  if (entry.endsWith('/*.js')) return sourcesIn(sourceOf(dirname(entry))).filter(path => dirname(path) === sourceOf(dirname(entry)))
+  const folder = sourceOf(dirname(entry))
+  if (entry.endsWith('/*.js')) return sourcesIn(folder).filter(path => dirname(path) === folder)
   return entry.endsWith('.js') ? [sourceOf(entry)] : sourcesIn(sourceOf(entry))
 }
 
@@ -70,7 +71,8 @@ t.test('the package has every file that it runs, what that imports, and no other
     .filter(source => !files.includes(`!dist/${source.replace(/\.ts$/, '.js')}`))
   t.ok(needed.size > 100, `${needed.size} sources`)
   t.same([...needed].filter(source => !listed.includes(source)), [], 'no needed file is missing')
-  t.same(listed.filter(source => !needed.has(source) && !hasTypesAlone(source)), [], 'no file is there that nobody needs')
+  const idle = listed.filter(source => !needed.has(source) && !hasTypesAlone(source))
+  t.same(idle, [], 'no file is there that nobody needs')
 })
 
 t.test('every other entry of "files" is there', async t => {

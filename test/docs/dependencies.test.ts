@@ -9,7 +9,11 @@ const SHIPPED = [
   'tools/sandbox', 'tools/simulate'
 ]
 /** Imports that are left at run time: neither of types nor of Node nor of our own files. */
-const IMPORT = /^(?:import|export) (?!type\b)[^'"]*?\bfrom '([^'./][^']*)'|^} from '([^'./][^']*)'|\b(?:import|require|require\.resolve)\('([^'./][^']*)'\)/gm
+const IMPORTS = [
+  /^(?:import|export) (?!type\b)[^'"]*?\bfrom '([^'./][^']*)'/gm,
+  /^} from '([^'./][^']*)'/gm,
+  /\b(?:import|require|require\.resolve)\('([^'./][^']*)'\)/gm
+]
 const TYPE_IMPORT = /^import type \{[^}]*\} from '[^']+'$/gm
 
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
@@ -32,8 +36,10 @@ t.test('each dependency is imported by what ships, and docs/architecture.md says
   const rows = [...section.matchAll(/^\| (`.+`) \| (.+) \|$/gm)]
   t.same(rows.flatMap(([, names]) => [...names!.matchAll(/`([^`]+)`/g)].map(([, name]) => name!)).sort(), declared)
 
-  const imported = SHIPPED.flatMap(sourcesOf).flatMap(source =>
-    [...read(source).replaceAll(TYPE_IMPORT, '').matchAll(IMPORT)].map(([, a, b, c]) => a ?? b ?? c!))
+  const imported = SHIPPED.flatMap(sourcesOf).flatMap(source => {
+    const text = read(source).replaceAll(TYPE_IMPORT, '')
+    return IMPORTS.flatMap(pattern => [...text.matchAll(pattern)].map(([, specifier]) => specifier!))
+  })
   const packages = new Set(imported.filter(specifier => !specifier.startsWith('node:')).map(packageOf))
   t.same([...packages].sort(), declared)
 })

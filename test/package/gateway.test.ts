@@ -105,9 +105,9 @@ t.test('inside another app, twice, each under its prefix', async t => {
     t.match(await (await fetch(`${url}/own/5`)).json(), { n: 5 }, 'which coerces as before')
     t.match(await (await post('/own/5', {})).json(), { host: true })
     t.equal((await host.inject({ url: '/telemetry/health/live' })).statusCode, 200, 'also when it is injected')
-    const { statusCode, body } = await host.inject({ method: 'POST', url: '/telemetry/token', payload: { clientToken } })
-    t.equal(statusCode, 201)
-    t.match(JSON.parse(body), { accessToken: String })
+    const injected = await host.inject({ method: 'POST', url: '/telemetry/token', payload: { clientToken } })
+    t.equal(injected.statusCode, 201)
+    t.match(injected.json(), { accessToken: String })
   })
 
   t.test('its documentation is under the prefix, and switched off under the other', async t => {

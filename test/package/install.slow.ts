@@ -37,8 +37,10 @@ function environment (variables: Record<string, string> = {}): Record<string, st
   return { PATH: PATH!, HOME: HOME!, ...variables }
 }
 
+interface RunOptions { cwd?: string, variables?: Record<string, string> }
+
 async function run (
-  command: string, args: string[], { cwd = app, variables = {} }: { cwd?: string, variables?: Record<string, string> } = {}
+  command: string, args: string[], { cwd = app, variables = {} }: RunOptions = {}
 ): Promise<Result> {
   const options = { cwd, env: environment(variables), maxBuffer: 64 * 1_048_576 }
   return await execute(command, args, options).then(
@@ -47,7 +49,8 @@ async function run (
   )
 }
 
-const program = async (...args: string[]): Promise<Result> => await run('npx', ['--no-install', 'cloudwatch-postman', ...args])
+const program = async (...args: string[]): Promise<Result> =>
+  await run('npx', ['--no-install', 'cloudwatch-postman', ...args])
 
 /** Writes a file of the app and runs it. */
 async function runScript (name: string, code: string, node = process.execPath): Promise<Result> {
@@ -85,7 +88,8 @@ t.test('the tarball is small, and has what runs and the manual', async t => {
   const { bin, exports } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
     bin: object, exports: Record<string, string | object>
   }
-  const targets = [bin, ...Object.values(exports)].flatMap(target => typeof target === 'string' ? target : Object.values(target))
+  const targets = [bin, ...Object.values(exports)].flatMap(target =>
+    typeof target === 'string' ? target : Object.values(target))
   for (const target of targets as string[]) t.ok(paths.includes(target.replace('./', '')), target)
   for (const zip of ['metering', 'authorizer']) t.ok(paths.includes(`dist/lambda/${zip}.zip`), zip)
 })
@@ -171,10 +175,11 @@ const { clientToken } = await (await fetch(url + '/client-token')).json()
 const { accessToken } = await post('/telemetry/token', { clientToken })
 const Authorization = \`Bearer \${accessToken}\`
 const MetricData = [{ MetricName: 'm', Value: 1, Unit: 'Count' }]
-const metric = await post('/telemetry/metric', { params: { Namespace: 'ten', MetricData } }, { Authorization, Prefer: 'wait=5' })
+const headers = { Authorization, Prefer: 'wait=5' }
+const metric = await post('/telemetry/metric', { params: { Namespace: 'ten', MetricData } }, headers)
 const logs = await post('/telemetry/logEvents', {
   logGroupName: '/ten', logStreamName: 's', logEvents: [{ message: 'lines' }]
-}, { Authorization, Prefer: 'wait=5' })
+}, headers)
 const { status: documentation } = await fetch(url + '/telemetry/documentation/json')
 console.log('RESULT', JSON.stringify({
   metric: metric.status, logs: logs.status, documentation,
@@ -191,7 +196,7 @@ t.test('the app of the README takes a token, a metric and a log event under its 
     const port = await findPort()
     const example = code!.replace('port: 3000', `port: ${port}`)
       .replace("prefix: '/telemetry'", `prefix: '/telemetry', documentation: ${documentation}`)
-    t.ok(example.includes(`documentation: ${documentation}`) && example.includes(String(port)), 'the code is as expected')
+    for (const changed of [`documentation: ${documentation}`, String(port)]) t.ok(example.includes(changed), changed)
     await writeFile(join(app, 'example.mjs'), example)
     const { stdout, stderr } = await runScript('page.mjs', `
       import { startSandbox } from 'cloudwatch-postman/sandbox'
@@ -201,7 +206,8 @@ t.test('the app of the README takes a token, a metric and a log event under its 
       await import('./example.mjs')
       ${PAGE}`)
     const result = /^RESULT (.*)$/m.exec(stdout)?.[1]
-    t.same(JSON.parse(result ?? '{}'), { metric: 201, logs: 201, documentation: status, stored: [1, 1] }, stderr + stdout)
+    const expected = { metric: 201, logs: 201, documentation: status, stored: [1, 1] }
+    t.same(JSON.parse(result ?? '{}'), expected, stderr + stdout)
   }
 })
 

@@ -36,11 +36,12 @@ t.test('an unknown option is answered in one line that says where the options ar
 
 t.test('so are an option without its value, an argument too many, and an unknown command', async t => {
   const fault = async (...args: string[]): Promise<string> => (await run(...args)).stderr
-  t.equal(await fault('start', '--port'), "Option '--port <value>' argument missing: see cloudwatch-postman start --help")
+  const help = (name: string): string => `see cloudwatch-postman ${name} --help`
+  t.equal(await fault('start', '--port'), `Option '--port <value>' argument missing: ${help('start')}`)
   t.equal(await fault('worker', 'now'), "Unexpected argument 'now': see cloudwatch-postman worker --help")
-  t.equal(await fault('demo', '--once=yes'), "Option '--once' does not take an argument: see cloudwatch-postman demo --help")
+  t.equal(await fault('demo', '--once=yes'), `Option '--once' does not take an argument: ${help('demo')}`)
   t.match(await fault('dead-letters'), /^Say what to do: list, .*: see cloudwatch-postman dead-letters --help$/)
-  t.match(await fault('meter', '--reason', 'refused'), /^--reason goes with --queue.*: see cloudwatch-postman meter --help$/)
+  t.match(await fault('meter', '--reason', 'refused'), new RegExp(`^--reason goes with --queue.*: ${help('meter')}$`))
   t.equal(await fault('simulate'), 'Give --logs RATE or --metrics RATE: see cloudwatch-postman simulate --help')
   for (const name of ['stop', 'constructor', '__proto__', '']) {
     t.equal(await fault(name), `Unknown command '${name}': see cloudwatch-postman --help`)

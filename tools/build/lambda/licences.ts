@@ -35,5 +35,5 @@ export async function licencesOf (modules: string[]): Promise<string> {
     packagesByText.set(text, packages.add(`${name} ${version} (${license ?? 'see below'})`))
   }
   const parts = [...packagesByText].map(([text, packages]) => `${[...packages].sort().join('\n')}\n\n${text}\n`).sort()
-  return `The functions in this folder hold code of these packages.\n\n${parts.map(part => `${RULE}\n${part}`).join('\n')}`
+  return ['The functions in this folder hold code of these packages.\n', ...parts].join(`\n${RULE}\n`)
 }
