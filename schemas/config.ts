@@ -424,6 +424,17 @@ export const ConfigSchema = Type.Object({
     default: 10_000, minimum: 0, description: 'milliseconds in which the forwarders may still deliver after SIGTERM'
   }),
 
+  SELF_METRICS: stringEnum(SWITCH, {
+    default: 'off',
+    description: 'on (each process that forwards publishes the state of the spool to CloudWatch once a minute, for ' +
+      'alarms) or off'
+  }),
+  SELF_METRICS_GATEWAY: Type.String({
+    default: 'cloudwatch-postman',
+    pattern: '^[\\w.:-]{1,128}$',
+    description: 'the value of the dimension Gateway of these metrics, a different one for each gateway of the ' +
+      'account and Region: letters, digits and . : _ -'
+  }),
   ADMIN_TOKEN: Type.Optional(headerSecret({
     description: `the bearer token of GET /metrics and /admin, ${MIN_SECRET_LENGTH} characters or more of ASCII ` +
       'without spaces; absent: they do not exist'

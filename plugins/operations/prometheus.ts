@@ -129,12 +129,13 @@ function createObserver ({ counter, histogram }: MetricFactory): Observer {
  * Gauges of the content of the spool, which all processes of the store share.
  * @returns sets them to what the store answers
  */
-function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: MetricFactory): () => Promise<void> {
+function createSpoolGauges ({ config, spool }: FastifyInstance, { gauge }: MetricFactory): () => Promise<void> {
   const labelNames = ['kind'] as const
   const up = gauge({ name: 'spool_up', help: '1 while the store answers.' })
   const records = gauge({ name: 'spool_records', help: 'Records that wait in the spool.', labelNames })
   const items = gauge({ name: 'spool_items', help: 'Items that wait in the spool.', labelNames })
   const bytes = gauge({ name: 'spool_bytes', help: 'Bytes that wait in the spool.', labelNames })
+  const used = gauge({ name: 'spool_used_ratio', help: 'Used part of SPOOL_MAX_BYTES.' })
   const oldest = gauge({ name: 'spool_oldest_seconds', help: 'Age of the oldest record in the spool.', labelNames })
   const ledger = gauge({
     name: 'ledger_items',
@@ -148,12 +149,14 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: MetricFactory
 
   return async function askSpool () {
     up.set(0)
+    let stored = 0
     for (const kind of KINDS) {
       const depth = await spool.depth(kind)
       records.set({ kind }, depth.records)
       items.set({ kind }, depth.items)
       bytes.set({ kind }, depth.bytes)
       oldest.set({ kind }, depth.oldestAgeMs / 1000)
+      stored += depth.bytes
     }
     const { accepted, delivered, rejected, deadLettered, evicted, inSpool } = await spool.ledger()
     const rejectedItems = Object.values(rejected).reduce((sum, count) => sum + count, 0)
@@ -166,7 +169,9 @@ function createSpoolGauges ({ spool }: FastifyInstance, { gauge }: MetricFactory
       rejected: rejectedItems
     }
     for (const [outcome, count] of Object.entries(outcomes)) ledger.set({ outcome }, count)
-    keys.set(await spool.keyBytes())
+    const keyBytes = await spool.keyBytes()
+    keys.set(keyBytes)
+    used.set((stored + keyBytes) / config.SPOOL_MAX_BYTES)
     letters.set((await spool.deadLetters.size()).count)
     up.set(1)
   }
