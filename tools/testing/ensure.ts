@@ -52,6 +52,16 @@ export function ensureImageTools (): void {
   )
 }
 
+/** One test has systemd look at the unit; systemd need not run for that. @throws Error */
+export function ensureSystemdAnalyze (): void {
+  if (runs('systemd-analyze', ['--version'])) return
+  console.error('systemd-analyze is not on the PATH: installing systemd.')
+  if (installWithApt('systemd') && runs('systemd-analyze', ['--version'])) return
+  throw new Error(
+    'systemd could not be installed. Install it with your package manager (package "systemd") and run the tests again.'
+  )
+}
+
 /** Installs the packages of a folder that only slow tests need, unless they are there. @throws Error */
 export function ensurePackages (folder = PACKAGES): void {
   const installed = join(folder, 'node_modules/.package-lock.json')

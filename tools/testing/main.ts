@@ -8,7 +8,7 @@ import { startRedis } from '../shared/redis.js'
 import { ROOT } from '../shared/root.js'
 import { count, createScreen } from '../shared/screen.js'
 import { BUILD_FOLDER, compile } from './compile.js'
-import { ensureChromium, ensureImageTools, ensurePackages, ensureRedis } from './ensure.js'
+import { ensureChromium, ensureImageTools, ensurePackages, ensureRedis, ensureSystemdAnalyze } from './ensure.js'
 import { NO_ASSERTIONS, runGroups, type Assertions, type TestGroup, type RunOptions } from './run-groups.js'
 
 const USAGE = `Usage: npm run test:fast | test:slow | test:browser | test:file [-- options] [file …]
@@ -39,6 +39,8 @@ const APP_TESTS = 'test/app/'
 const ALONE = ['test/app/fairness.slow.ts', 'test/tools/chaos/short.slow.ts']
 /** Builds the image, for which programs may have to be installed. */
 const IMAGE_TEST = 'test/tools/image/image.slow.ts'
+/** Needs a program that Linux alone has. */
+const SYSTEMD_TEST = 'test/infra/systemd.slow.ts'
 /** The time limit of a test that does not set its own. */
 const TEST_TIMEOUT_SECONDS = 240
 const GROUP_TIMEOUT_MS = 900_000
@@ -120,6 +122,7 @@ async function runTests (options: Options): Promise<number> {
   if (files.some(name => name.endsWith('.browser.ts'))) ensureChromium()
   if (files.some(name => name.endsWith('.slow.ts'))) ensurePackages()
   if (files.includes(IMAGE_TEST)) ensureImageTools()
+  if (process.platform === 'linux' && files.includes(SYSTEMD_TEST)) ensureSystemdAnalyze()
   for (const folder of [REPORTS, COVERAGE]) rmSync(join(ROOT, folder), { recursive: true, force: true })
   const redis = await startRedis()
   const failed: TestGroup[] = []
