@@ -16,6 +16,8 @@ t.test('several processes are one gateway', async t => {
   const sandbox = await startSandbox({})
   t.teardown(() => sandbox.close())
   const gateway = await startForkedGateway(t, {
+    DATA_DIR: t.testdir({ '.env': `\uFEFFWEB_CONCURRENCY=${WEB_PROCESSES}\r\n` }),
+    WEB_CONCURRENCY: undefined,
     AWS_ENDPOINT_URL: sandbox.url,
     FAILURES_PER_MINUTE: String(FAILURES_PER_MINUTE),
     MAX_SERIES_PER_METRIC: '5'
@@ -23,6 +25,10 @@ t.test('several processes are one gateway', async t => {
   await gateway.ready()
   await gateway.whole()
   const token = await gateway.token()
+
+  await t.test('their number is the first variable of a .env with a byte order mark', async t => {
+    t.equal(childrenOf(gateway.pid).length, WEB_PROCESSES)
+  })
 
   await t.test('what any of them takes is delivered, and counted once', async t => {
     const answers = await Promise.all(range(40).map(i => gateway.send(token, `event ${i}`)))

@@ -91,9 +91,9 @@ function ask (
   })
 }
 
-/** Starts the processes, and waits for nothing. */
+/** Starts the processes, and waits for nothing. A `.env` in its DATA_DIR is read. */
 export async function startForkedGateway (
-  t: Teardown, environment: Record<string, string> = {}
+  t: Teardown, environment: Record<string, string | undefined> = {}
 ): Promise<ForkedGateway> {
   const dataDir = environment.DATA_DIR ?? await mkdtemp(join(tmpdir(), 'postman-forked-'))
   const port = Number(environment.PORT ?? await findPort())
