@@ -136,3 +136,15 @@ t.test('--metering shows each call metered once, and one client denied', async t
   for (const line of [/acme +120 +120 +✔/, /globex +45 +45 +✔/, /initech +12 +0 +✔/, /acme: 200 entitled/, /initech: 403 denied/, /acme: Allow/, /initech: Deny/, /denied: POST \/token answers 402/, /entitled: POST \/token answers 201/, /metered: 1 call of default/, /does not entitle it/]) t.match(demo.output(), line)
   t.same(readdirSync(join(folder, 'tmp')), [])
 })
+
+t.test('--metering stays up until SIGINT, and its commands can be tried', async t => {
+  const folder = t.testdir({ home: {}, tmp: {} })
+  const demo = startDemo(folder, ['--metering'])
+  t.teardown(() => demo.child.kill())
+  await demo.written('Ctrl-C ends it.')
+  const [, url, clientId] = /curl -i (http\S+) -H 'clientId: (\w+)'/.exec(demo.output())!
+  t.equal((await fetch(url!, { headers: { clientId: clientId! } })).status, 200)
+  demo.child.kill('SIGINT')
+  t.equal(await demo.exitCode, 0)
+  t.same(readdirSync(join(folder, 'tmp')), [])
+})
