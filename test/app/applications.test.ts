@@ -283,6 +283,11 @@ t.test('a file that cannot be used stops the start, with the path of the fault a
     ],
     [{ applications: [{ ...shop, budget: {} }] }, /applications\[0\]\.budget: Unexpected property/],
     [
+      { applications: [{ ...shop, logStreamShards: { hot: 101 } }] },
+      /applications\[0\]\.logStreamShards\.hot: Expected integer to be less or equal to 100/
+    ],
+    [{ applications: [{ ...shop, logStreamShards: { hot: 0 } }] }, /applications\[0\]\.logStreamShards\.hot: /],
+    [
       { applications: [{ ...shop, allowedOrigins: ['https://shop.example/'] }] },
       /applications\[0\]\.allowedOrigins\[0\]: /
     ],

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import t from 'tap'
 import { applicationsFile, clientJwt, secretOf } from '../helpers/applications.js'
 import { BACKENDS, eventually, redisEnvironment, startGateway, type Gateway } from '../helpers/app.js'
@@ -22,7 +25,8 @@ async function stored ({ sandbox }: Gateway, count: number): Promise<Map<string,
 
 for (const backend of BACKENDS) {
   t.test(`LOG_STREAM_SHARDS, ${backend}`, async t => {
-    const gateway = await startGateway(t, { RATE_LIMIT_PER_MINUTE: '0', LOG_STREAM_SHARDS: 'hot=4,/g:o=3=2' }, backend)
+    const environment = { RATE_LIMIT_PER_MINUTE: '0', LOG_STREAM_SHARDS: 'hot=4,/g:o=3=100' }
+    const gateway = await startGateway(t, environment, backend)
     const authorization = `Bearer ${await gateway.token()}`
     const send = async (body: object | string, headers: Record<string, string> = {}) => {
       const answer = await gateway.post('/logEvents', body, { authorization, ...headers })
@@ -71,7 +75,7 @@ for (const backend of BACKENDS) {
       t.match(answer, { status: 201, body: { accepted: 3 } })
       const streams = await stored(gateway, REQUESTS + 25)
       const split = [...streams].filter(([name]) => name.startsWith('o=3'))
-      t.match(split.map(([name, messages]) => [name, messages.sort()]), [[/^o=3-[01]$/, ['line 0', 'line 2']]])
+      t.match(split.map(([name, messages]) => [name, messages.sort()]), [[/^o=3-\d\d?$/, ['line 0', 'line 2']]])
     })
   })
 }
@@ -117,11 +121,14 @@ t.test('of an application', async t => {
 })
 
 t.test('when no more log streams are made, a split one goes on with those that it has', async t => {
-  // The log group, and two of the three log streams.
+  // The log group, and two of the hundred log streams.
   const file = await applicationsFile(t, [
-    { id: 'shop', logGroups: ['*'], maxNewLogStreams: 3, logStreamShards: { '*': 3 } }
+    { id: 'shop', logGroups: ['*'], maxNewLogStreams: 3, logStreamShards: { '*': 100 } }
   ])
-  const gateway = await startGateway(t, { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0' })
+  const folder = await mkdtemp(join(tmpdir(), 'postman-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const environment = { APPS_FILE: file.path, RATE_LIMIT_PER_MINUTE: '0', DATA_DIR: folder }
+  let gateway = await startGateway(t, environment)
   const clientToken = clientJwt({ iss: 'shop' }, secretOf('shop'))
   const { accessToken } = await (await gateway.post('/token', { clientToken })).json() as { accessToken: string }
   const send = (name: string) => gateway.post('/logEvents', logs(name, 'm'), { authorization: `Bearer ${accessToken}` })
@@ -136,6 +143,13 @@ t.test('when no more log streams are made, a split one goes on with those that i
   for (let i = 0; i < 20; i++, sent++) t.equal((await send('hot')).status, 201)
   t.equal(await streams(), 2)
   t.equal((await send('other')).status, 429)
+
+  await t.test('also a process that has not written to them', async t => {
+    await gateway.app.close()
+    gateway = await startGateway(t, { ...environment, FORWARDER: 'off' })
+    t.equal((await send('hot')).status, 201)
+    t.equal((await send('other')).status, 429)
+  })
 })
 
 t.test('two processes agree on the log stream of a repeated request', { skip: BACKENDS.length === 1 }, async t => {

@@ -5,6 +5,7 @@ import { application } from '../../helpers/applications.js'
 t.test('a number counts for every log stream, and a glob with one for its own', async t => {
   t.same(readLogStreamShards(['4']), { '*': 4 })
   t.same(readLogStreamShards(['a=b=2', '/web/*:errors=3', '8']), { 'a=b': 2, '/web/*:errors': 3, '*': 8 })
+  t.same(readLogStreamShards(['hot =4']), { hot: 4 })
   t.same(readLogStreamShards([]), {})
   t.equal(readLogStreamShards(['a=2', 'a=3']), null)
   t.equal(readLogStreamShards(['2', '*=3']), null)
