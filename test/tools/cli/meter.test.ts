@@ -36,8 +36,10 @@ async function open (t: Test) {
   return { platform, meter }
 }
 
+/** Of the first line the values can be read only when all of it is JSON. */
 const LINES = [
-  ...accessLogLines(3), accessLogLine({ extendedRequestId: 'X0' }), 'not JSON',
+  ...accessLogLines(3).map((line, index) => index === 0 ? `{"labels":{},${line.slice(1)}` : line),
+  accessLogLine({ extendedRequestId: 'X0' }), 'not JSON',
   accessLogLine({ extendedRequestId: 'away', status: '403', integrationStatus: '-', integrationLatency: '-' }), ''
 ].join('\n')
 
