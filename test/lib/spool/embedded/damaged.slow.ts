@@ -17,16 +17,21 @@ const PAGE_BYTES = 4_096
 const ROOT_OFFSETS = [136, PAGE_BYTES + 136]
 
 /** Fills with bytes that look random, and are the same at every run. */
-function fillWithNoise (bytes: Buffer, start: number, length: number): void {
-  createHash('shake256', { outputLength: length }).update(String(start)).digest().copy(bytes, start)
+function fillWithNoise (bytes: Buffer, start: number, length: number, seed = start): void {
+  createHash('shake256', { outputLength: length }).update(String(seed)).digest().copy(bytes, start)
+}
+
+function fillRootsWithNoise (bytes: Buffer, seed: number): void {
+  for (const at of ROOT_OFFSETS) {
+    fillWithNoise(bytes, Number(bytes.readBigUInt64LE(at)) * PAGE_BYTES, PAGE_BYTES, seed)
+  }
 }
 
 const DAMAGES: Record<string, (bytes: Buffer) => void> = {
   'random bytes behind its head': bytes => { fillWithNoise(bytes, HEAD_BYTES, bytes.length - HEAD_BYTES) },
   'zeros behind its head': bytes => { bytes.fill(0, HEAD_BYTES) },
-  'a damaged root': bytes => {
-    for (const at of ROOT_OFFSETS) fillWithNoise(bytes, Number(bytes.readBigUInt64LE(at)) * PAGE_BYTES, PAGE_BYTES)
-  },
+  'a damaged root': bytes => { fillRootsWithNoise(bytes, 0) },
+  'a root that shows no table': bytes => { fillRootsWithNoise(bytes, 21) },
   'roots behind its end': bytes => {
     for (const at of ROOT_OFFSETS) bytes.writeBigUInt64LE(2n ** 30n, at)
   }
