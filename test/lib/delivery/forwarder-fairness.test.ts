@@ -46,3 +46,29 @@ t.test('one destination that is flooded does not keep 99 others waiting', async 
   await until(isEmpty(spool), PATIENCE_MS)
   await checkBalance(t, spool, { delivered: 100_099 })
 })
+
+t.test('deliveries that wait for their log streams keep no other waiting', async t => {
+  const cloud = await startCloud(t)
+  const spool = await openSpool(t, { lingerMs: 50 })
+  const sink = logsSink(cloud)
+  let endWaiting = (): void => {}
+  const made = new Promise<void>(resolve => { endWaiting = resolve })
+  const { forwarder, observed } = watchForwarder(t, spool, {
+    kind: 'logs',
+    async deliver (lease, context) {
+      if (!lease.destination.startsWith('/new')) return await sink.deliver(lease, context)
+      context.standAside(true)
+      await made
+      context.standAside(false)
+      return await sink.deliver(lease, context)
+    }
+  }, { concurrency: 2 })
+  for (let i = 0; i < 5; i++) await appendMessages(spool, `/new/${i}:page`, ['waits'])
+  forwarder.start()
+  await appendMessages(spool, '/healthy:page', ['healthy'])
+  await until(() => observed.delivered.length === 1, 10_000)
+  t.same(observed.delivered.map(({ destination }) => destination), ['/healthy:page'])
+  endWaiting()
+  await until(isEmpty(spool))
+  await checkBalance(t, spool, { delivered: 6 })
+})
