@@ -40,6 +40,10 @@ t.test('a cluster, also behind one address', async t => {
     t.match(await refusalOf(first.url), unnamed, 'one that the address does not name, too')
     const url = guarded.url.replace('://', '://:another-password@')
     await askServer({ url }, redis => redis.config('SET', 'requirepass', ''))
+    await askServer(guarded, redis => redis.call('ACL', 'SETUSER', 'default', '-ping'))
+    const denied = new RegExp(`its node 127\\.0\\.0\\.1:${guarded.port}: NOPERM`)
+    t.match(await refusalOf(first.url), denied, 'one whose user may not ask, too')
+    await askServer(guarded, redis => redis.call('ACL', 'SETUSER', 'default', '+ping'))
   })
 
   await t.test('messages reach whoever listens, whatever their slot, also after a replica has taken over', async t => {
@@ -56,6 +60,12 @@ t.test('a cluster, also behind one address', async t => {
     }
     t.equal(await eventually(tellAll), true)
     for (const replica of servers.replicas) await askServer(replica, redis => redis.cluster('FAILOVER'))
+    t.equal(await eventually(tellAll), true)
+
+    // One that hangs tells nobody that it is the master no more.
+    const hanging = servers.replicas[0]!.pid()
+    t.teardown(() => process.kill(hanging, 'SIGCONT'))
+    process.kill(hanging, 'SIGSTOP')
     t.equal(await eventually(tellAll), true)
   })
 

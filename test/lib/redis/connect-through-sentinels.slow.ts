@@ -38,6 +38,10 @@ t.test('Sentinels', async t => {
     t.teardown(close)
     await listening
     await sentinels.failOver()
+    // One that hangs tells nobody that it is the master no more.
+    const hanging = sentinels.primary.pid()
+    t.teardown(() => process.kill(hanging, 'SIGCONT'))
+    process.kill(hanging, 'SIGSTOP')
     const [replica] = sentinels.replicas as [RedisServer]
     t.equal(await sentinels.masterPort(), replica.port)
     await eventually(async () => {
