@@ -14,6 +14,8 @@ import { eventually, redisUrl } from '../helpers/app.js'
 import { openRaw } from '../helpers/raw.js'
 import { emptyFolder, ENVIRONMENT, SECRET, startFault, startProcess } from '../helpers/start.js'
 
+const ADMIN_TOKEN = 'admin-token-of-this-test'
+
 /** What is wrong, the variables that make it so, and what is said. */
 type Case = [name: string, environment: Record<string, string>, message: RegExp]
 
@@ -242,6 +244,12 @@ async function checkWithoutOptions (t: Test, url: string, output: () => string):
   t.equal(large.status, 413, 'bodies have a limit')
   t.match(await large.json(), { error: { code: 130 } })
   t.equal(large.headers.get('access-control-allow-origin'), '*')
+  const revocation = await fetch(`${url}/admin/revocations`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ADMIN_TOKEN}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ jti: 'x'.repeat(1_100_000) })
+  })
+  t.equal(revocation.status, 413, 'also those with a token')
   for (const secret of [accessToken, 'accessToken=', [...Buffer.from(accessToken)].join(), 'rawPacket']) {
     t.notMatch(output(), secret, 'no token is logged')
   }
@@ -252,7 +260,7 @@ async function checkWithoutOptions (t: Test, url: string, output: () => string):
 t.test('fastify start without --options leaks nothing and answers right', async t => {
   const port = await findPort()
   const { child, exit, output } = start(
-    { PORT: String(port), DATA_DIR: await folder(), FASTIFY_ADDRESS: '127.0.0.1', FORWARDER: 'off' },
+    { PORT: String(port), DATA_DIR: await folder(), FASTIFY_ADDRESS: '127.0.0.1', FORWARDER: 'off', ADMIN_TOKEN },
     ['-l', 'trace', '-p', String(port), '-g', '15000', '-T', '60000']
   )
   await checkWithoutOptions(t, `http://127.0.0.1:${port}`, output)
@@ -273,7 +281,9 @@ t.test('so does the app inside another, whose own routes stay as they are', asyn
     async ({ params }) => params
   )
   await host.register(app, {
-    environment: { ...ENVIRONMENT, DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0' }
+    environment: {
+      ...ENVIRONMENT, ADMIN_TOKEN, DATA_DIR: await folder(), FORWARDER: 'off', MAX_EVENT_LOOP_DELAY_MS: '0'
+    }
   })
   t.teardown(() => host.close())
   const url = await host.listen({ port: 0, host: '127.0.0.1' })
