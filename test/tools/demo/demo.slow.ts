@@ -133,6 +133,8 @@ t.test('--metering shows each call metered once, and one client denied', async t
   const demo = startDemo(folder, ['--metering', '--once'])
   t.teardown(() => demo.child.kill())
   t.equal(await demo.exitCode, 0)
+  t.match(demo.output(), 'orders/prod → subscription filter → http')
+  t.match(demo.output(), 'invoices/prod → subscription filter → the metering function')
   for (const line of [/acme +120 +120 +✔/, /globex +45 +45 +✔/, /initech +12 +0 +✔/, /acme: 200 entitled/, /initech: 403 denied/, /acme: Allow/, /initech: Deny/, /denied: POST \/token answers 402/, /entitled: POST \/token answers 201/, /metered: 1 call of default/, /does not entitle it/]) t.match(demo.output(), line)
   t.same(readdirSync(join(folder, 'tmp')), [])
 })
