@@ -1,7 +1,7 @@
 import type { UnixMs } from '../../schemas/common.js'
 import { isObject } from '../guards.js'
 import { ACCESS_LOG_KEYS } from './access-log.js'
-import { isGzip, MAX_INFLATE_RATIO, MAX_INFLATED_BYTES } from './gunzip.js'
+import { isGzip } from './gunzip.js'
 import { splitObjects } from './json-objects.js'
 import {
   inflateText, notJson, readEnvelope, toUnreadableLine, MAX_LINES, SubscriptionError, type LogLine, type UnreadableLine
@@ -38,10 +38,6 @@ class DeliveryBudget {
   #bytes = MAX_DELIVERY_BYTES
   #ends = MAX_ENDS
   #lines = MAX_LINES
-
-  get bytes (): number {
-    return this.#bytes
-  }
 
   /** @throws DeliveryTooLargeError */
   takeText (text: string): void {
@@ -109,12 +105,7 @@ async function readRecord (
  * @throws SubscriptionError
  */
 async function inflatedParts (bytes: Buffer, budget: DeliveryBudget): Promise<string[]> {
-  const text = await inflateText(bytes, Math.min(MAX_INFLATED_BYTES, budget.bytes)).catch((error: unknown) => {
-    const isTooLarge = error instanceof SubscriptionError && error.fault === 'too-large'
-    // Else the record would have been refused on its own, too.
-    const isOfDelivery = budget.bytes < Math.min(MAX_INFLATED_BYTES, bytes.length * MAX_INFLATE_RATIO)
-    throw isTooLarge && isOfDelivery ? tooLarge(`${MAX_DELIVERY_BYTES} bytes after decompression`) : error
-  })
+  const text = await inflateText(bytes)
   budget.takeText(text)
   const objects = splitObjects(text)
   if (objects === null) throw notJson()

@@ -29,11 +29,10 @@ export function isGzip (bytes: Buffer): boolean {
 
 /**
  * Decompresses, and stops as soon as the result is larger than any real payload.
- * @param maxBytes of the result
  * @throws GunzipError
  */
-export async function gunzipCapped (bytes: Buffer, maxBytes = MAX_INFLATED_BYTES): Promise<Buffer> {
-  const maxOutputLength = Math.min(maxBytes, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
+export async function gunzipCapped (bytes: Buffer): Promise<Buffer> {
+  const maxOutputLength = Math.min(MAX_INFLATED_BYTES, Math.max(SMALL_BYTES, bytes.length * MAX_INFLATE_RATIO))
   try {
     return await inflate(bytes, { maxOutputLength })
   } catch (error) {

@@ -75,13 +75,10 @@ export async function decodeEnvelope (bytes: Buffer): Promise<Subscription> {
   }
 }
 
-/**
- * @param maxBytes of the text, unless those of one payload
- * @throws SubscriptionError
- */
-export async function inflateText (bytes: Buffer, maxBytes?: number): Promise<string> {
+/** @throws SubscriptionError */
+export async function inflateText (bytes: Buffer): Promise<string> {
   try {
-    return (await gunzipCapped(bytes, maxBytes)).toString('utf8')
+    return (await gunzipCapped(bytes)).toString('utf8')
   } catch (error) {
     if (error instanceof GunzipError) throw new SubscriptionError(error.fault, error.message)
     throw error
