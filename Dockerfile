@@ -16,7 +16,7 @@ RUN npm run build \
   && mkdir /package \
   && tar --extract --gzip --file /tmp/cloudwatch-postman-*.tgz --directory /package --strip-components 1 \
   && cd /package \
-  && rm -rf docs infra CHANGELOG.md Procfile README.md \
+  && rm -rf dist/types docs infra CHANGELOG.md README.md \
   && ln -s /data data
 
 # What the package needs at run time.
@@ -50,6 +50,7 @@ COPY --from=init --chown=1000:1000 /data /data
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /package ./
+RUN ln -s /app/dist/tools/cli/main.js /usr/local/bin/cloudwatch-postman
 ENV NODE_ENV=production \
   DATA_DIR=/data
 # The user "node" of Node's images, as a number: Kubernetes tells by it that it is not root.

@@ -41,7 +41,9 @@ exec setpriv --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+set
 
 /**
  * The command line that runs a process of the image as a container engine does with a read-only root: as the image's
- * user, without rights, as the first process of its own. Ends with the process that starts it.
+ * user, without rights, as the first process of its own. Ends with the process that starts it: the first of the two
+ * `unshare` does, and so does the second as the first process of that one's; the image's own process would not, as a
+ * change of user makes it forget the signal.
  */
 export function confine ({ root, config }: Image, options: ConfineOptions = {}): CommandLine {
   const { environment = {}, data = '', command = [...config.Entrypoint, ...config.Cmd] } = options
@@ -52,6 +54,7 @@ export function confine ({ root, config }: Image, options: ConfineOptions = {}):
     command: 'setpriv',
     args: [
       '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child',
+      'unshare', '--pid', '--fork',
       'sh', '-euc', SCRIPT, 'sh', config.User, volume, data, root,
       '/usr/bin/env', '--ignore-environment', `--chdir=${config.WorkingDir}`, ...config.Env, ...variables, ...command
     ]

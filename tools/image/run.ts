@@ -10,6 +10,10 @@ import { confine, type Image } from './confine.js'
 /** Whether a variable is the gateway's or the SDK's, and not one of this machine. */
 const isForImage = (name: string): boolean => name in ConfigSchema.properties || name.startsWith('AWS_')
 
+function childOf (pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))
+}
+
 const image = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as Image
 const { DATA_DIR: data, ...variables } = process.env
 const [user, group] = image.config.User.split(':').map(Number)
@@ -22,8 +26,8 @@ const { command, args } = confine(image, { environment, data })
 const child = spawn(command, args, { stdio: 'inherit' })
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => {
-    const first = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
-    process.kill(Number(first), signal)
+    // The first process of the image is the child of the second `unshare`.
+    process.kill(childOf(childOf(child.pid!)), signal)
   })
 }
 child.once('exit', code => { process.exitCode = code ?? 1 })
