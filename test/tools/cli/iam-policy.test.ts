@@ -56,14 +56,18 @@ t.test('the policy of an APPS_FILE allows what its applications may write, witho
 
 t.test('without a file the variables count, and only what they need is allowed', async t => {
   const { policy, stderr } = await policyOf(t, null, [], {
-    ALLOWED_NAMESPACES: 'shop', ALLOWED_LOG_GROUPS: '/web/*,a b', AWS_REGION: 'cn-north-1', TEST_ROUTE: 'off'
+    ALLOWED_NAMESPACES: 'shop',
+    ALLOWED_LOG_GROUPS: '/web/*,a b',
+    AWS_REGION: 'cn-north-1',
+    TEST_ROUTE: 'off',
+    SELF_METRICS: 'on'
   })
   t.strictSame(policy.Statement, [{
     Sid: 'PutMetrics',
     Effect: 'Allow',
     Action: 'cloudwatch:PutMetricData',
     Resource: '*',
-    Condition: { StringLike: { 'cloudwatch:namespace': ['shop'] } }
+    Condition: { StringLike: { 'cloudwatch:namespace': ['cloudwatch-postman/v1', 'shop'] } }
   }, {
     Sid: 'PutLogs',
     Effect: 'Allow',

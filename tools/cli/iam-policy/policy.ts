@@ -1,5 +1,6 @@
 import type { Application } from '../../../schemas/applications.js'
 import type { Config } from '../../../schemas/config.js'
+import { SELF_METRICS_NAMESPACE } from '../../../schemas/self-metrics.js'
 import { TEST_METRIC_NAMESPACE } from '../../../schemas/test-metric.js'
 import { foldGlobs, type Grant } from './fold-globs.js'
 
@@ -51,7 +52,10 @@ export function needsOf (config: Config, applications: readonly Application[]): 
   }
   const all = (list: 'namespaces' | 'logGroups'): string[] => applications.flatMap(application => application[list])
   return {
-    namespaces: [...all('namespaces'), ...testNamespace(config)],
+    namespaces: [
+      ...all('namespaces'), ...testNamespace(config),
+      ...(config.SELF_METRICS === 'on' ? [SELF_METRICS_NAMESPACE] : [])
+    ],
     logGroups: all('logGroups').filter(glob => LOG_GROUP_GLOB.test(glob)),
     unusable: all('logGroups').filter(glob => !LOG_GROUP_GLOB.test(glob)),
     retention: config.LOG_RETENTION_DAYS !== undefined ||
