@@ -1,5 +1,5 @@
 /** The module that the thread runs which delivers to CloudWatch. */
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { CloudWatchClient } from '@aws-sdk/client-cloudwatch'
 import { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
@@ -22,9 +22,16 @@ export interface DeliverSettings extends AwsClientSettings {
   logEventBuffer: Config['LOG_EVENT_BUFFER']
 }
 
+/** Only root may be less nice than it was started, and a sandbox may forbid the call: deliveries need neither. */
+function giveWay (): void {
+  try {
+    setPriority(Math.max(getPriority(), BACKGROUND_NICENESS))
+  } catch {}
+}
+
 const { background, logEventBuffer, ...clientSettings } = workerData as DeliverSettings
 // Linux alone gives every thread a priority of its own; elsewhere it would be that of the process.
-if (background && process.platform === 'linux') setPriority(BACKGROUND_NICENESS)
+if (background && process.platform === 'linux') giveWay()
 // A client cannot cross threads: this one makes its own, with the options of `fastify.aws`.
 const options = awsClientOptions(clientSettings)
 const createBuffer = () => logEventBuffer === 'decoded' ? new DecodedLogEventBuffer() : new TextLogEventBuffer()

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
@@ -256,5 +257,22 @@ function testImage (image: BuiltImage): void {
       t.same(checkHealth(environment), { code: 0, output: '' }, FORWARDER)
       await server.stop('SIGTERM')
     }
+  })
+
+  t.test('the acceptance tests pass against its process', { timeout: 600_000 }, async t => {
+    const environment = { ...bareEnvironment() }
+    const main = join(BUILD, 'tools/acceptance/main.js')
+    const child = spawn(process.execPath, [main, '--', process.execPath, RUN, DESCRIPTION], {
+      cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe']
+    })
+    t.teardown(() => child.kill('SIGTERM'))
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (chunk: string) => { output += chunk })
+    }
+    const [code] = await once(child, 'close') as [number | null]
+    t.equal(code, 0, output)
+    t.match(output, /Acceptance: the gateway of .*run\.js/)
+    t.match(output, /\n[1-9]\d* passed, 0 failed, 0 skipped/)
   })
 }
