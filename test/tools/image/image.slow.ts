@@ -260,10 +260,9 @@ function testImage (image: BuiltImage): void {
   })
 
   t.test('the acceptance tests pass against its process', { timeout: 600_000 }, async t => {
-    const environment = { ...bareEnvironment() }
     const main = join(BUILD, 'tools/acceptance/main.js')
     const child = spawn(process.execPath, [main, '--', process.execPath, RUN, DESCRIPTION], {
-      cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe']
+      cwd: ROOT, env: bareEnvironment(), stdio: ['ignore', 'pipe', 'pipe']
     })
     t.teardown(() => child.kill('SIGTERM'))
     let output = ''

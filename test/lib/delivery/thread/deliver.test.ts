@@ -21,10 +21,8 @@ const WITHOUT_RIGHT = process.getuid?.() === 0 ? ['setpriv', '--inh-caps=-all', 
 /** The niceness of the thread of a process that has this one. */
 function nicenessOf (niceness: string): string {
   const module = new URL('../../../../lib/delivery/thread/deliver.js', import.meta.url).href
-  const [command, ...args] = [
-    ...WITHOUT_RIGHT, 'nice', '-n', niceness, process.execPath, '--eval', SCRIPT, module, JSON.stringify(SETTINGS)
-  ] as [string, ...string[]]
-  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
+  const script = [process.execPath, '--eval', SCRIPT, module, JSON.stringify(SETTINGS)]
+  const { stdout, stderr } = spawnSync('nice', ['-n', niceness, ...WITHOUT_RIGHT, ...script], { encoding: 'utf8' })
   return (stdout + stderr).trim()
 }
 
