@@ -112,7 +112,7 @@ for (const backend of BACKENDS) {
       t.match((await shell('delete', '--kind', 'logs')).stdout, /1 dead letter deleted/)
       t.match((await shell('list')).stdout, /No dead letters/)
       const failure = await shell('redrive').catch((error: { code: number, stderr: string }) => error)
-      t.match(failure, { code: 1, stderr: /--all/ })
+      t.match(failure, { code: 2, stderr: /--all/ })
     })
 
     t.test('the ledger balances', async t => {

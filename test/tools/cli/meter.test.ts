@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { CreateQueueCommand, GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import t, { type Test } from 'tap'
 import { startPlatform } from '../../../tools/sandbox/platform/platform-server.js'
-import { startMotoProcess, stopAllProcesses } from '../../../tools/shared/processes.js'
+import { startMotoProcess } from '../../../tools/shared/processes.js'
 import { accessLogLine, accessLogLines, meteredCall } from '../../helpers/metering.js'
 
 const MAIN = fileURLToPath(new URL('../../../tools/cli/main.js', import.meta.url))
@@ -75,8 +75,8 @@ t.test('sends when asked, from a file, once however often it is asked', async t 
 t.test('what was typed wrong is said', async t => {
   const { meter } = await open(t)
   t.match(await meter(['missing.log']), { code: 1, stderr: /ENOENT.*missing\.log/ })
-  t.match(await meter(['--reason', 'refused']), { code: 1, stderr: /--reason goes with --queue/ })
-  t.match(await meter(['--queue', 'http://127.0.0.1/q', 'file']), { code: 1, stderr: /either files or --queue/ })
+  t.match(await meter(['--reason', 'refused']), { code: 2, stderr: /--reason goes with --queue/ })
+  t.match(await meter(['--queue', 'http://127.0.0.1/q', 'file']), { code: 2, stderr: /either files or --queue/ })
   t.match(await meter(['--send'], { env: { REVENIUM_PLATFORM_API_KEY: '' } }), {
     code: 1, stderr: /REVENIUM_PLATFORM_API_KEY/
   })
@@ -90,8 +90,8 @@ t.test('dead letters of a queue are shown and left, or metered and deleted, thos
     t.comment('SKIPPED: moto_server is not installed; pip install \'moto[server]\'')
     return
   }
-  t.teardown(stopAllProcesses)
-  const { url: endpoint } = await startMotoProcess()
+  const { url: endpoint, stop } = await startMotoProcess()
+  t.teardown(() => stop())
   const env = {
     AWS_ENDPOINT_URL: endpoint,
     AWS_REGION: 'us-east-1',
