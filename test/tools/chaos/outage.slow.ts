@@ -13,5 +13,6 @@ t.test('what has waited during an outage of CloudWatch is delivered under load, 
   const { outage, verdict } = JSON.parse(await readFile(json, 'utf8')) as OutageResult
   t.ok(outage.backlog >= 3 * RATE, `${outage.backlog} items waited`)
   t.equal(verdict.findings.lost.count, 0)
-  t.equal(verdict.duplicated, 0)
+  // A call that was under way when the outage began may have been taken.
+  t.equal(verdict.findings.unexplained.count, 0)
 })
