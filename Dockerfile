@@ -17,6 +17,7 @@ RUN npm run build \
   && tar --extract --gzip --file /tmp/cloudwatch-postman-*.tgz --directory /package --strip-components 1 \
   && cd /package \
   && rm -rf dist/types docs infra CHANGELOG.md README.md \
+  && chmod +x dist/tools/cli/main.js \
   && ln -s /data data
 
 # What the package needs at run time.

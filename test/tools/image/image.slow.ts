@@ -272,6 +272,6 @@ function testImage (image: BuiltImage): void {
     const [code] = await once(child, 'close') as [number | null]
     t.equal(code, 0, output)
     t.match(output, /Acceptance: the gateway of .*run\.js/)
-    t.match(output, /\n[1-9]\d* passed, 0 failed, 0 skipped/)
+    t.match(output, /\n +[1-9]\d* passed, 0 failed/)
   })
 }
