@@ -22,7 +22,6 @@ Options
   --partition NAME  ${PARTITION_NAMES.slice(0, 3).join(', ')}, …; default that of the Region
   --inline          fold it for inline policies of a role (${POLICY_CHARACTERS.inline} characters in all), in place of a
                     managed policy (${POLICY_CHARACTERS.managed})
-  --json            print JSON, the only form there is
 
 Example
   cloudwatch-postman iam-policy --apps apps.json --account 123456789012 --region eu-west-1 > policy.json`
@@ -99,17 +98,16 @@ export const command: Command = {
   summary: 'prints the IAM policy that the applications need',
   usage: USAGE,
   async run (args) {
-    const { values: { json: _json, ...options } } = parseArguments({
+    const { values } = parseArguments({
       args,
       options: {
         apps: { type: 'string' },
         account: { type: 'string' },
         region: { type: 'string' },
         partition: { type: 'string' },
-        inline: { type: 'boolean' },
-        json: { type: 'boolean' }
+        inline: { type: 'boolean' }
       }
     })
-    await print(options)
+    await print(values)
   }
 }
