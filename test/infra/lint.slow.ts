@@ -15,8 +15,9 @@ t.test('cfn-lint finds nothing', async t => {
     return
   }
   t.ok(installed, 'cfn-lint is installed')
-  const files = readdirSync(FOLDER).filter(file => /^metering-.*\.yaml$/.test(file)).map(file => join(FOLDER, file))
-  t.equal(files.length, 3)
+  const files = readdirSync(FOLDER).filter(file => /^(metering|gateway)\b.*\.yaml$/.test(file))
+    .map(file => join(FOLDER, file))
+  t.equal(files.length, 5)
   const found = await run('cfn-lint', ['--format', 'parseable', ...files]).then(
     ({ stdout }) => stdout, (error: { stdout: string, message: string }) => error.stdout || error.message
   )

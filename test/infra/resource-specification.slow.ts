@@ -1,5 +1,5 @@
 /**
- * In place of cfn-lint, which not every machine can install: the templates against the specification of CloudFormation
+ * Beside cfn-lint: the templates against the specification of CloudFormation
  * that the CDK is made of, and their policies against a simulator.
  */
 import { createRequire } from 'node:module'
