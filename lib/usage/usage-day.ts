@@ -3,7 +3,7 @@ import type { Counts } from '../state/store.js'
 import { dollarsOf, type Dollars } from './aws-prices.js'
 import { HyperLogLog } from './hyperloglog.js'
 import type { KeyedHash } from './keyed-hash.js'
-import { seriesKey, type Series } from './series.js'
+import { nameInNamespace, seriesKey, type Series } from './series.js'
 
 /** A kind of items that an application sends, and that AWS bills. */
 export type BilledKind = keyof ApplicationUsage['items']
@@ -52,8 +52,12 @@ export class UsageDay {
   /** Counts that are not stored yet. */
   #pending = new Map<string, number>()
   readonly #seriesHash: KeyedHash
-  /** Series that are counted already, as pages send the same ones again and again. */
-  readonly #counted = new Set<string>()
+  /**
+   * Series that are counted already, as pages send the same ones again and again: by application and namespace, so that
+   * a request looks up short names alone.
+   */
+  readonly #counted = new Map<string, Set<string>>()
+  #countedSize = 0
 
   constructor (day: string, seriesHash: KeyedHash) {
     this.day = day
@@ -74,14 +78,23 @@ export class UsageDay {
   }
 
   addSeries (application: string, namespace: string, series: readonly Series[]): void {
-    const counter = this.seriesCounterOf(application)
+    const scope = `${application}:${namespace}`
+    let counted = this.#counted.get(scope)
     for (const each of series) {
-      const key = seriesKey(namespace, each)
-      const counted = `${application}:${key}`
-      if (this.#counted.has(counted)) continue
-      if (this.#counted.size === MAX_COUNTED_SERIES) this.#counted.clear()
-      this.#counted.add(counted)
-      counter.add(key)
+      const name = nameInNamespace(each)
+      if (counted?.has(name) === true) continue
+      if (this.#countedSize === MAX_COUNTED_SERIES) {
+        this.#counted.clear()
+        this.#countedSize = 0
+        counted = undefined
+      }
+      if (counted === undefined) {
+        counted = new Set()
+        this.#counted.set(scope, counted)
+      }
+      counted.add(name)
+      this.#countedSize++
+      this.seriesCounterOf(application).add(seriesKey(namespace, name))
     }
   }
 
