@@ -37,6 +37,11 @@ const GROUP_SIZE = 12
 const APP_TESTS = 'test/app/'
 /** Tests that compare times, or take a late answer for a fault: each runs alone, when the others have ended. */
 const ALONE = ['test/app/fairness.slow.ts', 'test/tools/chaos/short.slow.ts']
+/** Tests that take minutes: they begin first, as one that begins last would run alone at the end. */
+const LONG = [
+  'test/package/install.slow.ts', 'test/tools/image/image.slow.ts', 'test/plugins/openapi/clients.slow.ts',
+  'test/app/several-processes.slow.ts', 'test/app/web-processes.slow.ts', 'test/tools/demo/demo.slow.ts'
+]
 /** Builds the image, for which programs may have to be installed. */
 const IMAGE_TEST = 'test/tools/image/image.slow.ts'
 /** Needs a program that Linux alone has. */
@@ -66,7 +71,7 @@ function findTests ({ suffix, named }: Options): string[] {
   return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .filter(path => path.endsWith(suffix) && !path.includes('node_modules'))
     .map(path => join('test', path))
-    .sort()
+    .sort((one, other) => Number(LONG.includes(other)) - Number(LONG.includes(one)) || (one < other ? -1 : 1))
 }
 
 function groupOf (files: string[]): TestGroup {
