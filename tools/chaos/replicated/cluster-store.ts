@@ -56,8 +56,11 @@ export class ClusterStore implements ReplicatedStore {
   }
 
   async isWhole (): Promise<boolean> {
-    const views = await Promise.all([...this.nodes.values()].map(node => node.ask(nodesAs)))
-    const [first, ...others] = views.map(view => view === null ? null : viewOf(view))
+    const views = await Promise.all([...this.nodes.values()].map(async node => {
+      const view = await node.ask(nodesAs)
+      return view === null ? null : viewOf(node.hasSeenFuture ? view.replaceAll(/,fail\??/g, '') : view)
+    }))
+    const [first, ...others] = views
     return first != null && others.every(view => view === first) && !/fail|handshake|noaddr|disconnected/.test(first) &&
       first.split('\n').length === this.nodes.size &&
       (await nodesOf(this, 'master')).length === this.nodes.size / 2 && await this.isWritable()

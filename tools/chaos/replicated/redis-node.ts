@@ -35,6 +35,11 @@ export class RedisNode {
   readonly port: number
   readonly links: Link[]
   readonly client: Redis
+  /**
+   * Whether its clock was set forward and back. Until the time that it has seen it asks no other node of a cluster
+   * whether it lives, so that it goes on to take one for failed that it has heard so of.
+   */
+  hasSeenFuture = false
 
   constructor ({ name, member, port, links }: RedisNodeParts) {
     this.name = name

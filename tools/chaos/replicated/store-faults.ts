@@ -65,6 +65,7 @@ export class StoreFaults {
         clock.set(stepMs)
         await last(durationMs)
         clock.set(0)
+        if (stepMs > 0) node!.hasSeenFuture = true
         break
       }
       default: {
