@@ -15,8 +15,6 @@ const PROCESSES_TARGET = 1.7
 /** With fewer cores the processes of two pairs wait for each other, and CPU is counted in place of time. */
 const ENOUGH_CORES = 6
 const CLUSTER_TARGET = 0.9
-/** Of four shards one of three masters has two, so that twice would be perfect. */
-const SPLIT_TARGET = 1.7
 const MASTERS = 3
 const LOG_STREAM_SHARDS = 4
 
@@ -24,6 +22,8 @@ const EVENTS = 10
 const STREAMS = 16
 const REQUESTS = `${EVENTS} in a request, ${STREAMS} streams`
 const CONNECTIONS_OF_EACH = 16
+/** As many requests wait at a node that is busy all the time, so that many appends share a call. */
+const BUSY_CONNECTIONS = 256
 /** The share of the bench's items with which each pair of processes warms up, so that each compiles its code before. */
 const WARM_UP_SHARE = 0.4
 const MEASURED_SHARE = 0.1
@@ -34,6 +34,8 @@ export interface Arrangement {
   pairs: number
   /** The log streams that requests name. */
   streams: number
+  /** Of each web process; absent: CONNECTIONS_OF_EACH. */
+  connections?: number
   env?: Record<string, string>
 }
 
@@ -41,8 +43,14 @@ const ARRANGEMENTS = {
   one: { masters: 1, pairs: 1, streams: STREAMS },
   two: { masters: 1, pairs: 2, streams: STREAMS },
   cluster: { masters: MASTERS, pairs: 1, streams: STREAMS },
-  whole: { masters: MASTERS, pairs: 1, streams: 1 },
-  split: { masters: MASTERS, pairs: 1, streams: 1, env: { LOG_STREAM_SHARDS: String(LOG_STREAM_SHARDS) } }
+  whole: { masters: MASTERS, pairs: 1, streams: 1, connections: BUSY_CONNECTIONS },
+  split: {
+    masters: MASTERS,
+    pairs: 1,
+    streams: 1,
+    connections: BUSY_CONNECTIONS,
+    env: { LOG_STREAM_SHARDS: String(LOG_STREAM_SHARDS) }
+  }
 } satisfies Record<string, Arrangement>
 type Name = keyof typeof ARRANGEMENTS
 const NAMES = Object.keys(ARRANGEMENTS) as Name[]
@@ -60,7 +68,8 @@ export interface Measured {
 
 /** Sends items to all of these web processes, and waits until they are delivered. */
 async function sendAndDeliver (
-  bench: Bench, sandbox: Server, webs: Gateway[], streams: number, items: number
+  bench: Bench, sandbox: Server, webs: Gateway[],
+  { streams, connections = CONNECTIONS_OF_EACH }: Arrangement, items: number
 ): Promise<void> {
   const bodies = Array.from({ length: streams }, (_body, stream) => logBody(EVENTS, `stream-${stream}`))
   const tokens = await Promise.all(webs.map(web => web.token()))
@@ -70,15 +79,16 @@ async function sendAndDeliver (
       path: '/logEvents',
       token: tokens[web]!,
       bodies,
-      connections: CONNECTIONS_OF_EACH
+      connections
     }, items / EVENTS / webs.length)))
   await watchDrain(sandbox, items)
   await resetSandbox(sandbox)
 }
 
 export async function measureArrangement (
-  bench: Bench, sandbox: Server, { masters, pairs, streams, env = {} }: Arrangement, build = THIS_BUILD
+  bench: Bench, sandbox: Server, arrangement: Arrangement, build = THIS_BUILD
 ): Promise<Measured> {
+  const { masters, pairs, env = {} } = arrangement
   const store = masters === 1 ? await openStore(bench.processes, 'Redis') : await openCluster(masters)
   const start = async (forwarder: 'off' | 'only'): Promise<Gateway[]> => await Promise.all(Array.from(
     { length: pairs }, () => startGateway(bench.processes, { build, sandbox, store, forwarder, env })))
@@ -90,10 +100,10 @@ export async function measureArrangement (
     nodes: store.nodes.map(({ pid }) => cpuSeconds(pid()))
   })
 
-  await sendAndDeliver(bench, sandbox, webs, streams, pairs * bench.items * WARM_UP_SHARE)
+  await sendAndDeliver(bench, sandbox, webs, arrangement, pairs * bench.items * WARM_UP_SHARE)
   const items = pairs * bench.items * MEASURED_SHARE
   const before = now()
-  await sendAndDeliver(bench, sandbox, webs, streams, items)
+  await sendAndDeliver(bench, sandbox, webs, arrangement, items)
   const after = now()
   for (const { kill } of gateways) await kill()
   await store.drop()
@@ -115,7 +125,7 @@ function valuesOf (results: Results, name: Name, figure: keyof Measured): number
 /** A line, and the same figure of another arrangement against it. */
 function pairOf (
   results: Results, unit: string, figure: keyof Measured,
-  [reference, first]: [Name, string], [compared, second]: [Name, string], target: Line['target']
+  [reference, first]: [Name, string], [compared, second]: [Name, string], target?: Line['target']
 ): Line[] {
   const values = valuesOf(results, compared, figure)
   const ratios = ratiosOf(values, valuesOf(results, reference, figure))
@@ -180,10 +190,10 @@ function destination (results: Results): Table {
     title: `Scaling, one log stream: the most that a Cluster of ${MASTERS} takes in and gives out`,
     lines: pairOf(
       results, 'events/CPU-s', 'busiestNodeRate', ['whole', 'one log stream'],
-      ['split', `LOG_STREAM_SHARDS=${LOG_STREAM_SHARDS}`], atLeast(SPLIT_TARGET)),
+      ['split', `LOG_STREAM_SHARDS=${LOG_STREAM_SHARDS}`]),
     notes: [
-      `Events per CPU-second of the busiest node, ${EVENTS} events in a request; a node uses a core at most. Of the ` +
-        'four shards one master has two, so that twice would be perfect.'
+      `Events per CPU-second of the busiest node, ${EVENTS} events in a request, ${BUSY_CONNECTIONS} connections; a ` +
+        'node uses a core at most. Of the four shards one master has two, so that twice would be perfect.'
     ]
   }
 }
