@@ -20,7 +20,10 @@ function cells ({ name, sent, stored, p50, p99, same }: Comparison, screen: Scre
 
 export function reportTraffic (screen: Screen, sent: Sent, items: number): void {
   const median = percentile(sent.answerMs, 50)
-  screen.done(`${BROWSERS} browsers in a small shop for ${SECONDS} s: ${count(sent.requests)} requests, ${count(items)} items, answered in ${median.toFixed(1)} ms (median)`)
+  screen.done(
+    `${BROWSERS} browsers in a small shop for ${SECONDS} s: ${count(sent.requests)} requests, ${count(items)} items, ` +
+    `answered in ${median.toFixed(1)} ms (median)`
+  )
 }
 
 /** Prints the items that were sent beside those that CloudWatch returns, and the calls that it took. */
@@ -33,7 +36,8 @@ export function reportComparison (screen: Screen, comparisons: Comparison[], led
   screen.line()
   screen.table([['', 'sent', 'stored', 'p50', 'p99', ''], ...comparisons.map(comparison => cells(comparison, screen))])
   screen.line()
-  screen.line(screen.style('bold', `${count(items)} items in ${count(total)} calls to CloudWatch; one call each would have been ${count(items)}`))
+  const made = `${count(items)} items in ${count(total)} calls to CloudWatch`
+  screen.line(screen.style('bold', `${made}; one call each would have been ${count(items)}`))
   screen.line(screen.style('dim', calls.map(([action, number]) => `${action} ${number}`).join(' · ')))
 }
 
@@ -41,11 +45,13 @@ export function reportSpecials (screen: Screen, badItem: Shown, waited: Shown, w
   const [rejected] = badItem.body.rejected
   screen.line()
   screen.line(screen.style('bold', 'A bad item does not take the good ones with it'))
-  screen.line(`${badItem.status}, ${badItem.body.accepted} items accepted, item ${rejected!.index} rejected (${rejected!.reason}):`)
+  const { index, reason } = rejected!
+  screen.line(`${badItem.status}, ${badItem.body.accepted} items accepted, item ${index} rejected (${reason}):`)
   screen.line(rejected!.message)
   screen.line()
   screen.line(screen.style('bold', `With "Prefer: wait=${waitSeconds}" the answer comes after the delivery`))
-  screen.line(`${waited.status} after ${Math.round(waited.ms)} ms, with AWS's own request id ${waited.body.ResponseMetadata.RequestId}`)
+  const { RequestId } = waited.body.ResponseMetadata
+  screen.line(`${waited.status} after ${Math.round(waited.ms)} ms, with AWS's own request id ${RequestId}`)
 }
 
 export interface Invitation {
