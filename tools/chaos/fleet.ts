@@ -17,8 +17,6 @@ import { SentinelStore } from './replicated/sentinel-store.js'
 import type { Backend } from './schedule.js'
 import { Witness } from './witness.js'
 
-/** Ports that systems give to no connection, so that a port is still free when its process comes back. */
-const PORTS = [20_000, 31_000] as const
 /** Size of the embedded spool's own disk: the spool is full before the disk, unless a fault fills the disk. */
 const DISK_BYTES = 320 * 1_048_576
 const EMBEDDED = 'gateway'
@@ -214,10 +212,9 @@ export class Fleet {
   }
 
   async #freePort (): Promise<number> {
-    const [first, last] = PORTS
     for (;;) {
-      const port = await findPort(first + Math.floor(Math.random() * (last - first)))
-      if (port > last || this.#taken.has(port)) continue
+      const port = await findPort()
+      if (this.#taken.has(port)) continue
       this.#taken.add(port)
       return port
     }

@@ -1,7 +1,16 @@
-import { createServer, type AddressInfo } from 'node:net'
+import { randomInt } from 'node:crypto'
+import { createServer } from 'node:net'
 
-/** A port of loopback that nobody listens on: the preferred one when it is free, else any. */
-export async function findPort (preferred = 0): Promise<number> {
+/**
+ * Below those that systems give to outgoing connections: such a port stays free until its process listens, and when
+ * that process comes back.
+ */
+const PORTS = { first: 20_000, last: 31_999 }
+/** Somebody listens there, or the system allows nobody to. */
+const TAKEN = ['EADDRINUSE', 'EACCES']
+
+/** A port of loopback that nobody listens on: the preferred one when it is free, else any of PORTS. */
+export async function findPort (preferred = randomInt(PORTS.first, PORTS.last + 1)): Promise<number> {
   const server = createServer()
   try {
     await new Promise<void>((resolve, reject) => {
@@ -9,10 +18,9 @@ export async function findPort (preferred = 0): Promise<number> {
       server.listen(preferred, '127.0.0.1', resolve)
     })
   } catch (error) {
-    if (preferred === 0) throw error
+    if (!TAKEN.includes((error as NodeJS.ErrnoException).code ?? '')) throw error
     return await findPort()
   }
-  const { port } = server.address() as AddressInfo
   await new Promise(resolve => server.close(resolve))
-  return port
+  return preferred
 }
