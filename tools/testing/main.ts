@@ -33,8 +33,11 @@ const DEFAULT_JOBS = 4
  * at the end.
  */
 const GROUP_SIZE = 12
-/** Files that start whole gateways count as two, or the group that has most of them would end long after the others. */
-const APP_TESTS = 'test/app/'
+/**
+ * Folders whose files start gateways or programs. Such a file counts as two, and begins before the others, or the last
+ * group of them would run alone at the end.
+ */
+const HEAVY = ['test/app/', 'test/plugins/', 'test/routes/', 'test/tools/cli/']
 /** Tests that compare times, or take a late answer for a fault: each runs alone, when the others have ended. */
 const ALONE = ['test/app/fairness.slow.ts', 'test/tools/chaos/short.slow.ts']
 /** Tests that take minutes: they begin first, as one that begins last would run alone at the end. */
@@ -66,12 +69,21 @@ interface Options {
   named: string[]
 }
 
+function isHeavy (file: string): boolean {
+  return HEAVY.some(folder => file.startsWith(folder))
+}
+
+/** The files with the lowest rank begin first. */
+function rankOf (file: string): number {
+  return LONG.includes(file) ? 0 : isHeavy(file) ? 1 : 2
+}
+
 function findTests ({ suffix, named }: Options): string[] {
   if (named.length > 0) return named.map(path => relative(ROOT, resolve(path)))
   return readdirSync(join(ROOT, 'test'), { recursive: true, encoding: 'utf8' })
     .filter(path => path.endsWith(suffix) && !path.includes('node_modules'))
     .map(path => join('test', path))
-    .sort((one, other) => Number(LONG.includes(other)) - Number(LONG.includes(one)) || (one < other ? -1 : 1))
+    .sort((one, other) => rankOf(one) - rankOf(other) || (one < other ? -1 : 1))
 }
 
 function groupOf (files: string[]): TestGroup {
@@ -90,7 +102,7 @@ function groupFiles (files: string[], alone: boolean): string[][] {
   const groups: string[][] = []
   let size = Infinity
   for (const file of files) {
-    const weight = alone ? GROUP_SIZE : file.startsWith(APP_TESTS) ? 2 : 1
+    const weight = alone ? GROUP_SIZE : isHeavy(file) ? 2 : 1
     if (size + weight > GROUP_SIZE) {
       groups.push([])
       size = 0
