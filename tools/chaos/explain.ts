@@ -107,7 +107,11 @@ export class Explainer {
     if (error === OVERLOADED) return true
     const storeAway = this.#windows.some(window => window.effects.storeOf?.includes(web) === true &&
       touches(window, startedAt, endedAt, RECONNECT_MS))
-    if (error === SPOOL_UNAVAILABLE) return storeAway
+    // A web process that was stopped while it waited for the store gives up as soon as it goes on.
+    if (error === SPOOL_UNAVAILABLE) {
+      return storeAway || this.#windows.some(window => window.mode === 'pause' &&
+        window.effects.processes?.includes(web) === true && touches(window, startedAt, endedAt))
+    }
     // A web that was cut off from a full spool does not know that there is room again.
     return error === SPOOL_FULL &&
       (storeAway || found(({ effects }) =>

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Explainer } from '../../../tools/chaos/explain.js'
+import { SPOOL_UNAVAILABLE } from '../../../tools/chaos/load.js'
 import type { FaultWindow } from '../../../tools/chaos/timeline.js'
 import type { Call } from '../../../tools/chaos/witness.js'
 
@@ -54,4 +55,15 @@ t.test('a store that is slow when a delivery ends explains its calls, also befor
   t.equal(new Explainer([windows[1]!], [taken, call(185_600, 185_900), later], () => false).openedBy(taken), null)
   const afterwards = [held(189_000, 190_400), windows[1]!]
   t.equal(new Explainer(afterwards, [taken], () => false).openedBy(taken), null, 'the delivery has long ended')
+})
+
+t.test('a web process that was stopped while it waited for its store may say that the store is away', async t => {
+  const web = 'web-1'
+  const paused = (target: string): FaultWindow => ({
+    ...held(18_020, 22_750), kind: 'web pause', place: 'web', mode: 'pause', target, effects: { processes: [target] }
+  })
+  const attempt = { web, startedAt: 16_990, endedAt: 22_950, status: 503, error: SPOOL_UNAVAILABLE }
+  t.ok(new Explainer([paused(web)], [], () => false).explains(attempt))
+  t.notOk(new Explainer([paused('web-2')], [], () => false).explains(attempt), 'but not another')
+  t.notOk(new Explainer([paused(web)], [], () => false).explains({ ...attempt, startedAt: 22_800 }), 'nor afterwards')
 })
